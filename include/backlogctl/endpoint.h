@@ -1,0 +1,49 @@
+/* An address and a port, independent of the socket API's many shapes. */
+#ifndef BACKLOGCTL_ENDPOINT_H
+#define BACKLOGCTL_ENDPOINT_H
+
+#include "backlogctl/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+/* A TCP endpoint. Plain value: compare with endpoint_equal, not memcmp. */
+struct endpoint {
+    uint16_t family;   /* AF_INET, AF_INET6, or AF_UNSPEC for "none" */
+    uint16_t port;     /* host byte order, 0..65535 */
+    uint32_t scope;    /* IPv6 zone index, else 0 */
+    uint8_t bytes[16]; /* network byte order; an IPv4 address takes the first four, the rest is 0 */
+};
+
+bool endpoint_equal(const struct endpoint *a, const struct endpoint *b);
+bool endpoint_is_any(const struct endpoint *e);      /* 0.0.0.0 or :: */
+bool endpoint_is_loopback(const struct endpoint *e); /* 127.0.0.0/8, ::1 or ::ffff:127.0.0.0/104 */
+
+/* ::ffff:a.b.c.d becomes the AF_INET endpoint a.b.c.d; everything else stays as it is. */
+struct endpoint endpoint_unmapped(const struct endpoint *e);
+
+/* Where a client connects to reach a server bound to `e`: the any-address becomes the loopback address of its family. */
+struct endpoint endpoint_reachable(const struct endpoint *e);
+
+/* Between this form and the socket API's. endpoint_to_sockaddr returns the length to pass on.
+   endpoint_from_sockaddr gives family AF_UNSPEC for a family it does not know. */
+socklen_t endpoint_to_sockaddr(const struct endpoint *e, struct sockaddr_storage *out);
+struct endpoint endpoint_from_sockaddr(const struct sockaddr_storage *address);
+
+/* "127.0.0.1:80", "[::1]:80". Returns out. */
+#define ENDPOINT_TEXT_SIZE 80
+const char *endpoint_text(const struct endpoint *e, char out[ENDPOINT_TEXT_SIZE]);
+
+/* The address alone: "127.0.0.1", "::1". Returns out. */
+const char *endpoint_address_text(const struct endpoint *e, char out[ENDPOINT_TEXT_SIZE]);
+
+/* Every address of `host` (a name or a literal; with a scope if need be), in getaddrinfo's order and without
+   repetition, at most `max`. `family` is AF_UNSPEC, AF_INET or AF_INET6. Returns how many (>= 1), or -errno:
+   -ENOENT when the name does not resolve. May block on DNS. */
+#define ENDPOINTS_MAX 16
+int endpoint_resolve(const char *host, uint16_t port, int family, struct endpoint *out, size_t max,
+                     struct error *err);
+
+#endif

@@ -1,0 +1,21 @@
+/* Numbers and durations as people type them. Nothing is guessed: trailing junk and missing units are errors. */
+#ifndef BACKLOGCTL_PARSE_H
+#define BACKLOGCTL_PARSE_H
+
+#include "backlogctl/clock.h"
+#include "backlogctl/error.h"
+
+#include <stdbool.h>
+
+/* A whole number from min to max, decimal, with an optional sign. 0, or -EINVAL / -ERANGE with an error text that
+   says what is accepted ("want a whole number from 0 to 65535"). *out is untouched on error. */
+int parse_integer(const char *text, int64_t min, int64_t max, int64_t *out, struct error *err);
+
+/* The same, and "k" behind the digits multiplies by 1000: "100k". */
+int parse_count(const char *text, int64_t min, int64_t max, int64_t *out, struct error *err);
+
+/* A duration of at least 0 and at most 24 hours: digits, an optional fraction, a unit out of us, ms, s, m, h.
+   0 alone needs no unit; any other bare number is an error that says so. */
+int parse_duration(const char *text, nsec *out, struct error *err);
+
+#endif

@@ -1,0 +1,148 @@
+/* Endpoints: comparing, printing, converting, resolving. */
+#include "backlogctl/endpoint.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <net/if.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+
+static const uint8_t mapped_prefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+
+bool endpoint_equal(const struct endpoint *a, const struct endpoint *b)
+{
+    return a->family == b->family && a->port == b->port && a->scope == b->scope &&
+           !memcmp(a->bytes, b->bytes, sizeof a->bytes);
+}
+
+bool endpoint_is_any(const struct endpoint *e)
+{
+    static const uint8_t zero[16];
+    return !memcmp(e->bytes, zero, sizeof zero);
+}
+
+bool endpoint_is_loopback(const struct endpoint *e)
+{
+    struct endpoint plain = endpoint_unmapped(e);
+    if (plain.family == AF_INET)
+        return plain.bytes[0] == 127;
+    return !memcmp(plain.bytes, &in6addr_loopback, sizeof plain.bytes);
+}
+
+struct endpoint endpoint_unmapped(const struct endpoint *e)
+{
+    if (e->family != AF_INET6 || memcmp(e->bytes, mapped_prefix, sizeof mapped_prefix))
+        return *e;
+    struct endpoint plain = {.family = AF_INET, .port = e->port};
+    memcpy(plain.bytes, e->bytes + sizeof mapped_prefix, 4);
+    return plain;
+}
+
+struct endpoint endpoint_reachable(const struct endpoint *e)
+{
+    struct endpoint reachable = *e;
+    if (endpoint_is_any(e) && e->family == AF_INET) {
+        reachable.bytes[0] = 127;
+        reachable.bytes[3] = 1;
+    } else if (endpoint_is_any(e)) {
+        memcpy(reachable.bytes, &in6addr_loopback, sizeof reachable.bytes);
+    }
+    return reachable;
+}
+
+socklen_t endpoint_to_sockaddr(const struct endpoint *e, struct sockaddr_storage *out)
+{
+    memset(out, 0, sizeof *out);
+    if (e->family == AF_INET) {
+        struct sockaddr_in *in4 = (struct sockaddr_in *)out;
+        in4->sin_family = AF_INET;
+        in4->sin_port = htons(e->port);
+        memcpy(&in4->sin_addr, e->bytes, 4);
+        return sizeof *in4;
+    }
+    struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)out;
+    in6->sin6_family = AF_INET6;
+    in6->sin6_port = htons(e->port);
+    in6->sin6_scope_id = e->scope;
+    memcpy(&in6->sin6_addr, e->bytes, 16);
+    return sizeof *in6;
+}
+
+struct endpoint endpoint_from_sockaddr(const struct sockaddr_storage *address)
+{
+    struct endpoint e = {.family = AF_UNSPEC};
+    if (address->ss_family == AF_INET) {
+        const struct sockaddr_in *in4 = (const struct sockaddr_in *)address;
+        e.family = AF_INET;
+        e.port = ntohs(in4->sin_port);
+        memcpy(e.bytes, &in4->sin_addr, 4);
+    } else if (address->ss_family == AF_INET6) {
+        const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)address;
+        e.family = AF_INET6;
+        e.port = ntohs(in6->sin6_port);
+        e.scope = in6->sin6_scope_id;
+        memcpy(e.bytes, &in6->sin6_addr, 16);
+    }
+    return e;
+}
+
+const char *endpoint_address_text(const struct endpoint *e, char out[ENDPOINT_TEXT_SIZE])
+{
+    if (!inet_ntop(e->family, e->bytes, out, ENDPOINT_TEXT_SIZE)) {
+        snprintf(out, ENDPOINT_TEXT_SIZE, "-");
+        return out;
+    }
+    char zone[IF_NAMESIZE];
+    if (e->scope && if_indextoname(e->scope, zone)) {
+        size_t used = strlen(out);
+        snprintf(out + used, ENDPOINT_TEXT_SIZE - used, "%%%s", zone);
+    }
+    return out;
+}
+
+const char *endpoint_text(const struct endpoint *e, char out[ENDPOINT_TEXT_SIZE])
+{
+    char address[ENDPOINT_TEXT_SIZE];
+    endpoint_address_text(e, address);
+    snprintf(out, ENDPOINT_TEXT_SIZE, e->family == AF_INET6 ? "[%.70s]:%u" : "%.70s:%u", address, e->port);
+    return out;
+}
+
+static bool endpoint_listed(const struct endpoint *list, size_t count, const struct endpoint *e)
+{
+    for (size_t i = 0; i < count; i++)
+        if (endpoint_equal(&list[i], e))
+            return true;
+    return false;
+}
+
+int endpoint_resolve(const char *host, uint16_t port, int family, struct endpoint *out, size_t max,
+                     struct error *err)
+{
+    struct addrinfo hints = {.ai_family = family, .ai_socktype = SOCK_STREAM};
+    struct addrinfo *found = NULL;
+    int status = getaddrinfo(host, NULL, &hints, &found);
+    if (status == EAI_SYSTEM)
+        return error_errno(err, "cannot resolve host '%.200s'", host);
+    if (status)
+        return error_set(err, ENOENT, "cannot resolve host '%.200s'%s: %s", host,
+                         family == AF_INET    ? " to an IPv4 address"
+                         : family == AF_INET6 ? " to an IPv6 address"
+                                              : "",
+                         gai_strerror(status));
+    size_t count = 0;
+    for (struct addrinfo *at = found; at && count < max; at = at->ai_next) {
+        struct sockaddr_storage address = {0};
+        memcpy(&address, at->ai_addr, at->ai_addrlen < sizeof address ? at->ai_addrlen : sizeof address);
+        struct endpoint e = endpoint_from_sockaddr(&address);
+        e.port = port;
+        if (e.family != AF_UNSPEC && !endpoint_listed(out, count, &e))
+            out[count++] = e;
+    }
+    freeaddrinfo(found);
+    if (!count)
+        return error_set(err, ENOENT, "cannot resolve host '%.200s': no TCP address", host);
+    return (int)count;
+}

@@ -1,0 +1,18 @@
+/* The names of the model's enums, from the same lists that make the enums. */
+#include "backlogctl/model.h"
+
+#define NAME(symbol, name) name,
+#define NAMES(function, type, list)                                                                              \
+    const char *function(enum type value)                                                                        \
+    {                                                                                                            \
+        static const char *const names[] = {list(NAME)};                                                         \
+        return (size_t)value < sizeof names / sizeof *names ? names[value] : "?";                                \
+    }
+
+NAMES(verdict_name, verdict, VERDICTS)
+NAMES(evidence_name, evidence, EVIDENCES)
+NAMES(reason_name, reason, REASONS)
+NAMES(peer_name, peer, PEERS)
+NAMES(tcp_state_name, tcp_state, TCP_STATES)
+NAMES(counter_name, counter, COUNTERS)
+NAMES(server_event_name, server_event_kind, SERVER_EVENTS)
