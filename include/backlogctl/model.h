@@ -1,0 +1,273 @@
+/* The model: plain structs and enums that every layer shares. Engine and kernel fill in facts, the judge turns
+   facts into verdicts, the report prints. Nothing here owns memory unless it says so. */
+#ifndef BACKLOGCTL_MODEL_H
+#define BACKLOGCTL_MODEL_H
+
+#include "backlogctl/clock.h"
+#include "backlogctl/endpoint.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define MODEL_ENUM(symbol, name) symbol,
+
+/* ---- Vocabulary: one list each makes the enum and its names, the same in text, JSON, options and man pages ---- */
+
+/* What became of a connection; backlogctl(7) explains each. */
+#define VERDICTS(X)                                                                                              \
+    X(VERDICT_CONNECTED, "connected")     /* accept() returned it */                                             \
+    X(VERDICT_QUEUED, "queued")           /* complete, waits in the accept queue */                              \
+    X(VERDICT_HALF_OPEN, "half_open")     /* the client is connected, the server still waits for its ACK */      \
+    X(VERDICT_LOST, "lost")               /* the client is connected, the server has forgotten it */             \
+    X(VERDICT_TIMED_OUT, "timed_out")     /* no answer to its SYN while we waited */                             \
+    X(VERDICT_REFUSED, "refused")         /* nobody listens there */                                             \
+    X(VERDICT_RESET, "reset")             /* was connected, then the peer reset it */                            \
+    X(VERDICT_UNREACHABLE, "unreachable") /* no route, or a router said so */                                    \
+    X(VERDICT_LOCAL_ERROR, "local_error") /* our side ran out of something; says nothing about the server */     \
+    X(VERDICT_ESTABLISHED, "established") /* complete as the client sees it, and no evidence to say more */
+enum verdict { VERDICTS(MODEL_ENUM) VERDICT_COUNT };
+
+/* What a verdict rests on. */
+#define EVIDENCES(X)                                                                                             \
+    X(EVIDENCE_NONE, "none")                                                                                     \
+    X(EVIDENCE_PEER_SOCKET, "peer_socket")   /* sock_diag of the server's side of this very connection */        \
+    X(EVIDENCE_REPLY, "reply")               /* the application sent bytes */                                    \
+    X(EVIDENCE_PROBE_BYTE, "probe_byte")     /* what became of bytes that we sent */                             \
+    X(EVIDENCE_TCP_INFO, "tcp_info")         /* the client socket's own TCP_INFO */                              \
+    X(EVIDENCE_SOCKET_ERROR, "socket_error") /* an errno of the client socket */                                 \
+    X(EVIDENCE_DEADLINE, "deadline")         /* the patience ended and nothing had come */
+enum evidence { EVIDENCES(MODEL_ENUM) EVIDENCE_COUNT };
+
+/* Why, where the kernel gives a reason. */
+#define REASONS(X)                                                                                               \
+    X(REASON_NONE, "none")                                                                                       \
+    X(REASON_QUEUE_FULL, "queue_full")         /* the listener's drops account for every unanswered SYN */       \
+    X(REASON_SYN_QUEUE_FULL, "syn_queue_full") /* the same, and it was the SYN queue (tcp_syncookies=0) */       \
+    X(REASON_NO_ANSWER, "no_answer")           /* the listener dropped nothing: the SYN died on the way */       \
+    X(REASON_ICMP, "icmp")                     /* an ICMP message said so; the kernel went on trying */          \
+    X(REASON_REMOTE, "remote")                 /* the server's side is on another host or namespace */           \
+    X(REASON_NO_LISTENER, "no_listener")       /* a local address without a listener: carried elsewhere */       \
+    X(REASON_NO_TRACE, "no_trace")             /* a listener is here, yet neither socket nor drop: redirected? */\
+    X(REASON_UNACKNOWLEDGED, "unacknowledged") /* what we sent was repeated twice in vain: half-open, lost, or a lossy path */ \
+    X(REASON_NOT_SEEN, "not_seen")             /* the kernel could not be asked */                               \
+    X(REASON_DESCRIPTORS, "descriptors")       /* EMFILE, ENFILE */                                              \
+    X(REASON_PORTS, "ports")                   /* EADDRNOTAVAIL, EADDRINUSE: no free source port */              \
+    X(REASON_MEMORY, "memory")                 /* ENOMEM, ENOBUFS */                                             \
+    X(REASON_PERMISSION, "permission")         /* EACCES, EPERM: a local firewall or policy */                
+enum reason { REASONS(MODEL_ENUM) REASON_COUNT };
+
+/* Where the server's side of a connection stands, from sock_diag of the exact reversed 4-tuple. */
+#define PEERS(X)                                                                                                 \
+    X(PEER_UNKNOWN, "unknown")     /* not asked, or cannot be asked from here */                                 \
+    X(PEER_ABSENT, "absent")       /* the kernel has no such socket */                                           \
+    X(PEER_SYN_RECV, "syn_recv")   /* a request: the handshake's last ACK was dropped or is under way */         \
+    X(PEER_QUEUED, "queued")       /* ESTABLISHED or CLOSE_WAIT without an inode: not accepted yet */            \
+    X(PEER_ACCEPTED, "accepted")   /* ESTABLISHED or CLOSE_WAIT with an inode: accept() returned it */           \
+    X(PEER_CLOSED, "closed")       /* any later state: accepted, then closed by the server */
+enum peer { PEERS(MODEL_ENUM) PEER_COUNT };
+
+/* The kernel's TCP states with the kernel's numbers (include/net/tcp_states.h). */
+#define TCP_STATES(X)                                                                                            \
+    X(STATE_NONE, "none")                                                                                        \
+    X(STATE_ESTABLISHED, "established")                                                                          \
+    X(STATE_SYN_SENT, "syn_sent")                                                                                \
+    X(STATE_SYN_RECV, "syn_recv")                                                                                \
+    X(STATE_FIN_WAIT1, "fin_wait1")                                                                              \
+    X(STATE_FIN_WAIT2, "fin_wait2")                                                                              \
+    X(STATE_TIME_WAIT, "time_wait")                                                                              \
+    X(STATE_CLOSE, "close")                                                                                      \
+    X(STATE_CLOSE_WAIT, "close_wait")                                                                            \
+    X(STATE_LAST_ACK, "last_ack")                                                                                \
+    X(STATE_LISTEN, "listen")                                                                                    \
+    X(STATE_CLOSING, "closing")                                                                                  \
+    X(STATE_NEW_SYN_RECV, "new_syn_recv")
+enum tcp_state { TCP_STATES(MODEL_ENUM) STATE_COUNT };
+
+/* Counters of the network namespace that bear on a backlog (TcpExt of /proc/net/netstat); they count packets. */
+#define COUNTERS(X)                                                                                              \
+    X(COUNTER_LISTEN_OVERFLOWS, "ListenOverflows")                                                               \
+    X(COUNTER_LISTEN_DROPS, "ListenDrops")                                                                       \
+    X(COUNTER_SYNCOOKIES_SENT, "SyncookiesSent")                                                                 \
+    X(COUNTER_SYNCOOKIES_RECV, "SyncookiesRecv")                                                                 \
+    X(COUNTER_SYNCOOKIES_FAILED, "SyncookiesFailed")                                                             \
+    X(COUNTER_REQ_QFULL_DO_COOKIES, "TCPReqQFullDoCookies")                                                      \
+    X(COUNTER_REQ_QFULL_DROP, "TCPReqQFullDrop")                                                                 \
+    X(COUNTER_DEFER_ACCEPT_DROP, "TCPDeferAcceptDrop")
+enum counter { COUNTERS(MODEL_ENUM) COUNTER_COUNT };
+
+/* The word for a value, never NULL ("?" outside the enum). Static storage. */
+const char *verdict_name(enum verdict v);
+const char *evidence_name(enum evidence e);
+const char *reason_name(enum reason r);
+const char *peer_name(enum peer p);
+const char *tcp_state_name(enum tcp_state s);
+const char *counter_name(enum counter c);
+
+/* ---- Facts ---- */
+
+/* Values of the counters, or the difference of two readings. */
+struct counters {
+    bool known; /* false: could not be read */
+    uint64_t value[COUNTER_COUNT];
+};
+
+/* One listening socket, or the members of a SO_REUSEPORT group taken together. */
+struct listener {
+    bool known;             /* false: no listener was found; all else is then 0 */
+    struct endpoint local;  /* as bound; may be the any-address */
+    uint32_t members;       /* sockets in the reuseport group, else 1; queue, backlog, drops are sums over them */
+    uint32_t inode;         /* of the (first) socket */
+    uint64_t cookie;        /* the kernel's name of the (first) socket: another value means it was replaced */
+    uint64_t backlog;       /* effective, after the clamp by somaxconn (sock_diag idiag_wqueue) */
+    uint64_t capacity;      /* connections that the accept queue holds: backlog + 1 a member */
+    uint64_t queue;         /* accept-queue length (sock_diag idiag_rqueue) */
+    uint64_t drops;         /* sk_drops: packets that this listener dropped since it was made */
+    bool drops_known;
+    pid_t pid;              /* 0: unknown (no right to see, or not looked up) */
+    char process[32];       /* its command name, "" when unknown */
+};
+
+/* One attempt of one connection at one address: the facts, then what the judge made of them. Times are spans since
+   the start of the run, NSEC_NEVER where it did not happen or nobody saw it. */
+struct attempt {
+    struct endpoint source; /* our end; family AF_UNSPEC before it is bound */
+    nsec opened;            /* connect() was called */
+    nsec established;       /* the handshake was complete as the client sees it (upper bound: when we learned of it) */
+    nsec accepted;          /* accept() had returned it: exact in `run`, the sighting in `probe` */
+    nsec failed;            /* the kernel reported an error */
+    uint32_t id;            /* number of the connection in the burst, from 1; the same in every address it tries */
+    int32_t age_ms;         /* how long it had waited in the accept queue at the last look; -1 unknown */
+    int16_t error;          /* positive errno of connect() or SO_ERROR; 0 none */
+    uint16_t segments_in;   /* segments the client received (tcpi_segs_in), capped at 65535 */
+    uint8_t state;          /* enum tcp_state of the client's socket */
+    uint8_t peer;           /* enum peer */
+    uint8_t syn_retransmits;
+    uint8_t data_retransmits; /* of what we sent, while unacknowledged */
+    bool soft_error : 1;    /* `error` was reported while the kernel went on trying (ICMP) */
+    bool sent : 1;          /* we sent bytes on it */
+    bool acknowledged : 1;  /* ... and the server's kernel acknowledged them */
+    bool replied : 1;       /* the application sent us bytes */
+    bool was_half_open : 1; /* an earlier look saw the server's side in SYN_RECV */
+    bool was_queued : 1;    /* an earlier look saw the server's side in the accept queue */
+    /* Written by the judge: */
+    bool decides : 1;       /* this attempt's verdict is the connection's (see judge.h) */
+    uint8_t verdict;        /* enum verdict */
+    uint8_t reason;         /* enum reason */
+    uint8_t evidence;       /* enum evidence */
+};
+
+/* One address that the burst was aimed at. */
+struct target {
+    struct endpoint address;
+    bool local;              /* an address of this host in this network namespace */
+    bool looked;             /* the server's side was asked for through sock_diag, completely */
+    struct listener before;  /* when the burst began */
+    struct listener after;   /* at the last look; keeps the last known figures if the listener has gone */
+    bool listener_gone;      /* there was one before, and it is no longer there, or another took its place */
+    struct attempt *attempts; /* ascending id; owned by whoever made the run */
+    size_t attempt_count;
+    /* Written by the judge: */
+    bool drops_known;        /* the same listener was seen before and after, with its counter */
+    uint64_t drops;          /* packets that it dropped during the run */
+};
+
+/* ---- Settings: what was asked for ---- */
+
+#define ACCEPT_UNLIMITED INT64_C(-1)
+
+struct server_settings {
+    int32_t backlog;      /* as given to listen(2): -2147483648..2147483647 */
+    nsec accept_delay;    /* before each accept; 0: none */
+    int64_t accept_count; /* accepts before stopping; ACCEPT_UNLIMITED or 0.. */
+    nsec duration;        /* life of the listener; 0: no bound */
+    const char *greeting; /* sent to each accepted client, with a newline; NULL: none */
+};
+
+struct probe_settings {
+    uint32_t count;    /* connections, 1..1 000 000 */
+    nsec timeout;      /* patience after the burst; 0: judge at once */
+    uint32_t rate;     /* arrivals a second; 0: all at once */
+    const char *send;  /* sent on each established connection, with a newline; NULL: nothing */
+    nsec wait;         /* how long to wait for a listener first; 0: not */
+    bool allow_remote;
+};
+
+/* ---- The run as a whole: what every report prints ---- */
+
+enum compare { COMPARE_EQ, COMPARE_NE, COMPARE_LT, COMPARE_LE, COMPARE_GT, COMPARE_GE };
+
+/* Measures of an expectation: the verdicts in their order, then these. */
+enum measure { MEASURE_DROPS = VERDICT_COUNT, MEASURE_QUEUE, MEASURE_BACKLOG, MEASURE_CAPACITY, MEASURE_COUNT };
+
+struct expectation {
+    char text[48]; /* normalised, as "timed_out>=6" */
+    uint8_t measure;
+    uint8_t compare;
+    int64_t expected;
+    /* Written by the judge: */
+    bool seen_known; /* false: nobody knows the value; then it does not hold */
+    int64_t seen;
+    bool ok;
+};
+
+#define EXPECTATIONS_MAX 32
+#define TARGETS_MAX ENDPOINTS_MAX
+
+struct run {
+    const char *command;  /* "probe" or "run" */
+    const char *host;     /* as typed */
+    char kernel[72];      /* release, as uname -r */
+    char started_at[CLOCK_STAMP_SIZE];
+    struct probe_settings probe;
+    struct server_settings server; /* only when has_server */
+    bool has_server;               /* the server was ours: asked backlog and exact accept times are known */
+    bool private_namespace;
+    uint32_t somaxconn;            /* of this network namespace; 0: unknown */
+    struct target targets[TARGETS_MAX]; /* in the order tried; those never tried have no attempts */
+    size_t target_count;
+    size_t connection_count;       /* connections begun; fewer than asked only when interrupted */
+    nsec elapsed;                  /* from the first connect to the last look */
+    struct counters counters;      /* change during the run */
+    struct expectation expectations[EXPECTATIONS_MAX];
+    size_t expectation_count;
+    int signal;                    /* ended early by this signal; 0: not */
+    char incomplete[160];          /* why evidence is missing, "" when it is complete */
+    /* Written by the judge: */
+    uint64_t counts[VERDICT_COUNT]; /* one a connection: of its deciding attempt */
+    bool drops_known;               /* of at least one listener */
+    uint64_t drops;                 /* packets dropped by the listeners during the run, each listener counted once */
+    bool ok;                        /* every expectation held */
+};
+
+/* What happened at a server of ours. */
+#define SERVER_EVENTS(X)                                                                                         \
+    X(SERVER_ACCEPTED, "accepted")   /* accept() returned a client */                                            \
+    X(SERVER_CLOSED, "closed")       /* a conversation ended */                                                  \
+    X(SERVER_QUEUE, "queue")         /* the accept queue's length changed */                                     \
+    X(SERVER_DROPPED, "dropped")     /* the listener's drop counter rose */                                      \
+    X(SERVER_STOPPED, "stopped")     /* accept_count was reached: the rest stays in the queue */                 \
+    X(SERVER_STARVED, "starved")     /* no descriptor or memory for another client: accepts again when there is */
+enum server_event_kind { SERVER_EVENTS(MODEL_ENUM) SERVER_EVENT_COUNT };
+const char *server_event_name(enum server_event_kind k);
+
+struct server_event {
+    enum server_event_kind kind;
+    nsec at;               /* since the server began to listen */
+    struct endpoint local; /* the listener's address */
+    struct endpoint peer;  /* accepted, closed: the client */
+    uint64_t number;       /* accepted, closed: the client's number from 1; dropped: how many more;
+                              starved: the errno */
+    uint64_t queue;        /* accept-queue length after the event */
+    uint64_t capacity;
+    uint64_t drops;        /* of this listener since it was made */
+};
+
+/* A server's life in numbers. */
+struct server_totals {
+    uint64_t accepted, closed, open; /* conversations */
+    uint64_t queue, drops;           /* over all listeners */
+    uint64_t peak_queue;             /* highest length seen at any event: a lower bound */
+};
+
+#endif
