@@ -1,0 +1,41 @@
+/* This process's network namespace: a private one, its sysctls, counters and addresses. */
+#ifndef BACKLOGCTL_NETNS_H
+#define BACKLOGCTL_NETNS_H
+
+#include "backlogctl/endpoint.h"
+#include "backlogctl/error.h"
+#include "backlogctl/model.h"
+
+/* Moves the calling process, which must have one thread only, into a new network namespace and brings lo up. Without
+   CAP_SYS_ADMIN a user namespace is made first (user_namespaces(7)). 0; -EPERM, -ENOSPC, ... when namespaces are
+   forbidden here, with a text that names the call and, where one is known, the sysctl that forbids it. */
+int netns_enter_private(struct error *err);
+
+/* Longest value, with its end: sysctls of net.* are numbers or short lists. */
+#define SYSCTL_VALUE_SIZE 256
+
+/* True for keys such as net.core.somaxconn or net/core/somaxconn: begins with net, letters, digits, _ - . / only,
+   no empty component, no "..". */
+bool sysctl_key_valid(const char *key);
+
+/* Reads or writes /proc/sys/KEY of the calling thread's network namespace. The value read has no newline at its end.
+   0 or -errno: -ENOENT no such sysctl here, -EINVAL the kernel does not take that value, -EACCES/-EPERM no right. */
+int sysctl_read(const char *key, char out[SYSCTL_VALUE_SIZE], struct error *err);
+int sysctl_write(const char *key, const char *value, struct error *err);
+
+/* net.core.somaxconn; 0 when it cannot be read. */
+uint32_t sysctl_somaxconn(void);
+
+/* Ephemeral ports, net.ipv4.ip_local_port_range (it serves IPv6 too). */
+int sysctl_port_range(uint16_t *low, uint16_t *high, struct error *err);
+
+/* TcpExt counters from /proc/thread-self/net/netstat. A counter unknown to this kernel stays 0. */
+int counters_read(struct counters *out, struct error *err);
+/* after - before; known only if both are. */
+struct counters counters_change(const struct counters *before, const struct counters *after);
+
+/* Whether a packet to `e` stays on this host: RTM_GETROUTE says RTN_LOCAL (rtnetlink(7)). -ENETUNREACH and the like
+   when there is no route at all: then *local is false. */
+int route_is_local(const struct endpoint *e, bool *local, struct error *err);
+
+#endif

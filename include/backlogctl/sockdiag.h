@@ -1,0 +1,78 @@
+/* sock_diag: what the kernel knows of every TCP socket in this thread's network namespace.
+   Facts used here: sock_diag(7), <linux/inet_diag.h>. Everything but the owning process is visible without rights. */
+#ifndef BACKLOGCTL_SOCKDIAG_H
+#define BACKLOGCTL_SOCKDIAG_H
+
+#include "backlogctl/endpoint.h"
+#include "backlogctl/error.h"
+#include "backlogctl/model.h"
+
+/* One socket as the kernel described it. An attribute that this kernel did not send leaves its "has" false. */
+struct diag_socket {
+    struct endpoint local, remote; /* v4-mapped addresses are kept mapped (family AF_INET6) */
+    uint8_t family;                /* of the socket: AF_INET or AF_INET6 */
+    uint8_t state;                 /* enum tcp_state */
+    uint8_t retransmits;           /* idiag_retrans: of the timer that runs now */
+    uint32_t interface;            /* idiag_if: the device it is bound to (SO_BINDTODEVICE), 0: any */
+    uint32_t inode;                /* 0: no file: a child not accepted yet, or one that was closed */
+    uint32_t uid;
+    uint64_t cookie;
+    uint32_t rqueue; /* LISTEN: accept-queue length; else unread bytes */
+    uint32_t wqueue; /* LISTEN: effective backlog; else unacknowledged bytes */
+    bool has_drops;
+    uint32_t drops; /* INET_DIAG_SKMEMINFO[SK_MEMINFO_DROPS] */
+    bool has_info;
+    uint32_t last_data_sent_ms; /* tcpi_last_data_sent: for a queued child, its age */
+    bool has_v6only;
+    bool v6only;
+};
+
+/* Reads one netlink message (header included) as delivered. Touches no socket, so it can be fed anything.
+   0; -EBADMSG for a message that is too short, of another type or family, or cut inside its fixed part.
+   Attributes shorter or longer than the structs known here are normal: kernels differ. */
+int diag_parse(const void *message, size_t length, struct diag_socket *out);
+
+/* A netlink socket for questions. Zeroed is safe to close. Belongs to the namespace of the opening thread.
+   sockdiag_open fails with -EPROTONOSUPPORT where the kernel cannot tell of TCP sockets (no inet_diag, tcp_diag). */
+struct sockdiag {
+    void *netlink; /* struct mnl_socket */
+    void *buffer;
+    uint32_t sequence;
+};
+int sockdiag_open(struct sockdiag *sd, struct error *err);
+void sockdiag_close(struct sockdiag *sd);
+
+/* The socket with exactly this 4-tuple. 0; -ENOENT when there is none (the kernel would answer with the listener
+   that such a packet reaches; that answer counts as none); another -errno when the kernel could not be asked.
+   Addresses are unmapped by the callee: an IPv4 pair finds AF_INET and dual-stack AF_INET6 sockets alike.
+   -ENOENT is an answer, not an error: it leaves err as it is. */
+int sockdiag_exact(struct sockdiag *sd, const struct endpoint *local, const struct endpoint *remote,
+                   struct diag_socket *out, struct error *err);
+
+#define SOCKDIAG_STATE(s) (1u << (s))
+#define SOCKDIAG_LISTEN SOCKDIAG_STATE(STATE_LISTEN)
+/* Not all bits: newer kernels take 13 (TCP_BOUND_INACTIVE) for a reason to walk another table, of no use here. */
+#define SOCKDIAG_CHILDREN ((SOCKDIAG_STATE(STATE_COUNT) - 1) & ~SOCKDIAG_LISTEN)
+
+struct sockdiag_query {
+    int family;          /* AF_INET or AF_INET6 */
+    uint32_t states;     /* SOCKDIAG_STATE bits */
+    uint16_t local_port; /* filtered in the kernel (INET_DIAG_REQ_BYTECODE); 0: any */
+    bool want_info;      /* INET_DIAG_INFO too */
+    bool want_memory;    /* INET_DIAG_SKMEMINFO too */
+};
+
+/* Calls `each` for every matching socket. A dump that the kernel interrupted (NLM_F_DUMP_INTR, ENOBUFS) is asked
+   again up to four times; before each new try `each` is called with NULL: forget what came so far.
+   0, or -EINTR when every try was interrupted (the last try's sockets were delivered all the same), or -errno. */
+typedef void sockdiag_each(void *context, const struct diag_socket *socket);
+int sockdiag_dump(struct sockdiag *sd, const struct sockdiag_query *query, sockdiag_each *each, void *context,
+                  struct error *err);
+
+/* The listener that a SYN to `destination` reaches, by the kernel's own preference (exact address before any-address,
+   the address's own family before a dual-stack IPv6 listener); the members of a reuseport group are summed.
+   0 with out->known false when there is none. pid and process are left empty. */
+int sockdiag_listener(struct sockdiag *sd, const struct endpoint *destination, struct listener *out,
+                      struct error *err);
+
+#endif

@@ -1,0 +1,104 @@
+/* The counters of the network namespace that bear on a backlog. */
+#include "backlogctl/netns.h"
+
+#include "backlogctl/fd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* /proc/net would be the namespace of the process's first thread. */
+#define NETSTAT "/proc/thread-self/net/netstat"
+
+/* A few thousand bytes today. */
+#define NETSTAT_SIZE 65536
+
+/* Reads to the end of the file; `out` is then NUL-terminated. */
+static int read_all(const char *path, char *out, size_t size, struct error *err)
+{
+    SCOPED_FD fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return error_errno(err, "cannot open %s", path);
+    size_t used = 0;
+    for (;;) {
+        ssize_t got = read(fd, out + used, size - 1 - used);
+        if (got < 0)
+            return error_errno(err, "cannot read %s", path);
+        if (!got)
+            break;
+        used += (size_t)got;
+        if (used == size - 1)
+            return error_set(err, EOVERFLOW, "cannot read %s: it is too long", path);
+    }
+    out[used] = '\0';
+    return 0;
+}
+
+static void note_counter(struct counters *out, const char *name, size_t length, uint64_t value)
+{
+    for (int c = 0; c < COUNTER_COUNT; c++) {
+        const char *known = counter_name((enum counter)c);
+        if (strlen(known) == length && !memcmp(known, name, length))
+            out->value[c] = value;
+    }
+}
+
+/* Two lines side by side: "TcpExt: NAME NAME ..." and "TcpExt: VALUE VALUE ...". */
+static bool read_pair(const char *names, const char *values, struct counters *out)
+{
+    for (;;) {
+        names += strspn(names, " ");
+        values += strspn(values, " ");
+        size_t length = strcspn(names, " \n");
+        if (!length)
+            return true;
+        char *end;
+        uint64_t value = strtoull(values, &end, 10);
+        if (end == values)
+            return false;
+        note_counter(out, names, length, value);
+        names += length;
+        values = end;
+    }
+}
+
+static bool read_counters(const char *text, struct counters *out)
+{
+    static const char prefix[] = "TcpExt:";
+    const size_t skip = sizeof prefix - 1;
+    for (const char *line = text; line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL) {
+        if (strncmp(line, prefix, skip))
+            continue;
+        const char *next = strchr(line, '\n');
+        return next && !strncmp(next + 1, prefix, skip) && read_pair(line + skip, next + 1 + skip, out);
+    }
+    return false;
+}
+
+int counters_read(struct counters *out, struct error *err)
+{
+    *out = (struct counters){0};
+    char *text = malloc(NETSTAT_SIZE);
+    if (!text)
+        return error_set(err, ENOMEM, "no memory to read " NETSTAT);
+    int status = read_all(NETSTAT, text, NETSTAT_SIZE, err);
+    if (!status) {
+        struct counters read = {.known = true};
+        if (read_counters(text, &read))
+            *out = read;
+        else
+            status = error_set(err, EBADMSG, NETSTAT " makes no sense: no TcpExt");
+    }
+    free(text);
+    return status;
+}
+
+struct counters counters_change(const struct counters *before, const struct counters *after)
+{
+    struct counters change = {.known = before->known && after->known};
+    for (int c = 0; change.known && c < COUNTER_COUNT; c++)
+        change.value[c] = after->value[c] - before->value[c];
+    return change;
+}
