@@ -1,0 +1,19 @@
+/* The server's side of a flood's connections, asked for through sock_diag. */
+#ifndef BACKLOGCTL_PEERS_H
+#define BACKLOGCTL_PEERS_H
+
+#include "backlogctl/error.h"
+#include "backlogctl/model.h"
+#include "backlogctl/server.h"
+#include "backlogctl/sockdiag.h"
+
+/* Fills in peer, age_ms, was_half_open, was_queued and the first sighting of `accepted` (as a span since `epoch`) of every
+   attempt whose client is connected, sets target->looked when all could be asked for, and refreshes target->after.
+   Few connections are looked up one by one, many by one dump filtered on the port. 0 or -errno. */
+int peers_look(struct sockdiag *sd, struct target *target, nsec epoch, struct error *err);
+
+/* Replaces the sightings of `accepted` by the server's own exact times. 0 or -ENOMEM. */
+int peers_note_accepts(struct target *target, const struct server_accept *clients, size_t count, nsec epoch,
+                       struct error *err);
+
+#endif

@@ -1,0 +1,52 @@
+/* The server of the experiment: listens with a given backlog, accepts at a given pace, holds the conversation. */
+#ifndef BACKLOGCTL_SERVER_H
+#define BACKLOGCTL_SERVER_H
+
+#include "backlogctl/endpoint.h"
+#include "backlogctl/error.h"
+#include "backlogctl/loop.h"
+#include "backlogctl/model.h"
+
+/* Called from the thread that runs the server's loop, in order. Must not block. */
+typedef void server_listen_event(void *context, const struct server_event *event);
+
+struct server;
+
+/* Binds and listens on every address (the same port: where the port is 0 the first address picks one). Addresses that
+   cannot be bound are left out as long as one can; `left_out[i]` then has its error (code 0 otherwise; room for
+   `count`; may be NULL). An IPv6 any-address is dual-stack. The settings' strings must outlive the server.
+   0, or -errno when no address could be bound. The caller owns *out and releases it. */
+int server_open(struct server **out, const struct server_settings *settings, const struct endpoint *addresses,
+                size_t count, struct error *left_out, struct error *err);
+void server_release(struct server *server); /* closes everything; NULL is fine */
+
+/* The listeners as bound, from their own descriptors (TCP_INFO, SO_MEMINFO; valid after server_open). */
+size_t server_listener_count(const struct server *server);
+void server_listener(const struct server *server, size_t index, struct listener *out);
+
+/* Serves on `loop` until the loop stops; the loop is stopped by the server when `duration` is over. Accepts each
+   connection accept_delay after it could have: after the later of its arrival and the previous accept. */
+int server_attach(struct server *server, struct loop *loop, server_listen_event *on_event, void *context,
+                  struct error *err);
+/* Takes the last events (queue, drops) before a summary. */
+void server_flush(struct server *server);
+
+void server_totals(const struct server *server, struct server_totals *out);
+
+/* The same server on a thread of its own, for `run`. server_start returns once it serves; server_stop ends and joins
+   the thread (the listeners stay open until server_release). */
+int server_start(struct server *server, struct error *err);
+void server_stop(struct server *server);
+
+/* Blocks until the server has accepted `count` clients, has reached its accept_count, or `deadline`. Returns how many it
+   has accepted. Only for a started server. */
+uint64_t server_wait_accepted(struct server *server, uint64_t count, nsec deadline);
+
+/* When each client was accepted, in order, on CLOCK_MONOTONIC. For a started server, after server_stop. */
+struct server_accept {
+    struct endpoint peer;
+    nsec at;
+};
+const struct server_accept *server_accepts(const struct server *server, size_t *count);
+
+#endif
