@@ -1,0 +1,29 @@
+/* Judgement: facts to verdicts, counts to expectations. Pure: no I/O, no clock, no errno, no allocation. */
+#ifndef BACKLOGCTL_JUDGE_H
+#define BACKLOGCTL_JUDGE_H
+
+#include "backlogctl/model.h"
+
+/* Gives every attempt of every target its verdict, reason and evidence, marks the one attempt of each connection that
+   decides (the one that got through; else the first that found a listener; else the last), and counts. May be called
+   again whenever facts have changed. */
+void judge_run(struct run *run);
+
+/* True when no further waiting can change a verdict of this target's attempts. */
+bool judge_is_final(const struct target *target);
+
+/* True when what was seen needs no second look: the listener's drops equal the SYNs that went unanswered (each dropped
+   SYN counts one drop: tcp_conn_request() in the kernel), and no client is connected without its socket at the server. */
+bool judge_is_settled(const struct target *target);
+
+/* True when the client is connected as far as it can tell; a client whose attempt was reset had been, too. Any other client
+   goes on to its next address. */
+bool judge_got_through(const struct attempt *attempt);
+
+/* How many packets the target's listener dropped during the run; false when nobody knows. */
+bool judge_target_drops(const struct target *target, uint64_t *drops);
+
+/* Fills in seen and ok of every expectation, and run->ok. Call after judge_run. */
+void judge_expectations(struct run *run);
+
+#endif

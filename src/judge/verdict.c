@@ -1,0 +1,319 @@
+/* Facts about one connection, and about the listener it was aimed at, to a verdict with its evidence. */
+#include "backlogctl/judge.h"
+
+#include <errno.h>
+#include <stddef.h>
+
+/* What the attempts of one target share. */
+struct witness {
+    const struct target *target;
+    bool drops_known;
+    uint64_t drops;         /* of the listener, during the run */
+    enum reason unanswered; /* why SYNs went unanswered, as far as the drops tell */
+    bool lost_possible;     /* cookies were sent and packets dropped, enough for every client without a trace */
+};
+
+bool judge_target_drops(const struct target *target, uint64_t *drops)
+{
+    const struct listener *before = &target->before, *after = &target->after;
+    *drops = 0;
+    if (!before->known || !after->known || !before->drops_known || !after->drops_known ||
+        before->cookie != after->cookie || after->drops < before->drops)
+        return false;
+    *drops = after->drops - before->drops;
+    return true;
+}
+
+/* The client's handshake is complete, whatever it is worth at the server. */
+static bool client_is_connected(const struct attempt *a)
+{
+    return a->state == STATE_ESTABLISHED || a->state == STATE_CLOSE_WAIT || a->state == STATE_FIN_WAIT1 ||
+           a->state == STATE_FIN_WAIT2;
+}
+
+/* How many of this attempt's SYNs nobody answered. */
+static uint64_t unanswered_syns(const struct attempt *a)
+{
+    bool waiting = a->state == STATE_SYN_SENT || (a->error == ETIMEDOUT && a->established == NSEC_NEVER);
+    return a->syn_retransmits + (waiting ? 1u : 0u);
+}
+
+static uint64_t all_unanswered_syns(const struct target *target)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < target->attempt_count; i++)
+        sum += unanswered_syns(&target->attempts[i]);
+    return sum;
+}
+
+static uint64_t clients_without_trace(const struct target *target)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < target->attempt_count; i++)
+        sum += client_is_connected(&target->attempts[i]) && target->attempts[i].peer == PEER_ABSENT;
+    return sum;
+}
+
+/* The listener's drops rise for other causes than an overflow too, so the namespace's counters must agree. */
+static enum reason reason_of_silence(const struct witness *w, const struct counters *counters)
+{
+    if (!w->target->local)
+        return REASON_NO_ANSWER;
+    if (!w->drops_known)
+        return REASON_NONE;
+    if (!w->drops)
+        return REASON_NO_ANSWER;
+    uint64_t syns = all_unanswered_syns(w->target);
+    if (w->drops < syns || !counters->known)
+        return REASON_NONE;
+    uint64_t overflows = counters->value[COUNTER_LISTEN_OVERFLOWS];
+    uint64_t other = counters->value[COUNTER_LISTEN_DROPS] - overflows;
+    if (overflows + other < syns)
+        return REASON_NONE;
+    return overflows >= other ? REASON_QUEUE_FULL : REASON_SYN_QUEUE_FULL;
+}
+
+static struct witness witness_of(const struct target *target, const struct counters *counters)
+{
+    struct witness w = {.target = target};
+    w.drops_known = target->drops_known;
+    w.drops = target->drops;
+    w.unanswered = reason_of_silence(&w, counters);
+    w.lost_possible = w.drops_known && w.drops && w.drops >= clients_without_trace(target) && counters->known &&
+                      counters->value[COUNTER_SYNCOOKIES_SENT];
+    return w;
+}
+
+static void decide(struct attempt *a, enum verdict verdict, enum reason reason, enum evidence evidence)
+{
+    a->verdict = (uint8_t)verdict;
+    a->reason = (uint8_t)reason;
+    a->evidence = (uint8_t)evidence;
+}
+
+static void judge_error(struct attempt *a, const struct witness *w)
+{
+    enum reason reason = a->soft_error ? REASON_ICMP : REASON_NONE;
+    switch (a->error) {
+    case ECONNREFUSED:
+        return decide(a, VERDICT_REFUSED, reason, EVIDENCE_SOCKET_ERROR);
+    case ECONNRESET:
+    case EPIPE:
+        return decide(a, VERDICT_RESET, REASON_NONE, EVIDENCE_SOCKET_ERROR);
+    case ETIMEDOUT:
+        return decide(a, VERDICT_TIMED_OUT, w->unanswered, EVIDENCE_SOCKET_ERROR);
+    case EHOSTUNREACH:
+    case ENETUNREACH:
+    case EHOSTDOWN:
+    case ENETDOWN:
+        return decide(a, VERDICT_UNREACHABLE, reason, EVIDENCE_SOCKET_ERROR);
+    case EMFILE:
+    case ENFILE:
+        return decide(a, VERDICT_LOCAL_ERROR, REASON_DESCRIPTORS, EVIDENCE_SOCKET_ERROR);
+    case EADDRNOTAVAIL:
+    case EADDRINUSE:
+        return decide(a, VERDICT_LOCAL_ERROR, REASON_PORTS, EVIDENCE_SOCKET_ERROR);
+    case ENOMEM:
+    case ENOBUFS:
+        return decide(a, VERDICT_LOCAL_ERROR, REASON_MEMORY, EVIDENCE_SOCKET_ERROR);
+    case EACCES:
+    case EPERM:
+        return decide(a, VERDICT_LOCAL_ERROR, REASON_PERMISSION, EVIDENCE_SOCKET_ERROR);
+    default:
+        return decide(a, VERDICT_LOCAL_ERROR, REASON_NONE, EVIDENCE_SOCKET_ERROR);
+    }
+}
+
+/* A connection whose server side cannot be seen from here: what the client's own socket tells. */
+static void judge_from_client(struct attempt *a, enum reason reason)
+{
+    if (a->sent && a->acknowledged)
+        return decide(a, VERDICT_ESTABLISHED, reason, EVIDENCE_PROBE_BYTE);
+    if (a->sent && a->data_retransmits >= 2)
+        return decide(a, VERDICT_ESTABLISHED, REASON_UNACKNOWLEDGED, EVIDENCE_PROBE_BYTE);
+    /* Nothing sent, nothing received but the SYN-ACK, again and again: our ACK does not count over there. One repeat may
+       be a lost packet; each repeat is answered by a new ACK, so two are no accident. */
+    if (!a->sent && a->segments_in >= 3)
+        return decide(a, VERDICT_HALF_OPEN, REASON_NONE, EVIDENCE_TCP_INFO);
+    decide(a, VERDICT_ESTABLISHED, reason, EVIDENCE_TCP_INFO);
+}
+
+static void judge_without_trace(struct attempt *a, const struct witness *w)
+{
+    if (!w->target->before.known && !w->target->after.known)
+        judge_from_client(a, REASON_NO_LISTENER);
+    else if (w->lost_possible || (a->was_half_open && w->drops))
+        decide(a, VERDICT_LOST, REASON_NONE, EVIDENCE_PEER_SOCKET);
+    else
+        judge_from_client(a, REASON_NO_TRACE);
+}
+
+static void judge_connected_client(struct attempt *a, const struct witness *w)
+{
+    enum peer peer = (enum peer)a->peer;
+    if (peer == PEER_ACCEPTED || peer == PEER_CLOSED)
+        return decide(a, VERDICT_CONNECTED, REASON_NONE, EVIDENCE_PEER_SOCKET);
+    if (a->replied)
+        return decide(a, VERDICT_CONNECTED, REASON_NONE, EVIDENCE_REPLY);
+    /* Only an application closes: the kernel resets what was never accepted. */
+    if (a->state == STATE_CLOSE_WAIT)
+        return decide(a, VERDICT_CONNECTED, REASON_NONE, EVIDENCE_TCP_INFO);
+    switch (peer) {
+    case PEER_QUEUED:
+        return decide(a, VERDICT_QUEUED, REASON_NONE, EVIDENCE_PEER_SOCKET);
+    case PEER_SYN_RECV:
+        return decide(a, VERDICT_HALF_OPEN, REASON_NONE, EVIDENCE_PEER_SOCKET);
+    case PEER_ABSENT:
+        return judge_without_trace(a, w);
+    case PEER_UNKNOWN:
+    case PEER_ACCEPTED:
+    case PEER_CLOSED:
+    case PEER_COUNT:
+        return judge_from_client(a, w->target->local ? REASON_NOT_SEEN : REASON_REMOTE);
+    }
+}
+
+static void judge_attempt(struct attempt *a, const struct witness *w)
+{
+    if (client_is_connected(a))
+        judge_connected_client(a, w);
+    else if (a->error)
+        judge_error(a, w);
+    else if (a->state == STATE_SYN_SENT || a->state == STATE_SYN_RECV)
+        decide(a, VERDICT_TIMED_OUT, w->unanswered, EVIDENCE_DEADLINE);
+    else
+        /* Closed, and the error was not to be had: accepted if anyone saw that, else we do not know. */
+        decide(a, a->accepted != NSEC_NEVER ? VERDICT_CONNECTED : VERDICT_ESTABLISHED, REASON_NOT_SEEN,
+               EVIDENCE_TCP_INFO);
+}
+
+bool judge_is_final(const struct target *target)
+{
+    for (size_t i = 0; i < target->attempt_count; i++) {
+        const struct attempt *a = &target->attempts[i];
+        switch ((enum verdict)a->verdict) {
+        case VERDICT_CONNECTED:
+        case VERDICT_REFUSED:
+        case VERDICT_RESET:
+        case VERDICT_UNREACHABLE:
+        case VERDICT_LOCAL_ERROR:
+            if (a->soft_error)
+                return false;
+            break;
+        case VERDICT_TIMED_OUT:
+            if (a->state == STATE_SYN_SENT)
+                return false;
+            break;
+        case VERDICT_QUEUED:
+        case VERDICT_HALF_OPEN:
+        case VERDICT_LOST:
+        case VERDICT_ESTABLISHED:
+        case VERDICT_COUNT:
+            return false;
+        }
+    }
+    return true;
+}
+
+bool judge_is_settled(const struct target *target)
+{
+    uint64_t drops;
+    if (!target->looked)
+        return false;
+    for (size_t i = 0; i < target->attempt_count; i++) {
+        const struct attempt *a = &target->attempts[i];
+        if (client_is_connected(a) && (a->peer == PEER_ABSENT || a->peer == PEER_SYN_RECV || a->peer == PEER_UNKNOWN))
+            return false;
+    }
+    uint64_t syns = all_unanswered_syns(target);
+    return !syns || (judge_target_drops(target, &drops) && drops == syns);
+}
+
+bool judge_got_through(const struct attempt *a)
+{
+    switch ((enum verdict)a->verdict) {
+    case VERDICT_CONNECTED:
+    case VERDICT_QUEUED:
+    case VERDICT_HALF_OPEN:
+    case VERDICT_LOST:
+    case VERDICT_ESTABLISHED:
+        return true;
+    case VERDICT_TIMED_OUT:
+    case VERDICT_REFUSED:
+    case VERDICT_RESET:
+    case VERDICT_UNREACHABLE:
+    case VERDICT_LOCAL_ERROR:
+    case VERDICT_COUNT:
+        return false;
+    }
+    return false;
+}
+
+/* A later address decides over an earlier one: what got through beats everything, a listener's silence or reset beats
+   the answer of an address where nobody listens (that answer is what misleads people about a full queue). */
+static int weight(const struct attempt *a)
+{
+    if (judge_got_through(a))
+        return 3;
+    if (a->verdict == VERDICT_TIMED_OUT || a->verdict == VERDICT_RESET)
+        return 2;
+    return 1;
+}
+
+static void mark_deciding(struct run *run)
+{
+    size_t at[TARGETS_MAX] = {0};
+    for (uint32_t id = 1; id <= run->connection_count; id++) {
+        struct attempt *best = NULL;
+        for (size_t t = 0; t < run->target_count; t++) {
+            struct target *target = &run->targets[t];
+            if (at[t] >= target->attempt_count || target->attempts[at[t]].id != id)
+                continue;
+            struct attempt *a = &target->attempts[at[t]++];
+            a->decides = false;
+            if (!best || weight(a) > weight(best) || (weight(a) == 1 && weight(best) == 1))
+                best = a;
+        }
+        if (best) {
+            best->decides = true;
+            run->counts[best->verdict]++;
+        }
+    }
+}
+
+/* Two addresses of one name may be served by one dual-stack listener. */
+static bool listener_counted(const struct run *run, size_t t)
+{
+    for (size_t i = 0; i < t; i++)
+        if (run->targets[i].after.known && run->targets[i].after.cookie == run->targets[t].after.cookie)
+            return true;
+    return false;
+}
+
+static void sum_drops(struct run *run)
+{
+    run->drops_known = false;
+    run->drops = 0;
+    for (size_t t = 0; t < run->target_count; t++) {
+        struct target *target = &run->targets[t];
+        target->drops_known = judge_target_drops(target, &target->drops);
+        if (target->drops_known && !listener_counted(run, t)) {
+            run->drops_known = true;
+            run->drops += target->drops;
+        }
+    }
+}
+
+void judge_run(struct run *run)
+{
+    sum_drops(run);
+    for (size_t v = 0; v < VERDICT_COUNT; v++)
+        run->counts[v] = 0;
+    for (size_t t = 0; t < run->target_count; t++) {
+        struct target *target = &run->targets[t];
+        struct witness w = witness_of(target, &run->counters);
+        for (size_t i = 0; i < target->attempt_count; i++)
+            judge_attempt(&target->attempts[i], &w);
+    }
+    mark_deciding(run);
+}
