@@ -1,0 +1,41 @@
+/* Reports: the model as text, JSON or a live line. No judgement; no I/O but the stream that is passed in.
+   Write errors stay in the stream (ferror) for the caller to find. */
+#ifndef BACKLOGCTL_REPORT_H
+#define BACKLOGCTL_REPORT_H
+
+#include "backlogctl/model.h"
+
+#include <stdio.h>
+
+struct report_style {
+    bool color;  /* ANSI colours */
+    int columns; /* width to fold words and cut tables at; 0: do not */
+};
+
+/* What is known before the burst: one heading line of text, or the beginning of the JSON object. To be flushed at once, so
+   that a stdout that cannot be written is found out before any traffic. */
+void report_text_begin(FILE *out, const struct run *run, const struct report_style *style);
+void report_json_begin(FILE *out, const struct run *run);
+
+/* The rest, after the judge has spoken. */
+void report_text_end(FILE *out, const struct run *run, const struct report_style *style);
+void report_json_end(FILE *out, const struct run *run);
+
+/* The paragraph that says in words what happened, on one line; the text report folds it. Returns malloc'ed text, or NULL
+   when memory ran out. */
+char *report_explain(const struct run *run);
+
+/* One line for a person who waits, without a newline, at most style->columns wide. `elapsed` since the burst began. */
+void report_progress(FILE *out, const struct run *run, nsec elapsed, const struct report_style *style);
+
+/* A server's ready line, events and summary. */
+void report_ready_text(FILE *out, const struct listener *listener, const struct server_settings *settings,
+                       uint32_t somaxconn);
+void report_ready_json(FILE *out, const struct listener *listener, const struct server_settings *settings,
+                       uint32_t somaxconn);
+void report_event_text(FILE *out, const struct server_event *event, const struct report_style *style);
+void report_event_json(FILE *out, const struct server_event *event);
+void report_totals_text(FILE *out, const struct server_totals *totals, nsec elapsed);
+void report_totals_json(FILE *out, const struct server_totals *totals, nsec elapsed);
+
+#endif

@@ -1,0 +1,100 @@
+/* What the files of the report layer share: words and colours, the rows of a burst, its figures. */
+#ifndef BACKLOGCTL_REPORT_INTERNAL_H
+#define BACKLOGCTL_REPORT_INTERNAL_H
+
+#include "backlogctl/model.h"
+#include "backlogctl/report.h"
+
+#include <jansson.h>
+#include <stdio.h>
+
+/* ---- words.c: pieces of text ---- */
+
+/* "s", or "" for exactly one. */
+const char *plural(uint64_t n);
+
+/* Copies text as printable ASCII, '?' for the rest: process names and hosts may hold anything, escape
+   sequences included. Cuts at `size`. Returns out. */
+const char *printable(const char *text, char *out, size_t size);
+
+/* Writes text and a newline; lines are folded at blanks to `columns` (0: not), all but the first are
+ * indented. */
+void write_folded(FILE *out, const char *text, int columns, int indent);
+
+/* The colour of a verdict as an escape sequence (ECMA-48 SGR). Static storage. */
+const char *verdict_color(enum verdict v);
+
+/* A word in a colour, if the style has colours. */
+void write_colored(FILE *out, const struct report_style *style, const char *color, const char *word);
+#define COLOR_RED "\033[31m"
+#define COLOR_GREEN "\033[32m"
+#define COLOR_YELLOW "\033[33m"
+#define COLOR_BLUE "\033[34m"
+#define COLOR_MAGENTA "\033[35m"
+#define COLOR_CYAN "\033[36m"
+
+/* "1 connected, 3 queued": the verdicts that occur, or "none". */
+void write_counts(FILE *out, const uint64_t counts[VERDICT_COUNT], const struct report_style *style);
+
+/* "accepts 1, then none" and the like. */
+void write_accept_plan(FILE *out, const struct server_settings *settings);
+
+/* "EMFILE", or "errno 12345" for one that has no name. Returns static storage or `out`. */
+#define ERRNO_TEXT_SIZE 32
+const char *errno_text(int code, char out[ERRNO_TEXT_SIZE]);
+
+/* "SIGINT"; cut to fit. Returns out. */
+#define SIGNAL_TEXT_SIZE 24
+const char *signal_text(int signal, char out[SIGNAL_TEXT_SIZE]);
+
+/* ---- rows.c: the burst, connection by connection ---- */
+
+struct row {
+    uint32_t id;
+    const struct attempt *deciding;
+    const struct target *target;                 /* of the deciding attempt */
+    const struct attempt *attempts[TARGETS_MAX]; /* by target; NULL: not tried there */
+};
+
+struct rows {
+    const struct run *run;
+    uint32_t last;
+    size_t at[TARGETS_MAX];
+};
+
+/* Visits every connection that the judge has decided, in the order of their ids. */
+void rows_start(struct rows *rows, const struct run *run);
+bool rows_next(struct rows *rows, struct row *row);
+
+/* The verdicts of one target's attempts, deciding or not. */
+void count_attempts(const struct target *target, uint64_t counts[VERDICT_COUNT]);
+
+/* The first target with a known listener; NULL: none has. */
+const struct target *target_with_listener(const struct run *run);
+
+/* listen() was given more than the kernel granted. */
+bool backlog_clamped(int32_t asked, const struct listener *listener);
+
+/* ---- table.c ---- */
+
+void write_table(FILE *out, const struct run *run, const struct report_style *style);
+
+/* ---- json_rows.c ---- */
+
+/* The value of "connections", row by row, without building it in memory. */
+void write_json_rows(FILE *out, const struct run *run);
+
+/* ---- json.c ---- */
+
+/* A JSON string, or null for NULL. What is not UTF-8 becomes '?', for JSON cannot hold it. */
+json_t *json_text(const char *text);
+json_t *json_endpoint(const struct endpoint *e); /* "127.0.0.1:80" */
+json_t *json_address(const struct endpoint *e);  /* "127.0.0.1" */
+json_t *json_family(const struct endpoint *e);   /* "ipv4", "ipv6" or null */
+json_t *json_span(nsec span);                    /* microseconds, or null for NSEC_NEVER */
+json_t *json_known(bool known, uint64_t value);  /* null when not known */
+
+/* Writes an object on one line and drops the reference; NULL (no memory) writes nothing. */
+void write_json_line(FILE *out, json_t *object);
+
+#endif

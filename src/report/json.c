@@ -1,0 +1,214 @@
+/* The JSON of probe and run, schema backlogctl.probe/1: one object; its connections are streamed. */
+#include "internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define SCHEMA "backlogctl.probe/1"
+
+/* ---- Values ---- */
+
+json_t *json_text(const char *text)
+{
+    if (!text)
+        return json_null();
+    json_t *value = json_string(text);
+    if (value)
+        return value;
+    char *copy = strdup(text);
+    if (!copy)
+        return NULL;
+    for (char *p = copy; *p; p++)
+        if ((unsigned char)*p > '~')
+            *p = '?';
+    value = json_string(copy);
+    free(copy);
+    return value;
+}
+
+json_t *json_endpoint(const struct endpoint *e)
+{
+    char text[ENDPOINT_TEXT_SIZE];
+    return e->family == AF_UNSPEC ? json_null() : json_text(endpoint_text(e, text));
+}
+
+json_t *json_address(const struct endpoint *e)
+{
+    char text[ENDPOINT_TEXT_SIZE];
+    return e->family == AF_UNSPEC ? json_null() : json_text(endpoint_address_text(e, text));
+}
+
+json_t *json_family(const struct endpoint *e)
+{
+    return e->family == AF_INET    ? json_string("ipv4")
+           : e->family == AF_INET6 ? json_string("ipv6")
+                                   : json_null();
+}
+
+json_t *json_span(nsec span)
+{
+    return span == NSEC_NEVER ? json_null() : json_integer(span / NSEC_PER_USEC);
+}
+
+json_t *json_known(bool known, uint64_t value)
+{
+    return known ? json_integer((json_int_t)value) : json_null();
+}
+
+void write_json_line(FILE *out, json_t *object)
+{
+    if (!object)
+        return;
+    json_dumpf(object, out, JSON_COMPACT);
+    json_decref(object);
+    putc('\n', out);
+}
+
+/* Writes the members of an object without its braces, and drops the reference. */
+static void write_members(FILE *out, json_t *object)
+{
+    json_dumpf(object, out, JSON_COMPACT | JSON_EMBED);
+    json_decref(object);
+}
+
+/* ---- Before the burst ---- */
+
+static json_t *target_json(const struct run *run)
+{
+    static const struct endpoint none;
+    const struct endpoint *e = run->target_count ? &run->targets[0].address : &none;
+    return json_pack("{s:o, s:o, s:i}", "family", json_family(e), "address", json_address(e), "port",
+                     (int)e->port);
+}
+
+/* Options keep their names; --timeout and the like say their unit. What was not asked for is null. */
+static json_t *options_json(const struct run *run)
+{
+    const struct probe_settings *probe = &run->probe;
+    const struct server_settings *server = &run->server;
+    json_t *options = json_pack("{s:o, s:I, s:o, s:o, s:o, s:o, s:b}", "host", json_text(run->host), "count",
+                                (json_int_t)probe->count, "timeout_us", json_span(probe->timeout), "rate",
+                                json_known(probe->rate, probe->rate), "send", json_text(probe->send),
+                                "wait_us", json_span(probe->wait), "allow_remote", probe->allow_remote);
+    if (!run->has_server)
+        return options;
+    json_t *more =
+        json_pack("{s:i, s:o, s:o, s:o, s:o, s:b}", "backlog", (int)server->backlog, "accept_delay_us",
+                  json_span(server->accept_delay), "accept_count",
+                  json_known(server->accept_count >= 0, (uint64_t)server->accept_count), "duration_us",
+                  server->duration > 0 ? json_span(server->duration) : json_null(), "greeting",
+                  json_text(server->greeting), "private_namespace", run->private_namespace);
+    json_object_update(options, more);
+    json_decref(more);
+    return options;
+}
+
+void report_json_begin(FILE *out, const struct run *run)
+{
+    putc('{', out);
+    write_members(out, json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "schema", SCHEMA, "version",
+                                 BACKLOGCTL_VERSION, "command", json_text(run->command), "kernel",
+                                 json_text(run->kernel), "started_at", json_text(run->started_at), "target",
+                                 target_json(run), "options", options_json(run)));
+}
+
+/* ---- After it ---- */
+
+static json_t *listener_json(const struct run *run, const struct listener *listener)
+{
+    if (!listener->known)
+        return json_null();
+    json_t *object = json_pack(
+        "{s:o, s:o, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:I}", "address", json_address(&listener->local),
+        "asked", run->has_server ? json_integer(run->server.backlog) : json_null(), "backlog",
+        (json_int_t)listener->backlog, "capacity", (json_int_t)listener->capacity, "queue",
+        (json_int_t)listener->queue, "somaxconn", json_known(run->somaxconn, run->somaxconn), "drops",
+        json_known(listener->drops_known, listener->drops), "pid",
+        json_known(listener->pid, (uint64_t)listener->pid), "process",
+        json_text(*listener->process ? listener->process : NULL), "members", (json_int_t)listener->members);
+    return object;
+}
+
+static json_t *counts_json(const uint64_t counts[VERDICT_COUNT])
+{
+    json_t *object = json_object();
+    for (enum verdict v = 0; v < VERDICT_COUNT; v++)
+        json_object_set_new(object, verdict_name(v), json_integer((json_int_t)counts[v]));
+    return object;
+}
+
+static json_t *counters_json(const struct run *run)
+{
+    json_t *object = json_object();
+    json_object_set_new(object, "listener_drops", json_known(run->drops_known, run->drops));
+    for (enum counter c = 0; c < COUNTER_COUNT; c++)
+        json_object_set_new(object, counter_name(c), json_known(run->counters.known, run->counters.value[c]));
+    return object;
+}
+
+static json_t *targets_json(const struct run *run)
+{
+    json_t *array = json_array();
+    for (size_t t = 0; t < run->target_count; t++) {
+        const struct target *target = &run->targets[t];
+        uint64_t counts[VERDICT_COUNT];
+        count_attempts(target, counts);
+        json_array_append_new(
+            array,
+            json_pack("{s:o, s:o, s:i, s:b, s:b, s:b, s:o, s:o}", "family", json_family(&target->address),
+                      "address", json_address(&target->address), "port", (int)target->address.port, "local",
+                      target->local, "looked", target->looked, "listener_gone", target->listener_gone,
+                      "listener", listener_json(run, &target->after), "counts", counts_json(counts)));
+    }
+    return array;
+}
+
+static json_t *expectations_json(const struct run *run)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < run->expectation_count; i++) {
+        const struct expectation *e = &run->expectations[i];
+        json_array_append_new(array,
+                              json_pack("{s:o, s:I, s:o, s:b}", "text", json_text(e->text), "expected",
+                                        (json_int_t)e->expected, "seen",
+                                        e->seen_known ? json_integer(e->seen) : json_null(), "ok", e->ok));
+    }
+    return array;
+}
+
+static json_t *interruption_json(const struct run *run)
+{
+    char name[SIGNAL_TEXT_SIZE];
+    return run->signal ? json_string(signal_text(run->signal, name)) : json_null();
+}
+
+static json_t *figures_json(const struct run *run)
+{
+    static const struct listener none;
+    const struct target *target = target_with_listener(run);
+    return json_pack("{s:o, s:o, s:o}", "listener", listener_json(run, target ? &target->after : &none),
+                     "counts", counts_json(run->counts), "counters", counters_json(run));
+}
+
+static json_t *conclusion_json(const struct run *run)
+{
+    char *words = report_explain(run);
+    json_t *object = json_pack(
+        "{s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:b}", "targets", targets_json(run), "expectations",
+        expectations_json(run), "accept_times", run->has_server ? "exact" : "seen", "elapsed_us",
+        json_span(run->elapsed), "interrupted_by", interruption_json(run), "incomplete",
+        json_text(*run->incomplete ? run->incomplete : NULL), "explanation", json_text(words), "ok", run->ok);
+    free(words);
+    return object;
+}
+
+void report_json_end(FILE *out, const struct run *run)
+{
+    fputs(",\n", out);
+    write_members(out, figures_json(run));
+    fputs(",\n\"connections\":", out);
+    write_json_rows(out, run);
+    fputs(",\n", out);
+    write_members(out, conclusion_json(run));
+    fputs("}\n", out);
+}

@@ -1,0 +1,250 @@
+/* The text report: heading, listeners, table, totals, expectations, and what it means. */
+#include "internal.h"
+
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define COLUMNS_DEFAULT                                                                                      \
+    80 /* for words, where the style bounds nothing: a paragraph on one line is no paragraph */
+#define NAME_SIZE 256
+
+static int words_width(const struct report_style *style)
+{
+    return style->columns > 0 ? style->columns : COLUMNS_DEFAULT;
+}
+
+/* ---- Heading ---- */
+
+static void write_destination(FILE *out, const struct run *run)
+{
+    char text[ENDPOINT_TEXT_SIZE], name[NAME_SIZE];
+    if (run->target_count == 1) {
+        fputs(endpoint_text(&run->targets[0].address, text), out);
+        return;
+    }
+    fputs(printable(run->host ? run->host : "-", name, sizeof name), out);
+    for (size_t t = 0; t < run->target_count; t++)
+        fprintf(out, "%s%s", t ? ", " : " (", endpoint_text(&run->targets[t].address, text));
+    if (run->target_count)
+        putc(')', out);
+}
+
+static void write_heading(FILE *out, const struct run *run)
+{
+    const struct probe_settings *probe = &run->probe;
+    char span[NSEC_TEXT_SIZE];
+    fprintf(out, "%s ", run->command);
+    write_destination(out, run);
+    if (run->private_namespace)
+        fputs(" in a private namespace", out);
+    fputs(": ", out);
+    if (run->has_server) {
+        fprintf(out, "backlog %" PRId32 ", ", run->server.backlog);
+        write_accept_plan(out, &run->server);
+        fputs("; ", out);
+    }
+    fprintf(out, "%" PRIu32 " connection%s", probe->count, plural(probe->count));
+    if (probe->rate)
+        fprintf(out, " at %" PRIu32 " a second", probe->rate);
+    else if (probe->count > 1)
+        fputs(" at once", out);
+    if (probe->timeout > 0)
+        fprintf(out, ", patience %s", nsec_text(probe->timeout, span));
+    else
+        fputs(", no patience", out);
+}
+
+/* Folds what `write` writes. Without memory for that the words come as they are. */
+static void write_line_of(FILE *out, void (*write)(FILE *, const struct run *), const struct run *run,
+                          int columns)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *memory = open_memstream(&text, &size);
+    if (memory) {
+        write(memory, run);
+        if (!fclose(memory))
+            write_folded(out, text, columns, 2);
+        free(text);
+        return;
+    }
+    write(out, run);
+    putc('\n', out);
+}
+
+void report_text_begin(FILE *out, const struct run *run, const struct report_style *style)
+{
+    write_line_of(out, write_heading, run, style->columns);
+}
+
+/* ---- Listeners ---- */
+
+static void write_owner(FILE *out, const struct listener *listener)
+{
+    char name[NAME_SIZE];
+    if (*listener->process)
+        fprintf(out, "%s (pid %d), ", printable(listener->process, name, sizeof name), (int)listener->pid);
+    else if (listener->pid)
+        fprintf(out, "pid %d, ", (int)listener->pid);
+}
+
+static void write_backlog(FILE *out, const struct run *run, const struct listener *listener)
+{
+    bool clamped = run->has_server && backlog_clamped(run->server.backlog, listener);
+    if (listener->members > 1)
+        fprintf(out, "%" PRIu32 " sockets (SO_REUSEPORT), backlog %" PRIu64 " in all", listener->members,
+                listener->backlog);
+    else if (clamped && run->somaxconn == listener->backlog)
+        fprintf(out, "backlog %" PRId32 " -> %" PRIu64 " (clamped by net.core.somaxconn=%" PRIu32 ")",
+                run->server.backlog, listener->backlog, run->somaxconn);
+    else if (clamped)
+        fprintf(out, "backlog %" PRId32 " -> %" PRIu64 " (clamped by net.core.somaxconn)",
+                run->server.backlog, listener->backlog);
+    else if (!run->has_server && run->somaxconn && listener->backlog == run->somaxconn)
+        fprintf(out, "backlog %" PRIu64 " (as net.core.somaxconn)", listener->backlog);
+    else
+        fprintf(out, "backlog %" PRIu64, listener->backlog);
+}
+
+static void write_known_listener(FILE *out, const struct run *run, const struct target *target)
+{
+    const struct listener *listener = &target->after;
+    char bound[ENDPOINT_TEXT_SIZE], text[ENDPOINT_TEXT_SIZE];
+    fprintf(out, "listener %s", endpoint_text(&listener->local, bound));
+    if (strcmp(bound, endpoint_text(&target->address, text)))
+        fprintf(out, " for %s", text);
+    fputs(": ", out);
+    if (!run->has_server) /* else it is this very process */
+        write_owner(out, listener);
+    write_backlog(out, run, listener);
+    fprintf(out, ", holds %" PRIu64 ", queue %" PRIu64 " of %" PRIu64, listener->capacity, listener->queue,
+            listener->capacity);
+    if (target->drops_known)
+        fprintf(out, ", dropped %" PRIu64, target->drops);
+    else
+        fputs(", drops not known", out);
+    if (target->listener_gone)
+        fputs(", gone or replaced since", out);
+}
+
+static void write_listener(FILE *out, const struct run *run, const struct target *target)
+{
+    char text[ENDPOINT_TEXT_SIZE];
+    if (target->after.known) {
+        write_known_listener(out, run, target);
+        return;
+    }
+    endpoint_text(&target->address, text);
+    if (!target->local)
+        fprintf(out, "listener %s: not on this host, so its queue cannot be seen", text);
+    else if (target->before.known)
+        fprintf(out, "listener %s: gone", text);
+    else if (target->looked)
+        fprintf(out, "listener %s: none", text);
+    else
+        fprintf(out, "listener %s: not seen", text);
+}
+
+/* With several addresses each has a fate of its own, which the table's rows cannot show. */
+static void write_attempts(FILE *out, const struct target *target)
+{
+    static const struct report_style plain;
+    uint64_t counts[VERDICT_COUNT];
+    if (!target->attempt_count) {
+        fputs("; not tried", out);
+        return;
+    }
+    count_attempts(target, counts);
+    fprintf(out, "; %zu attempt%s: ", target->attempt_count, plural(target->attempt_count));
+    write_counts(out, counts, &plain);
+}
+
+static void write_listeners(FILE *out, const struct run *run, int columns)
+{
+    for (size_t t = 0; t < run->target_count; t++) {
+        char *text = NULL;
+        size_t size;
+        FILE *memory = open_memstream(&text, &size);
+        if (!memory)
+            continue;
+        write_listener(memory, run, &run->targets[t]);
+        if (run->target_count > 1)
+            write_attempts(memory, &run->targets[t]);
+        if (!fclose(memory))
+            write_folded(out, text, columns, 2);
+        free(text);
+    }
+}
+
+/* ---- Totals ---- */
+
+static void write_totals(FILE *out, const struct run *run, const struct report_style *style)
+{
+    fprintf(out, "%zu connection%s: ", run->connection_count, plural(run->connection_count));
+    write_counts(out, run->counts, style);
+    putc('\n', out);
+}
+
+static void write_counters(FILE *out, const struct run *run)
+{
+    const char *before = "packets counted in this network namespace: ";
+    for (enum counter c = 0; run->counters.known && c < COUNTER_COUNT; c++)
+        if (run->counters.value[c]) {
+            fprintf(out, "%s%s %" PRIu64, before, counter_name(c), run->counters.value[c]);
+            before = ", ";
+        }
+}
+
+static bool any_counter(const struct run *run)
+{
+    for (enum counter c = 0; run->counters.known && c < COUNTER_COUNT; c++)
+        if (run->counters.value[c])
+            return true;
+    return false;
+}
+
+static void write_expectations(FILE *out, const struct run *run, const struct report_style *style)
+{
+    for (size_t i = 0; i < run->expectation_count; i++) {
+        const struct expectation *e = &run->expectations[i];
+        fprintf(out, "expect %s: ", e->text);
+        if (!e->ok && e->seen_known)
+            fprintf(out, "seen %" PRId64 ", ", e->seen);
+        else if (!e->ok)
+            fputs("not known, ", out);
+        write_colored(out, style, e->ok ? COLOR_GREEN : COLOR_RED, e->ok ? "ok" : "FAILED");
+        putc('\n', out);
+    }
+}
+
+static void write_notes(FILE *out, const struct run *run, const struct report_style *style)
+{
+    char name[SIGNAL_TEXT_SIZE], why[sizeof run->incomplete], note[sizeof run->incomplete + 32];
+    if (run->signal)
+        fprintf(out, "interrupted by %s: this is what was known by then\n", signal_text(run->signal, name));
+    if (*run->incomplete) {
+        snprintf(note, sizeof note, "evidence is missing: %s", printable(run->incomplete, why, sizeof why));
+        write_folded(out, note, words_width(style), 2);
+    }
+}
+
+void report_text_end(FILE *out, const struct run *run, const struct report_style *style)
+{
+    write_listeners(out, run, style->columns);
+    putc('\n', out);
+    write_table(out, run, style);
+    putc('\n', out);
+    write_totals(out, run, style);
+    if (any_counter(run))
+        write_line_of(out, write_counters, run, words_width(style));
+    write_expectations(out, run, style);
+    write_notes(out, run, style);
+    char *words = report_explain(run);
+    if (words && *words) {
+        putc('\n', out);
+        write_folded(out, words, words_width(style), 0);
+    }
+    free(words);
+}
