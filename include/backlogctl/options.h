@@ -1,0 +1,70 @@
+/* Options: one table feeds the parser, the help text and the tests. */
+#ifndef BACKLOGCTL_OPTIONS_H
+#define BACKLOGCTL_OPTIONS_H
+
+#include "backlogctl/error.h"
+#include "backlogctl/model.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum color_mode { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
+
+#define SYSCTLS_MAX 32
+
+/* What every command is told. Started from settings_default, filled by the parser, then passed down as const. */
+struct settings {
+    bool help, version;
+    int family; /* AF_UNSPEC, AF_INET or AF_INET6 */
+    const char *host;
+    uint16_t port; /* 0: any free one; only for a server of our own */
+    bool json, quiet;
+    enum color_mode color;
+    struct server_settings server;
+    struct probe_settings probe;
+    struct expectation expectations[EXPECTATIONS_MAX];
+    size_t expectation_count;
+    const char *sysctls[SYSCTLS_MAX]; /* KEY=VALUE */
+    size_t sysctl_count;
+    bool host_net;
+};
+extern const struct settings settings_default;
+
+/* One option. `take` reads `text` (NULL for a flag) into *field, or fills err with what is accepted. */
+struct option_spec {
+    const char *name;     /* long name */
+    char letter;          /* short name, or 0 */
+    const char *argument; /* placeholder in the help, NULL for a flag */
+    const char *help;     /* ends without a full stop */
+    int (*take)(const struct option_spec *spec, const char *text, void *field, struct error *err);
+    size_t field;         /* offset in struct settings */
+    int64_t min, max;     /* for numbers */
+    const char *excludes; /* long name of an option that cannot go with this one, or NULL */
+};
+
+/* A heading in the help and the options under it; the list ends with a name of NULL. */
+struct option_group {
+    const char *title;
+    const struct option_spec *options;
+};
+extern const struct option_group options_target, options_server, options_probe, options_lab, options_output;
+
+#define OPTION_GROUPS_MAX 6
+struct command {
+    const char *name;
+    const char *summary; /* one line */
+    int (*run)(const struct command *command, const struct settings *settings);
+    const struct option_group *groups[OPTION_GROUPS_MAX]; /* NULL at the end */
+};
+extern const struct command command_serve, command_probe, command_run;
+
+/* Reads argv[1..] into *settings. 0 or -EINVAL with a text that names the option, the value and what is accepted. */
+int options_parse(const struct command *command, int argc, char **argv, struct settings *settings, struct error *err);
+
+void options_help(const struct command *command, FILE *out);
+
+/* Adds the expectations in "connected=1,queued>=3". 0 or -EINVAL. */
+int expectations_parse(const char *text, struct settings *settings, struct error *err);
+
+#endif

@@ -1,0 +1,42 @@
+/* What commands say and how they end. stdout is data, stderr is talk. */
+#ifndef BACKLOGCTL_OUTPUT_H
+#define BACKLOGCTL_OUTPUT_H
+
+#include "backlogctl/error.h"
+#include "backlogctl/options.h"
+#include "backlogctl/report.h"
+
+/* Documented in backlogctl(1). */
+enum exit_status {
+    EXIT_DONE = 0,        /* done, and every expectation held */
+    EXIT_EXPECTATION = 1, /* an expectation did not hold */
+    EXIT_USAGE = 2,
+    EXIT_CANNOT = 3,   /* the job could not be done */
+    EXIT_SIGNAL = 128, /* + the signal's number */
+};
+
+/* "backlogctl probe: TEXT" on stderr. */
+__attribute__((format(printf, 2, 3))) void say(const struct command *command, const char *format, ...);
+
+/* The same for an error; returns EXIT_CANNOT. */
+int say_error(const struct command *command, const struct error *err);
+
+/* A line on stderr that ends with "Try 'backlogctl probe --help'."; returns EXIT_USAGE. */
+int say_usage(const struct command *command, const char *text);
+
+/* Parses a command's words (words[0] is its name), answers --help and --version, or runs it. Returns the exit status. */
+int command_main(const struct command *command, int count, char **words);
+
+/* Prints the version; returns the exit status. */
+int output_version(void);
+
+/* Flushes stdout. 0, or EXIT_CANNOT after saying why: a report that did not arrive is a failed run. */
+int output_flush(const struct command *command);
+
+/* Colours and width of stdout. */
+struct report_style output_style(const struct settings *settings);
+
+/* Width of the terminal behind `fd`, 0 when it is none. */
+int output_columns(int fd);
+
+#endif

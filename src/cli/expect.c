@@ -1,0 +1,94 @@
+/* "connected=1,queued>=3" to expectations. */
+#include "backlogctl/options.h"
+
+#include "backlogctl/parse.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define TERM_SIZE 96
+
+static const char *measure_name(size_t measure)
+{
+    static const char *const names[] = {[MEASURE_DROPS - VERDICT_COUNT] = "drops",
+                                        [MEASURE_QUEUE - VERDICT_COUNT] = "queue",
+                                        [MEASURE_BACKLOG - VERDICT_COUNT] = "backlog",
+                                        [MEASURE_CAPACITY - VERDICT_COUNT] = "capacity"};
+    return measure < VERDICT_COUNT ? verdict_name((enum verdict)measure) : names[measure - VERDICT_COUNT];
+}
+
+/* Longest first, so that "<=" is not read as "<". */
+static const struct {
+    const char *text;
+    enum compare compare;
+} operators[] = {
+    {"!=", COMPARE_NE}, {"<=", COMPARE_LE}, {">=", COMPARE_GE},
+    {"=", COMPARE_EQ},  {"<", COMPARE_LT},  {">", COMPARE_GT},
+};
+
+static int find_measure(const char *name, struct error *err)
+{
+    char plain[TERM_SIZE];
+    snprintf(plain, sizeof plain, "%s", name);
+    for (char *p = plain; *p; p++)
+        if (*p == '-')
+            *p = '_';
+    for (size_t m = 0; m < MEASURE_COUNT; m++)
+        if (!strcmp(plain, measure_name(m)))
+            return (int)m;
+    char all[256] = "";
+    for (size_t m = 0; m < MEASURE_COUNT; m++)
+        snprintf(all + strlen(all), sizeof all - strlen(all), "%s%s", m ? ", " : "", measure_name(m));
+    return error_set(err, EINVAL, "'%s' is no measure: want one of %s", name, all);
+}
+
+/* One "measure OP number", without blanks. */
+static int parse_term(const char *term, struct expectation *out, struct error *err)
+{
+    size_t name_length = strcspn(term, "!<>=");
+    for (size_t i = 0; i < sizeof operators / sizeof *operators; i++) {
+        size_t operator_length = strlen(operators[i].text);
+        if (strncmp(term + name_length, operators[i].text, operator_length))
+            continue;
+        char name[TERM_SIZE];
+        snprintf(name, sizeof name, "%.*s", (int)name_length, term);
+        int measure = find_measure(name, err);
+        if (measure < 0)
+            return measure;
+        struct error why = {0};
+        const char *number = term + name_length + operator_length;
+        if (parse_count(number, 0, INT64_C(1) << 53, &out->expected, &why))
+            return error_set(err, EINVAL, "'%s' behind %s%s: %s", number, name, operators[i].text, why.text);
+        out->measure = (uint8_t)measure;
+        out->compare = (uint8_t)operators[i].compare;
+        snprintf(out->text, sizeof out->text, "%s%s%lld", measure_name((size_t)measure), operators[i].text,
+                 (long long)out->expected);
+        return 0;
+    }
+    return error_set(err, EINVAL, "'%s' compares nothing: want MEASURE OP NUMBER with = != < <= > or >=, such as queued=3",
+                     term);
+}
+
+int expectations_parse(const char *text, struct settings *settings, struct error *err)
+{
+    for (const char *p = text;; p++) {
+        char term[TERM_SIZE];
+        size_t length = 0;
+        for (; *p && *p != ','; p++)
+            if (*p != ' ' && length < sizeof term - 1)
+                term[length++] = *p;
+        term[length] = '\0';
+        if (!length)
+            return error_set(err, EINVAL, "an expectation is empty: want MEASURE OP NUMBER, such as queued=3");
+        if (settings->expectation_count == EXPECTATIONS_MAX)
+            return error_set(err, EINVAL, "want at most %d expectations", EXPECTATIONS_MAX);
+        struct expectation parsed = {0};
+        int status = parse_term(term, &parsed, err);
+        if (status)
+            return status;
+        settings->expectations[settings->expectation_count++] = parsed;
+        if (!*p)
+            return 0;
+    }
+}

@@ -1,0 +1,159 @@
+/* The parser and the help text; both know only the table. */
+#include "backlogctl/options.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <string.h>
+
+#define OPTIONS_MAX 64
+#define LONG_VALUE 256 /* getopt's value of the i-th option is LONG_VALUE + i, so that letters stay apart */
+
+/* A command's options in one row, for getopt_long and for looking up what it found. */
+struct table {
+    const struct option_spec *specs[OPTIONS_MAX];
+    bool given[OPTIONS_MAX];
+    size_t count;
+    struct option longs[OPTIONS_MAX + 1];
+    char letters[2 + 2 * OPTIONS_MAX];
+};
+
+static void table_build(const struct command *command, struct table *table)
+{
+    memset(table, 0, sizeof *table);
+    char *letter = table->letters;
+    *letter++ = ':'; /* a missing value is told apart from an unknown option */
+    for (size_t g = 0; command->groups[g]; g++)
+        for (const struct option_spec *spec = command->groups[g]->options; spec->name; spec++) {
+            size_t i = table->count++;
+            table->specs[i] = spec;
+            table->longs[i] = (struct option){.name = spec->name,
+                                              .has_arg = spec->argument ? required_argument : no_argument,
+                                              .val = LONG_VALUE + (int)i};
+            if (spec->letter) {
+                *letter++ = spec->letter;
+                if (spec->argument)
+                    *letter++ = ':';
+            }
+        }
+}
+
+static size_t table_find(const struct table *table, int value)
+{
+    for (size_t i = 0; i < table->count; i++)
+        if (value == LONG_VALUE + (int)i || (value && value == table->specs[i]->letter))
+            return i;
+    return OPTIONS_MAX;
+}
+
+/* getopt says only that something is wrong: find out what. */
+static int explain_rejection(const struct table *table, const char *word, struct error *err)
+{
+    size_t i = table_find(table, optopt);
+    if (i < OPTIONS_MAX)
+        return error_set(err, EINVAL, "--%s takes no value", table->specs[i]->name);
+    if (strncmp(word, "--", 2))
+        return error_set(err, EINVAL, "unknown option '-%c'", optopt);
+    size_t length = strcspn(word + 2, "="), matches = 0;
+    for (i = 0; i < table->count; i++)
+        matches += !strncmp(table->specs[i]->name, word + 2, length);
+    return error_set(err, EINVAL, "%s option '%.*s'", matches > 1 ? "ambiguous" : "unknown", (int)length + 2, word);
+}
+
+static int take(struct table *table, size_t i, const char *text, struct settings *settings, struct error *err)
+{
+    const struct option_spec *spec = table->specs[i];
+    struct error why = {0};
+    if (spec->take(spec, text, (char *)settings + spec->field, &why)) {
+        if (text)
+            return error_set(err, EINVAL, "--%s '%.80s': %s", spec->name, text, why.text);
+        return error_set(err, EINVAL, "--%s: %s", spec->name, why.text);
+    }
+    table->given[i] = true;
+    return 0;
+}
+
+static int check_exclusive(const struct table *table, struct error *err)
+{
+    for (size_t i = 0; i < table->count; i++)
+        for (size_t j = 0; j < table->count && table->given[i] && table->specs[i]->excludes; j++)
+            if (table->given[j] && !strcmp(table->specs[j]->name, table->specs[i]->excludes))
+                return error_set(err, EINVAL, "--%s and --%s exclude each other: give one of them",
+                                 table->specs[i]->name, table->specs[j]->name);
+    return 0;
+}
+
+int options_parse(const struct command *command, int argc, char **argv, struct settings *settings, struct error *err)
+{
+    struct table table;
+    table_build(command, &table);
+    opterr = 0;
+    optind = 0;
+    for (;;) {
+        int at = optind ? optind : 1;
+        int value = getopt_long(argc, argv, table.letters, table.longs, NULL);
+        if (value == -1)
+            break;
+        if (value == '?')
+            return explain_rejection(&table, argv[at], err);
+        size_t i = table_find(&table, value == ':' ? optopt : value);
+        if (value == ':')
+            return error_set(err, EINVAL, "--%s needs a value: %s", table.specs[i]->name, table.specs[i]->argument);
+        int status = take(&table, i, table.specs[i]->argument ? optarg : NULL, settings, err);
+        if (status)
+            return status;
+        if (settings->help || settings->version)
+            return 0;
+    }
+    if (optind < argc)
+        return error_set(err, EINVAL, "unexpected argument '%.80s': everything is given by options", argv[optind]);
+    return check_exclusive(&table, err);
+}
+
+/* ---- Help ---- */
+
+#define HELP_INDENT 28
+#define HELP_WIDTH 79
+
+/* Words folded to the right of the option column. */
+static void print_folded(FILE *out, const char *text)
+{
+    int column = HELP_INDENT;
+    while (*text) {
+        int length = (int)strcspn(text, " ");
+        if (column > HELP_INDENT && column + 1 + length > HELP_WIDTH) {
+            fprintf(out, "\n%*s", HELP_INDENT, "");
+            column = HELP_INDENT;
+        }
+        column += fprintf(out, "%s%.*s", column > HELP_INDENT ? " " : "", length, text);
+        text += length;
+        text += strspn(text, " ");
+    }
+    fputc('\n', out);
+}
+
+static void print_option(FILE *out, const struct option_spec *spec)
+{
+    int used = spec->letter ? fprintf(out, "  -%c, --%s", spec->letter, spec->name)
+                            : fprintf(out, "      --%s", spec->name);
+    if (spec->argument)
+        used += fprintf(out, " %s", spec->argument);
+    if (used + 2 > HELP_INDENT)
+        fprintf(out, "\n%*s", HELP_INDENT, "");
+    else
+        fprintf(out, "%*s", HELP_INDENT - used, "");
+    print_folded(out, spec->help);
+}
+
+void options_help(const struct command *command, FILE *out)
+{
+    fprintf(out, "Usage: backlogctl %s [OPTION]...\n%s.\n", command->name, command->summary);
+    for (size_t g = 0; command->groups[g]; g++) {
+        fprintf(out, "\n%s:\n", command->groups[g]->title);
+        for (const struct option_spec *spec = command->groups[g]->options; spec->name; spec++)
+            print_option(out, spec);
+    }
+    fprintf(out, "\nDurations carry a unit (250ms, 2s, 1m); counts accept k (10k).\n"
+                 "Exit status: 0 done and every expectation held, 1 an expectation did not hold,\n"
+                 "2 usage, 3 could not do the job, 128+n ended by signal n. See backlogctl-%s(1).\n",
+            command->name);
+}

@@ -1,0 +1,81 @@
+/* Messages, colours, and the care that a report really arrives. */
+#include "backlogctl/output.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+void say(const struct command *command, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    fprintf(stderr, "backlogctl%s%s: ", command ? " " : "", command ? command->name : "");
+    vfprintf(stderr, format, args);
+    fputc('\n', stderr);
+    va_end(args);
+}
+
+int say_error(const struct command *command, const struct error *err)
+{
+    say(command, "%s", err->text);
+    return EXIT_CANNOT;
+}
+
+int say_usage(const struct command *command, const char *text)
+{
+    say(command, "%s. Try 'backlogctl%s%s --help'.", text, command ? " " : "", command ? command->name : "");
+    return EXIT_USAGE;
+}
+
+int output_flush(const struct command *command)
+{
+    errno = 0;
+    if (!fflush(stdout) && !ferror(stdout))
+        return 0;
+    say(command, "cannot write to stdout: %s", strerror(errno ? errno : EIO));
+    return EXIT_CANNOT;
+}
+
+int output_version(void)
+{
+    printf("backlogctl %s\n", BACKLOGCTL_VERSION);
+    return output_flush(NULL);
+}
+
+int command_main(const struct command *command, int count, char **words)
+{
+    struct settings settings = settings_default;
+    struct error err = {0};
+    if (options_parse(command, count, words, &settings, &err))
+        return say_usage(command, err.text);
+    if (settings.version)
+        return output_version();
+    if (settings.help) {
+        options_help(command, stdout);
+        return output_flush(command);
+    }
+    return command->run(command, &settings);
+}
+
+int output_columns(int fd)
+{
+    struct winsize size = {0};
+    if (!isatty(fd))
+        return 0;
+    return ioctl(fd, TIOCGWINSZ, &size) || !size.ws_col ? 80 : size.ws_col;
+}
+
+struct report_style output_style(const struct settings *settings)
+{
+    const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
+    bool terminal = isatty(STDOUT_FILENO) && term && strcmp(term, "dumb");
+    bool automatic = terminal && !(no_color && *no_color);
+    return (struct report_style){
+        .color = settings->color == COLOR_ALWAYS || (settings->color == COLOR_AUTO && automatic),
+        .columns = output_columns(STDOUT_FILENO),
+    };
+}

@@ -1,0 +1,105 @@
+/* backlogctl serve: the experiment's server, on its own. */
+#include "backlogctl/netns.h"
+#include "backlogctl/output.h"
+#include "backlogctl/server.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+struct serving {
+    const struct command *command;
+    const struct settings *settings;
+    struct report_style style;
+    struct loop *loop;
+    int status; /* set when stdout fails: then serving is over */
+};
+
+static void flush(struct serving *serving)
+{
+    if (serving->status)
+        return;
+    serving->status = output_flush(serving->command);
+    if (serving->status)
+        loop_stop(serving->loop);
+}
+
+static void print_event(void *context, const struct server_event *event)
+{
+    struct serving *serving = context;
+    if (serving->settings->json)
+        report_event_json(stdout, event);
+    else if (!serving->settings->quiet)
+        report_event_text(stdout, event, &serving->style);
+    flush(serving);
+}
+
+static void print_ready(struct serving *serving, const struct server *server)
+{
+    uint32_t somaxconn = sysctl_somaxconn();
+    for (size_t i = 0; i < server_listener_count(server); i++) {
+        struct listener listener;
+        server_listener(server, i, &listener);
+        if (serving->settings->json)
+            report_ready_json(stdout, &listener, &serving->settings->server, somaxconn);
+        else if (!serving->settings->quiet)
+            report_ready_text(stdout, &listener, &serving->settings->server, somaxconn);
+    }
+    flush(serving);
+}
+
+static int serve_until_end(struct serving *serving, struct server *server, struct error *err)
+{
+    nsec began = clock_now();
+    int status = server_attach(server, serving->loop, print_event, serving, err);
+    if (!status)
+        status = loop_run(serving->loop, NSEC_NEVER, err);
+    if (status)
+        return say_error(serving->command, err);
+    server_flush(server);
+    struct server_totals totals;
+    server_totals(server, &totals);
+    if (serving->settings->json)
+        report_totals_json(stdout, &totals, clock_now() - began);
+    else if (!serving->settings->quiet)
+        report_totals_text(stdout, &totals, clock_now() - began);
+    flush(serving);
+    if (serving->status)
+        return serving->status;
+    return serving->loop->signal ? EXIT_SIGNAL + serving->loop->signal : EXIT_DONE;
+}
+
+static int serve_run(const struct command *command, const struct settings *settings)
+{
+    struct endpoint addresses[TARGETS_MAX];
+    struct error err = {0}, left_out[TARGETS_MAX] = {0};
+    struct server *server = NULL;
+    struct loop loop;
+    int count = endpoint_resolve(settings->host, settings->port, settings->family, addresses, TARGETS_MAX, &err);
+    if (count < 0)
+        return say_error(command, &err);
+    loop_block_signals();
+    if (loop_init(&loop, true, &err))
+        return say_error(command, &err);
+    int status = EXIT_CANNOT;
+    if (server_open(&server, &settings->server, addresses, (size_t)count, left_out, &err)) {
+        say_error(command, &err);
+    } else {
+        for (int i = 0; i < count; i++)
+            if (left_out[i].code)
+                say(command, "%s", left_out[i].text);
+        struct serving serving = {
+            .command = command, .settings = settings, .style = output_style(settings), .loop = &loop};
+        print_ready(&serving, server);
+        status = serving.status ? serving.status : serve_until_end(&serving, server, &err);
+    }
+    server_release(server);
+    loop_release(&loop);
+    return status;
+}
+
+const struct command command_serve = {
+    .name = "serve",
+    .summary = "Listen with a given backlog, accept at a given pace, echo lines with a !",
+    .run = serve_run,
+    .groups = {&options_target, &options_server, &options_output},
+};

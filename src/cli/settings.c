@@ -1,0 +1,187 @@
+/* The option table: names, texts, ranges, and where each value goes. */
+#include "backlogctl/options.h"
+
+#include "backlogctl/netns.h"
+#include "backlogctl/parse.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stddef.h>
+#include <string.h>
+
+#define DEFAULT_PORT 60001
+
+const struct settings settings_default = {
+    .host = "127.0.0.1",
+    .port = DEFAULT_PORT,
+    .server = {.backlog = 128, .accept_count = ACCEPT_UNLIMITED},
+    .probe = {.count = 10, .timeout = 2 * NSEC_PER_SEC},
+};
+
+static int take_flag(const struct option_spec *spec, const char *text, void *field, struct error *err)
+{
+    (void)spec, (void)text, (void)err;
+    *(bool *)field = true;
+    return 0;
+}
+
+static int take_text(const struct option_spec *spec, const char *text, void *field, struct error *err)
+{
+    (void)spec;
+    if (!*text)
+        return error_set(err, EINVAL, "want some text, not nothing");
+    *(const char **)field = text;
+    return 0;
+}
+
+static int take_family(const struct option_spec *spec, const char *text, void *field, struct error *err)
+{
+    (void)text, (void)err;
+    *(int *)field = spec->letter == '4' ? AF_INET : AF_INET6;
+    return 0;
+}
+
+static int take_port(const struct option_spec *spec, const char *text, void *field, struct error *err)
+{
+    int64_t value;
+    int status = parse_integer(text, spec->min, spec->max, &value, err);
+    if (!status)
+        *(uint16_t *)field = (uint16_t)value;
+    return status;
+}
+
+static int take_backlog(const struct option_spec *spec, const char *text, void *field, struct error *err)
+{
+    int64_t value;
+    int status = parse_count(text, spec->min, spec->max, &value, err);
+    if (!status)
+        *(int32_t *)field = (int32_t)value;
+    return status;
+}
+
+static int take_u32(const struct option_spec *spec, const char *text, void *field, struct error *err)
+{
+    int64_t value;
+    int status = parse_count(text, spec->min, spec->max, &value, err);
+    if (!status)
+        *(uint32_t *)field = (uint32_t)value;
+    return status;
+}
+
+static int take_i64(const struct option_spec *spec, const char *text, void *field, struct error *err)
+{
+    return parse_count(text, spec->min, spec->max, field, err);
+}
+
+static int take_duration(const struct option_spec *spec, const char *text, void *field, struct error *err)
+{
+    (void)spec;
+    return parse_duration(text, field, err);
+}
+
+static int take_color(const struct option_spec *spec, const char *text, void *field, struct error *err)
+{
+    static const char *const modes[] = {[COLOR_AUTO] = "auto", [COLOR_ALWAYS] = "always", [COLOR_NEVER] = "never"};
+    (void)spec;
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++)
+        if (!strcmp(modes[i], text)) {
+            *(enum color_mode *)field = (enum color_mode)i;
+            return 0;
+        }
+    return error_set(err, EINVAL, "want auto, always or never");
+}
+
+static int take_expectations(const struct option_spec *spec, const char *text, void *field, struct error *err)
+{
+    (void)spec;
+    return expectations_parse(text, field, err);
+}
+
+static int take_sysctl(const struct option_spec *spec, const char *text, void *field, struct error *err)
+{
+    (void)spec;
+    struct settings *settings = field;
+    char key[128];
+    size_t length = strcspn(text, "=");
+    if (!text[length] || !text[length + 1] || length >= sizeof key)
+        return error_set(err, EINVAL, "want KEY=VALUE, such as net.core.somaxconn=16");
+    memcpy(key, text, length);
+    key[length] = '\0';
+    if (!sysctl_key_valid(key))
+        return error_set(err, EINVAL, "want a key of net.*, such as net.core.somaxconn");
+    if (settings->sysctl_count == SYSCTLS_MAX)
+        return error_set(err, EINVAL, "want at most %d sysctls", SYSCTLS_MAX);
+    settings->sysctls[settings->sysctl_count++] = text;
+    return 0;
+}
+
+#define FIELD(member) .field = offsetof(struct settings, member)
+
+static const struct option_spec target[] = {
+    {.name = "ipv4", .letter = '4', .take = take_family, FIELD(family), .excludes = "ipv6", .help = "use IPv4 only"},
+    {.name = "ipv6", .letter = '6', .take = take_family, FIELD(family), .help = "use IPv6 only"},
+    {.name = "host", .letter = 'H', .argument = "HOST", .take = take_text, FIELD(host),
+     .help = "address or name (default 127.0.0.1)"},
+    {.name = "port", .letter = 'p', .argument = "PORT", .take = take_port, .min = 0, .max = 65535, FIELD(port),
+     .help = "TCP port (default 60001)"},
+    {0},
+};
+
+static const struct option_spec server[] = {
+    {.name = "backlog", .letter = 'b', .argument = "N", .take = take_backlog, .min = INT_MIN, .max = INT_MAX,
+     FIELD(server.backlog), .help = "what listen(2) is asked for; a negative one means somaxconn (default 128)"},
+    {.name = "accept-delay", .letter = 'd', .argument = "DUR", .take = take_duration, FIELD(server.accept_delay),
+     .help = "wait this long before each accept (default 0)"},
+    {.name = "accept-count", .letter = 'a', .argument = "N", .take = take_i64, .max = 1000000000,
+     FIELD(server.accept_count),
+     .help = "accept N clients, then leave the rest in the queue; 0 never accepts (default: no limit)"},
+    {.name = "duration", .argument = "DUR", .take = take_duration, FIELD(server.duration),
+     .help = "stop listening after this time (default: until interrupted)"},
+    {.name = "greeting", .argument = "TEXT", .take = take_text, FIELD(server.greeting),
+     .help = "send this line to every accepted client"},
+    {0},
+};
+
+static const struct option_spec probe[] = {
+    {.name = "count", .letter = 'n', .argument = "N", .take = take_u32, .min = 1, .max = 1000000, FIELD(probe.count),
+     .help = "open N connections (default 10)"},
+    {.name = "timeout", .letter = 't', .argument = "DUR", .take = take_duration, FIELD(probe.timeout),
+     .help = "patience after the burst; 0 judges as soon as it is out (default 2s)"},
+    {.name = "rate", .letter = 'r', .argument = "N", .take = take_u32, .min = 1, .max = 50000, FIELD(probe.rate),
+     .help = "open N a second (default: all at once)"},
+    {.name = "send", .argument = "TEXT", .take = take_text, FIELD(probe.send),
+     .help = "send this line on every connection; an answer proves that the application has it"},
+    {.name = "wait", .argument = "DUR", .take = take_duration, FIELD(probe.wait),
+     .help = "first wait up to DUR until somebody listens, without connecting"},
+    {.name = "expect", .letter = 'e', .argument = "EXPR", .take = take_expectations, .field = 0,
+     .help = "fail with status 1 unless this holds: MEASURE OP NUMBER, comma-separated, such as "
+             "connected=1,queued>=3; measures are the verdicts and drops, queue, backlog, capacity; "
+             "OP is = != < <= > or >="},
+    {.name = "allow-remote", .take = take_flag, FIELD(probe.allow_remote),
+     .help = "allow a target that is not this host: at most 1000 connections, 1000 a second"},
+    {0},
+};
+
+static const struct option_spec lab[] = {
+    {.name = "sysctl", .argument = "KEY=VALUE", .take = take_sysctl, .field = 0, .excludes = "host-net",
+     .help = "set a net.* sysctl of the private namespace; repeatable"},
+    {.name = "host-net", .take = take_flag, FIELD(host_net),
+     .help = "use this host's network instead of a private namespace"},
+    {0},
+};
+
+static const struct option_spec output[] = {
+    {.name = "json", .letter = 'j', .take = take_flag, FIELD(json), .excludes = "quiet", .help = "report as JSON"},
+    {.name = "quiet", .letter = 'q', .take = take_flag, FIELD(quiet), .help = "no report: only the exit status"},
+    {.name = "color", .argument = "WHEN", .take = take_color, FIELD(color),
+     .help = "auto, always or never (default auto; NO_COLOR is honoured)"},
+    {.name = "help", .letter = 'h', .take = take_flag, FIELD(help), .help = "print this help"},
+    {.name = "version", .letter = 'V', .take = take_flag, FIELD(version), .help = "print the version"},
+    {0},
+};
+
+const struct option_group options_target = {"Where", target};
+const struct option_group options_server = {"The server", server};
+const struct option_group options_probe = {"The burst", probe};
+const struct option_group options_lab = {"The lab", lab};
+const struct option_group options_output = {"Output", output};
