@@ -1,0 +1,201 @@
+/* Bad command lines: one clear line on stderr, the right status, nothing on stdout and no packet sent. */
+#include "suite.h"
+
+#include "process.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define ARGS_MAX 12
+
+struct bad_line {
+    const char *args[ARGS_MAX];
+    int status;
+    const char *says; /* a fragment of the one line on stderr */
+    struct process_setup setup;
+};
+
+static const struct bad_line bad_lines[] = {
+    /* commands */
+    {{NULL}, 2, "no command"},
+    {{""}, 2, "no command"},
+    {{"prob"}, 2, "unknown command 'prob'"},
+    {{"--frobnicate"}, 2, "unknown command '--frobnicate'"},
+    {{"-x"}, 2, "unknown command '-x'"},
+    /* unknown, ambiguous, superfluous */
+    {{"probe", "--frobnicate"}, 2, "unknown option '--frobnicate'"},
+    {{"probe", "-x"}, 2, "unknown option '-x'"},
+    {{"probe", "-jx"}, 2, "unknown option '-x'"},
+    {{"serve", "--accept-", "1"}, 2, "ambiguous option '--accept-'"},
+    {{"probe", "127.0.0.1"}, 2, "unexpected argument '127.0.0.1'"},
+    {{"run", "--", "x"}, 2, "unexpected argument 'x'"},
+    {{"probe", "--backlog", "2"}, 2, "unknown option '--backlog'"},
+    {{"serve", "--count", "2"}, 2, "unknown option '--count'"},
+    {{"probe", "--sysctl", "net.core.somaxconn=1"}, 2, "unknown option '--sysctl'"},
+    {{"probe", "--json=yes"}, 2, "--json takes no value"},
+    /* missing values */
+    {{"probe", "--count"}, 2, "--count needs a value"},
+    {{"probe", "-n"}, 2, "--count needs a value"},
+    {{"serve", "--backlog"}, 2, "--backlog needs a value"},
+    {{"run", "--expect"}, 2, "--expect needs a value"},
+    /* numbers */
+    {{"probe", "--count", "0"}, 2, "--count '0': out of range: want 1 to 1000000"},
+    {{"probe", "--count", "-1"}, 2, "--count '-1': out of range"},
+    {{"probe", "--count", ""}, 2, "--count '': want a whole number"},
+    {{"probe", "--count", "ten"}, 2, "--count 'ten': want a whole number"},
+    {{"probe", "--count", "10x"}, 2, "--count '10x': want a whole number"},
+    {{"probe", "--count", "1.5"}, 2, "--count '1.5': want a whole number"},
+    {{"probe", "--count", " 5"}, 2, "--count ' 5': want a whole number"},
+    {{"probe", "--count", "0x10"}, 2, "--count '0x10': want a whole number"},
+    {{"probe", "--count", "1000001"}, 2, "out of range"},
+    {{"probe", "--count", "1001k"}, 2, "out of range"},
+    {{"probe", "--count", "99999999999999999999"}, 2, "out of range"},
+    {{"probe", "--count", "9223372036854775807k"}, 2, "out of range"},
+    {{"probe", "--rate", "0"}, 2, "--rate '0': out of range"},
+    {{"probe", "--rate", "50001"}, 2, "--rate '50001': out of range"},
+    {{"serve", "--backlog", "2147483648"}, 2, "--backlog '2147483648': out of range"},
+    {{"serve", "--backlog", "-2147483649"}, 2, "--backlog '-2147483649': out of range"},
+    {{"serve", "--backlog", "two"}, 2, "--backlog 'two': want a whole number"},
+    {{"serve", "--accept-count", "-1"}, 2, "--accept-count '-1': out of range"},
+    {{"probe", "--port", "65536"}, 2, "--port '65536': out of range: want 0 to 65535"},
+    {{"probe", "--port", "-1"}, 2, "--port '-1': out of range"},
+    {{"probe", "--port", "http"}, 2, "--port 'http': want a whole number"},
+    {{"probe", "--port", "0"}, 2, "--port '0': out of range: want 1 to 65535"},
+    {{"probe", "--port", "1k"}, 2, "--port '1k': want a whole number"},
+    /* durations */
+    {{"probe", "--timeout", "2"}, 2, "--timeout '2': a duration needs a unit"},
+    {{"probe", "--timeout", "2s3"}, 2, "--timeout '2s3': want a duration such as"},
+    {{"probe", "--timeout", "-2s"}, 2, "--timeout '-2s': want a duration"},
+    {{"probe", "--timeout", ""}, 2, "--timeout '': want a duration"},
+    {{"probe", "--timeout", "s"}, 2, "--timeout 's': want a duration"},
+    {{"probe", "--timeout", "1 s"}, 2, "--timeout '1 s': want a duration"},
+    {{"probe", "--timeout", "1.s"}, 2, "--timeout '1.s': want a duration"},
+    {{"probe", "--timeout", "25h"}, 2, "--timeout '25h': out of range"},
+    {{"probe", "--timeout", "99999999999999999999s"}, 2, "out of range"},
+    {{"serve", "--accept-delay", "300"}, 2, "--accept-delay '300': a duration needs a unit"},
+    {{"serve", "--duration", "5d"}, 2, "--duration '5d': want a duration"},
+    {{"probe", "--wait", "abc"}, 2, "--wait 'abc': want a duration"},
+    /* words */
+    {{"probe", "--color", "blue"}, 2, "--color 'blue': want auto, always or never"},
+    {{"probe", "--host", ""}, 2, "--host '': want some text"},
+    {{"serve", "--greeting", ""}, 2, "--greeting '': want some text"},
+    {{"probe", "--send", ""}, 2, "--send '': want some text"},
+    /* expectations */
+    {{"probe", "--expect", ""}, 2, "an expectation is empty"},
+    {{"probe", "--expect", "conected=1"}, 2, "'conected' is no measure: want one of connected"},
+    {{"probe", "--expect", "=1"}, 2, "'' is no measure"},
+    {{"probe", "--expect", "connected"}, 2, "'connected' compares nothing"},
+    {{"probe", "--expect", "connected=="}, 2, "behind connected="},
+    {{"probe", "--expect", "connected==1"}, 2, "behind connected="},
+    {{"probe", "--expect", "connected=-1"}, 2, "behind connected="},
+    {{"probe", "--expect", "connected=x"}, 2, "behind connected="},
+    {{"probe", "--expect", "connected=1,"}, 2, "an expectation is empty"},
+    {{"probe", "--expect", "connected=1,,queued=1"}, 2, "an expectation is empty"},
+    {{"probe", "--expect", "connected~1"}, 2, "compares nothing"},
+    /* sysctls */
+    {{"run", "--sysctl", "net.core.somaxconn"}, 2, "want KEY=VALUE"},
+    {{"run", "--sysctl", "net.core.somaxconn="}, 2, "want KEY=VALUE"},
+    {{"run", "--sysctl", "kernel.hostname=x"}, 2, "want a key of net.*"},
+    {{"run", "--sysctl", "net.../../kernel/hostname=x"}, 2, "want a key of net.*"},
+    {{"run", "--sysctl", "=1"}, 2, "want a key of net.*"},
+    {{"run", "--sysctl", "net.core.no_such=1"}, 3, "net.core.no_such"},
+    {{"run", "--sysctl", "net.core.somaxconn=many"}, 3, "net.core.somaxconn"},
+    /* exclusive options */
+    {{"probe", "-4", "-6"}, 2, "--ipv4 and --ipv6 exclude each other"},
+    {{"probe", "--json", "--quiet"}, 2, "--json and --quiet exclude each other"},
+    {{"run", "--host-net", "--sysctl", "net.core.somaxconn=1"}, 2, "--sysctl and --host-net exclude each other"},
+    /* hosts and ports */
+    {{"probe", "--host", "no-such-host.invalid"}, 3, "cannot resolve host 'no-such-host.invalid'"},
+    {{"probe", "--host", "127.0.0.256"}, 3, "cannot resolve host '127.0.0.256'"},
+    {{"probe", "-4", "--host", "::1"}, 3, "cannot resolve host '::1' to an IPv4 address"},
+    {{"probe", "-6", "--host", "127.0.0.1"}, 3, "cannot resolve host '127.0.0.1' to an IPv6 address"},
+    {{"probe", "--wait", "30ms"}, 3, "nobody listens on 127.0.0.1:60001 after --wait 30ms"},
+    {{"probe", "--host", "10.99.0.7"}, 2, "10.99.0.7 is not an address of this host: give --allow-remote"},
+    {{"probe", "--host", "10.99.0.7", "--allow-remote", "--count", "1001"}, 2, "--count of at most 1000"},
+    {{"probe", "--host", "10.99.0.7", "--allow-remote", "--rate", "1001"}, 2, "--rate of at most 1000"},
+    {{"probe", "--host", "10.99.0.7", "--allow-remote", "--wait", "1s"}, 2, "--wait: whether somebody listens"},
+    {{"serve", "--host", "10.98.0.1", "--duration", "10ms"}, 3, "10.98.0.1"},
+    {{"serve", "--port", "60002", "--duration", "10ms"}, 3, "60002: bind: Address already in use"},
+    {{"run", "--host-net", "--port", "60002"}, 3, "60002: bind: Address already in use"},
+    {{"serve", "--port", "80", "--duration", "10ms"}, 3, "80: bind: Permission denied", {.as_nobody = true}},
+    /* a stdout that takes nothing */
+    {{"probe"}, 3, "cannot write to stdout: No space left on device", {.stdout_to = "/dev/full"}},
+    {{"probe", "--json"}, 3, "cannot write to stdout: No space left on device", {.stdout_to = "/dev/full"}},
+    {{"run"}, 3, "cannot write to stdout: No space left on device", {.stdout_to = "/dev/full"}},
+    {{"serve", "--duration", "50ms"}, 3, "cannot write to stdout: No space left on device", {.stdout_to = "/dev/full"}},
+    {{"--help"}, 3, "cannot write to stdout: No space left on device", {.stdout_to = "/dev/full"}},
+    {{"probe", "--help"}, 3, "cannot write to stdout: No space left on device", {.stdout_to = "/dev/full"}},
+    {{"probe"}, 3, "stdout is closed", {.stdout_closed = true}},
+    {{"serve", "--duration", "50ms"}, 3, "stdout is closed", {.stdout_closed = true}},
+    {{"run"}, 3, "stdout is closed", {.stdout_closed = true}},
+};
+
+_Static_assert(COUNT(bad_lines) >= 60, "the list must stay long");
+
+/* TCP segments sent in this namespace: any connection attempt raises it. */
+static long segments_sent(void)
+{
+    FILE *file = fopen("/proc/thread-self/net/snmp", "r");
+    char line[1024];
+    long sent = -1;
+    ck_assert_ptr_nonnull(file);
+    while (fgets(line, sizeof line, file))
+        if (!strncmp(line, "Tcp: ", 5) && line[5] >= '0' && line[5] <= '9')
+            ck_assert_int_eq(sscanf(line, "Tcp: %*d %*d %*d %*d %*d %*d %*d %*d %*d %*d %ld", &sent), 1);
+    fclose(file);
+    ck_assert_int_ge(sent, 0);
+    return sent;
+}
+
+static size_t lines_in(const char *text)
+{
+    size_t lines = 0;
+    for (; *text; text++)
+        lines += *text == '\n';
+    return lines;
+}
+
+START_TEST(bad_line_is_refused)
+{
+    const struct bad_line *bad = &bad_lines[_i];
+    if (bad->setup.as_nobody && geteuid()) {
+        printf("skipped: becoming another user takes root\n");
+        return;
+    }
+    in_private_namespace();
+    if (bad->setup.as_nobody)
+        set_sysctl("net.ipv4.ip_unprivileged_port_start", "1024");
+    const char *holder_argv[] = {BACKLOGCTL, "serve", "--port", "60002", NULL};
+    struct process holder = process_start(holder_argv, NULL);
+    free(process_line(&holder, 10 * NSEC_PER_SEC));
+
+    const char *argv[ARGS_MAX + 2] = {BACKLOGCTL};
+    for (size_t i = 0; i < ARGS_MAX && bad->args[i]; i++)
+        argv[i + 1] = bad->args[i];
+    long before = segments_sent();
+    struct outcome outcome = process_run(argv, &bad->setup);
+    ck_assert_msg(strstr(outcome.err, bad->says), "stderr: %s", outcome.err);
+    ck_assert_msg(lines_in(outcome.err) == 1, "stderr: %s", outcome.err);
+    ck_assert_int_eq(outcome.status, bad->status);
+    ck_assert_str_eq(outcome.out, "");
+    ck_assert_int_eq(segments_sent(), before);
+    outcome_free(&outcome);
+
+    process_signal(&holder, 15);
+    outcome = process_finish(&holder, 10 * NSEC_PER_SEC);
+    outcome_free(&outcome);
+}
+END_TEST
+
+static Suite *make_suite(void)
+{
+    Suite *suite = suite_create("bad input");
+    TCase *tcase = tcase_create("lines");
+    tcase_set_timeout(tcase, 60);
+    tcase_add_loop_test(tcase, bad_line_is_refused, 0, COUNT(bad_lines));
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
+
+SUITE_MAIN(make_suite)

@@ -1,0 +1,163 @@
+/* Options of probe and run, one row each: exit status, and fragments of stdout and stderr. */
+#include "suite.h"
+
+#include "report.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define ARGS(...) ((const char *[]){__VA_ARGS__ __VA_OPT__(, ) NULL})
+#define ARGS_MAX 16
+
+/* A server with backlog 2 that accepts one listens on 127.0.0.1:60001 and on [::1]:60001. */
+static const struct option_row {
+    const char *args[ARGS_MAX];
+    int status;
+    const char *out; /* a fragment; NULL: stdout must be empty */
+    const char *err; /* a fragment; NULL: stderr must be empty */
+} option_rows[] = {
+    {{"probe", "-t", "0"}, 0, "10 connections: 1 connected, 3 queued, 6 timed_out\n", NULL},
+    {{"probe", "--timeout=0"}, 0, "10 connections: 1 connected", NULL},
+    {{"probe", "-t0", "-n2"}, 0, "2 connections: 1 connected, 1 queued\n", NULL},
+    {{"probe", "--count", "50", "-t", "0"}, 0, "46 timed_out", NULL},
+    {{"probe", "-4", "-t", "0", "-n", "1"}, 0, "probe 127.0.0.1:60001", NULL},
+    {{"probe", "-6", "--host", "::1", "-t", "0", "-n", "1"}, 0, "probe [::1]:60001", NULL},
+    {{"probe", "-H", "127.0.0.1", "-p", "60002", "-n", "1"}, 0, "1 connection: 1 refused\n", NULL},
+    {{"probe", "-j", "-t", "0"}, 0, "\"schema\":\"backlogctl.probe/1\"", NULL},
+    {{"probe", "-q", "-t", "0"}, 0, NULL, NULL},
+    {{"probe", "-q", "-t", "0", "-e", "queued=4"}, 1, NULL, "expected queued=4, seen 3"},
+    {{"probe", "-t", "0", "-e", "queued=3,timed-out=6"}, 0, "expect queued=3: ok\n", NULL},
+    {{"probe", "-t", "0", "-e", "queued!=3"}, 1, "expect queued!=3: seen 3, FAILED\n", NULL},
+    {{"probe", "-t", "0", "-e", "queued<3"}, 1, "FAILED", NULL},
+    {{"probe", "-t", "0", "-e", "queued<=3", "-e", "queued>=3", "-e", "queued>2"}, 0, "expect queued>2: ok", NULL},
+    {{"probe", "-t", "0", "-e", "drops=6, queue=3, backlog=2, capacity=3"}, 0, "expect capacity=3: ok", NULL},
+    {{"probe", "-p", "60002", "-n", "1", "-e", "queue=0"}, 1, "expect queue=0", NULL},
+    {{"probe", "-r", "1000", "-t", "0"}, 0, "1 connected, 3 queued, 6 timed_out", NULL},
+    {{"probe", "--send", "Hey", "-n", "1"}, 0, "1 connection: 1 connected\n", NULL},
+    {{"probe", "--wait", "5s", "-t", "0", "-n", "1"}, 0, "1 connection", NULL},
+    {{"probe", "--color", "always", "-t", "0"}, 0, "\033[", NULL},
+    {{"probe", "--color", "never", "-t", "0"}, 0, "timed_out", NULL},
+    {{"probe", "--allow-remote", "-t", "0", "-n", "1"}, 0, "1 connection", NULL},
+    {{"probe", "--help"}, 0, "--expect EXPR", NULL},
+    {{"probe", "--version"}, 0, "backlogctl ", NULL},
+    {{"--help"}, 0, "probe", NULL},
+    {{"--version"}, 0, "backlogctl ", NULL},
+    {{"run", "-t", "0"}, 0, "10 connections: 10 connected\n", NULL},
+    {{"run", "-b", "2", "-a", "1", "-t", "0"}, 0, "1 connected, 3 queued, 6 timed_out", NULL},
+    {{"run", "-b", "0", "-a", "0", "-t", "0"}, 0, "1 queued, 9 timed_out", NULL},
+    {{"run", "-b", "-1", "-a", "0", "-n", "4k", "-t", "0", "--sysctl", "net.core.somaxconn=100"}, 0, "101 queued, 3899 timed_out",
+     NULL},
+    {{"run", "-H", "::1", "-b", "2", "-a", "0", "-t", "0"}, 0, "3 queued, 7 timed_out", NULL},
+    {{"run", "-H", "::", "-b", "2", "-a", "0", "-t", "0"}, 0, "3 queued, 7 timed_out", NULL},
+    {{"run", "--greeting", "hello", "-n", "1"}, 0, "1 connected", NULL},
+    {{"run", "-d", "50ms", "-n", "3", "-t", "5s"}, 0, "3 connections: 3 connected\n", NULL},
+    {{"run", "-p", "0", "-t", "0", "-n", "1"}, 0, "1 connected", NULL},
+    {{"run", "--host-net", "-p", "60003", "-b", "2", "-a", "1", "-t", "0"}, 0, "1 connected, 3 queued, 6 timed_out", NULL},
+    {{"run", "--sysctl", "net.core.somaxconn=16", "--sysctl", "net.ipv4.tcp_syncookies=0", "-b", "99", "-a", "0", "-n", "20", "-t", "0"},
+     0, "17 queued, 3 timed_out", NULL},
+    {{"run", "--sysctl", "net/core/somaxconn=16", "-b", "99", "-a", "0", "-n", "20", "-t", "0"}, 0, "somaxconn", NULL},
+};
+
+START_TEST(option_does_what_it_says)
+{
+    const struct option_row *row = &option_rows[_i];
+    in_private_namespace();
+    struct process four = serve_start(ARGS("--backlog", "2", "--accept-count", "1"), NULL);
+    struct process six = serve_start(ARGS("--host", "::1", "--backlog", "2", "--accept-count", "1"), NULL);
+    const char *argv[ARGS_MAX + 2] = {BACKLOGCTL};
+    for (size_t i = 0; i < ARGS_MAX && row->args[i]; i++)
+        argv[i + 1] = row->args[i];
+    struct outcome outcome = process_run(argv, NULL);
+    ck_assert_msg(outcome.status == row->status, "status %d\n%s%s", outcome.status, outcome.out, outcome.err);
+    ck_assert_msg(row->out ? strstr(outcome.out, row->out) != NULL : !*outcome.out, "stdout: %s", outcome.out);
+    ck_assert_msg(row->err ? strstr(outcome.err, row->err) != NULL : !*outcome.err, "stderr: %s", outcome.err);
+    if (strcmp(argv[1], "probe") == 0 && row->out && !strstr(row->out, "\033"))
+        ck_assert_ptr_null(strchr(outcome.out, '\033'));
+    outcome_free(&outcome);
+    free(serve_stop(&four));
+    free(serve_stop(&six));
+}
+END_TEST
+
+START_TEST(interrupted_reports_what_is_known)
+{
+    in_private_namespace();
+    struct process server = serve_start(ARGS("--backlog", "2", "--accept-count", "1"), NULL);
+    struct process probe = process_start(ARGS(BACKLOGCTL, "probe", "--json", "--timeout", "60s"), NULL);
+    usleep(300000);
+    process_signal(&probe, _i ? SIGTERM : SIGINT);
+    struct outcome outcome = process_finish(&probe, 10 * NSEC_PER_SEC);
+    ck_assert_int_eq(outcome.status, 128 + (_i ? SIGTERM : SIGINT));
+    json_t *report = json_loads(outcome.out, JSON_REJECT_DUPLICATES, NULL);
+    ck_assert_msg(report != NULL, "%s", outcome.out);
+    ck_assert_int_eq(report_count(report, "connected"), 1);
+    ck_assert_int_eq(report_count(report, "queued"), 3);
+    ck_assert_int_eq(report_count(report, "timed_out"), 6);
+    json_decref(report);
+    outcome_free(&outcome);
+    free(serve_stop(&server));
+}
+END_TEST
+
+START_TEST(wait_sees_a_listener_that_comes_late)
+{
+    in_private_namespace();
+    struct process probe = process_start(ARGS(BACKLOGCTL, "probe", "--wait", "20s", "--count", "1", "--expect", "connected=1"), NULL);
+    usleep(200000);
+    struct process server = serve_start(ARGS("--backlog", "2"), NULL);
+    struct outcome outcome = process_finish(&probe, 30 * NSEC_PER_SEC);
+    ck_assert_msg(outcome.status == 0, "%s%s", outcome.out, outcome.err);
+    outcome_free(&outcome);
+    free(serve_stop(&server));
+}
+END_TEST
+
+START_TEST(too_many_for_the_descriptor_limit_is_said_first)
+{
+    struct process_setup nobody = {.as_nobody = true};
+    in_private_namespace();
+    struct outcome outcome = process_run(
+        ARGS("sh", "-c", "ulimit -n 50; exec \"$0\" probe --count 100", BACKLOGCTL), &nobody);
+    ck_assert_int_eq(outcome.status, 3);
+    ck_assert_str_eq(outcome.out, "");
+    ck_assert_msg(strstr(outcome.err, "RLIMIT_NOFILE"), "%s", outcome.err);
+    outcome_free(&outcome);
+}
+END_TEST
+
+/* A namespace of namespaces where none may be made. */
+START_TEST(forbidden_namespaces_name_the_way_out)
+{
+    if (geteuid()) {
+        printf("skipped: forbidding namespaces takes root\n");
+        return;
+    }
+    struct process_setup nobody = {.as_nobody = true};
+    struct outcome outcome = process_run(
+        ARGS("unshare", "-U", "-r", "sh", "-c", "echo 0 >/proc/sys/user/max_net_namespaces && exec \"$0\" run -n 1", BACKLOGCTL),
+        &nobody);
+    ck_assert_int_eq(outcome.status, 3);
+    ck_assert_str_eq(outcome.out, "");
+    ck_assert_msg(strstr(outcome.err, "--host-net"), "%s", outcome.err);
+    ck_assert_msg(strstr(outcome.err, "max_net_namespaces"), "%s", outcome.err);
+    outcome_free(&outcome);
+}
+END_TEST
+
+static Suite *make_suite(void)
+{
+    Suite *suite = suite_create("options");
+    TCase *tcase = tcase_create("process");
+    tcase_set_timeout(tcase, 90);
+    tcase_add_loop_test(tcase, option_does_what_it_says, 0, COUNT(option_rows));
+    tcase_add_loop_test(tcase, interrupted_reports_what_is_known, 0, 2);
+    tcase_add_test(tcase, wait_sees_a_listener_that_comes_late);
+    tcase_add_test(tcase, too_many_for_the_descriptor_limit_is_said_first);
+    tcase_add_test(tcase, forbidden_namespaces_name_the_way_out);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
+
+SUITE_MAIN(make_suite)

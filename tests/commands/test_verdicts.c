@@ -1,0 +1,373 @@
+/* Each of the ten verdicts, produced for real in a private namespace. */
+#include "suite.h"
+
+#include "report.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define PROBE(...) ((const char *[]){BACKLOGCTL, "probe", "--json", __VA_ARGS__, NULL})
+#define RUN(...) ((const char *[]){BACKLOGCTL, "run", "--json", __VA_ARGS__, NULL})
+
+static json_t *row(const json_t *report, size_t index)
+{
+    json_t *found = json_array_get(json_object_get(report, "connections"), index);
+    ck_assert_ptr_nonnull(found);
+    return found;
+}
+
+static void check_row(const json_t *report, size_t index, const char *verdict, const char *evidence, const char *reason)
+{
+    const json_t *r = row(report, index);
+    ck_assert_str_eq(report_text(r, "verdict"), verdict);
+    ck_assert_str_eq(report_text(r, "evidence"), evidence);
+    if (reason)
+        ck_assert_str_eq(report_text(r, "reason"), reason);
+    else
+        ck_assert(json_is_null(json_object_get(r, "reason")));
+}
+
+/* ---- The main job: connected, queued, timed_out ---- */
+
+START_TEST(main_job)
+{
+    struct process_setup setup = {.as_nobody = _i == 1};
+    if (_i == 1 && geteuid()) {
+        printf("skipped: becoming another user takes root\n");
+        return;
+    }
+    json_t *report = report_of(RUN("--backlog", "2", "--accept-count", "1", "--count", "10", "--expect",
+                                   "connected=1,queued=3,timed_out=6", "--timeout", _i == 2 ? "0" : "2s"),
+                               &setup, 0);
+    check_row(report, 0, "connected", "peer_socket", NULL);
+    for (size_t i = 1; i < 4; i++)
+        check_row(report, i, "queued", "peer_socket", NULL);
+    for (size_t i = 4; i < 10; i++) {
+        check_row(report, i, "timed_out", "deadline", "queue_full");
+        ck_assert_int_eq(report_number(row(report, i), "syn_retransmits"), _i == 2 ? 0 : 1);
+    }
+    ck_assert_int_eq(report_number(report, "counters.listener_drops"), _i == 2 ? 6 : 12);
+    json_decref(report);
+}
+END_TEST
+
+START_TEST(main_job_in_two_processes)
+{
+    in_private_namespace();
+    struct process server = serve_start((const char *[]){"--backlog", "2", "--accept-count", "1", NULL}, NULL);
+    json_t *report = report_of(PROBE("--count", "10", "--expect", "connected=1,queued=3,timed_out=6", "--timeout",
+                                     _i ? "0" : "2s"),
+                               NULL, 0);
+    check_row(report, 0, "connected", "peer_socket", NULL);
+    check_row(report, 3, "queued", "peer_socket", NULL);
+    check_row(report, 9, "timed_out", "deadline", "queue_full");
+    json_decref(report);
+    free(serve_stop(&server));
+}
+END_TEST
+
+START_TEST(reply_is_evidence)
+{
+    json_t *report = report_of(RUN("--count", "2", "--send", "Hey", "--timeout", "5s"), NULL, 0);
+    ck_assert_int_eq(report_count(report, "connected"), 2);
+    json_decref(report);
+}
+END_TEST
+
+/* ---- refused, reset, unreachable, local_error ---- */
+
+START_TEST(refused_never_connects_to_itself)
+{
+    in_private_namespace();
+    /* The target's port is one of four ephemeral ports, and nobody listens. */
+    set_sysctl("net.ipv4.ip_local_port_range", "60000 60003");
+    json_t *report = report_of(PROBE("--count", "3", "--port", "60001", "--host", _i ? "::1" : "127.0.0.1"), NULL, 0);
+    ck_assert_int_eq(report_count(report, "refused"), 3);
+    check_row(report, 0, "refused", "socket_error", NULL);
+    json_decref(report);
+}
+END_TEST
+
+START_TEST(reset_when_the_listener_goes)
+{
+    json_t *report = report_of(RUN("--accept-count", "0", "--backlog", "2", "--count", "5", "--duration", "400ms"), NULL, 0);
+    ck_assert_int_eq(report_count(report, "reset"), 3);
+    check_row(report, 0, "reset", "socket_error", NULL);
+    /* A SYN dropped while the queue was full meets a closed port at its retry. */
+    ck_assert_int_eq(report_count(report, "refused"), 2);
+    json_decref(report);
+}
+END_TEST
+
+START_TEST(unreachable_without_a_route)
+{
+    in_private_namespace();
+    json_t *report = report_of(PROBE("--host", "10.99.0.7", "--allow-remote", "--count", "2"), NULL, 0);
+    ck_assert_int_eq(report_count(report, "unreachable"), 2);
+    check_row(report, 0, "unreachable", "socket_error", NULL);
+    json_decref(report);
+}
+END_TEST
+
+START_TEST(local_error_is_never_the_servers)
+{
+    json_t *report = report_of(RUN("--sysctl", "net.ipv4.ip_local_port_range=61000 61004", "--accept-count", "0",
+                                   "--count", "8", "--timeout", "0"),
+                               NULL, 0);
+    ck_assert_int_eq(report_count(report, "queued"), 5);
+    ck_assert_int_eq(report_count(report, "local_error"), 3);
+    check_row(report, 7, "local_error", "socket_error", "ports");
+    ck_assert_int_eq(report_count(report, "refused"), 0);
+    json_decref(report);
+}
+END_TEST
+
+/* ---- half_open, lost ---- */
+
+static int listen_on_60001(int backlog)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(60001)};
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int one = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
+    ck_assert_int_eq(listen(fd, backlog), 0);
+    return fd;
+}
+
+START_TEST(half_open_while_the_server_waits_for_the_ack)
+{
+    in_private_namespace();
+    int fd = listen_on_60001(64), seconds = 30;
+    ck_assert_int_eq(setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds, sizeof seconds), 0);
+    json_t *report = report_of(PROBE("--count", "4", "--timeout", _i ? "600ms" : "0"), NULL, 0);
+    ck_assert_int_eq(report_count(report, "half_open"), 4);
+    check_row(report, 0, "half_open", "peer_socket", NULL);
+    json_decref(report);
+    char *seen = shell("ss -Htan state syn-recv sport = :60001 | wc -l");
+    free(seen);
+    close(fd);
+}
+END_TEST
+
+/* Sleeps 500 ms from the first arrival, then accepts as fast as it can, for three seconds; its exit status is how many. */
+static pid_t sleepy_server(int listener)
+{
+    pid_t pid = fork();
+    if (pid)
+        return pid;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    struct pollfd ready = {.fd = listener, .events = POLLIN};
+    poll(&ready, 1, 20000);
+    usleep(500000);
+    int accepted = 0;
+    for (nsec until = clock_now() + 3 * NSEC_PER_SEC; clock_now() < until;)
+        if (poll(&ready, 1, 100) > 0)
+            accepted += accept(listener, NULL, NULL) >= 0;
+    _exit(accepted);
+}
+
+START_TEST(lost_connections_are_named)
+{
+    in_private_namespace();
+    int fd = listen_on_60001(4);
+    pid_t server = sleepy_server(fd);
+    json_t *report = report_of(PROBE("--count", "40", "--timeout", "2500ms"), NULL, 0);
+    long lost = report_count(report, "lost"), connected = report_count(report, "connected");
+    ck_assert_int_gt(lost, 0);
+    ck_assert_int_eq(report_count(report, "queued"), 0);
+    ck_assert_int_eq(report_number(report, "listener.queue"), 0);
+    ck_assert_int_ge(report_number(report, "counters.SyncookiesSent"), lost);
+    size_t index;
+    json_t *r;
+    json_array_foreach(json_object_get(report, "connections"), index, r)
+        if (!strcmp(report_text(r, "verdict"), "lost"))
+            ck_assert(json_is_integer(json_object_get(r, "established_us")));
+    json_decref(report);
+    /* The oracle: the server's own count of what accept() returned. */
+    int status;
+    ck_assert_int_eq(waitpid(server, &status, 0), server);
+    ck_assert_int_eq(WEXITSTATUS(status), connected);
+    close(fd);
+}
+END_TEST
+
+START_TEST(nothing_is_lost_without_syn_cookies)
+{
+    in_private_namespace();
+    set_sysctl("net.ipv4.tcp_syncookies", "0");
+    int fd = listen_on_60001(4);
+    pid_t server = sleepy_server(fd);
+    json_t *report = report_of(PROBE("--count", "40", "--timeout", "2500ms"), NULL, 0);
+    ck_assert_int_eq(report_count(report, "lost"), 0);
+    ck_assert_int_ge(report_count(report, "connected"), 5);
+    json_decref(report);
+    ck_assert_int_eq(waitpid(server, NULL, 0), server);
+    close(fd);
+}
+END_TEST
+
+/* ---- established: the server's side cannot be seen ---- */
+
+/* Another namespace with the address 10.9.0.2, joined by a veth pair; lives as long as the returned process. */
+static struct process other_host(void)
+{
+    struct process other = process_start((const char *[]){"unshare", "-n", "sleep", "60", NULL}, NULL);
+    free(shell("n=0; while [ \"$(readlink /proc/%d/ns/net)\" = \"$(readlink /proc/self/ns/net)\" ]; do sleep 0.02; "
+               "n=$((n+1)); [ $n -lt 500 ]; done",
+               other.pid));
+    free(shell("ip link add va type veth peer name vb netns %d && ip addr add 10.9.0.1/24 dev va && ip link set va up && "
+               "nsenter -t %d -n sh -c 'ip addr add 10.9.0.2/24 dev vb && ip link set vb up && ip link set lo up'",
+               other.pid, other.pid));
+    return other;
+}
+
+static void end(struct process *process)
+{
+    process_signal(process, SIGKILL);
+    struct outcome outcome = process_finish(process, 20 * NSEC_PER_SEC);
+    outcome_free(&outcome);
+}
+
+static struct process serve_there(const struct process *other, const char *host, const char *accept_count)
+{
+    char pid[16];
+    snprintf(pid, sizeof pid, "%d", other->pid);
+    struct process server = process_start((const char *[]){"nsenter", "-t", pid, "-n", BACKLOGCTL, "serve", "--host", host,
+                                                           "--backlog", "2", "--accept-count", accept_count, NULL},
+                                          NULL);
+    char *line = process_line(&server, 20 * NSEC_PER_SEC);
+    ck_assert_ptr_nonnull(line);
+    free(line);
+    return server;
+}
+
+START_TEST(established_when_the_server_is_elsewhere)
+{
+    in_private_namespace();
+    struct process other = other_host(), server = serve_there(&other, "10.9.0.2", "0");
+    json_t *report = report_of(PROBE("--host", "10.9.0.2", "--allow-remote", "--count", "5", "--timeout", "500ms"), NULL, 0);
+    ck_assert_int_eq(report_count(report, "established"), 3);
+    ck_assert_int_eq(report_count(report, "timed_out"), 2);
+    check_row(report, 0, "established", "tcp_info", "remote");
+    ck_assert(json_is_null(json_object_get(report, "listener")));
+    json_decref(report);
+    end(&server);
+
+    /* Bytes tell more: acknowledged is not yet accepted, but an answer is proof. */
+    server = serve_there(&other, "10.9.0.2", "1");
+    report = report_of(PROBE("--host", "10.9.0.2", "--allow-remote", "--count", "3", "--send", "Hey", "--timeout", "500ms"),
+                       NULL, 0);
+    check_row(report, 0, "connected", "reply", NULL);
+    check_row(report, 1, "established", "probe_byte", "remote");
+    json_decref(report);
+    end(&server);
+    end(&other);
+}
+END_TEST
+
+/* A listener is here, but address translation carries the connection past it into the other namespace. */
+START_TEST(established_when_translation_carries_it_away)
+{
+    in_private_namespace();
+    if (system("nft add table ip t 2>/dev/null && nft 'add chain ip t out { type nat hook output priority -100; }' "
+               "2>/dev/null && nft add rule ip t out ip daddr 10.9.0.1 tcp dport 60001 dnat to 10.9.0.2:60001 2>/dev/null")) {
+        printf("skipped: this kernel or machine has no nftables NAT\n");
+        return;
+    }
+    struct process other = other_host(), there = serve_there(&other, "10.9.0.2", "0");
+    struct process here = serve_start((const char *[]){"--host", "10.9.0.1", "--backlog", "2", NULL}, NULL);
+    json_t *report = report_of(PROBE("--host", "10.9.0.1", "--count", "2", "--timeout", "100ms"), NULL, 0);
+    ck_assert_int_eq(report_count(report, "established"), 2);
+    check_row(report, 0, "established", "tcp_info", "no_trace");
+    json_decref(report);
+    free(serve_stop(&here));
+    /* Without any listener here the reason is another one. */
+    report = report_of(PROBE("--host", "10.9.0.1", "--count", "2", "--timeout", "0"), NULL, 0);
+    check_row(report, 0, "established", "tcp_info", "no_listener");
+    json_decref(report);
+    end(&there);
+    end(&other);
+}
+END_TEST
+
+/* ---- Names with several addresses ---- */
+
+/* getaddrinfo reads /etc/hosts, so the name is given one of its own: in a mount namespace, which takes root. */
+static json_t *probe_by_name(const char *hosts, const char *args)
+{
+    char *out = shell("printf '%s' >hosts.$$ && unshare -m sh -c 'mount --bind hosts.'$$' /etc/hosts && exec %s probe --json "
+                      "--host two.test %s'; s=$?; rm hosts.$$; exit $s",
+                      hosts, BACKLOGCTL, args);
+    json_t *report = json_loads(out, JSON_REJECT_DUPLICATES, NULL);
+    ck_assert_msg(report != NULL, "%s", out);
+    free(out);
+    return report;
+}
+
+static const struct {
+    const char *hosts; /* its addresses in the order tried; somebody listens on 127.0.0.1 only */
+    const char *says;
+} names[] = {
+    {"::1 two.test\\n127.0.0.1 two.test\\n", "At [::1]:60001, tried before, every connection was refused"},
+    {"127.0.0.1 two.test\\n127.0.0.2 two.test\\n", "\"connection refused\" from 127.0.0.2:60001 hides the full queue"},
+};
+
+START_TEST(every_address_of_a_name_has_its_fate)
+{
+    if (geteuid()) {
+        printf("skipped: a name of our own takes root\n");
+        return;
+    }
+    in_private_namespace();
+    struct process server = serve_start((const char *[]){"--backlog", "2", "--accept-count", "1", NULL}, NULL);
+    json_t *report = probe_by_name(names[_i].hosts, "--count 6 --timeout 300ms");
+    ck_assert_int_eq(report_count(report, "timed_out"), 2);
+    ck_assert_int_eq(report_count(report, "refused"), 0);
+    const json_t *attempts = json_object_get(row(report, 5), "attempts");
+    ck_assert_uint_eq(json_array_size(attempts), 2);
+    int refused = 0, timed_out = 0;
+    for (size_t i = 0; i < 2; i++) {
+        refused += !strcmp(report_text(json_array_get(attempts, i), "verdict"), "refused");
+        timed_out += !strcmp(report_text(json_array_get(attempts, i), "verdict"), "timed_out");
+    }
+    ck_assert_int_eq(refused, 1);
+    ck_assert_int_eq(timed_out, 1);
+    ck_assert_msg(strstr(report_text(report, "explanation"), names[_i].says), "%s", report_text(report, "explanation"));
+    json_decref(report);
+    free(serve_stop(&server));
+}
+END_TEST
+
+static Suite *make_suite(void)
+{
+    Suite *suite = suite_create("verdicts");
+    TCase *tcase = tcase_create("real");
+    tcase_set_timeout(tcase, 90);
+    tcase_add_loop_test(tcase, main_job, 0, 3);
+    tcase_add_loop_test(tcase, main_job_in_two_processes, 0, 2);
+    tcase_add_test(tcase, reply_is_evidence);
+    tcase_add_loop_test(tcase, refused_never_connects_to_itself, 0, 2);
+    tcase_add_test(tcase, reset_when_the_listener_goes);
+    tcase_add_test(tcase, unreachable_without_a_route);
+    tcase_add_test(tcase, local_error_is_never_the_servers);
+    tcase_add_loop_test(tcase, half_open_while_the_server_waits_for_the_ack, 0, 2);
+    tcase_add_test(tcase, lost_connections_are_named);
+    tcase_add_test(tcase, nothing_is_lost_without_syn_cookies);
+    tcase_add_test(tcase, established_when_the_server_is_elsewhere);
+    tcase_add_test(tcase, established_when_translation_carries_it_away);
+    tcase_add_loop_test(tcase, every_address_of_a_name_has_its_fate, 0, COUNT(names));
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
+
+SUITE_MAIN(make_suite)
