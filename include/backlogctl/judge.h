@@ -23,6 +23,9 @@ bool judge_got_through(const struct attempt *attempt);
 /* How many packets the target's listener dropped during the run; false when nobody knows. */
 bool judge_target_drops(const struct target *target, uint64_t *drops);
 
+/* Spreads of `count` samples, which are reordered (quickselect: O(count) on average, no further memory). Spans, so >= 0. */
+void judge_spread(nsec *samples, size_t count, struct spread *out);
+
 /* Fills in seen and ok of every expectation, and run->ok. Call after judge_run. */
 void judge_expectations(struct run *run);
 

@@ -191,6 +191,26 @@ struct probe_settings {
     const char *send;  /* sent on each established connection, with a newline; NULL: nothing */
     nsec wait;         /* how long to wait for a listener first; 0: not */
     bool allow_remote;
+    bool summary;         /* no row per connection in the report */
+    uint32_t threads;     /* threads that open at the same time; 0 or 1: one order */
+    const char *source;   /* as typed; NULL: chosen for the target */
+};
+
+/* How a time is spread over the connections: exact quantiles of all samples, and a histogram. */
+#define SPREAD_BUCKETS 28
+struct spread {
+    uint64_t samples;                 /* 0: all else is 0 */
+    nsec min, p50, p90, p99, max;     /* nearest rank: the smallest sample that at least that share does not exceed */
+    uint64_t buckets[SPREAD_BUCKETS]; /* [i]: spans from 2^i us to below 2^(i+1) us; [0] also the shorter ones, the last the longer */
+};
+
+/* How the burst went out. */
+struct pace {
+    nsec took;         /* from the first connect() to the return of the last */
+    double rate;       /* connections a second that were really begun; 0: fewer than two */
+    nsec worst_late;   /* --rate: how far the latest connect() was behind its schedule */
+    uint32_t threads;  /* that carried the burst, one after the other or at the same time */
+    uint32_t sources;  /* source addresses used */
 };
 
 /* ---- The run as a whole: what every report prints ---- */
@@ -229,6 +249,9 @@ struct run {
     size_t connection_count;       /* connections begun; fewer than asked only when interrupted */
     nsec elapsed;                  /* from the first connect to the last look */
     struct counters counters;      /* change during the run */
+    struct pace pace;
+    struct spread to_established;  /* from connect() to established, of every connection that came so far */
+    struct spread to_accepted;     /* from connect() to accepted */
     struct expectation expectations[EXPECTATIONS_MAX];
     size_t expectation_count;
     int signal;                    /* ended early by this signal; 0: not */
