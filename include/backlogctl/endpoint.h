@@ -24,6 +24,16 @@ bool endpoint_is_loopback(const struct endpoint *e); /* 127.0.0.0/8, ::1 or ::ff
 /* ::ffff:a.b.c.d becomes the AF_INET endpoint a.b.c.d; everything else stays as it is. */
 struct endpoint endpoint_unmapped(const struct endpoint *e);
 
+/* Addresses in a row; their port is 0. */
+struct endpoint_range {
+    struct endpoint first;
+    uint32_t count; /* 1.. */
+};
+
+/* One address, or ADDR/PREFIX: all addresses of that network (of an IPv4 one wider than /31 without the first and the last),
+   at most 2^20. 0 or -EINVAL. */
+int endpoint_range_parse(const char *text, struct endpoint_range *out, struct error *err);
+
 /* Where a client connects to reach a server bound to `e`: the any-address becomes the loopback address of its family. */
 struct endpoint endpoint_reachable(const struct endpoint *e);
 

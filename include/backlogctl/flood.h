@@ -10,27 +10,44 @@ struct flood_settings {
     struct endpoint destination;
     bool local;       /* the destination is this host: sources are bound, so that no socket connects to itself */
     bool follow;      /* keep watching after the burst; needed for `send` too */
-    uint32_t rate;    /* arrivals a second; 0: all at once */
+    uint32_t rate;    /* arrivals a second, scheduled against the start; 0: all at once */
+    uint32_t threads; /* that open at the same time; 0 or 1: in one order */
     const char *send; /* sent with a newline once established; NULL: nothing. Outlives the flood */
-    /* Called before each connection but the first with the number opened so far; it may wait. NULL: none. */
+    const struct endpoint_range *sources; /* to connect from, in the destination's family; outlive the flood */
+    size_t source_ranges;                 /* 0: chosen for the destination */
+    /* Called once, after the first connection, on the thread that calls flood_burst. NULL: none. */
+    void (*lead)(void *context);
+    /* Called before each further connection with the number opened so far by a burst in one order; it may wait. It may be
+       called on another thread, but by one at a time. NULL: none. */
     void (*gate)(void *context, size_t opened);
-    void *gate_context;
+    void *context;
 };
 
 struct flood;
 
-/* Prepares a burst of `count` attempts, whose ids are set and which outlive the flood. Opens no connection. 0, or -errno:
-   -EMFILE when the descriptor limit cannot hold that many (the text names the limit and what lifts it). */
+/* Prepares a burst of `count` attempts, whose ids are set and which outlive the flood. Opens no connection. The limit on
+   open files (RLIMIT_NOFILE, per descriptor table) is raised where that is allowed, else the burst is spread over threads
+   with a table each (unshare(2), CLONE_FILES). 0, or -errno when that many cannot be held: the text names the limit and
+   what lifts it (-EADDRNOTAVAIL source ports, -ENOMEM memory, -EAGAIN threads). */
 int flood_open(struct flood **out, const struct flood_settings *settings, struct attempt *attempts, size_t count,
                struct loop *loop, struct error *err);
 
-/* Opens them all in the order of their ids; their times are spans since `epoch`, a point on CLOCK_MONOTONIC. Returns how
-   many were begun: fewer than `count` when a signal came. A connection that our side could not open has its errno; that
-   ends nothing. */
+/* Opens them all in the order of their ids (several `threads`: each its share, in order, at the same time); their times are
+   spans since `epoch`, a point on CLOCK_MONOTONIC. Returns how many were begun: fewer than `count` when a signal came, and
+   then the first so many (several threads: the rest of each share was left out, and its attempts have `opened`
+   NSEC_NEVER). A connection that our side could not open has its errno; that ends nothing. */
 size_t flood_burst(struct flood *flood, nsec epoch);
 
-/* Asks every open socket for its state (TCP_INFO, SO_ERROR: tcp(7)). About 1.5 us each. */
+/* How the last burst went out. */
+struct pace flood_pace(const struct flood *flood);
+
+/* How many handshakes were complete so far. May be asked from any thread during the burst. */
+uint64_t flood_established(const struct flood *flood);
+
+/* Asks every open socket for its state (TCP_INFO, SO_ERROR: tcp(7)), about 1.5 us each, and stops following on other
+   threads: until flood_resume nothing else writes to the attempts. */
 void flood_look(struct flood *flood);
+void flood_resume(struct flood *flood);
 
 /* Closes the sockets whose handshake never completed, as a client does before it tries its next address. Nothing is sent. */
 void flood_abandon(struct flood *flood);

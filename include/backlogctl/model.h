@@ -93,7 +93,8 @@ enum tcp_state { TCP_STATES(MODEL_ENUM) STATE_COUNT };
     X(COUNTER_SYNCOOKIES_FAILED, "SyncookiesFailed")                                                             \
     X(COUNTER_REQ_QFULL_DO_COOKIES, "TCPReqQFullDoCookies")                                                      \
     X(COUNTER_REQ_QFULL_DROP, "TCPReqQFullDrop")                                                                 \
-    X(COUNTER_DEFER_ACCEPT_DROP, "TCPDeferAcceptDrop")
+    X(COUNTER_DEFER_ACCEPT_DROP, "TCPDeferAcceptDrop")                                                           \
+    X(COUNTER_LOOPBACK_DROPPED, "LoopbackDropped") /* lo's rx drops (/proc/net/dev): its input queue was full */
 enum counter { COUNTERS(MODEL_ENUM) COUNTER_COUNT };
 
 /* The word for a value, never NULL ("?" outside the enum). Static storage. */

@@ -12,6 +12,7 @@
 enum color_mode { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
 
 #define SYSCTLS_MAX 32
+#define SOURCES_MAX 16
 
 /* What every command is told. Started from settings_default, filled by the parser, then passed down as const. */
 struct settings {
@@ -28,6 +29,8 @@ struct settings {
     const char *sysctls[SYSCTLS_MAX]; /* KEY=VALUE */
     size_t sysctl_count;
     bool host_net;
+    struct endpoint_range sources[SOURCES_MAX]; /* what probe.source names */
+    size_t source_ranges;
 };
 extern const struct settings settings_default;
 

@@ -1,6 +1,8 @@
 /* Endpoints: comparing, printing, converting, resolving. */
 #include "backlogctl/endpoint.h"
 
+#include "backlogctl/parse.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <net/if.h>
@@ -50,6 +52,31 @@ struct endpoint endpoint_reachable(const struct endpoint *e)
         memcpy(reachable.bytes, &in6addr_loopback, sizeof reachable.bytes);
     }
     return reachable;
+}
+
+#define RANGE_BITS_MAX 20
+
+int endpoint_range_parse(const char *text, struct endpoint_range *out, struct error *err)
+{
+    char address[ENDPOINT_TEXT_SIZE];
+    size_t length = strcspn(text, "/");
+    struct endpoint first = {.family = strchr(text, ':') ? AF_INET6 : AF_INET};
+    unsigned bits = first.family == AF_INET ? 32 : 128;
+    snprintf(address, sizeof address, "%.*s", (int)length, text);
+    if (length >= sizeof address || inet_pton(first.family, address, first.bytes) != 1)
+        return error_set(err, EINVAL, "'%.60s' is no address: want ADDR[,ADDR...] or ADDR/PREFIX", text);
+    int64_t prefix = bits;
+    if (text[length] && (parse_integer(text + length + 1, 0, bits, &prefix, NULL) || bits - prefix > RANGE_BITS_MAX))
+        return error_set(err, EINVAL, "'%.60s': want a prefix length from %u to %u", text, bits - RANGE_BITS_MAX, bits);
+    unsigned host_bits = bits - (unsigned)prefix;
+    for (unsigned bit = 0; bit < host_bits; bit++)
+        first.bytes[(bits - 1 - bit) / 8] &= (uint8_t) ~(1u << bit % 8);
+    *out = (struct endpoint_range){.first = first, .count = 1u << host_bits};
+    if (first.family == AF_INET && host_bits > 1) {
+        out->first.bytes[3]++;
+        out->count -= 2;
+    }
+    return 0;
 }
 
 socklen_t endpoint_to_sockaddr(const struct endpoint *e, struct sockaddr_storage *out)

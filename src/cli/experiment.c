@@ -11,6 +11,7 @@
 #include "backlogctl/sockdiag.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
@@ -33,6 +34,9 @@
    quicker than the burst is not raced. */
 #define LEAD_PATIENCE (5 * NSEC_PER_MSEC)
 #define LEAD_PAUSE (100 * NSEC_PER_USEC)
+
+/* A burst this large takes longer to look at than an interrupted user should wait. */
+#define LOOK_WHEN_INTERRUPTED 200000
 
 /* In `run` an idle server accepts at once; this is how long we wait for its thread to get a CPU. */
 #define SERVER_PATIENCE NSEC_PER_SEC
@@ -62,19 +66,29 @@ static void note_incomplete(struct experiment *x, const struct error *err)
         snprintf(x->run.incomplete, sizeof x->run.incomplete, "%.*s", (int)sizeof x->run.incomplete - 1, err->text);
 }
 
+static void look_at_target(struct experiment *x, size_t t)
+{
+    struct error err = {0};
+    if (x->loop.signal && x->run.targets[t].attempt_count > LOOK_WHEN_INTERRUPTED) {
+        error_set(&err, EINTR, "interrupted before the server's side of so many connections was asked for");
+        note_incomplete(x, &err);
+        return;
+    }
+    flood_look(x->floods[t]);
+    if (x->diag.netlink && peers_look(&x->diag, &x->run.targets[t], x->epoch, &err))
+        note_incomplete(x, &err);
+}
+
 /* Every fact anew, and the verdicts that follow. */
 static void look(struct experiment *x)
 {
     struct counters now;
-    for (size_t t = 0; t < x->run.target_count; t++) {
-        struct error err = {0};
-        if (!x->floods[t])
-            continue;
-        flood_look(x->floods[t]);
-        if (x->diag.netlink && peers_look(&x->diag, &x->run.targets[t], x->epoch, &err))
-            note_incomplete(x, &err);
-    }
-    counters_read(&now, NULL);
+    for (size_t t = 0; t < x->run.target_count; t++)
+        if (x->floods[t])
+            look_at_target(x, t);
+    struct error err = {0};
+    if (counters_read(&now, &err))
+        note_incomplete(x, &err);
     x->run.counters = counters_change(&x->counters_before, &now);
     x->run.elapsed = clock_now() - x->epoch;
     judge_run(&x->run);
@@ -102,6 +116,9 @@ static bool any_half_open(const struct target *target)
 /* Waits on the loop, and tells a person at a terminal how it stands. */
 static void wait_until(struct experiment *x, nsec until)
 {
+    for (size_t t = 0; t < x->run.target_count; t++)
+        if (x->floods[t])
+            flood_resume(x->floods[t]);
     while (!x->loop.signal && clock_now() < until) {
         nsec next = until;
         if (x->progress.columns && x->progress_due < next)
@@ -152,14 +169,6 @@ static void follow(struct experiment *x, const struct target *target)
 
 /* ---- The burst ---- */
 
-static uint64_t established_count(const struct target *target)
-{
-    uint64_t count = 0;
-    for (size_t i = 0; i < target->attempt_count; i++)
-        count += target->attempts[i].established != NSEC_NEVER;
-    return count;
-}
-
 /* Our server without a delay stands for one that accepts at once. Before the queue can overflow for no other reason than
    that its thread has not had a CPU, the burst waits for it: so the outcome does not depend on the machine. */
 static void wait_for_server(struct experiment *x, uint64_t unaccepted_allowed)
@@ -169,7 +178,7 @@ static void wait_for_server(struct experiment *x, uint64_t unaccepted_allowed)
     uint64_t accepted = server_wait_accepted(x->server, 0, 0);
     if (x->server_late || accepted >= limit)
         return;
-    uint64_t arrived = x->accepted_before + established_count(x->current);
+    uint64_t arrived = x->accepted_before + flood_established(x->floods[x->current - x->run.targets]);
     uint64_t due = arrived < limit ? arrived : limit;
     if (accepted < due && arrived - accepted >= unaccepted_allowed)
         x->server_late = server_wait_accepted(x->server, due, clock_now() + SERVER_PATIENCE) < due;
@@ -182,11 +191,11 @@ static void gate_run(void *context, size_t opened)
         wait_for_server(x, x->current->before.capacity);
 }
 
-static void gate_probe(void *context, size_t opened)
+static void lead_probe(void *context)
 {
     struct experiment *x = context;
     const struct attempt *first = &x->current->attempts[0];
-    if (opened != 1 || first->state != STATE_ESTABLISHED)
+    if (first->state != STATE_ESTABLISHED)
         return;
     for (nsec until = clock_now() + LEAD_PATIENCE; clock_now() < until;) {
         struct diag_socket socket;
@@ -213,13 +222,16 @@ static int prepare_burst(struct experiment *x, size_t t, struct error *err)
         .local = target->local,
         .follow = plan->timeout > 0 || plan->send,
         .rate = plan->rate,
+        .threads = plan->threads,
         .send = plan->send,
-        .gate_context = x,
+        .sources = x->settings->sources,
+        .source_ranges = x->settings->source_ranges,
+        .context = x,
     };
     if (server_is_immediate(x))
         flood.gate = gate_run;
     else if (!x->server && !plan->rate && target->before.known && x->diag.netlink)
-        flood.gate = gate_probe;
+        flood.lead = lead_probe;
     x->current = target;
     return flood_open(&x->floods[t], &flood, target->attempts, target->attempt_count, &x->loop, err);
 }
@@ -230,8 +242,10 @@ static void burst(struct experiment *x, size_t t)
         x->accepted_before = server_wait_accepted(x->server, 0, 0);
     size_t opened = flood_burst(x->floods[t], x->epoch);
     x->current->attempt_count = opened;
-    if (!t)
+    if (!t) {
         x->run.connection_count = opened;
+        x->run.pace = flood_pace(x->floods[t]);
+    }
     if (server_is_immediate(x))
         wait_for_server(x, 1);
     follow(x, &x->run.targets[t]);
@@ -330,6 +344,28 @@ static void merge_accepts(struct experiment *x)
             note_incomplete(x, &err);
 }
 
+/* The exact spread of how long it took from connect() to the moment at `member` of each attempt. */
+static void spread_times(struct experiment *x, size_t member, struct spread *out)
+{
+    size_t room = 0, count = 0;
+    for (size_t t = 0; t < x->run.target_count; t++)
+        room += x->run.targets[t].attempt_count;
+    nsec *samples = malloc((room ? room : 1) * sizeof *samples);
+    if (!samples) {
+        note_incomplete(x, &(struct error){.text = "no memory for the spread of times"});
+        return;
+    }
+    for (size_t t = 0; t < x->run.target_count; t++)
+        for (size_t i = 0; i < x->run.targets[t].attempt_count; i++) {
+            const struct attempt *a = &x->run.targets[t].attempts[i];
+            nsec at = *(const nsec *)((const char *)a + member);
+            if (at != NSEC_NEVER && a->opened != NSEC_NEVER)
+                samples[count++] = at > a->opened ? at - a->opened : 0;
+        }
+    judge_spread(samples, count, out);
+    free(samples);
+}
+
 static void begin_report(const struct experiment *x)
 {
     struct report_style style = output_style(x->settings);
@@ -385,6 +421,8 @@ static int perform(struct experiment *x, struct error *err)
         server_stop(x->server);
         merge_accepts(x);
     }
+    spread_times(x, offsetof(struct attempt, established), &x->run.to_established);
+    spread_times(x, offsetof(struct attempt, accepted), &x->run.to_accepted);
     judge_expectations(&x->run);
     if (x->progress.columns)
         fputs("\r\033[K", stderr);

@@ -3,6 +3,7 @@
 #include "backlogctl/output.h"
 #include "backlogctl/server.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -11,6 +12,7 @@ struct serving {
     const struct settings *settings;
     struct report_style style;
     struct loop *loop;
+    struct timer flush; /* once the events at hand are printed */
     int status; /* set when stdout fails: then serving is over */
 };
 
@@ -30,7 +32,13 @@ static void print_event(void *context, const struct server_event *event)
         report_event_json(stdout, event);
     else if (!serving->settings->quiet)
         report_event_text(stdout, event, &serving->style);
-    flush(serving);
+    if (!serving->flush.armed)
+        loop_arm(serving->loop, &serving->flush, clock_now());
+}
+
+static void flush_due(struct timer *timer)
+{
+    flush((struct serving *)((char *)timer - offsetof(struct serving, flush)));
 }
 
 static void print_ready(struct serving *serving, const struct server *server)
@@ -50,11 +58,13 @@ static void print_ready(struct serving *serving, const struct server *server)
 static int serve_until_end(struct serving *serving, struct server *server, struct error *err)
 {
     nsec began = clock_now();
-    int status = server_attach(server, serving->loop, print_event, serving, err);
+    bool silent = serving->settings->quiet && !serving->settings->json;
+    int status = server_attach(server, serving->loop, silent ? NULL : print_event, serving, err);
     if (!status)
         status = loop_run(serving->loop, NSEC_NEVER, err);
     if (status)
         return say_error(serving->command, err);
+    server_stop(server);
     server_flush(server);
     struct server_totals totals;
     server_totals(server, &totals);
@@ -74,7 +84,13 @@ static int serve_run(const struct command *command, const struct settings *setti
     struct error err = {0}, left_out[TARGETS_MAX] = {0};
     struct server *server = NULL;
     struct loop loop;
-    int count = endpoint_resolve(settings->host, settings->port, settings->family, addresses, TARGETS_MAX, &err);
+    struct serving serving = {.command = command,
+                              .settings = settings,
+                              .style = output_style(settings),
+                              .loop = &loop,
+                              .flush.fired = flush_due};
+    int count =
+        endpoint_resolve(settings->host, settings->port, settings->family, addresses, TARGETS_MAX, &err);
     if (count < 0)
         return say_error(command, &err);
     loop_block_signals();
@@ -87,8 +103,6 @@ static int serve_run(const struct command *command, const struct settings *setti
         for (int i = 0; i < count; i++)
             if (left_out[i].code)
                 say(command, "%s", left_out[i].text);
-        struct serving serving = {
-            .command = command, .settings = settings, .style = output_style(settings), .loop = &loop};
         print_ready(&serving, server);
         status = serving.status ? serving.status : serve_until_end(&serving, server, &err);
     }

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #define DEFAULT_PORT 60001
@@ -115,6 +116,30 @@ static int take_sysctl(const struct option_spec *spec, const char *text, void *f
     return 0;
 }
 
+static int take_sources(const struct option_spec *spec, const char *text, void *field, struct error *err)
+{
+    (void)spec;
+    struct settings *settings = field;
+    settings->probe.source = text;
+    settings->source_ranges = 0;
+    for (const char *p = text;; p++) {
+        char item[ENDPOINT_TEXT_SIZE];
+        size_t length = strcspn(p, ",");
+        snprintf(item, sizeof item, "%.*s", (int)length, p);
+        if (settings->source_ranges == SOURCES_MAX)
+            return error_set(err, EINVAL, "want at most %d addresses or networks", SOURCES_MAX);
+        struct endpoint_range *range = &settings->sources[settings->source_ranges++];
+        int status = endpoint_range_parse(item, range, err);
+        if (status)
+            return status;
+        if (range->first.family != settings->sources[0].first.family)
+            return error_set(err, EINVAL, "want addresses of one family");
+        p += length;
+        if (!*p)
+            return 0;
+    }
+}
+
 #define FIELD(member) .field = offsetof(struct settings, member)
 
 static const struct option_spec target[] = {
@@ -149,6 +174,11 @@ static const struct option_spec probe[] = {
      .help = "patience after the burst; 0 judges as soon as it is out (default 2s)"},
     {.name = "rate", .letter = 'r', .argument = "N", .take = take_u32, .min = 1, .max = 50000, FIELD(probe.rate),
      .help = "open N a second (default: all at once)"},
+    {.name = "threads", .argument = "N", .take = take_u32, .min = 1, .max = 256, FIELD(probe.threads),
+     .help = "open from N threads at the same time (default: in one order, which makes the outcome on loopback exact)"},
+    {.name = "source", .argument = "ADDRS", .take = take_sources, .field = 0,
+     .help = "connect from these addresses in turn: ADDR[,ADDR...] or ADDR/PREFIX (default: on loopback as many as "
+             "the ports of one address do not suffice for)"},
     {.name = "send", .argument = "TEXT", .take = take_text, FIELD(probe.send),
      .help = "send this line on every connection; an answer proves that the application has it"},
     {.name = "wait", .argument = "DUR", .take = take_duration, FIELD(probe.wait),
@@ -157,6 +187,7 @@ static const struct option_spec probe[] = {
      .help = "fail with status 1 unless this holds: MEASURE OP NUMBER, comma-separated, such as "
              "connected=1,queued>=3; measures are the verdicts and drops, queue, backlog, capacity; "
              "OP is = != < <= > or >="},
+    {.name = "summary", .take = take_flag, FIELD(probe.summary), .help = "no row per connection, in text and JSON"},
     {.name = "allow-remote", .take = take_flag, FIELD(probe.allow_remote),
      .help = "allow a target that is not this host: at most 1000 connections, 1000 a second"},
     {0},

@@ -1,4 +1,5 @@
-/* Conversations: each line that a client sends comes back with `!` before its newline; the line `end` ends it. */
+/* Conversations: each line that a client sends comes back with `!` before its newline; the line `end`
+   ends it. */
 #include "conversation.h"
 
 #include "backlogctl/fd.h"
@@ -17,14 +18,16 @@
 /* A line is kept with its carriage return. */
 #define LINE_SIZE (LONGEST_LINE + 1)
 
-/* The answer to a kept line and to what one read brings: at worst newlines alone, each of which gets a `!`. */
+/* The answer to a kept line and to what one read brings: at worst newlines alone, each of which gets a
+   `!`. */
 #define ANSWER_SIZE (LINE_SIZE + 2 * READ_SIZE)
 
-/* Reads that throw away what still comes when a conversation ends; a client that sends without end is not waited for. */
+/* Reads that throw away what still comes when a conversation ends; a client that sends without end is not
+   waited for. */
 #define LEFTOVER_READS 64
 
-/* What a conversation remembers from one event to the next: a line begun, then an answer owed, in `bytes`. While an answer
-   is owed nothing is read, so a client that sends and never reads holds no more than this. */
+/* What a conversation remembers from one event to the next: a line begun, then an answer owed, in `bytes`.
+   While an answer is owed nothing is read, so a client that sends and never reads holds no more than this. */
 struct carry {
     size_t line;      /* bytes of the line */
     size_t answer;    /* bytes of the answer */
@@ -55,7 +58,8 @@ static bool ends_in_return(const struct exchange *x)
     return x->line_length && x->line[x->line_length - 1] == '\r';
 }
 
-/* Sends the beginning of a line that is too long to keep; not a carriage return, which may belong to the newline. */
+/* Sends the beginning of a line that is too long to keep; not a carriage return, which may belong to the
+   newline. */
 static void spill_line(struct exchange *x)
 {
     size_t kept = ends_in_return(x);
@@ -110,19 +114,24 @@ static void answer_input(struct exchange *x, const char *bytes, size_t count)
 
 /* ---- Slots ---- */
 
+/* Taken out of the epoll by name: while a new thread's table is made the descriptor may have a copy there for a moment,
+   and then closing this one would leave the watch behind. */
 static void close_client(struct clients *clients, uint32_t slot)
 {
     struct client *client = &clients->slots[slot];
     struct client closed = *client;
     free(client->carry);
-    fd_close(&client->fd); /* which takes it out of the epoll, as no other descriptor refers to it */
-    *client = (struct client){.fd = -1, .listener = clients->free};
+    epoll_ctl(clients->watch.fd, EPOLL_CTL_DEL, client->fd, NULL);
+    fd_close(&client->fd);
+    *client = (struct client){.fd = -1, .next = clients->free};
     clients->free = slot;
     closed.fd = -1;
     closed.carry = NULL;
     clients->closed(clients, &closed);
 }
 
+/* realloc() moves a block of this size by its pages (mremap), and pages never touched are not there: doubling neither
+   copies nor keeps twice the memory. */
 int clients_reserve(struct clients *clients)
 {
     if (clients->free != NO_SLOT || clients->used < clients->room)
@@ -159,8 +168,8 @@ static ssize_t send_some(int fd, const char *bytes, size_t count)
     return (ssize_t)sent;
 }
 
-/* Ends a conversation whose answers are all sent. What the client has sent behind its `end` is taken out first: closing a
-   socket with unread data resets the connection, and a reset can overtake the answers. */
+/* Ends a conversation whose answers are all sent. What the client has sent behind its `end` is taken out
+   first: closing a socket with unread data resets the connection, and a reset can overtake the answers. */
 static void finish_client(struct clients *clients, uint32_t slot)
 {
     char discarded[READ_SIZE];
@@ -229,7 +238,8 @@ static void send_owed(struct clients *clients, uint32_t slot)
 {
     struct client *client = &clients->slots[slot];
     struct carry *carry = client->carry;
-    ssize_t sent = send_some(client->fd, carry->bytes + carry->line + carry->sent, carry->answer - carry->sent);
+    ssize_t sent =
+        send_some(client->fd, carry->bytes + carry->line + carry->sent, carry->answer - carry->sent);
     if (sent < 0) {
         close_client(clients, slot);
         return;
@@ -250,7 +260,8 @@ static void send_owed(struct clients *clients, uint32_t slot)
         close_client(clients, slot);
 }
 
-/* A slot stands once in a batch at most and is taken anew only between batches, so no event can meet a stranger. */
+/* A slot stands once in a batch at most and is taken anew only between batches, so no event can meet a
+   stranger. */
 static void clients_ready(struct watch *watch, uint32_t ready)
 {
     (void)ready;
@@ -269,7 +280,8 @@ static void clients_ready(struct watch *watch, uint32_t ready)
 
 /* ---- Beginning and end ---- */
 
-/* Sends the greeting; what the socket does not take at once is owed. A broken connection shows itself at the first read. */
+/* Sends the greeting; what the socket does not take at once is owed. A broken connection shows itself at
+   the first read. */
 static int greet(struct clients *clients, struct client *client)
 {
     ssize_t sent = send_some(client->fd, clients->greeting, clients->greeting_length);
@@ -284,42 +296,51 @@ static int greet(struct clients *clients, struct client *client)
     return 0;
 }
 
-int clients_add(struct clients *clients, const struct client *added)
+void clients_add(struct clients *clients, const struct client *added)
 {
-    uint32_t slot = clients->free != NO_SLOT ? clients->free : clients->used;
+    uint32_t slot = clients->free != NO_SLOT ? clients->free : clients->used++;
     struct client *client = &clients->slots[slot];
-    uint32_t next_free = slot == clients->used ? NO_SLOT : client->listener;
+    if (slot == clients->free)
+        clients->free = client->next;
     *client = *added;
     client->carry = NULL;
-    int status = clients->greeting ? greet(clients, client) : 0;
-    if (!status)
-        status = wait_for(clients, slot, EPOLL_CTL_ADD, client->carry ? EPOLLOUT : EPOLLIN);
-    if (status) {
-        free(client->carry);
-        fd_close(&client->fd);
-        *client = (struct client){.fd = -1, .listener = next_free};
-        return status;
+    client->next = NO_SLOT;
+    if (clients->fresh++)
+        clients->slots[clients->last_fresh].next = slot;
+    else
+        clients->first_fresh = slot;
+    clients->last_fresh = slot;
+}
+
+int clients_begin(struct clients *clients, uint32_t most)
+{
+    for (; clients->fresh && most; most--) {
+        uint32_t slot = clients->first_fresh;
+        struct client *client = &clients->slots[slot];
+        clients->first_fresh = client->next;
+        clients->fresh--;
+        int status = clients->greeting_length ? greet(clients, client) : 0;
+        if (!status)
+            status = wait_for(clients, slot, EPOLL_CTL_ADD, client->carry ? EPOLLOUT : EPOLLIN);
+        if (status) {
+            close_client(clients, slot);
+            return status;
+        }
     }
-    clients->free = next_free;
-    clients->used += slot == clients->used;
     return 0;
 }
 
-int clients_open(struct clients *clients, const char *greeting, clients_closed *closed, struct error *err)
+int clients_open(struct clients *clients, const char *greeting, size_t greeting_length, clients_closed *closed,
+                 struct error *err)
 {
     *clients = (struct clients){
-        .watch = {.ready = clients_ready, .fd = epoll_create1(EPOLL_CLOEXEC)}, .free = NO_SLOT, .closed = closed};
-    if (clients->watch.fd < 0)
-        return error_errno(err, "epoll_create1");
-    if (!greeting)
-        return 0;
-    clients->greeting_length = strlen(greeting) + 1;
-    clients->greeting = malloc(clients->greeting_length);
-    if (!clients->greeting)
-        return error_set(err, ENOMEM, "no memory for the greeting");
-    memcpy(clients->greeting, greeting, clients->greeting_length - 1);
-    clients->greeting[clients->greeting_length - 1] = '\n';
-    return 0;
+        .watch = {.ready = clients_ready, .fd = epoll_create1(EPOLL_CLOEXEC)},
+        .free = NO_SLOT,
+        .greeting = greeting,
+        .greeting_length = greeting_length,
+        .closed = closed,
+    };
+    return clients->watch.fd < 0 ? error_errno(err, "epoll_create1") : 0;
 }
 
 void clients_release(struct clients *clients)
@@ -331,7 +352,6 @@ void clients_release(struct clients *clients)
         free(clients->slots[i].carry);
     }
     fd_close(&clients->watch.fd);
-    free(clients->greeting);
     free(clients->slots);
     *clients = (struct clients){0};
 }

@@ -1,4 +1,5 @@
-/* The event loop: rounds of epoll_wait, timers in a sorted list behind one timerfd, signals as a descriptor. */
+/* The event loop: rounds of epoll_wait, timers in a sorted list behind one timerfd, signals as a
+   descriptor. */
 #include "backlogctl/loop.h"
 
 #include "backlogctl/fd.h"
@@ -27,9 +28,6 @@ void loop_block_signals(void)
 {
     sigset_t set;
     ending_signals(&set);
-    /* A shell starts background jobs with SIGINT ignored; an ignored signal would never reach the signalfd. */
-    signal(SIGINT, SIG_DFL);
-    signal(SIGTERM, SIG_DFL);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN);
 }
@@ -75,8 +73,8 @@ void loop_arm(struct loop *loop, struct timer *timer, nsec due)
     *link = timer;
 }
 
-/* Fires what is due. Only as many as were due on entry: a timer that is armed again for the past waits for the next
-   round, so that it cannot keep the descriptors from their turn. */
+/* Fires what is due. Only as many as were due on entry: a timer that is armed again for the past waits for
+   the next round, so that it cannot keep the descriptors from their turn. */
 static void fire_due(struct loop *loop)
 {
     nsec now = clock_now();
@@ -100,7 +98,8 @@ static void clock_ready(struct watch *watch, uint32_t events)
     fire_due(loop);
 }
 
-/* Sets the timerfd to the first timer. Done once a round, so that arming and cancelling cost no system call. */
+/* Sets the timerfd to the first timer. Done once a round, so that arming and cancelling cost no system
+   call. */
 static int set_clock(struct loop *loop, struct error *err)
 {
     nsec due = 0;
@@ -137,7 +136,8 @@ void loop_remove(struct loop *loop, struct watch *watch)
 
 /* ---- Running ---- */
 
-/* The whole batch is handled even when one handler stops the loop: an edge-triggered event would not come again. */
+/* The whole batch is handled even when one handler stops the loop: an edge-triggered event would not come
+   again. */
 static int run_round(struct loop *loop, struct error *err)
 {
     struct epoll_event events[EVENTS_AT_ONCE];

@@ -1,4 +1,4 @@
-/* The server: accepts at its pace, holds the clients, and tells what happens at its listeners. */
+/* The server: accepts at its pace, and its life from the first listen to the end. */
 #include "server_internal.h"
 
 #include "backlogctl/fd.h"
@@ -6,78 +6,32 @@
 #include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 
-/* Accepts before the other descriptors have a turn. */
-#define ACCEPTS_AT_ONCE 256
+/* Accepts, and conversations begun, before the other descriptors have a turn. */
+#define AT_ONCE 256
+
+/* While others stand in the queue a conversation is begun later; with so many to begin another thread accepts. */
+#define FRESH_MOST 4096
 
 /* When to try again without descriptors or memory, if no client leaves before. */
 #define STARVED_PAUSE (100 * NSEC_PER_MSEC)
 
-/* Drops wake nobody, and while a queue is full no arrival does either. */
-#define SAMPLE_PAUSE (200 * NSEC_PER_MSEC)
-
-/* ---- Telling ---- */
-
-static void tell(struct listening *listener, struct server_event event)
-{
-    struct server *server = listener->server;
-    listener->told_queue = listener->queue;
-    if (!server->on_event)
-        return;
-    event.at = clock_now() - server->began;
-    event.local = listener->local;
-    event.queue = listener->queue;
-    event.capacity = listener_capacity(listener);
-    event.drops = listener->drops;
-    server->on_event(server->context, &event);
-}
-
-/* Reads a listener's figures. Nobody to tell: its peak alone matters. */
-static void look_at(struct listening *listener)
-{
-    struct server *server = listener->server;
-    listener_read(listener);
-    if (listener->queue > server->peak_queue)
-        server->peak_queue = listener->queue;
-    bool full = listener->watch.fd >= 0 && listener->queue >= listener_capacity(listener);
-    if (full && server->on_event && server->loop && !server->sample.armed)
-        loop_arm(server->loop, &server->sample, clock_now() + SAMPLE_PAUSE);
-}
-
-/* Tells what an event of another kind has not told. */
-static void tell_changes(struct listening *listener)
-{
-    uint32_t dropped = listener->drops - listener->told_drops; /* the kernel's counter may wrap */
-    listener->told_drops = listener->drops;
-    if (listener->queue != listener->told_queue)
-        tell(listener, (struct server_event){.kind = SERVER_QUEUE});
-    if (dropped)
-        tell(listener, (struct server_event){.kind = SERVER_DROPPED, .number = dropped});
-}
-
-void server_flush(struct server *server)
-{
-    for (size_t i = 0; i < server->listener_count; i++) {
-        look_at(&server->listeners[i]);
-        tell_changes(&server->listeners[i]);
-    }
-}
-
-static void sample_fired(struct timer *timer)
-{
-    server_flush((struct server *)((char *)timer - offsetof(struct server, sample)));
-}
+/* How many events may wait for the caller's thread before accepting waits for it. */
+#define EVENTS_MOST 16384
+#define EVENTS_PAUSE NSEC_PER_MSEC
 
 /* ---- Accepting ---- */
 
 static void finish(struct server *server, struct listening *last)
 {
-    atomic_store(&server->finished, true);
-    loop_cancel(server->loop, &server->pace);
-    tell(last, (struct server_event){.kind = SERVER_STOPPED});
-    thread_note_finished(server);
+    server_lock(server);
+    events_tell(last, (struct server_event){.kind = SERVER_STOPPED});
+    server_unlock(server);
+    accepts_finish(server);
 }
 
 static bool count_reached(const struct server *server)
@@ -87,40 +41,49 @@ static bool count_reached(const struct server *server)
 }
 
 /* Tells it once, however long it lasts. Tries again after a pause, or when a client has gone. */
-static void starve(struct listening *listener, int code)
+static void starve(struct holder *holder, struct listening *listener, int code)
 {
-    struct server *server = listener->server;
-    loop_arm(server->loop, &server->pace, clock_now() + STARVED_PAUSE);
+    struct server *server = holder->server;
+    loop_arm(holder->loop, &holder->pace, clock_now() + STARVED_PAUSE);
     if (server->starved)
         return;
+    server_lock(server);
     server->starved = true;
-    look_at(listener);
-    tell(listener, (struct server_event){.kind = SERVER_STARVED, .number = (uint64_t)code});
+    server->retry = false;
+    listener_read(listener);
+    events_tell(listener, (struct server_event){.kind = SERVER_STARVED, .number = (uint64_t)code});
+    server_unlock(server);
 }
 
 static bool is_starvation(int code)
 {
-    return code == EMFILE || code == ENFILE || code == ENOBUFS || code == ENOMEM;
+    return code == ENFILE || code == ENOBUFS || code == ENOMEM;
 }
 
-/* A client for whom there is no memory or no epoll watch is let go again. */
-static void keep_client(struct listening *listener, const struct client *client)
+/* The queue's length is counted down from the last look; with a delay it is read, since whether someone is left decides
+   when the next is due. */
+static void tell_accepted(struct holder *holder, struct listening *listener, const struct client *client)
 {
-    struct server *server = listener->server;
-    int status = clients_add(&server->clients, client);
-    if (!status) {
-        server->starved = false;
+    struct server *server = holder->server;
+    bool read = server->settings.accept_delay > 0;
+    if (!read && !server->on_event && !server->starved)
         return;
-    }
-    server->closed++;
-    tell(listener, (struct server_event){.kind = SERVER_CLOSED, .peer = client->peer, .number = client->number});
-    starve(listener, -status);
+    server_lock(server);
+    server->starved = false;
+    if (read)
+        listener_read(listener);
+    else
+        listener->queue -= listener->queue > 0;
+    events_tell(listener, (struct server_event){
+                              .kind = SERVER_ACCEPTED, .peer = client->peer, .number = client->number});
+    server_unlock(server);
 }
 
 /* A client that came through `listener`. */
-static void take_client(struct listening *listener, int fd, const struct sockaddr_storage *address)
+static void take_client(struct holder *holder, struct listening *listener, int fd,
+                        const struct sockaddr_storage *address)
 {
-    struct server *server = listener->server;
+    struct server *server = holder->server;
     server->last_accept = clock_now();
     uint64_t number = atomic_load_explicit(&server->accepted, memory_order_relaxed) + 1;
     struct endpoint peer = endpoint_from_sockaddr(address);
@@ -130,29 +93,23 @@ static void take_client(struct listening *listener, int fd, const struct sockadd
         .number = number,
         .peer = endpoint_unmapped(&peer),
     };
-    thread_record_accept(server, &client.peer, server->last_accept);
+    clients_add(&holder->clients, &client);
+    accepts_record(server, &client.peer, server->last_accept);
+    tell_accepted(holder, listener, &client);
+    bool none_left = server->settings.accept_delay && !listener->queue;
+    listener->waiting_since = none_left ? NSEC_NEVER : server->last_accept;
     atomic_store(&server->accepted, number);
-    thread_note_accepted(server);
-    /* Without a delay a look every batch does; with one, whether someone is left decides when the next is due. */
-    if (server->on_event || server->settings.accept_delay)
-        look_at(listener);
-    listener->waiting_since = server->last_accept;
-    if (server->settings.accept_delay && !listener->queue)
-        listener->waiting_since = NSEC_NEVER;
-    tell(listener, (struct server_event){.kind = SERVER_ACCEPTED, .peer = client.peer, .number = number});
-    tell_changes(listener);
-    keep_client(listener, &client);
+    accepts_note(server);
     if (count_reached(server))
         finish(server, listener);
 }
 
 /* Takes the first of a queue, and notes when there is none or nothing to take it with. A connection that ended in the queue
    (ECONNABORTED and the network errors of accept(2)) leaves it thereby: the next one is tried. */
-static void accept_one(struct listening *listener)
+static void accept_one(struct holder *holder, struct listening *listener)
 {
-    struct server *server = listener->server;
-    if (clients_reserve(&server->clients) || thread_reserve_accept(server)) {
-        starve(listener, ENOMEM);
+    if (clients_reserve(&holder->clients) || accepts_reserve(holder->server)) {
+        starve(holder, listener, ENOMEM);
         return;
     }
     struct sockaddr_storage address;
@@ -160,11 +117,13 @@ static void accept_one(struct listening *listener)
     address.ss_family = AF_UNSPEC;
     int fd = accept4(listener->watch.fd, (struct sockaddr *)&address, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0)
-        take_client(listener, fd, &address);
+        take_client(holder, listener, fd, &address);
     else if (errno == EAGAIN || errno == EINVAL) /* EINVAL: somebody shut it down, it will never be ready again */
         listener->waiting_since = NSEC_NEVER;
+    else if (errno == EMFILE && !holder_hand_over(holder, true))
+        starve(holder, listener, EMFILE);
     else if (is_starvation(errno))
-        starve(listener, errno);
+        starve(holder, listener, errno);
 }
 
 /* The listener whose first client has waited longest; NULL when nobody waits. */
@@ -173,7 +132,7 @@ static struct listening *longest_waiting(struct server *server)
     struct listening *longest = NULL;
     for (size_t i = 0; i < server->listener_count; i++) {
         struct listening *listener = &server->listeners[i];
-        if (listener->watch.fd < 0 || listener->waiting_since == NSEC_NEVER)
+        if (listener->waiting_since == NSEC_NEVER)
             continue;
         if (!longest || listener->waiting_since < longest->waiting_since)
             longest = listener;
@@ -181,70 +140,157 @@ static struct listening *longest_waiting(struct server *server)
     return longest;
 }
 
-/* Accepts all that is due and arms `pace` for what is not. While that is armed nothing is due: so an arrival during a delay
-   does not begin it anew. */
-static void accept_due(struct server *server)
+/* Accepts what is due and arms `pace` for what is not. While that is armed nothing is due: so an arrival during a delay does
+   not begin it anew. True when more was due than one turn takes. */
+static bool accept_batch(struct holder *holder)
 {
-    for (int budget = ACCEPTS_AT_ONCE; !atomic_load(&server->finished) && !server->pace.armed; budget--) {
+    struct server *server = holder->server;
+    for (int budget = AT_ONCE; holder->accepting && !holder->pace.armed; budget--) {
         struct listening *listener = longest_waiting(server);
-        if (!listener)
-            return;
+        if (!listener || atomic_load(&server->finished))
+            return false;
         nsec from = listener->waiting_since > server->last_accept ? listener->waiting_since : server->last_accept;
         nsec due = from + server->settings.accept_delay;
-        if (!budget || (server->settings.accept_delay && due > clock_now()))
-            loop_arm(server->loop, &server->pace, due);
-        else
-            accept_one(listener);
+        if (!budget || (server->settings.accept_delay && due > clock_now())) {
+            loop_arm(holder->loop, &holder->pace, due);
+            return !budget;
+        }
+        accept_one(holder, listener);
     }
+    return false;
 }
 
-static void pace_fired(struct timer *timer)
+/* A client for whom there is no memory or no epoll watch is let go again. */
+static void begin_some(struct holder *holder)
 {
-    accept_due((struct server *)((char *)timer - offsetof(struct server, pace)));
+    struct server *server = holder->server;
+    int status = clients_begin(&holder->clients, AT_ONCE);
+    if (status && holder->accepting)
+        starve(holder, &server->listeners[0], -status);
+    if (holder->clients.fresh)
+        loop_arm(holder->loop, &holder->begin, clock_now());
+    else if (!holder->accepting)
+        holder_caught_up(holder);
 }
 
-static void listener_ready(struct watch *watch, uint32_t events)
+static void accept_due(struct holder *holder)
+{
+    struct server *server = holder->server;
+    /* The caller's thread itself passes events on between its turns. */
+    if (holder->threaded && !holder->pace.armed && events_pending(server) >= EVENTS_MOST)
+        loop_arm(holder->loop, &holder->pace, clock_now() + EVENTS_PAUSE);
+    bool more = accept_batch(holder);
+    events_look_soon(holder);
+    if (more && holder->clients.fresh < FRESH_MOST)
+        return;
+    if (more)
+        holder_hand_over(holder, false);
+    begin_some(holder);
+}
+
+void accept_paced(struct timer *timer)
+{
+    struct holder *holder = (struct holder *)((char *)timer - offsetof(struct holder, pace));
+    struct server *server = holder->server;
+    if (!holder->accepting && holder_accept(holder, NULL)) {
+        loop_arm(holder->loop, &holder->pace, clock_now() + STARVED_PAUSE);
+        return;
+    }
+    if (server->starved) {
+        server_lock(server);
+        server->retry = false;
+        server_unlock(server);
+    }
+    accept_due(holder);
+}
+
+void accept_begin(struct timer *timer)
+{
+    begin_some((struct holder *)((char *)timer - offsetof(struct holder, begin)));
+}
+
+void accept_ready(struct watch *watch, uint32_t events)
 {
     (void)events;
-    struct listening *listener =
-        (struct listening *)((char *)watch - offsetof(struct listening, watch));
-    look_at(listener);
-    tell_changes(listener);
+    struct listening *listener = (struct listening *)((char *)watch - offsetof(struct listening, watch));
+    struct holder *holder = listener->server->accepter;
+    events_look(holder, listener);
     if (listener->waiting_since == NSEC_NEVER)
         listener->waiting_since = clock_now();
-    accept_due(listener->server);
+    accept_due(holder);
 }
 
-static void client_closed(struct clients *clients, const struct client *client)
+/* Not accepted in its place at once: the slots are being walked, and the accepter may be another thread. */
+void accept_closed(struct clients *clients, const struct client *client)
 {
-    struct server *server = (struct server *)((char *)clients - offsetof(struct server, clients));
-    struct listening *listener = &server->listeners[client->listener];
+    struct holder *holder = (struct holder *)((char *)clients - offsetof(struct holder, clients));
+    struct server *server = holder->server;
+    server_lock(server);
     server->closed++;
-    if (server->on_event) {
-        look_at(listener);
-        tell(listener, (struct server_event){.kind = SERVER_CLOSED, .peer = client->peer, .number = client->number});
-        tell_changes(listener);
-    }
-    /* Not at once: the slots are being walked. */
-    if (server->starved && !atomic_load(&server->finished))
-        loop_arm(server->loop, &server->pace, clock_now());
+    if (holder->room != ROOM_UNKNOWN)
+        holder->room++;
+    bool wake = server->starved && !server->retry;
+    server->retry = server->retry || wake;
+    events_tell(&server->listeners[client->listener],
+                (struct server_event){.kind = SERVER_CLOSED, .peer = client->peer, .number = client->number});
+    server_unlock(server);
+    if (wake)
+        holders_wake(server);
 }
 
 /* ---- Life ---- */
 
+/* shutdown() acts on the socket itself, whoever has copies of it: the kernel resets what stands in the queue, and
+   nobody listens at the port. The holders close their copies; the caller's stay for whoever asks about them. */
 static void life_over(struct timer *timer)
 {
     struct server *server = (struct server *)((char *)timer - offsetof(struct server, life));
+    struct holder *first = server->holders;
+    accepts_finish(server);
     server_flush(server);
-    atomic_store(&server->finished, true);
-    loop_cancel(server->loop, &server->pace);
-    loop_cancel(server->loop, &server->sample);
-    for (size_t i = 0; i < server->listener_count; i++) {
-        loop_remove(server->loop, &server->listeners[i].watch);
-        fd_close(&server->listeners[i].watch.fd);
-    }
-    thread_note_finished(server);
-    loop_stop(server->loop);
+    server_lock(server);
+    server->ended = true;
+    server_unlock(server);
+    for (size_t i = 0; i < server->listener_count; i++)
+        shutdown(server->listeners[i].watch.fd, SHUT_RDWR);
+    holder_close_listeners(first);
+    holders_wake(server);
+    loop_stop(first->loop);
+}
+
+int server_begin(struct holder *first, struct error *err)
+{
+    struct server *server = first->server;
+    server->life.fired = life_over;
+    server->accepter = first;
+    for (size_t i = 0; i < server->listener_count; i++)
+        server->listeners[i].watch.ready = accept_ready;
+    int status = holder_accept(first, err);
+    if (status)
+        return status;
+    if (server->settings.duration)
+        loop_arm(first->loop, &server->life, server->began + server->settings.duration);
+    if (count_reached(server))
+        finish(server, &server->listeners[0]);
+    return 0;
+}
+
+static int prepare(struct server *server, struct error *err)
+{
+    const char *greeting = server->settings.greeting;
+    server->told = (struct watch){.ready = events_told, .fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+    server->news = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (server->told.fd < 0 || server->news < 0)
+        return error_errno(err, "eventfd");
+    if (!greeting)
+        return 0;
+    server->greeting_length = strlen(greeting) + 1;
+    server->greeting = malloc(server->greeting_length);
+    if (!server->greeting)
+        return error_set(err, ENOMEM, "no memory for the greeting");
+    memcpy(server->greeting, greeting, server->greeting_length - 1);
+    server->greeting[server->greeting_length - 1] = '\n';
+    return 0;
 }
 
 int server_open(struct server **out, const struct server_settings *settings, const struct endpoint *addresses,
@@ -255,9 +301,15 @@ int server_open(struct server **out, const struct server_settings *settings, con
     if (!server)
         return error_set(err, ENOMEM, "no memory for a server");
     server->settings = *settings;
-    int status = clients_open(&server->clients, settings->greeting, client_closed, err);
+    server->told.fd = server->news = -1;
+    int status = waiting_init(server, err);
+    if (status) {
+        free(server);
+        return status;
+    }
+    status = listeners_open(server, addresses, count, left_out, err);
     if (!status)
-        status = listeners_open(server, addresses, count, left_out, err);
+        status = prepare(server, err);
     if (status) {
         server_release(server);
         return status;
@@ -270,42 +322,24 @@ int server_open(struct server **out, const struct server_settings *settings, con
 int server_attach(struct server *server, struct loop *loop, server_listen_event *on_event, void *context,
                   struct error *err)
 {
-    server->loop = loop;
+    struct holder *first;
     server->on_event = on_event;
     server->context = context;
-    server->pace.fired = pace_fired;
-    server->sample.fired = sample_fired;
-    server->life.fired = life_over;
-    int status = loop_add(loop, &server->clients.watch, EPOLLIN, err);
-    /* Edge-triggered: each arrival wakes the server, also while it takes nobody. */
-    for (size_t i = 0; i < server->listener_count && !status; i++) {
-        server->listeners[i].watch.ready = listener_ready;
-        status = loop_add(loop, &server->listeners[i].watch, EPOLLIN | EPOLLET, err);
-    }
+    int status = holder_make(server, loop, &first, err);
+    if (!status)
+        status = loop_add(loop, &server->told, EPOLLIN, err);
     if (status)
         return status;
-    if (server->settings.duration)
-        loop_arm(loop, &server->life, server->began + server->settings.duration);
-    if (count_reached(server))
-        finish(server, &server->listeners[0]);
-    return 0;
-}
-
-void server_detach(struct server *server)
-{
-    if (!server->loop)
-        return;
-    loop_cancel(server->loop, &server->pace);
-    loop_cancel(server->loop, &server->sample);
-    loop_cancel(server->loop, &server->life);
-    loop_remove(server->loop, &server->clients.watch);
-    for (size_t i = 0; i < server->listener_count; i++)
-        loop_remove(server->loop, &server->listeners[i].watch);
-    server->loop = NULL;
+    server->loop = loop;
+    status = server_begin(first, err);
+    if (!status && on_event)
+        events_deliver(server);
+    return status;
 }
 
 void server_totals(const struct server *server, struct server_totals *out)
 {
+    server_lock(server);
     uint64_t accepted = atomic_load(&server->accepted);
     *out = (struct server_totals){
         .accepted = accepted,
@@ -317,6 +351,7 @@ void server_totals(const struct server *server, struct server_totals *out)
         out->queue += server->listeners[i].queue;
         out->drops += server->listeners[i].drops;
     }
+    server_unlock(server);
 }
 
 void server_release(struct server *server)
@@ -324,11 +359,20 @@ void server_release(struct server *server)
     if (!server)
         return;
     server_stop(server);
-    server_detach(server);
-    clients_release(&server->clients);
+    if (server->loop) {
+        loop_cancel(server->loop, &server->life);
+        loop_remove(server->loop, &server->told);
+    }
+    holders_release(server);
     for (size_t i = 0; i < server->listener_count; i++)
         fd_close(&server->listeners[i].watch.fd);
+    fd_close(&server->told.fd);
+    fd_close(&server->news);
+    waiting_release(server);
+    free(server->events.pending);
+    free(server->events.spare);
     free(server->listeners);
-    free(server->thread.accepts);
+    free(server->greeting);
+    free(server->accepts);
     free(server);
 }

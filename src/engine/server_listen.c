@@ -4,6 +4,7 @@
 #include "backlogctl/fd.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/sock_diag.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
@@ -15,12 +16,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* How often another port is tried when the one that the first address picked is taken at a further address. */
+/* How often another port is tried when the one that the first address picked is taken at a further
+   address. */
 #define PORT_TRIES 16
 
 /* ---- Binding ---- */
 
-/* An IPv6 any-address takes IPv4 clients too, unless it would then stand in the way of an IPv4 address of the list. */
+/* An IPv6 any-address takes IPv4 clients too, unless it would then stand in the way of an IPv4 address of
+   the list. */
 static bool wants_v6only(const struct endpoint *address, const struct endpoint *addresses, size_t count)
 {
     if (!endpoint_is_any(address))
@@ -72,9 +75,10 @@ static void close_all(struct server *server)
     server->listener_count = 0;
 }
 
-/* One try at all addresses. `errors` gets each address's own. True when the port that the first one picked was taken at
-   another one: then a further try can do better. */
-static bool open_each(struct server *server, const struct endpoint *addresses, size_t count, struct error *errors)
+/* One try at all addresses. `errors` gets each address's own. True when the port that the first one picked
+   was taken at another one: then a further try can do better. */
+static bool open_each(struct server *server, const struct endpoint *addresses, size_t count,
+                      struct error *errors)
 {
     uint16_t picked = 0;
     bool taken = false;
@@ -84,32 +88,46 @@ static bool open_each(struct server *server, const struct endpoint *addresses, s
         if (picks)
             address.port = picked;
         errors[i] = (struct error){0};
-        int fd = open_listener(&address, wants_v6only(&address, addresses, count), server->settings.backlog, &bound,
-                               &errors[i]);
+        int fd = open_listener(&address, wants_v6only(&address, addresses, count), server->settings.backlog,
+                               &bound, &errors[i]);
         if (fd < 0) {
             taken = taken || (picks && picked && fd == -EADDRINUSE);
             continue;
         }
         picked = picks ? bound.port : picked;
-        server->listeners[server->listener_count++] = (struct listening){
-            .server = server, .watch.fd = fd, .local = bound, .waiting_since = NSEC_NEVER};
+        server->listeners[server->listener_count++] =
+            (struct listening){.server = server, .watch.fd = fd, .local = bound, .waiting_since = NSEC_NEVER};
     }
     return taken;
 }
 
-/* Every client takes a descriptor, and nothing here uses select(2): the soft limit is of no use. Where it cannot be raised,
-   accept4 will tell. */
+/* The most that a hard limit can be set to, by those who may: fs.nr_open. 0: unknown. */
+static rlim_t highest_limit(void)
+{
+    char text[32] = "";
+    SCOPED_FD fd = open("/proc/sys/fs/nr_open", O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || read(fd, text, sizeof text - 1) <= 0)
+        return 0;
+    return strtoul(text, NULL, 10);
+}
+
+/* Every client takes a descriptor, and nothing here uses select(2): the soft limit is of no use, and the hard
+   one binds only those who may not raise it. What remains is a limit on each table (server_holder.c). */
 static void raise_descriptor_limit(void)
 {
     struct rlimit limit;
-    if (!getrlimit(RLIMIT_NOFILE, &limit) && limit.rlim_cur < limit.rlim_max) {
-        limit.rlim_cur = limit.rlim_max;
-        setrlimit(RLIMIT_NOFILE, &limit);
-    }
+    if (getrlimit(RLIMIT_NOFILE, &limit))
+        return;
+    rlim_t highest = highest_limit();
+    struct rlimit raised = {.rlim_cur = highest, .rlim_max = highest};
+    if (highest > limit.rlim_max && !setrlimit(RLIMIT_NOFILE, &raised))
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-int listeners_open(struct server *server, const struct endpoint *addresses, size_t count, struct error *left_out,
-                   struct error *err)
+int listeners_open(struct server *server, const struct endpoint *addresses, size_t count,
+                   struct error *left_out, struct error *err)
 {
     if (!count)
         return error_set(err, EINVAL, "no address to listen on");
@@ -135,22 +153,22 @@ int listeners_open(struct server *server, const struct endpoint *addresses, size
 
 /* ---- Figures ---- */
 
-/* For a LISTEN socket tcpi_unacked is the accept queue's length and tcpi_sacked its limit (tcp_get_info() in the kernel);
-   SO_MEMINFO is what sock_diag sends as INET_DIAG_SKMEMINFO. */
-void listener_read(struct listening *listener)
+/* For a LISTEN socket tcpi_unacked is the accept queue's length and tcpi_sacked its limit (tcp_get_info() in
+   the kernel); SO_MEMINFO is what sock_diag sends as INET_DIAG_SKMEMINFO. */
+bool listener_read(struct listening *listener)
 {
+    int fd = listener->watch.fd;
     struct tcp_info info = {0};
     socklen_t size = sizeof info;
-    if (listener->watch.fd < 0)
-        return;
-    if (!getsockopt(listener->watch.fd, IPPROTO_TCP, TCP_INFO, &info, &size) && info.tcpi_state == STATE_LISTEN) {
-        listener->queue = info.tcpi_unacked;
-        listener->backlog = info.tcpi_sacked;
-    }
+    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) || info.tcpi_state != STATE_LISTEN)
+        return false;
+    listener->queue = info.tcpi_unacked;
+    listener->backlog = info.tcpi_sacked;
     uint32_t memory[SK_MEMINFO_VARS] = {0};
     size = sizeof memory;
-    if (!getsockopt(listener->watch.fd, SOL_SOCKET, SO_MEMINFO, memory, &size))
+    if (!getsockopt(fd, SOL_SOCKET, SO_MEMINFO, memory, &size))
         listener->drops = memory[SK_MEMINFO_DROPS];
+    return true;
 }
 
 uint64_t listener_capacity(const struct listening *listener)
@@ -165,11 +183,15 @@ size_t server_listener_count(const struct server *server)
 
 void server_listener(const struct server *server, size_t index, struct listener *out)
 {
-    struct listening now = server->listeners[index];
-    listener_read(&now);
+    /* The server's thread may be writing its figures: only what never changes is taken from there. */
+    const struct listening *listener = &server->listeners[index];
+    struct listening now = {.watch.fd = listener->watch.fd};
+    *out = (struct listener){0};
+    if (!listener_read(&now))
+        return;
     *out = (struct listener){
-        .known = now.watch.fd >= 0,
-        .local = now.local,
+        .known = true,
+        .local = listener->local,
         .members = 1,
         .backlog = now.backlog,
         .capacity = listener_capacity(&now),

@@ -63,12 +63,13 @@ static enum reason reason_of_silence(const struct witness *w, const struct count
         return REASON_NONE;
     if (!w->drops)
         return REASON_NO_ANSWER;
-    uint64_t syns = all_unanswered_syns(w->target);
-    if (w->drops < syns || !counters->known)
+    if (!counters->known)
         return REASON_NONE;
+    /* A repeated SYN that lo itself dropped never came to the listener. */
+    uint64_t syns = all_unanswered_syns(w->target), on_the_way = counters->value[COUNTER_LOOPBACK_DROPPED];
     uint64_t overflows = counters->value[COUNTER_LISTEN_OVERFLOWS];
     uint64_t other = counters->value[COUNTER_LISTEN_DROPS] - overflows;
-    if (overflows + other < syns)
+    if (w->drops + on_the_way < syns || overflows + other + on_the_way < syns)
         return REASON_NONE;
     return overflows >= other ? REASON_QUEUE_FULL : REASON_SYN_QUEUE_FULL;
 }
@@ -271,6 +272,8 @@ static void mark_deciding(struct run *run)
                 continue;
             struct attempt *a = &target->attempts[at[t]++];
             a->decides = false;
+            if (a->opened == NSEC_NEVER && !a->error)
+                continue; /* an interrupted burst never came to it */
             if (!best || weight(a) > weight(best) || (weight(a) == 1 && weight(best) == 1))
                 best = a;
         }

@@ -5,12 +5,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 /* /proc/net would be the namespace of the process's first thread. */
 #define NETSTAT "/proc/thread-self/net/netstat"
+#define NETDEV "/proc/thread-self/net/dev"
 
 /* A few thousand bytes today. */
 #define NETSTAT_SIZE 65536
@@ -77,6 +79,18 @@ static bool read_counters(const char *text, struct counters *out)
     return false;
 }
 
+/* Packets that lo dropped because its input queue (net.core.netdev_max_backlog) was full: when thousands of SYNs are sent
+   again in one timer tick, the listener never sees them all. */
+static void read_loopback_drops(char *text, struct counters *out)
+{
+    if (read_all(NETDEV, text, NETSTAT_SIZE, NULL))
+        return;
+    const char *lo = strstr(text, " lo:");
+    unsigned long long dropped;
+    if (lo && sscanf(lo, " lo: %*u %*u %*u %llu", &dropped) == 1)
+        out->value[COUNTER_LOOPBACK_DROPPED] = dropped;
+}
+
 int counters_read(struct counters *out, struct error *err)
 {
     *out = (struct counters){0};
@@ -91,6 +105,8 @@ int counters_read(struct counters *out, struct error *err)
         else
             status = error_set(err, EBADMSG, NETSTAT " makes no sense: no TcpExt");
     }
+    if (!status)
+        read_loopback_drops(text, out);
     free(text);
     return status;
 }

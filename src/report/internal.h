@@ -33,6 +33,9 @@ void write_colored(FILE *out, const struct report_style *style, const char *colo
 #define COLOR_MAGENTA "\033[35m"
 #define COLOR_CYAN "\033[36m"
 
+/* The width to fold words at. Where the style bounds nothing it is 80: one line is no paragraph. */
+int words_width(const struct report_style *style);
+
 /* "1 connected, 3 queued": the verdicts that occur, or "none". */
 void write_counts(FILE *out, const uint64_t counts[VERDICT_COUNT], const struct report_style *style);
 
@@ -48,6 +51,9 @@ const char *errno_text(int code, char out[ERRNO_TEXT_SIZE]);
 const char *signal_text(int signal, char out[SIGNAL_TEXT_SIZE]);
 
 /* ---- rows.c: the burst, connection by connection ---- */
+
+/* More rows than this nobody reads: then connections that are alike share a row. */
+#define ROWS_MAX 40
 
 struct row {
     uint32_t id;
@@ -75,9 +81,23 @@ const struct target *target_with_listener(const struct run *run);
 /* listen() was given more than the kernel granted. */
 bool backlog_clamped(int32_t asked, const struct listener *listener);
 
+/* Where a bucket of a spread begins; the first one holds everything below the second's. */
+nsec bucket_from(size_t bucket);
+
 /* ---- table.c ---- */
 
 void write_table(FILE *out, const struct run *run, const struct report_style *style);
+
+/* ---- times.c ---- */
+
+/* How the burst went out is worth a line: it had a rate to keep, or several threads or source addresses. */
+bool pace_tells(const struct run *run);
+
+/* "sent in 1.43s: 69900 a second", without a newline. */
+void write_pace(FILE *out, const struct run *run);
+
+/* Quantiles and histograms of the times, when there are samples and no row for each connection. */
+void write_times(FILE *out, const struct run *run, const struct report_style *style);
 
 /* ---- json_rows.c ---- */
 
@@ -92,6 +112,7 @@ json_t *json_endpoint(const struct endpoint *e); /* "127.0.0.1:80" */
 json_t *json_address(const struct endpoint *e);  /* "127.0.0.1" */
 json_t *json_family(const struct endpoint *e);   /* "ipv4", "ipv6" or null */
 json_t *json_span(nsec span);                    /* microseconds, or null for NSEC_NEVER */
+json_t *json_span_exact(nsec span);              /* the same with its fraction, three decimals */
 json_t *json_known(bool known, uint64_t value);  /* null when not known */
 
 /* Writes an object on one line and drops the reference; NULL (no memory) writes nothing. */

@@ -50,6 +50,11 @@ json_t *json_span(nsec span)
     return span == NSEC_NEVER ? json_null() : json_integer(span / NSEC_PER_USEC);
 }
 
+json_t *json_span_exact(nsec span)
+{
+    return span == NSEC_NEVER ? json_null() : json_real((double)span / NSEC_PER_USEC);
+}
+
 json_t *json_known(bool known, uint64_t value)
 {
     return known ? json_integer((json_int_t)value) : json_null();
@@ -64,10 +69,11 @@ void write_json_line(FILE *out, json_t *object)
     putc('\n', out);
 }
 
-/* Writes the members of an object without its braces, and drops the reference. */
+/* Writes the members of an object without its braces, and drops the reference. Fifteen digits are what a
+   double keeps of a decimal fraction: 11.042 stays 11.042. */
 static void write_members(FILE *out, json_t *object)
 {
-    json_dumpf(object, out, JSON_COMPACT | JSON_EMBED);
+    json_dumpf(object, out, JSON_COMPACT | JSON_EMBED | JSON_REAL_PRECISION(15));
     json_decref(object);
 }
 
@@ -86,10 +92,12 @@ static json_t *options_json(const struct run *run)
 {
     const struct probe_settings *probe = &run->probe;
     const struct server_settings *server = &run->server;
-    json_t *options = json_pack("{s:o, s:I, s:o, s:o, s:o, s:o, s:b}", "host", json_text(run->host), "count",
-                                (json_int_t)probe->count, "timeout_us", json_span(probe->timeout), "rate",
-                                json_known(probe->rate, probe->rate), "send", json_text(probe->send),
-                                "wait_us", json_span(probe->wait), "allow_remote", probe->allow_remote);
+    json_t *options =
+        json_pack("{s:o, s:I, s:o, s:o, s:o, s:o, s:b, s:b, s:o, s:o}", "host", json_text(run->host), "count",
+                  (json_int_t)probe->count, "timeout_us", json_span(probe->timeout), "rate",
+                  json_known(probe->rate, probe->rate), "send", json_text(probe->send), "wait_us",
+                  json_span(probe->wait), "allow_remote", probe->allow_remote, "summary", probe->summary,
+                  "threads", json_known(probe->threads, probe->threads), "source", json_text(probe->source));
     if (!run->has_server)
         return options;
     json_t *more =
@@ -182,12 +190,59 @@ static json_t *interruption_json(const struct run *run)
     return run->signal ? json_string(signal_text(run->signal, name)) : json_null();
 }
 
+/* What has no value is null: a rate of fewer than two connections, a delay without a schedule. */
+static json_t *pace_json(const struct run *run)
+{
+    const struct pace *pace = &run->pace;
+    double rate = (double)(uint64_t)(pace->rate * 1000 + 0.5) / 1000;
+    return json_pack("{s:o, s:o, s:o, s:I, s:I}", "took_us", json_span_exact(pace->took), "rate",
+                     pace->rate > 0 ? json_real(rate) : json_null(), "worst_late_us",
+                     json_span_exact(run->probe.rate ? pace->worst_late : NSEC_NEVER), "threads",
+                     (json_int_t)pace->threads, "sources", (json_int_t)pace->sources);
+}
+
+/* From the first bucket that holds something to the last one, so that neighbours are neighbours. */
+static json_t *histogram_json(const struct spread *spread)
+{
+    json_t *array = json_array();
+    size_t first = 0, end = SPREAD_BUCKETS;
+    while (first < end && !spread->buckets[first])
+        first++;
+    while (end > first && !spread->buckets[end - 1])
+        end--;
+    for (size_t i = first; i < end; i++) {
+        nsec below = i + 1 < SPREAD_BUCKETS ? bucket_from(i + 1) : NSEC_NEVER;
+        json_array_append_new(array, json_pack("{s:o, s:o, s:I}", "from_us", json_span(bucket_from(i)),
+                                               "below_us", json_span(below), "count",
+                                               (json_int_t)spread->buckets[i]));
+    }
+    return array;
+}
+
+static json_t *spread_json(const struct spread *spread)
+{
+    bool any = spread->samples;
+    return json_pack("{s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "samples", (json_int_t)spread->samples, "min_us",
+                     json_span_exact(any ? spread->min : NSEC_NEVER), "p50_us",
+                     json_span_exact(any ? spread->p50 : NSEC_NEVER), "p90_us",
+                     json_span_exact(any ? spread->p90 : NSEC_NEVER), "p99_us",
+                     json_span_exact(any ? spread->p99 : NSEC_NEVER), "max_us",
+                     json_span_exact(any ? spread->max : NSEC_NEVER), "histogram", histogram_json(spread));
+}
+
+static json_t *times_json(const struct run *run)
+{
+    return json_pack("{s:o, s:o}", "established", spread_json(&run->to_established), "accepted",
+                     spread_json(&run->to_accepted));
+}
+
 static json_t *figures_json(const struct run *run)
 {
     static const struct listener none;
     const struct target *target = target_with_listener(run);
-    return json_pack("{s:o, s:o, s:o}", "listener", listener_json(run, target ? &target->after : &none),
-                     "counts", counts_json(run->counts), "counters", counters_json(run));
+    return json_pack("{s:o, s:o, s:o, s:o, s:o}", "listener",
+                     listener_json(run, target ? &target->after : &none), "counts", counts_json(run->counts),
+                     "counters", counters_json(run), "pace", pace_json(run), "times", times_json(run));
 }
 
 static json_t *conclusion_json(const struct run *run)
@@ -207,7 +262,10 @@ void report_json_end(FILE *out, const struct run *run)
     fputs(",\n", out);
     write_members(out, figures_json(run));
     fputs(",\n\"connections\":", out);
-    write_json_rows(out, run);
+    if (run->probe.summary)
+        fputs("null", out);
+    else
+        write_json_rows(out, run);
     fputs(",\n", out);
     write_members(out, conclusion_json(run));
     fputs("}\n", out);

@@ -1,7 +1,6 @@
 /* The burst as reports walk it: by connection, and the figures that belong to the run as a whole. */
 #include "internal.h"
 
-
 void rows_start(struct rows *rows, const struct run *run)
 {
     *rows = (struct rows){.run = run};
@@ -55,7 +54,11 @@ const struct target *target_with_listener(const struct run *run)
     return NULL;
 }
 
-/* Two addresses of one name may be served by one dual-stack listener. */
+nsec bucket_from(size_t bucket)
+{
+    return bucket ? (INT64_C(1) << bucket) * NSEC_PER_USEC : 0;
+}
+
 bool backlog_clamped(int32_t asked, const struct listener *listener)
 {
     /* listen() takes its argument as unsigned: -1 asks for the most there is. */

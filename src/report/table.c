@@ -6,10 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* More rows than this nobody reads: then equal neighbours share a row, and if that is still too much, all
- * equals do. */
-#define ROWS_MAX 40
-
 struct range {
     nsec min, max; /* NSEC_NEVER: no value */
 };
@@ -24,6 +20,7 @@ struct group {
     unsigned retries_min, retries_max;
 };
 
+/* With more than ROWS_MAX rows equal neighbours share one, and if that is still too much, all equals do. */
 enum folding { FOLD_NOTHING, FOLD_NEIGHBOURS, FOLD_EQUALS };
 
 struct groups {

@@ -1,19 +1,11 @@
 /* The text report: heading, listeners, table, totals, expectations, and what it means. */
 #include "internal.h"
 
-
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define COLUMNS_DEFAULT                                                                                      \
-    80 /* for words, where the style bounds nothing: a paragraph on one line is no paragraph */
 #define NAME_SIZE 256
-
-static int words_width(const struct report_style *style)
-{
-    return style->columns > 0 ? style->columns : COLUMNS_DEFAULT;
-}
 
 /* ---- Heading ---- */
 
@@ -234,9 +226,14 @@ void report_text_end(FILE *out, const struct run *run, const struct report_style
 {
     write_listeners(out, run, style->columns);
     putc('\n', out);
-    write_table(out, run, style);
-    putc('\n', out);
+    if (!run->probe.summary) {
+        write_table(out, run, style);
+        putc('\n', out);
+    }
     write_totals(out, run, style);
+    if (pace_tells(run))
+        write_line_of(out, write_pace, run, words_width(style));
+    write_times(out, run, style);
     if (any_counter(run))
         write_line_of(out, write_counters, run, words_width(style));
     write_expectations(out, run, style);

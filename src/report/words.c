@@ -39,6 +39,11 @@ void write_folded(FILE *out, const char *text, int columns, int indent)
     putc('\n', out);
 }
 
+int words_width(const struct report_style *style)
+{
+    return style->columns > 0 ? style->columns : 80;
+}
+
 const char *verdict_color(enum verdict v)
 {
     switch (v) {

@@ -46,7 +46,8 @@ static int become(const struct process_setup *setup, const struct child_ends *en
     if (setup->as_nobody && !geteuid() &&
         (setgroups(0, NULL) || setresgid(NOBODY, NOBODY, NOBODY) || setresuid(NOBODY, NOBODY, NOBODY)))
         return errno;
-    /* After the change of user, which clears this setting; and the parent may have died before it was made. */
+    /* After the change of user, which clears this setting; and the parent may have died before it was
+       made. */
     if (prctl(PR_SET_PDEATHSIG, SIGKILL))
         return errno;
     return getppid() == parent ? 0 : ESRCH;
@@ -65,7 +66,8 @@ static _Noreturn void child(const char *const argv[], const struct process_setup
     _exit(127);
 }
 
-/* The test's environment with `add` in front (its entries replace those of the same name). The strings are shared. */
+/* The test's environment with `add` in front (its entries replace those of the same name). The strings
+   are shared. */
 static char **environment_with(const char *const *add)
 {
     size_t count = 0, added = 0;
@@ -231,7 +233,8 @@ static void drain(int *fd, struct text *text)
 static bool finish_by(struct process *process, struct text *out, struct text *err, nsec deadline)
 {
     while (process->out >= 0 || process->err >= 0) {
-        struct pollfd streams[] = {{.fd = process->out, .events = POLLIN}, {.fd = process->err, .events = POLLIN}};
+        struct pollfd streams[] = {{.fd = process->out, .events = POLLIN},
+                                   {.fd = process->err, .events = POLLIN}};
         int ready = poll(streams, 2, milliseconds_until(deadline));
         if (!ready)
             return false;
@@ -263,7 +266,8 @@ struct outcome process_finish(struct process *process, nsec patience)
     fd_close(&process->out);
     fd_close(&process->err);
     process->pid = 0;
-    ck_assert_msg(finished, "the process did not end in time; stdout: '%.400s' stderr: '%.400s'", out.bytes, err.bytes);
+    ck_assert_msg(finished, "the process did not end in time; stdout: '%.400s' stderr: '%.400s'", out.bytes,
+                  err.bytes);
     return (struct outcome){.status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status),
                             .out = out.bytes,
                             .err = err.bytes,

@@ -324,7 +324,8 @@ START_TEST(counters_count_an_overflow)
     ck_assert_uint_eq(change.value[COUNTER_LISTEN_DROPS], 7);
     ck_assert_uint_eq(change.value[COUNTER_REQ_QFULL_DROP], 0);
     for (int c = 0; c < COUNTER_COUNT; c++)
-        ck_assert_uint_eq(after.value[c], nstat_of(counter_name((enum counter)c)));
+        if (c != COUNTER_LOOPBACK_DROPPED) /* not of TcpExt: nstat does not know it */
+            ck_assert_uint_eq(after.value[c], nstat_of(counter_name((enum counter)c)));
 }
 END_TEST
 

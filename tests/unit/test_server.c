@@ -1,4 +1,5 @@
-/* The server against real clients on a private loopback: binding, accepting, conversations, events, its thread. */
+/* The server against real clients on a private loopback: binding, accepting, conversations, events, its
+   thread. */
 #include "backlogctl/server.h"
 
 #include "backlogctl/fd.h"
@@ -11,6 +12,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -43,8 +45,8 @@ static bool have_ipv6(void)
 
 /* ---- Servers ---- */
 
-static struct server *open_at(const struct server_settings *settings, const char *const *addresses, size_t count,
-                              uint16_t port)
+static struct server *open_at(const struct server_settings *settings, const char *const *addresses,
+                              size_t count, uint16_t port)
 {
     struct endpoint list[4];
     struct error err = {0};
@@ -126,8 +128,8 @@ static void scene_await(struct scene *scene, enum server_event_kind kind, size_t
 {
     nsec deadline = clock_now() + PATIENCE;
     while (count_of(scene, kind) < count) {
-        ck_assert_msg(clock_now() < deadline, "%zu of %zu events of kind %s came", count_of(scene, kind), count,
-                      server_event_name(kind));
+        ck_assert_msg(clock_now() < deadline, "%zu of %zu events of kind %s came", count_of(scene, kind),
+                      count, server_event_name(kind));
         scene_run(scene, 2 * MSEC);
     }
 }
@@ -207,7 +209,8 @@ static void hear(int fd, char *out, size_t count)
     size_t heard = 0;
     while (heard < count) {
         ssize_t got = recv(fd, out + heard, count - heard, 0);
-        ck_assert_msg(got > 0, "recv: %s after %zu of %zu bytes", got ? strerror(errno) : "end", heard, count);
+        ck_assert_msg(got > 0, "recv: %s after %zu of %zu bytes", got ? strerror(errno) : "end", heard,
+                      count);
         heard += (size_t)got;
     }
 }
@@ -270,7 +273,8 @@ static void check_exchange(struct server *server, size_t row, bool bytewise)
     int fd = client_of(server);
     for (size_t i = 0; i < exchanges[row].said_size; i += bytewise ? 1 : exchanges[row].said_size) {
         /* Behind `end` the connection may be gone already. */
-        ssize_t sent = send(fd, exchanges[row].said + i, bytewise ? 1 : exchanges[row].said_size, MSG_NOSIGNAL);
+        ssize_t sent =
+            send(fd, exchanges[row].said + i, bytewise ? 1 : exchanges[row].said_size, MSG_NOSIGNAL);
         ck_assert(sent > 0 || exchanges[row].ends);
     }
     hear(fd, heard, exchanges[row].heard_size);
@@ -367,19 +371,41 @@ START_TEST(many_clients_do_not_mix)
 }
 END_TEST
 
-/* Sends until nothing has gone through for a while; returns how many bytes went. */
-static size_t say_until_stuck(int fd, size_t most)
+/* Fills `out` with a text repeated, in step with byte `from` of the whole. */
+static void fill(char *out, size_t size, const char *text, size_t from)
 {
-    static const char lines[] = "ab\nab\nab\nab\nab\nab\nab\nab\nab\nab\n";
+    for (size_t i = 0, length = strlen(text); i < size; i++)
+        out[i] = text[(from + i) % length];
+}
+
+/* Sends `text` again and again until nothing has gone through for a while; returns how many bytes went. */
+static size_t say_until_stuck(int fd, const char *text, size_t most)
+{
+    char chunk[32768];
     size_t said = 0;
     struct pollfd writable = {.fd = fd, .events = POLLOUT};
     while (said < most && poll(&writable, 1, 300) == 1) {
-        /* In step with the pattern, so that what went can be told from its length. */
-        ssize_t sent = send(fd, lines + said % 3, sizeof lines - 1 - 3, MSG_DONTWAIT | MSG_NOSIGNAL);
+        fill(chunk, sizeof chunk, text, said);
+        ssize_t sent = send(fd, chunk, sizeof chunk, MSG_DONTWAIT | MSG_NOSIGNAL);
         ck_assert(sent > 0 || errno == EAGAIN);
         said += sent > 0 ? (size_t)sent : 0;
     }
     return said;
+}
+
+/* Hears `text` again and again to the end of the connection; returns how many bytes it was. */
+static size_t hear_all(int fd, const char *text)
+{
+    char chunk[32768], wanted[32768];
+    size_t heard = 0;
+    ssize_t got;
+    while ((got = recv(fd, chunk, sizeof chunk, 0)) > 0) {
+        fill(wanted, (size_t)got, text, heard);
+        ck_assert_msg(!memcmp(chunk, wanted, (size_t)got), "other bytes behind %zu", heard);
+        heard += (size_t)got;
+    }
+    ck_assert_msg(!got, "recv: %s", strerror(errno));
+    return heard;
 }
 
 START_TEST(a_client_that_does_not_read_is_not_read_from)
@@ -388,26 +414,33 @@ START_TEST(a_client_that_does_not_read_is_not_read_from)
     in_private_namespace();
     struct server *server = start_local(&plain);
     int deaf = client_of(server), other = client_of(server);
-    size_t said = say_until_stuck(deaf, FAR_TOO_MUCH);
+    size_t said = say_until_stuck(deaf, "ab\n", FAR_TOO_MUCH);
     ck_assert_uint_ge(said, 1 << 20);
     ck_assert_uint_lt(said, FAR_TOO_MUCH);
     say_text(other, "still there?\n");
     hear_text(other, "still there?!\n");
-
     shutdown(deaf, SHUT_WR);
-    size_t heard = 0;
-    char chunk[65536];
-    ssize_t got;
-    while ((got = recv(deaf, chunk, sizeof chunk, 0)) > 0)
-        for (ssize_t i = 0; i < got; i++, heard++)
-            ck_assert_int_eq(chunk[i], "ab!\n"[heard % 4]);
-    ck_assert_msg(!got, "recv: %s", strerror(errno));
-    ck_assert_uint_eq(heard, said / 3 * 4);
+    ck_assert_uint_eq(hear_all(deaf, "ab!\n"), said / 3 * 4);
     close(deaf);
     close(other);
     server_release(server);
 }
 END_TEST
+
+/* Says it from another thread. */
+struct speech {
+    int fd;
+    const char *bytes;
+    size_t count;
+};
+
+static void *give_speech(void *argument)
+{
+    const struct speech *speech = argument;
+    say(speech->fd, speech->bytes, speech->count);
+    say_text(speech->fd, "end\nnot this\n");
+    return NULL;
+}
 
 START_TEST(what_is_owed_is_sent_before_the_end)
 {
@@ -415,26 +448,17 @@ START_TEST(what_is_owed_is_sent_before_the_end)
     in_private_namespace();
     struct server *server = start_local(&plain);
     int fd = client_of(server);
-    /* In one process: the answers are read while the lines go out. */
-    pid_t writer = fork();
-    if (!writer) {
-        char lines[4096];
-        for (size_t i = 0; i < sizeof lines; i++)
-            lines[i] = i % 2 ? '\n' : 'x';
-        for (int i = 0; i < 2 * LINES / (int)sizeof lines; i++)
-            say(fd, lines, sizeof lines);
-        say_text(fd, "end\nnot this\n");
-        _exit(0);
-    }
+    char *lines = malloc(2 * LINES);
+    fill(lines, 2 * LINES, "x\n", 0);
+    /* Not all of them fit into the sockets: so they are sent from a thread of their own. */
+    struct speech speech = {fd, lines, 2 * LINES};
+    pthread_t speaker;
+    ck_assert(!pthread_create(&speaker, NULL, give_speech, &speech));
     poll(NULL, 0, 100);
-    size_t heard = 0;
-    char chunk[65536];
-    ssize_t got;
-    while ((got = recv(fd, chunk, sizeof chunk, 0)) > 0)
-        heard += (size_t)got;
-    ck_assert_msg(!got, "recv: %s", strerror(errno));
-    ck_assert_uint_eq(heard, 3 * LINES);
+    ck_assert_uint_eq(hear_all(fd, "x!\n"), 3 * LINES);
+    pthread_join(speaker, NULL);
     close(fd);
+    free(lines);
     server_release(server);
 }
 END_TEST
@@ -651,7 +675,8 @@ START_TEST(no_more_than_accept_count_are_accepted)
     static const struct {
         int64_t count;
         uint64_t accepted;
-    } rows[] = {{0, 0}, {1, 1}, {3, 3}, {CLIENTS, CLIENTS}, {CLIENTS + 1, CLIENTS}, {ACCEPT_UNLIMITED, CLIENTS}};
+    } rows[] = {
+        {0, 0}, {1, 1}, {3, 3}, {CLIENTS, CLIENTS}, {CLIENTS + 1, CLIENTS}, {ACCEPT_UNLIMITED, CLIENTS}};
     in_private_namespace();
     for (size_t r = 0; r < COUNT(rows); r++) {
         struct server_settings settings = plain;
@@ -691,7 +716,8 @@ START_TEST(a_delay_lies_between_accepts)
     for (int i = 0; i < CLIENTS; i++)
         fds[i] = client_of(server);
     ck_assert_uint_eq(server_wait_accepted(server, CLIENTS, clock_now() + PATIENCE), CLIENTS);
-    /* The queue is empty: the next arrival begins its own delay, half way through that of the last accept or not. */
+    /* The queue is empty: the next arrival begins its own delay, half way through that of the last accept
+       or not. */
     poll(NULL, 0, 15);
     nsec later = clock_now();
     fds[CLIENTS] = client_of(server);
@@ -1033,13 +1059,15 @@ static Suite *make_suite(void)
                                          a_greeting_of_any_size_arrives};
     const TTest *const binding[] = {a_listener_tells_what_it_is, all_addresses_take_the_port_that_one_picks,
                                     a_port_in_use_is_an_error_that_names_it,
-                                    addresses_that_cannot_be_bound_are_left_out, ipv6_any_serves_both_families};
+                                    addresses_that_cannot_be_bound_are_left_out,
+                                    ipv6_any_serves_both_families};
     const TTest *const pace[] = {no_more_than_accept_count_are_accepted, a_delay_lies_between_accepts,
-                                 an_arrival_during_a_delay_does_not_begin_it_anew, a_delay_is_shared_by_all_listeners,
-                                 the_listener_ends_with_its_duration};
+                                 an_arrival_during_a_delay_does_not_begin_it_anew,
+                                 a_delay_is_shared_by_all_listeners, the_listener_ends_with_its_duration};
     const TTest *const events[] = {events_tell_of_the_queue_and_its_drops, a_flush_tells_what_no_event_told,
                                    events_tell_of_every_client, without_descriptors_it_waits_and_goes_on};
-    const TTest *const thread[] = {waiting_ends_with_the_accept_waited_for, waiting_ends_when_nothing_more_can_come,
+    const TTest *const thread[] = {waiting_ends_with_the_accept_waited_for,
+                                   waiting_ends_when_nothing_more_can_come,
                                    stopping_keeps_the_listeners_open};
     suite_add(suite, "conversation", 60, conversation, COUNT(conversation));
     suite_add(suite, "binding", 30, binding, COUNT(binding));

@@ -1,0 +1,79 @@
+/* What the parts of the flood share. */
+#ifndef ENGINE_FLOOD_INTERNAL_H
+#define ENGINE_FLOOD_INTERNAL_H
+
+#include "backlogctl/flood.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+/* ---- Where connections come from (flood_sources.c) ---- */
+
+struct sources {
+    const struct endpoint_range *ranges; /* given; else: */
+    size_t range_count;
+    struct endpoint first;   /* the destination's own address, and then */
+    uint32_t loopback;       /* fresh 127/8 addresses from here (host order); 0: never another than `first` */
+    bool only_loopback;      /* not even the first connections come from `first` */
+    bool bind;               /* bind at all */
+    bool bind_port;          /* and choose the port with it */
+    uint32_t per_source;     /* connections from one address before the next is taken */
+    uint32_t used;           /* addresses that the burst takes */
+};
+
+/* Plans for `count` connections. 0, or -EADDRNOTAVAIL when the source ports cannot carry that many. */
+int sources_plan(struct sources *sources, const struct flood_settings *settings, size_t count, struct error *err);
+
+/* The address of the i-th connection; its port is 0. */
+struct endpoint sources_address(const struct sources *sources, size_t i);
+
+/* ---- A share of the connections, on the caller's thread or on one of its own (flood_shard.c) ---- */
+
+struct shard {
+    struct flood *flood;
+    size_t first, end;   /* its attempts */
+    size_t opened;       /* it got this far */
+    struct loop *loop;   /* where its sockets are followed */
+    struct watch events; /* the epoll of all its sockets, nested in that loop */
+    bool following;
+    nsec first_open, last_open, worst_late;
+};
+
+struct flood {
+    struct flood_settings settings;
+    struct sources sources;
+    struct loop *loop; /* of the caller */
+    nsec epoch;
+    struct attempt *attempts;
+    size_t count;
+    int *fds; /* one an attempt, -1 when closed; a number in its shard's descriptor table */
+    struct sockaddr_storage destination;
+    socklen_t destination_size;
+    nsec start;                     /* of the burst: what `rate` counts from */
+    atomic_bool interrupted;        /* a signal came: open no more */
+    atomic_uint_fast64_t established;
+    struct shard *shards;
+    struct crew *crew; /* the shards' threads; NULL: one shard, on the caller's thread */
+    size_t shard_count;
+};
+
+int shard_init(struct shard *shard, struct loop *loop, struct error *err);
+void shard_burst(struct shard *shard, size_t end); /* from shard->opened to `end` */
+void shard_look(struct shard *shard);
+void shard_follow(struct shard *shard, bool on);
+void shard_abandon(struct shard *shard);
+void shard_close(struct shard *shard);
+
+/* ---- Threads with descriptor tables of their own (flood_crew.c) ---- */
+
+enum order { ORDER_BURST_ONE, ORDER_BURST, ORDER_LOOK, ORDER_FOLLOW, ORDER_ABANDON, ORDER_END };
+
+/* One thread a shard. 0 or -errno (-EAGAIN: no more threads). */
+int crew_start(struct flood *flood, struct error *err);
+/* Gives one shard an order, or all of them (crew_wait returns when every order given has been carried out; it listens to
+   the caller's loop meanwhile, so that a signal is seen). */
+void crew_give(struct flood *flood, size_t shard, enum order order);
+void crew_wait(struct flood *flood);
+void crew_end(struct flood *flood);
+
+#endif

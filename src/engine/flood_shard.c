@@ -1,0 +1,329 @@
+/* A share of the burst: its sockets are opened, followed, looked at and closed on one thread. */
+#include "flood_internal.h"
+
+#include "backlogctl/fd.h"
+
+#include <errno.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+#define EVENTS_AT_ONCE 256
+
+/* ---- What a socket tells ---- */
+
+static nsec since_epoch(const struct flood *flood)
+{
+    return clock_now() - flood->epoch;
+}
+
+static void note_error(struct flood *flood, struct attempt *a, int error, bool soft)
+{
+    if (!error || (a->error && !a->soft_error))
+        return;
+    a->error = (int16_t)error;
+    a->soft_error = soft;
+    if (a->failed == NSEC_NEVER)
+        a->failed = since_epoch(flood);
+}
+
+static void note_established(struct flood *flood, struct attempt *a)
+{
+    a->established = since_epoch(flood);
+    atomic_fetch_add_explicit(&flood->established, 1, memory_order_relaxed);
+    if (a->soft_error) { /* it came through after all */
+        a->error = 0;
+        a->soft_error = false;
+        a->failed = NSEC_NEVER;
+    }
+}
+
+static uint8_t capped8(uint32_t value)
+{
+    return value > UINT8_MAX ? UINT8_MAX : (uint8_t)value;
+}
+
+static uint16_t capped16(uint32_t value)
+{
+    return value > UINT16_MAX ? UINT16_MAX : (uint16_t)value;
+}
+
+/* TCP_INFO grows with the kernel: what an older one does not send stays 0. */
+static int read_info(int fd, struct tcp_info *info)
+{
+    socklen_t size = sizeof *info;
+    memset(info, 0, sizeof *info);
+    return getsockopt(fd, IPPROTO_TCP, TCP_INFO, info, &size);
+}
+
+/* In SYN_SENT an error is a soft one: an ICMP message that the kernel noted while it goes on trying. */
+static void look_for_error(struct flood *flood, size_t i)
+{
+    struct attempt *a = &flood->attempts[i];
+    int error = 0;
+    socklen_t size = sizeof error;
+    getsockopt(flood->fds[i], SOL_SOCKET, SO_ERROR, &error, &size);
+    note_error(flood, a, error, a->state == STATE_SYN_SENT);
+    if (a->state == STATE_CLOSE)
+        a->soft_error = false;
+}
+
+static void look_at(struct flood *flood, size_t i)
+{
+    struct attempt *a = &flood->attempts[i];
+    struct tcp_info info;
+    if (flood->fds[i] < 0 || read_info(flood->fds[i], &info))
+        return;
+    a->state = info.tcpi_state;
+    if (a->state == STATE_SYN_SENT || a->state == STATE_CLOSE)
+        look_for_error(flood, i);
+    else if (a->established == NSEC_NEVER)
+        note_established(flood, a);
+    a->segments_in = capped16(info.tcpi_segs_in);
+    if (!a->sent) {
+        a->syn_retransmits = capped8(info.tcpi_total_retrans);
+    } else {
+        a->data_retransmits = capped8(info.tcpi_total_retrans - a->syn_retransmits);
+        a->acknowledged = a->acknowledged || (info.tcpi_unacked == 0 && info.tcpi_notsent_bytes == 0);
+    }
+}
+
+void shard_look(struct shard *shard)
+{
+    for (size_t i = shard->first; i < shard->opened; i++)
+        look_at(shard->flood, i);
+}
+
+static void send_text(struct flood *flood, size_t i)
+{
+    struct attempt *a = &flood->attempts[i];
+    const char *text = flood->settings.send;
+    if (!text || a->sent || a->state != STATE_ESTABLISHED)
+        return;
+    struct iovec parts[] = {{.iov_base = (void *)(uintptr_t)text, .iov_len = strlen(text)},
+                            {.iov_base = (void *)(uintptr_t) "\n", .iov_len = 1}};
+    a->sent = writev(flood->fds[i], parts, 2) > 0;
+}
+
+/* Bytes are thrown away: that some came is the evidence. */
+static void receive(struct flood *flood, size_t i)
+{
+    struct attempt *a = &flood->attempts[i];
+    char discarded[4096];
+    ssize_t got;
+    while ((got = recv(flood->fds[i], discarded, sizeof discarded, MSG_DONTWAIT)) > 0) {
+        a->replied = true;
+        if (a->accepted == NSEC_NEVER)
+            a->accepted = since_epoch(flood);
+    }
+    if (got < 0 && errno != EAGAIN && errno != EINTR)
+        note_error(flood, a, errno, false);
+}
+
+static void shard_ready(struct watch *watch, uint32_t ready)
+{
+    (void)ready;
+    struct shard *shard = (struct shard *)((char *)watch - offsetof(struct shard, events));
+    struct epoll_event events[EVENTS_AT_ONCE];
+    int got = epoll_wait(watch->fd, events, EVENTS_AT_ONCE, 0);
+    for (int e = 0; e < got; e++) {
+        size_t i = events[e].data.u32;
+        look_at(shard->flood, i);
+        send_text(shard->flood, i);
+        if (events[e].events & EPOLLIN)
+            receive(shard->flood, i);
+    }
+}
+
+/* ---- Opening ---- */
+
+static bool same_address(const struct endpoint *a, const struct endpoint *b)
+{
+    return a->family == b->family && !memcmp(a->bytes, b->bytes, sizeof a->bytes);
+}
+
+static int read_source(int fd, struct attempt *a)
+{
+    struct sockaddr_storage address;
+    socklen_t size = sizeof address;
+    if (getsockname(fd, (struct sockaddr *)&address, &size))
+        return -errno;
+    a->source = endpoint_from_sockaddr(&address);
+    return 0;
+}
+
+static int open_socket(const struct flood *flood)
+{
+    int fd = socket(flood->settings.destination.family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    return fd < 0 ? -errno : fd;
+}
+
+/* A socket bound to an ephemeral port of the i-th source. connect() alone could pick the target's own port as its source:
+   with nobody listening there, TCP's simultaneous open would then connect the socket to itself. So the port is chosen
+   first, and the one that must not be is held aside until another is found. Returns the descriptor or -errno. */
+static int open_with_port(struct flood *flood, size_t i, const struct sockaddr_storage *address, socklen_t size)
+{
+    const struct endpoint *destination = &flood->settings.destination;
+    struct attempt *a = &flood->attempts[i];
+    SCOPED_FD held = -1;
+    for (;;) {
+        SCOPED_FD fd = open_socket(flood);
+        if (fd < 0)
+            return fd;
+        if (bind(fd, (const struct sockaddr *)address, size))
+            return -errno;
+        int status = read_source(fd, a);
+        if (status)
+            return status;
+        if (a->source.port != destination->port || !same_address(&a->source, destination))
+            return fd_steal(&fd);
+        if (held >= 0)
+            return -EADDRNOTAVAIL;
+        held = fd_steal(&fd);
+    }
+}
+
+/* A remote target cannot be ourselves: connect() chooses the port, which only has to be free for that target. */
+static int open_with_address(struct flood *flood, const struct sockaddr_storage *address, socklen_t size)
+{
+    SCOPED_FD fd = open_socket(flood);
+    int one = 1;
+    if (fd < 0)
+        return fd;
+    setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof one);
+    if (bind(fd, (const struct sockaddr *)address, size))
+        return -errno;
+    return fd_steal(&fd);
+}
+
+static int open_bound(struct flood *flood, size_t i)
+{
+    if (!flood->sources.bind)
+        return open_socket(flood);
+    struct endpoint source = sources_address(&flood->sources, i);
+    struct sockaddr_storage address;
+    socklen_t size = endpoint_to_sockaddr(&source, &address);
+    return flood->sources.bind_port ? open_with_port(flood, i, &address, size)
+                                    : open_with_address(flood, &address, size);
+}
+
+static void watch_socket(struct shard *shard, size_t i)
+{
+    struct flood *flood = shard->flood;
+    struct attempt *a = &flood->attempts[i];
+    if (!flood->settings.follow || a->state == STATE_CLOSE)
+        return;
+    struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP | EPOLLET, .data.u32 = (uint32_t)i};
+    if (a->state == STATE_SYN_SENT)
+        event.events |= EPOLLOUT;
+    if (epoll_ctl(shard->events.fd, EPOLL_CTL_ADD, flood->fds[i], &event))
+        note_error(flood, a, errno, false);
+}
+
+static void open_one(struct shard *shard, size_t i)
+{
+    struct flood *flood = shard->flood;
+    struct attempt *a = &flood->attempts[i];
+    int fd = open_bound(flood, i);
+    a->opened = since_epoch(flood);
+    if (fd < 0) {
+        note_error(flood, a, -fd, false);
+        return;
+    }
+    flood->fds[i] = fd;
+    if (connect(fd, (struct sockaddr *)&flood->destination, flood->destination_size) && errno != EINPROGRESS) {
+        note_error(flood, a, errno, false);
+        fd_close(&flood->fds[i]);
+        return;
+    }
+    if (!flood->sources.bind_port)
+        read_source(fd, a);
+    look_at(flood, i);
+    send_text(flood, i);
+    watch_socket(shard, i);
+}
+
+/* Due by the start and not by the connection before: a late one does not delay the rest. */
+static void wait_for_turn(struct shard *shard, size_t i)
+{
+    struct flood *flood = shard->flood;
+    nsec due = flood->start + (nsec)((double)i * NSEC_PER_SEC / flood->settings.rate);
+    nsec now = clock_now();
+    while (now < due && !shard->loop->signal && !atomic_load(&flood->interrupted)) {
+        if (loop_run(shard->loop, due, NULL))
+            break;
+        now = clock_now();
+    }
+    if (now - due > shard->worst_late)
+        shard->worst_late = now - due;
+}
+
+void shard_burst(struct shard *shard, size_t end)
+{
+    struct flood *flood = shard->flood;
+    for (size_t i = shard->opened; i < end; i++) {
+        if (flood->settings.rate)
+            wait_for_turn(shard, i);
+        if (i && flood->settings.gate && flood->settings.threads <= 1)
+            flood->settings.gate(flood->settings.context, i);
+        if (i % 64 == 63 && loop_poll_signal(shard->loop))
+            atomic_store(&flood->interrupted, true);
+        if (shard->loop->signal || atomic_load_explicit(&flood->interrupted, memory_order_relaxed))
+            break;
+        open_one(shard, i);
+        shard->opened = i + 1;
+    }
+    if (shard->opened > shard->first) {
+        shard->first_open = flood->attempts[shard->first].opened;
+        shard->last_open = flood->attempts[shard->opened - 1].opened;
+    }
+}
+
+/* ---- Beginning and end ---- */
+
+int shard_init(struct shard *shard, struct loop *loop, struct error *err)
+{
+    shard->loop = loop;
+    shard->events = (struct watch){.ready = shard_ready, .fd = epoll_create1(EPOLL_CLOEXEC)};
+    if (shard->events.fd < 0)
+        return error_errno(err, "epoll_create1");
+    return 0;
+}
+
+void shard_follow(struct shard *shard, bool on)
+{
+    if (on == shard->following || !shard->flood->settings.follow)
+        return;
+    if (on && loop_add(shard->loop, &shard->events, EPOLLIN, NULL))
+        return;
+    if (!on)
+        loop_remove(shard->loop, &shard->events);
+    shard->following = on;
+}
+
+void shard_abandon(struct shard *shard)
+{
+    struct flood *flood = shard->flood;
+    for (size_t i = shard->first; i < shard->opened; i++)
+        if (flood->attempts[i].established == NSEC_NEVER)
+            fd_close(&flood->fds[i]);
+}
+
+void shard_close(struct shard *shard)
+{
+    struct flood *flood = shard->flood;
+    struct linger abort = {.l_onoff = 1, .l_linger = 0};
+    shard_follow(shard, false);
+    fd_close(&shard->events.fd);
+    for (size_t i = shard->first; i < shard->opened; i++) {
+        enum verdict verdict = (enum verdict)flood->attempts[i].verdict;
+        if (flood->fds[i] >= 0 && (verdict == VERDICT_LOST || verdict == VERDICT_HALF_OPEN))
+            setsockopt(flood->fds[i], SOL_SOCKET, SO_LINGER, &abort, sizeof abort);
+        fd_close(&flood->fds[i]);
+    }
+}

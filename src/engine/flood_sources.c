@@ -1,0 +1,101 @@
+/* Which source address each connection takes. Ports of one address run short, and the kernel's search for a free one grows
+   long before that: so large bursts take many addresses where there are many. */
+#include "flood_internal.h"
+
+#include "backlogctl/netns.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/random.h>
+
+/* Connections that one source address carries before the next one is taken: well below the usual 28 232 ephemeral ports,
+   where the kernel's port search stays short. */
+#define CONNECTIONS_PER_SOURCE 8000
+
+/* Up to here every connection comes from the destination's own address, as an ordinary client's would. Above, each run
+   takes fresh 127/8 addresses, so that the TIME_WAIT of earlier runs does not narrow the ports. */
+#define FEW_CONNECTIONS 100
+
+/* 127.1.0.0 to 127.253.255.255: leaves room for thousands of sources behind the first. */
+static uint32_t random_loopback(void)
+{
+    uint32_t random = 0;
+    if (getrandom(&random, sizeof random, GRND_NONBLOCK) != sizeof random)
+        random = (uint32_t)clock_now();
+    return 0x7f010000u + random % 0x00fd0000u;
+}
+
+static uint64_t ephemeral_ports(void)
+{
+    uint16_t low, high;
+    if (sysctl_port_range(&low, &high, NULL) || high < low)
+        return 28232;
+    return (uint64_t)(high - low) + 1;
+}
+
+static uint64_t given_addresses(const struct flood_settings *settings)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < settings->source_ranges; i++)
+        sum += settings->sources[i].count;
+    return sum;
+}
+
+int sources_plan(struct sources *sources, const struct flood_settings *settings, size_t count, struct error *err)
+{
+    const struct endpoint *destination = &settings->destination;
+    uint64_t ports = ephemeral_ports(), addresses = given_addresses(settings);
+    uint64_t comfortable = ports > CONNECTIONS_PER_SOURCE ? CONNECTIONS_PER_SOURCE : ports > 1 ? ports - 1 : 1;
+    bool loopback = settings->local && destination->family == AF_INET && endpoint_is_loopback(destination);
+    *sources = (struct sources){.ranges = settings->sources,
+                                .range_count = settings->source_ranges,
+                                .first = *destination,
+                                .bind = settings->local || addresses,
+                                .bind_port = settings->local,
+                                .per_source = (uint32_t)comfortable};
+    sources->first.port = 0;
+    if (!addresses && loopback) {
+        sources->loopback = random_loopback();
+        sources->only_loopback = count > FEW_CONNECTIONS;
+    } else {
+        uint64_t there = addresses ? addresses : 1;
+        if ((count + there - 1) / there > ports)
+            return error_set(err, EADDRNOTAVAIL,
+                             "cannot hold %zu connections: %llu source address%s with %llu ports each "
+                             "(net.ipv4.ip_local_port_range); widen that range, or give more addresses with --source",
+                             count, (unsigned long long)there, there == 1 ? "" : "es", (unsigned long long)ports);
+        uint64_t share = (count + there - 1) / there;
+        sources->per_source = (uint32_t)(share > comfortable ? share : comfortable);
+    }
+    sources->used = (uint32_t)((count + sources->per_source - 1) / sources->per_source);
+    return 0;
+}
+
+static struct endpoint nth_address(const struct endpoint *first, uint64_t n)
+{
+    struct endpoint address = *first;
+    size_t last = first->family == AF_INET ? 4 : 16;
+    for (size_t i = last; i-- && n;) {
+        n += address.bytes[i];
+        address.bytes[i] = (uint8_t)n;
+        n >>= 8;
+    }
+    return address;
+}
+
+struct endpoint sources_address(const struct sources *sources, size_t i)
+{
+    uint64_t n = i / sources->per_source;
+    for (size_t r = 0; r < sources->range_count; r++) {
+        if (n < sources->ranges[r].count)
+            return nth_address(&sources->ranges[r].first, n);
+        n -= sources->ranges[r].count;
+    }
+    if (!sources->loopback || (!n && !sources->only_loopback))
+        return sources->first;
+    struct endpoint address = sources->first;
+    uint32_t bytes = htonl(sources->loopback + (uint32_t)n);
+    memcpy(address.bytes, &bytes, sizeof bytes);
+    return address;
+}

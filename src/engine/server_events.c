@@ -1,0 +1,156 @@
+/* What the server tells: events go through a queue to the caller's thread, changes of the accept queues are sampled. */
+#include "server_internal.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+
+/* Changes of a queue are told this far apart at least: while clients come in crowds, printing must not hold up accepting. */
+#define CHANGES_PAUSE (10 * NSEC_PER_MSEC)
+
+/* Drops wake nobody, and while a queue is full no arrival does either. */
+#define FULL_PAUSE (200 * NSEC_PER_MSEC)
+
+#define FIRST_ROOM 64
+
+/* ---- To the caller ---- */
+
+static bool grow(struct event_queue *queue)
+{
+    size_t room = queue->room ? 2 * queue->room : FIRST_ROOM;
+    struct server_event *pending = reallocarray(queue->pending, room, sizeof *pending);
+    if (!pending)
+        return false;
+    queue->pending = pending;
+    queue->room = room;
+    return true;
+}
+
+/* Without memory for it an event is lost; the figures of the next one are right again. */
+void events_tell(struct listening *listener, struct server_event event)
+{
+    struct server *server = listener->server;
+    struct event_queue *queue = &server->events;
+    listener->told_queue = listener->queue;
+    if (!server->on_event || (queue->count == queue->room && !grow(queue)))
+        return;
+    event.at = clock_now() - server->began;
+    event.local = listener->local;
+    event.queue = listener->queue;
+    event.capacity = listener_capacity(listener);
+    event.drops = listener->drops;
+    queue->pending[queue->count++] = event;
+    if (queue->count == 1)
+        eventfd_write(server->told.fd, 1);
+}
+
+size_t events_pending(struct server *server)
+{
+    if (!server->on_event)
+        return 0;
+    server_lock(server);
+    size_t count = server->events.count;
+    server_unlock(server);
+    return count;
+}
+
+/* What comes meanwhile waits for the next time: the caller's loop has other things to do. */
+void events_deliver(struct server *server)
+{
+    struct event_queue *queue = &server->events;
+    server_lock(server);
+    struct event_queue taken = *queue;
+    *queue = (struct event_queue){.pending = queue->spare, .room = queue->spare_room};
+    server_unlock(server);
+    for (size_t i = 0; i < taken.count; i++)
+        server->on_event(server->context, &taken.pending[i]);
+    server_lock(server);
+    queue->spare = taken.pending;
+    queue->spare_room = taken.room;
+    server_unlock(server);
+}
+
+void events_told(struct watch *watch, uint32_t events)
+{
+    (void)events;
+    eventfd_t count;
+    eventfd_read(watch->fd, &count);
+    events_deliver((struct server *)((char *)watch - offsetof(struct server, told)));
+}
+
+/* ---- Looking ---- */
+
+static void look_by(struct holder *holder, nsec due)
+{
+    if (!holder->server->on_event || !holder->accepting || (holder->sample.armed && holder->sample.due <= due))
+        return;
+    loop_arm(holder->loop, &holder->sample, due);
+}
+
+static void look(struct listening *listener)
+{
+    struct server *server = listener->server;
+    listener_read(listener);
+    if (listener->queue > server->peak_queue)
+        server->peak_queue = listener->queue;
+}
+
+static bool has_changed(const struct listening *listener)
+{
+    return listener->queue != listener->told_queue || listener->drops != listener->told_drops;
+}
+
+/* Tells what an event of another kind has not told. */
+static void tell_changes(struct listening *listener)
+{
+    uint32_t dropped = listener->drops - listener->told_drops; /* the kernel's counter may wrap */
+    listener->told_drops = listener->drops;
+    if (listener->queue != listener->told_queue)
+        events_tell(listener, (struct server_event){.kind = SERVER_QUEUE});
+    if (dropped)
+        events_tell(listener, (struct server_event){.kind = SERVER_DROPPED, .number = dropped});
+}
+
+void events_look(struct holder *holder, struct listening *listener)
+{
+    struct server *server = holder->server;
+    nsec now = clock_now();
+    server_lock(server);
+    look(listener);
+    nsec due = server->changes_told + CHANGES_PAUSE;
+    if (listener->queue >= listener_capacity(listener))
+        look_by(holder, now + FULL_PAUSE);
+    if (has_changed(listener) && now < due) {
+        look_by(holder, due);
+    } else if (has_changed(listener)) {
+        tell_changes(listener);
+        server->changes_told = now;
+    }
+    server_unlock(server);
+}
+
+void events_look_soon(struct holder *holder)
+{
+    if (holder->server->on_event)
+        look_by(holder, clock_now() + CHANGES_PAUSE);
+}
+
+void events_sample(struct timer *timer)
+{
+    struct holder *holder = (struct holder *)((char *)timer - offsetof(struct holder, sample));
+    struct server *server = holder->server;
+    for (size_t i = 0; i < server->listener_count; i++)
+        events_look(holder, &server->listeners[i]);
+}
+
+void server_flush(struct server *server)
+{
+    server_lock(server);
+    for (size_t i = 0; i < server->listener_count; i++) {
+        look(&server->listeners[i]);
+        tell_changes(&server->listeners[i]);
+    }
+    server_unlock(server);
+    if (server->on_event)
+        events_deliver(server);
+}

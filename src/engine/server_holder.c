@@ -1,0 +1,339 @@
+/* The threads that accept and hold clients, their descriptor tables, and who of them accepts. */
+#include "server_internal.h"
+
+#include <errno.h>
+#include <linux/close_range.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define HOLDERS_MOST 1000
+
+/* A table that could not hold so many clients beside a holder's own descriptors is not worth a thread. */
+#define WORTHWHILE_ROOM 16
+#define OWN_DESCRIPTORS 8
+
+/* A full holder that has no more room than this is used again only when no new one can be made: else the role of the
+   accepter would go round with every client that leaves. */
+#define LITTLE_ROOM 64
+
+/* Threads that take turns when there is more to begin than one can do while it accepts. */
+#define TURNS 2
+
+void holders_wake(struct server *server)
+{
+    eventfd_write(server->news, 1);
+}
+
+/* ---- Descriptor tables ---- */
+
+static bool is_needed(const struct server *server, int fd)
+{
+    bool needed = fd <= STDERR_FILENO || fd == server->news || fd == server->told.fd;
+    for (size_t i = 0; i < server->listener_count; i++)
+        needed = needed || fd == server->listeners[i].watch.fd;
+    return needed;
+}
+
+/* Gives the calling thread a table with copies of the listeners and the eventfds alone, at the same numbers. Nothing else
+   is kept: a copy would hold open what its owner closes. The standard streams stay, so that no client gets their numbers
+   and hears what a library says in an emergency. 0 or -errno (a kernel before 5.9, a filter of system calls). */
+static int take_own_table(const struct server *server)
+{
+    int highest = STDERR_FILENO;
+    highest = server->news > highest ? server->news : highest;
+    highest = server->told.fd > highest ? server->told.fd : highest;
+    for (size_t i = 0; i < server->listener_count; i++)
+        highest = server->listeners[i].watch.fd > highest ? server->listeners[i].watch.fd : highest;
+    if (close_range((unsigned)highest + 1, ~0U, CLOSE_RANGE_UNSHARE))
+        return -errno;
+    for (int fd = 0; fd <= highest; fd++)
+        if (!is_needed(server, fd))
+            close(fd);
+    return 0;
+}
+
+static bool table_is_worthwhile(const struct server *server)
+{
+    struct rlimit limit;
+    return !getrlimit(RLIMIT_NOFILE, &limit) &&
+           limit.rlim_cur >= OWN_DESCRIPTORS + server->listener_count + WORTHWHILE_ROOM;
+}
+
+/* ---- Who accepts ---- */
+
+int holder_accept(struct holder *holder, struct error *err)
+{
+    struct server *server = holder->server;
+    int status = 0;
+    size_t added = 0;
+    /* Edge-triggered: each arrival wakes the accepter, also while it takes nobody. Adding tells of those who wait. */
+    for (; added < server->listener_count && !status; added++)
+        status = loop_add(holder->loop, &server->listeners[added].watch, EPOLLIN | EPOLLET, err);
+    holder->accepting = !status;
+    for (size_t i = 0; status && i + 1 < added; i++)
+        loop_remove(holder->loop, &server->listeners[i].watch);
+    return status;
+}
+
+static void stop_accepting(struct holder *holder)
+{
+    struct server *server = holder->server;
+    loop_cancel(holder->loop, &holder->pace);
+    loop_cancel(holder->loop, &holder->sample);
+    for (size_t i = 0; i < server->listener_count && holder->accepting; i++)
+        loop_remove(holder->loop, &server->listeners[i].watch);
+    holder->accepting = false;
+}
+
+void holder_close_listeners(struct holder *holder)
+{
+    struct server *server = holder->server;
+    if (holder->listeners_closed)
+        return;
+    stop_accepting(holder);
+    holder->listeners_closed = true;
+    for (size_t i = 0; i < server->listener_count && holder->own_table; i++)
+        close(server->listeners[i].watch.fd);
+}
+
+/* Whom the role goes to; with the lock. One who only takes turns must have nothing else to do, and is never the caller's
+   thread, which has events to pass on. */
+static struct holder *find_successor(const struct holder *holder, bool full)
+{
+    struct holder *best = NULL;
+    for (struct holder *other = holder->server->holders; other; other = other->next) {
+        if (other == holder || !other->room || (!full && (other->busy || !other->threaded)))
+            continue;
+        if (!best || other->busy < best->busy || (other->busy == best->busy && other->room > best->room))
+            best = other;
+    }
+    return best;
+}
+
+/* With the lock. */
+static bool wants_new_holder(const struct holder *holder, const struct holder *successor, bool full)
+{
+    size_t turns = 0;
+    for (const struct holder *other = holder->server->holders; other; other = other->next)
+        turns += other->threaded && other->room;
+    return full ? !successor || successor->room <= LITTLE_ROOM : !successor && turns < TURNS;
+}
+
+bool holder_hand_over(struct holder *holder, bool full)
+{
+    struct server *server = holder->server;
+    struct holder *made = NULL;
+    server_lock(server);
+    holder->busy = holder->clients.fresh > 0;
+    if (full)
+        holder->room = 0;
+    struct holder *successor = find_successor(holder, full);
+    bool wanted = wants_new_holder(holder, successor, full);
+    server_unlock(server);
+    if (wanted && !holder_make(server, NULL, &made, NULL))
+        successor = made;
+    if (!successor)
+        return false;
+    stop_accepting(holder);
+    server_lock(server);
+    server->accepter = successor;
+    server_unlock(server);
+    holders_wake(server);
+    return true;
+}
+
+void holder_caught_up(struct holder *holder)
+{
+    server_lock(holder->server);
+    holder->busy = false;
+    server_unlock(holder->server);
+}
+
+/* Something has changed, perhaps for another holder. */
+static void news_ready(struct watch *watch, uint32_t events)
+{
+    (void)events;
+    struct holder *holder = (struct holder *)((char *)watch - offsetof(struct holder, news));
+    struct server *server = holder->server;
+    server_lock(server);
+    bool stopping = server->stopping, ended = server->ended, mine = server->accepter == holder;
+    bool retry = mine && server->retry;
+    server_unlock(server);
+    if (ended)
+        holder_close_listeners(holder);
+    else if (mine && (!holder->accepting || retry))
+        loop_arm(holder->loop, &holder->pace, clock_now());
+    if (stopping && holder->threaded)
+        loop_stop(holder->loop);
+}
+
+/* ---- Making and ending ---- */
+
+static int open_holder(struct holder *holder, struct loop *loop, struct error *err)
+{
+    struct server *server = holder->server;
+    holder->loop = loop ? loop : &holder->own_loop;
+    int status = loop ? 0 : loop_init(&holder->own_loop, false, err);
+    if (!status)
+        status = clients_open(&holder->clients, server->greeting, server->greeting_length, accept_closed, err);
+    if (!status)
+        status = loop_add(holder->loop, &holder->clients.watch, EPOLLIN, err);
+    if (!status)
+        status = loop_add(holder->loop, &holder->news, EPOLLIN | EPOLLET, err);
+    return status;
+}
+
+static void close_holder(struct holder *holder)
+{
+    clients_release(&holder->clients);
+    loop_release(&holder->own_loop);
+}
+
+/* With the lock. */
+static void add_holder(struct holder *holder)
+{
+    struct holder **link = &holder->server->holders;
+    while (*link)
+        link = &(*link)->next;
+    *link = holder;
+    holder->server->holder_count++;
+}
+
+static void report_ready(struct holder *holder, int status, const struct error *err)
+{
+    struct server *server = holder->server;
+    server_lock(server);
+    holder->status = status;
+    holder->error = *err;
+    holder->ready = true;
+    server->serving += !status;
+    pthread_cond_broadcast(&server->changed);
+    server_unlock(server);
+}
+
+/* The first holder shares the caller's table where it cannot have its own; a further one would be of no use then. */
+static int prepare_thread(struct holder *holder, struct error *err)
+{
+    struct server *server = holder->server;
+    int status = take_own_table(server);
+    holder->own_table = !status;
+    if (status && server->holder_count)
+        return status;
+    status = open_holder(holder, NULL, err);
+    if (status)
+        return status;
+    server_lock(server);
+    add_holder(holder);
+    bool first = server->holders == holder;
+    server_unlock(server);
+    return first ? server_begin(holder, err) : 0;
+}
+
+/* When it has stopped, the clients stay connected until the server is released. Errors of epoll_wait end a holder; there
+   is nobody to tell, and a server that accepts no more is what the client sees. */
+static void *hold(void *argument)
+{
+    struct holder *holder = argument;
+    struct server *server = holder->server;
+    struct error err = {0};
+    int status = prepare_thread(holder, &err);
+    report_ready(holder, status, &err);
+    if (!status) {
+        loop_run(holder->loop, NSEC_NEVER, NULL);
+        if (holder->accepting)
+            accepts_finish(server);
+        server_lock(server);
+        server->serving--;
+        pthread_cond_broadcast(&server->changed);
+        while (!server->releasing)
+            pthread_cond_wait(&server->changed, &server->lock);
+        server_unlock(server);
+    }
+    close_holder(holder);
+    return NULL;
+}
+
+/* Signals belong to the thread that started the server: none may be delivered here. */
+static int start_thread(struct holder *holder, struct error *err)
+{
+    struct server *server = holder->server;
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int code = pthread_create(&holder->id, NULL, hold, holder);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (code) {
+        errno = code;
+        return error_errno(err, "pthread_create");
+    }
+    /* It copies this thread's table: nothing may be opened or closed here meanwhile. */
+    server_lock(server);
+    while (!holder->ready)
+        pthread_cond_wait(&server->changed, &server->lock);
+    server_unlock(server);
+    if (!holder->status)
+        return 0;
+    return error_set(err, -holder->status, "%s", holder->error.text);
+}
+
+int holder_make(struct server *server, struct loop *loop, struct holder **out, struct error *err)
+{
+    if (!loop && server->holder_count && (server->holder_count >= HOLDERS_MOST || !table_is_worthwhile(server)))
+        return error_set(err, EMFILE, "no room for another thread's descriptors");
+    struct holder *holder = calloc(1, sizeof *holder);
+    if (!holder)
+        return error_set(err, ENOMEM, "no memory for a thread's clients");
+    *holder = (struct holder){
+        .server = server,
+        .news = {.ready = news_ready, .fd = server->news},
+        .pace.fired = accept_paced,
+        .sample.fired = events_sample,
+        .begin.fired = accept_begin,
+        .room = ROOM_UNKNOWN,
+        .threaded = !loop,
+    };
+    int status = loop ? open_holder(holder, loop, err) : start_thread(holder, err);
+    if (status && loop)
+        holder_detach(holder);
+    if (status) {
+        free(holder);
+        return status;
+    }
+    if (loop)
+        add_holder(holder);
+    *out = holder;
+    return 0;
+}
+
+void holder_detach(struct holder *holder)
+{
+    stop_accepting(holder);
+    loop_cancel(holder->loop, &holder->begin);
+    if (holder->clients.watch.ready)
+        loop_remove(holder->loop, &holder->clients.watch);
+    loop_remove(holder->loop, &holder->news);
+    close_holder(holder);
+}
+
+void holders_release(struct server *server)
+{
+    server_lock(server);
+    server->releasing = true;
+    pthread_cond_broadcast(&server->changed);
+    server_unlock(server);
+    while (server->holders) {
+        struct holder *holder = server->holders;
+        server->holders = holder->next;
+        if (holder->threaded)
+            pthread_join(holder->id, NULL);
+        else
+            holder_detach(holder);
+        free(holder);
+    }
+    server->holder_count = 0;
+}

@@ -1,0 +1,278 @@
+/* What the report says in words, a case a row. */
+#include "sample_run.h"
+#include "suite.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+static void tell(enum verdict verdict, enum reason reason, enum evidence evidence)
+{
+    sample_decide((uint32_t)sample.connection_count + 1, verdict, reason, evidence);
+}
+
+static void all_connected(void)
+{
+    sample_with_listener(5, 0, 0);
+    for (int i = 0; i < 3; i++)
+        tell(VERDICT_CONNECTED, REASON_NONE, EVIDENCE_PEER_SOCKET);
+}
+
+static void one_queued(void)
+{
+    sample_with_listener(5, 3, 0);
+    tell(VERDICT_QUEUED, REASON_NONE, EVIDENCE_PEER_SOCKET);
+}
+
+static void clamped_by_us(void)
+{
+    sample_with_listener(16, 17, 1);
+    sample.somaxconn = 16;
+    sample_ours(-1);
+    tell(VERDICT_TIMED_OUT, REASON_QUEUE_FULL, EVIDENCE_DEADLINE);
+}
+
+static void repeated_syn(void)
+{
+    sample_with_listener(5, 0, 1);
+    sample_decide(1, VERDICT_CONNECTED, REASON_NONE, EVIDENCE_PEER_SOCKET)->syn_retransmits = 1;
+}
+
+static void syn_queue_full(void)
+{
+    sample_with_listener(5, 0, 2);
+    tell(VERDICT_TIMED_OUT, REASON_SYN_QUEUE_FULL, EVIDENCE_DEADLINE);
+    tell(VERDICT_TIMED_OUT, REASON_SYN_QUEUE_FULL, EVIDENCE_DEADLINE);
+}
+
+static void partial_drops(void)
+{
+    sample_with_listener(5, 0, 1);
+    tell(VERDICT_TIMED_OUT, REASON_NONE, EVIDENCE_DEADLINE);
+    tell(VERDICT_TIMED_OUT, REASON_NONE, EVIDENCE_DEADLINE);
+}
+
+static void unknown_drops(void)
+{
+    partial_drops();
+    sample_forget_drops();
+}
+
+static void silent_without_listener(void)
+{
+    tell(VERDICT_TIMED_OUT, REASON_NONE, EVIDENCE_DEADLINE);
+}
+
+static void silent_way(void)
+{
+    sample_with_listener(5, 0, 0);
+    tell(VERDICT_TIMED_OUT, REASON_NO_ANSWER, EVIDENCE_DEADLINE);
+}
+
+static void silent_remote(void)
+{
+    sample.targets[0].local = false;
+    tell(VERDICT_TIMED_OUT, REASON_NO_ANSWER, EVIDENCE_DEADLINE);
+}
+
+static void lost_by_cookie(void)
+{
+    sample_with_listener(5, 0, 2);
+    sample.counters.value[COUNTER_SYNCOOKIES_SENT] = 2;
+    tell(VERDICT_LOST, REASON_NONE, EVIDENCE_PEER_SOCKET);
+    tell(VERDICT_LOST, REASON_NONE, EVIDENCE_PEER_SOCKET);
+}
+
+static void lost_without_cookie(void)
+{
+    sample_with_listener(5, 0, 2);
+    tell(VERDICT_LOST, REASON_NONE, EVIDENCE_PEER_SOCKET);
+}
+
+static void half_open(void)
+{
+    sample_with_listener(5, 0, 2);
+    tell(VERDICT_HALF_OPEN, REASON_NONE, EVIDENCE_PEER_SOCKET);
+}
+
+static void refused(void)
+{
+    tell(VERDICT_REFUSED, REASON_NONE, EVIDENCE_SOCKET_ERROR);
+}
+
+static void refused_by_icmp(void)
+{
+    tell(VERDICT_REFUSED, REASON_ICMP, EVIDENCE_SOCKET_ERROR);
+}
+
+static void refused_remote(void)
+{
+    sample.targets[0].local = false;
+    refused();
+}
+
+static void refused_gone(void)
+{
+    sample_with_listener(5, 0, 0);
+    sample.targets[0].listener_gone = true;
+    refused();
+}
+
+static void gone(void)
+{
+    sample_with_listener(5, 0, 0);
+    sample.targets[0].listener_gone = true;
+    tell(VERDICT_CONNECTED, REASON_NONE, EVIDENCE_PEER_SOCKET);
+}
+
+static void reset(void)
+{
+    sample_with_listener(5, 0, 0);
+    tell(VERDICT_RESET, REASON_NONE, EVIDENCE_SOCKET_ERROR);
+}
+
+static void unreachable(void)
+{
+    tell(VERDICT_UNREACHABLE, REASON_NONE, EVIDENCE_SOCKET_ERROR);
+}
+
+static void no_descriptors(void)
+{
+    tell(VERDICT_LOCAL_ERROR, REASON_DESCRIPTORS, EVIDENCE_SOCKET_ERROR);
+}
+
+static void no_ports(void)
+{
+    tell(VERDICT_LOCAL_ERROR, REASON_PORTS, EVIDENCE_SOCKET_ERROR);
+}
+
+static void odd_error(void)
+{
+    sample_decide(1, VERDICT_LOCAL_ERROR, REASON_NONE, EVIDENCE_SOCKET_ERROR)->error = EPROTO;
+}
+
+static void remote(void)
+{
+    sample.targets[0].local = false;
+    for (int i = 0; i < 2; i++)
+        tell(VERDICT_ESTABLISHED, REASON_REMOTE, EVIDENCE_TCP_INFO);
+}
+
+static void remote_acknowledged(void)
+{
+    sample.targets[0].local = false;
+    sample_decide(1, VERDICT_ESTABLISHED, REASON_REMOTE, EVIDENCE_PROBE_BYTE)->acknowledged = true;
+}
+
+static void carried_elsewhere(void)
+{
+    tell(VERDICT_ESTABLISHED, REASON_NO_LISTENER, EVIDENCE_TCP_INFO);
+}
+
+static void no_trace(void)
+{
+    sample_with_listener(5, 0, 0);
+    tell(VERDICT_ESTABLISHED, REASON_NO_TRACE, EVIDENCE_TCP_INFO);
+}
+
+static void not_seen(void)
+{
+    tell(VERDICT_ESTABLISHED, REASON_NOT_SEEN, EVIDENCE_TCP_INFO);
+}
+
+static void trap(void)
+{
+    sample_two_targets(true);
+}
+
+static void trap_of_silence(void)
+{
+    sample_two_targets(false);
+}
+
+/* The refusing address comes first: its refusal is not the last failure and hides nothing. */
+static void no_trap(void)
+{
+    sample_two_targets(true);
+    struct target first = sample.targets[0];
+    sample.targets[0] = sample.targets[1];
+    sample.targets[1] = first;
+}
+
+static const struct {
+    void (*prepare)(void);
+    const char *has, *lacks;
+} explanations[] = {
+    {all_connected, "The server accepted all 3 connections. Nothing was dropped.", "wait"},
+    {one_queued, "The server accepted none of them; 1 waits in the accept queue: the client's kernel",
+     "wait in"},
+    {one_queued, "The queue also holds 2 that are not among these", "dropped"},
+    {one_queued, "what keeps the server from calling accept().", "raise"},
+    {clamped_by_us,
+     "a backlog of -1, which means as many as allowed, and net.core.somaxconn clamped it to 16", NULL},
+    {clamped_by_us, "raise net.core.somaxconn and then the backlog", "raise its backlog"},
+    {clamped_by_us, "dropped the SYNs of 1 connection (1 packet dropped in all)", "packets"},
+    {repeated_syn, "1 connection got through only after repeating its SYN", "their"},
+    {syn_queue_full, "The SYN queue was full and no SYN cookie was sent", "The accept queue was full"},
+    {syn_queue_full, "net.ipv4.tcp_syncookies=1", NULL},
+    {partial_drops,
+     "All 2 connections got no answer; the listener dropped 1 packet, but its drops do not account "
+     "for all",
+     "was full"},
+    {unknown_drops, "the listener's drops are not known", "was full"},
+    {silent_without_listener, "no listener was seen there", "was full"},
+    {silent_way, "1 connection got no answer although the listener dropped nothing", "was full"},
+    {silent_remote, "a full queue, a firewall and a dead host look the same", "although"},
+    {lost_by_cookie, "All 2 connections are lost: the client believes it is connected", NULL},
+    {lost_by_cookie, "SYN cookie", "half-open"},
+    {lost_without_cookie, "1 connection is lost", "cookie"},
+    {half_open, "1 connection is half-open", "lost"},
+    {refused, "1 connection was refused at once: nobody listens on 127.0.0.1:60001.", "ICMP"},
+    {refused, "--wait", "backlog"},
+    {refused_by_icmp, "refused by an ICMP message", "nobody listens"},
+    {refused_remote, "refused by the other host", "--wait"},
+    {refused_gone, "refused: the listener at 127.0.0.1:60001 has gone.", "went away"},
+    {gone, "The listener at 127.0.0.1:60001 went away or was replaced during the run.", "refused"},
+    {reset, "1 connection was reset by the other side", "dropped the SYNs"},
+    {unreachable, "found no way to the address", "server"},
+    {no_descriptors, "RLIMIT_NOFILE", "ip_local_port_range"},
+    {no_descriptors, "says nothing about the server", "backlog"},
+    {no_ports, "net.ipv4.ip_local_port_range", "RLIMIT_NOFILE"},
+    {odd_error, "EPROTO (Protocol error)", "RLIMIT_NOFILE"},
+    {remote, "All 2 connections are established as the client sees it: the server's side is on another host",
+     NULL},
+    {remote, "--send", "acknowledged"},
+    {remote_acknowledged, "on 1 of them was acknowledged: the server's kernel really has it", NULL},
+    {carried_elsewhere, "something carries them elsewhere", "lost"},
+    {no_trace, "perhaps they are carried elsewhere", "lost"},
+    {not_seen, "the kernel could not be asked", "lost"},
+    {trap, "its \"connection refused\" from [::1]:60001 hides the full queue at 127.0.0.1:60001.", NULL},
+    {trap_of_silence, "hides the silence at 127.0.0.1:60001.", "the full queue at"},
+    {no_trap, "was full", "telnet"},
+    {all_connected, "accepted", "telnet"},
+};
+
+START_TEST(explanation)
+{
+    sample_begin();
+    explanations[_i].prepare();
+    char *words = report_explain(&sample);
+    ck_assert_ptr_nonnull(words);
+    assert_has(words, explanations[_i].has);
+    if (explanations[_i].lacks)
+        assert_lacks(words, explanations[_i].lacks);
+    assert_lacks(words, "\n");
+    assert_lacks(words, "  ");
+    free(words);
+}
+END_TEST
+
+static Suite *make_suite(void)
+{
+    Suite *suite = suite_create("report explain");
+    TCase *rows = tcase_create("table rows");
+    tcase_add_loop_test(rows, explanation, 0, COUNT(explanations));
+    suite_add_tcase(suite, rows);
+    return suite;
+}
+
+SUITE_MAIN(make_suite)
