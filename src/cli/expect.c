@@ -81,6 +81,8 @@ int expectations_parse(const char *text, struct settings *settings, struct error
         term[length] = '\0';
         if (!length)
             return error_set(err, EINVAL, "an expectation is empty: want MEASURE OP NUMBER, such as queued=3");
+        if (length == sizeof term - 1)
+            return error_set(err, EINVAL, "'%.20s...' is too long: want MEASURE OP NUMBER, such as queued=3", term);
         if (settings->expectation_count == EXPECTATIONS_MAX)
             return error_set(err, EINVAL, "want at most %d expectations", EXPECTATIONS_MAX);
         struct expectation parsed = {0};

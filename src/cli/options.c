@@ -46,13 +46,14 @@ static size_t table_find(const struct table *table, int value)
 }
 
 /* getopt says only that something is wrong: find out what. */
-static int explain_rejection(const struct table *table, const char *word, struct error *err)
+static int explain_rejection(const struct table *table, char **argv, struct error *err)
 {
     size_t i = table_find(table, optopt);
     if (i < OPTIONS_MAX)
         return error_set(err, EINVAL, "--%s takes no value", table->specs[i]->name);
-    if (strncmp(word, "--", 2))
+    if (optopt)
         return error_set(err, EINVAL, "unknown option '-%c'", optopt);
+    const char *word = argv[optind - 1]; /* a long option, and getopt has gone past it */
     size_t length = strcspn(word + 2, "="), matches = 0;
     for (i = 0; i < table->count; i++)
         matches += !strncmp(table->specs[i]->name, word + 2, length);
@@ -89,12 +90,11 @@ int options_parse(const struct command *command, int argc, char **argv, struct s
     opterr = 0;
     optind = 0;
     for (;;) {
-        int at = optind ? optind : 1;
         int value = getopt_long(argc, argv, table.letters, table.longs, NULL);
         if (value == -1)
             break;
         if (value == '?')
-            return explain_rejection(&table, argv[at], err);
+            return explain_rejection(&table, argv, err);
         size_t i = table_find(&table, value == ':' ? optopt : value);
         if (value == ':')
             return error_set(err, EINVAL, "--%s needs a value: %s", table.specs[i]->name, table.specs[i]->argument);
@@ -154,6 +154,7 @@ void options_help(const struct command *command, FILE *out)
     }
     fprintf(out, "\nDurations carry a unit (250ms, 2s, 1m); counts accept k (10k).\n"
                  "Exit status: 0 done and every expectation held, 1 an expectation did not hold,\n"
-                 "2 usage, 3 could not do the job, 128+n ended by signal n. See backlogctl-%s(1).\n",
+                 "2 usage, 3 could not do the job, 128+n ended by signal n.\n"
+                 "See backlogctl-%s(1).\n",
             command->name);
 }

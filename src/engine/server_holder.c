@@ -17,9 +17,9 @@
 #define WORTHWHILE_ROOM 16
 #define OWN_DESCRIPTORS 8
 
-/* A full holder that has no more room than this is used again only when no new one can be made: else the role of the
-   accepter would go round with every client that leaves. */
-#define LITTLE_ROOM 64
+/* A full holder with room for less than this share of its table is used again only when no new one can be made:
+   else the role of the accepter would go round with every client that leaves. */
+#define LITTLE_SHARE 8
 
 /* Threads that take turns when there is more to begin than one can do while it accepts. */
 #define TURNS 2
@@ -57,11 +57,14 @@ static int take_own_table(const struct server *server)
     return 0;
 }
 
-static bool table_is_worthwhile(const struct server *server)
+/* How many clients a new table could hold. */
+static size_t table_room(const struct server *server)
 {
     struct rlimit limit;
-    return !getrlimit(RLIMIT_NOFILE, &limit) &&
-           limit.rlim_cur >= OWN_DESCRIPTORS + server->listener_count + WORTHWHILE_ROOM;
+    size_t own = OWN_DESCRIPTORS + server->listener_count;
+    if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur < own)
+        return 0;
+    return limit.rlim_cur - own;
 }
 
 /* ---- Who accepts ---- */
@@ -121,7 +124,9 @@ static bool wants_new_holder(const struct holder *holder, const struct holder *s
     size_t turns = 0;
     for (const struct holder *other = holder->server->holders; other; other = other->next)
         turns += other->threaded && other->room;
-    return full ? !successor || successor->room <= LITTLE_ROOM : !successor && turns < TURNS;
+    if (full)
+        return !successor || successor->room < table_room(holder->server) / LITTLE_SHARE;
+    return !successor && turns < TURNS;
 }
 
 bool holder_hand_over(struct holder *holder, bool full)
@@ -283,7 +288,8 @@ static int start_thread(struct holder *holder, struct error *err)
 
 int holder_make(struct server *server, struct loop *loop, struct holder **out, struct error *err)
 {
-    if (!loop && server->holder_count && (server->holder_count >= HOLDERS_MOST || !table_is_worthwhile(server)))
+    bool further = server->holder_count > 0;
+    if (further && (server->holder_count >= HOLDERS_MOST || table_room(server) < WORTHWHILE_ROOM))
         return error_set(err, EMFILE, "no room for another thread's descriptors");
     struct holder *holder = calloc(1, sizeof *holder);
     if (!holder)

@@ -68,7 +68,9 @@ static enum reason reason_of_silence(const struct witness *w, const struct count
     /* A repeated SYN that lo itself dropped never came to the listener. */
     uint64_t syns = all_unanswered_syns(w->target), on_the_way = counters->value[COUNTER_LOOPBACK_DROPPED];
     uint64_t overflows = counters->value[COUNTER_LISTEN_OVERFLOWS];
-    uint64_t other = counters->value[COUNTER_LISTEN_DROPS] - overflows;
+    uint64_t listen_drops = counters->value[COUNTER_LISTEN_DROPS];
+    /* Every overflow is one of the drops, but a reading can fall between the two increments. */
+    uint64_t other = listen_drops > overflows ? listen_drops - overflows : 0;
     if (w->drops + on_the_way < syns || overflows + other + on_the_way < syns)
         return REASON_NONE;
     return overflows >= other ? REASON_QUEUE_FULL : REASON_SYN_QUEUE_FULL;
@@ -288,7 +290,7 @@ static void mark_deciding(struct run *run)
 static bool listener_counted(const struct run *run, size_t t)
 {
     for (size_t i = 0; i < t; i++)
-        if (run->targets[i].after.known && run->targets[i].after.cookie == run->targets[t].after.cookie)
+        if (run->targets[i].drops_known && run->targets[i].after.cookie == run->targets[t].after.cookie)
             return true;
     return false;
 }

@@ -1,0 +1,163 @@
+/* Expectations as people type them. */
+#include "suite.h"
+
+#include "backlogctl/options.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define ZEROS32 "00000000000000000000000000000000"
+
+static const struct {
+    const char *text;
+    size_t count;
+    struct expectation first, last; /* with count 1, last is left out */
+} good[] = {
+    {"connected=1", 1, {"connected=1", VERDICT_CONNECTED, COMPARE_EQ, 1}},
+    {"queued!=0", 1, {"queued!=0", VERDICT_QUEUED, COMPARE_NE, 0}},
+    {"lost<2", 1, {"lost<2", VERDICT_LOST, COMPARE_LT, 2}},
+    {"reset<=3", 1, {"reset<=3", VERDICT_RESET, COMPARE_LE, 3}},
+    {"refused>4", 1, {"refused>4", VERDICT_REFUSED, COMPARE_GT, 4}},
+    {"unreachable>=5", 1, {"unreachable>=5", VERDICT_UNREACHABLE, COMPARE_GE, 5}},
+    {"half_open=0", 1, {"half_open=0", VERDICT_HALF_OPEN, COMPARE_EQ, 0}},
+    {"half-open=0", 1, {"half_open=0", VERDICT_HALF_OPEN, COMPARE_EQ, 0}},
+    {"timed-out=6", 1, {"timed_out=6", VERDICT_TIMED_OUT, COMPARE_EQ, 6}},
+    {"drops>=2k", 1, {"drops>=2000", MEASURE_DROPS, COMPARE_GE, 2000}},
+    {"queue=007", 1, {"queue=7", MEASURE_QUEUE, COMPARE_EQ, 7}},
+    {" backlog = 2 ", 1, {"backlog=2", MEASURE_BACKLOG, COMPARE_EQ, 2}},
+    {"capacity=9007199254740992", 1, {"capacity=9007199254740992", MEASURE_CAPACITY, COMPARE_EQ, INT64_C(1) << 53}},
+    {"connected=1,queued>=3,timed_out<6", 3, {"connected=1", VERDICT_CONNECTED, COMPARE_EQ, 1},
+     {"timed_out<6", VERDICT_TIMED_OUT, COMPARE_LT, 6}},
+    {"connected=1, queued>=3", 2, {"connected=1", VERDICT_CONNECTED, COMPARE_EQ, 1},
+     {"queued>=3", VERDICT_QUEUED, COMPARE_GE, 3}},
+    {"lost=0,lost=0", 2, {"lost=0", VERDICT_LOST, COMPARE_EQ, 0}, {"lost=0", VERDICT_LOST, COMPARE_EQ, 0}},
+};
+
+static void assert_same(const char *text, const struct expectation *seen, const struct expectation *wanted)
+{
+    ck_assert_msg(!strcmp(seen->text, wanted->text), "'%s': '%s', not '%s'", text, seen->text, wanted->text);
+    ck_assert_msg(seen->measure == wanted->measure, "'%s': measure %d", text, seen->measure);
+    ck_assert_msg(seen->compare == wanted->compare, "'%s': compare %d", text, seen->compare);
+    ck_assert_msg(seen->expected == wanted->expected, "'%s': %ld", text, (long)seen->expected);
+}
+
+START_TEST(good_expectations)
+{
+    struct settings settings = settings_default;
+    struct error err = {0};
+    ck_assert_int_eq(expectations_parse(good[_i].text, &settings, &err), 0);
+    ck_assert_int_eq(err.code, 0);
+    ck_assert_uint_eq(settings.expectation_count, good[_i].count);
+    assert_same(good[_i].text, &settings.expectations[0], &good[_i].first);
+    if (good[_i].count > 1)
+        assert_same(good[_i].text, &settings.expectations[good[_i].count - 1], &good[_i].last);
+    /* What a report prints can be typed again. */
+    struct settings again = settings_default;
+    ck_assert_int_eq(expectations_parse(settings.expectations[0].text, &again, NULL), 0);
+    assert_same(good[_i].text, &again.expectations[0], &good[_i].first);
+}
+END_TEST
+
+static const struct {
+    const char *text, *fragment;
+} bad[] = {
+    {"", "an expectation is empty"},
+    {" ", "an expectation is empty"},
+    {",", "an expectation is empty"},
+    {",lost=0", "an expectation is empty"},
+    {"lost=0,", "an expectation is empty"},
+    {"lost=0,,queued=1", "an expectation is empty"},
+    {"queued", "'queued' compares nothing: want MEASURE OP NUMBER with = != < <= > or >="},
+    {"3", "'3' compares nothing"},
+    {"queued!3", "'queued!3' compares nothing"},
+    {"queued:3", "compares nothing"},
+    {"=3", "'' is no measure: want one of connected, queued, half_open, lost, timed_out, refused, reset, unreachable, "
+           "local_error, established, drops, queue, backlog, capacity"},
+    {"3=queued", "'3' is no measure"},
+    {"acepted=3", "'acepted' is no measure"},
+    {"Queued=3", "'Queued' is no measure"},
+    {"queue_d=3", "is no measure"},
+    {"queues=3", "is no measure"},
+    {"half__open=0", "is no measure"},
+    {"queued=", "'' behind queued=: want a whole number from 0 to 9007199254740992, k for thousands"},
+    {"queued=x", "'x' behind queued=: want a whole number"},
+    {"queued=3x", "'3x' behind queued=: want a whole number"},
+    {"queued==3", "'=3' behind queued=: want a whole number"},
+    {"queued=>3", "'>3' behind queued=: want a whole number"},
+    {"queued=<3", "'<3' behind queued=: want a whole number"},
+    {"queued<>3", "'>3' behind queued<: want a whole number"},
+    {"queued=1.5", "'1.5' behind queued=: want a whole number"},
+    {"queued=3;lost=0", "'3;lost=0' behind queued="},
+    {"queued>=-1", "'-1' behind queued>=: out of range: want 0 to 9007199254740992"},
+    {"queued=9007199254740993", "out of range"},
+    {"queued=99999999999999999999999", "out of range"},
+    {"lost=0,queued=x", "'x' behind queued="},
+    {"queued=" ZEROS32 ZEROS32 ZEROS32 "3", "'queued=0000000000000...' is too long"},
+};
+
+START_TEST(bad_expectations)
+{
+    struct settings settings = settings_default;
+    struct error err = {0};
+    ck_assert_int_eq(expectations_parse(bad[_i].text, &settings, &err), -EINVAL);
+    ck_assert_int_eq(err.code, EINVAL);
+    ck_assert_msg(strstr(err.text, bad[_i].fragment) != NULL, "'%s': '%s'", bad[_i].text, err.text);
+}
+END_TEST
+
+/* Every measure by its name, with each operator. */
+START_TEST(all_measures_and_operators)
+{
+    static const char *const others[] = {"drops", "queue", "backlog", "capacity"};
+    static const struct {
+        const char *text;
+        enum compare compare;
+    } operators[] = {{"=", COMPARE_EQ},  {"!=", COMPARE_NE}, {"<", COMPARE_LT},
+                     {"<=", COMPARE_LE}, {">", COMPARE_GT},  {">=", COMPARE_GE}};
+    ck_assert_uint_eq(COUNT(others), MEASURE_COUNT - VERDICT_COUNT);
+    for (size_t m = 0; m < MEASURE_COUNT; m++)
+        for (size_t o = 0; o < COUNT(operators); o++) {
+            struct settings settings = settings_default;
+            struct error err = {0};
+            struct expectation wanted = {.measure = (uint8_t)m, .compare = (uint8_t)operators[o].compare, .expected = 42};
+            snprintf(wanted.text, sizeof wanted.text, "%s%s42",
+                     m < VERDICT_COUNT ? verdict_name((enum verdict)m) : others[m - VERDICT_COUNT], operators[o].text);
+            ck_assert_msg(!expectations_parse(wanted.text, &settings, &err), "%s: %s", wanted.text, err.text);
+            assert_same(wanted.text, &settings.expectations[0], &wanted);
+        }
+}
+END_TEST
+
+/* The list takes EXPECTATIONS_MAX, added to by each call, and keeps what it has when one more is refused. */
+START_TEST(the_list_has_an_end)
+{
+    struct settings settings = settings_default;
+    struct error err = {0};
+    for (size_t i = 0; i < EXPECTATIONS_MAX; i++) {
+        char text[32];
+        snprintf(text, sizeof text, "queued=%zu", i);
+        ck_assert_int_eq(expectations_parse(text, &settings, &err), 0);
+        ck_assert_uint_eq(settings.expectation_count, i + 1);
+        ck_assert_int_eq(settings.expectations[i].expected, (int)i);
+    }
+    ck_assert_int_eq(expectations_parse("lost=0", &settings, &err), -EINVAL);
+    ck_assert_ptr_nonnull(strstr(err.text, "want at most 32 expectations"));
+    ck_assert_uint_eq(settings.expectation_count, EXPECTATIONS_MAX);
+    ck_assert_str_eq(settings.expectations[EXPECTATIONS_MAX - 1].text, "queued=31");
+}
+END_TEST
+
+static Suite *make_suite(void)
+{
+    const TTest *const tests[] = {all_measures_and_operators, the_list_has_an_end};
+    Suite *suite = suite_create("expect");
+    suite_add(suite, "plain", 10, tests, COUNT(tests));
+    TCase *rows = tcase_create("table rows");
+    tcase_add_loop_test(rows, good_expectations, 0, COUNT(good));
+    tcase_add_loop_test(rows, bad_expectations, 0, COUNT(bad));
+    suite_add_tcase(suite, rows);
+    return suite;
+}
+
+SUITE_MAIN(make_suite)
