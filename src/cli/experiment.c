@@ -32,7 +32,7 @@
 
 /* The first connection leads: the server gets this long to accept it before the rest comes, so that a server that is
    quicker than the burst is not raced. */
-#define LEAD_PATIENCE (5 * NSEC_PER_MSEC)
+#define LEAD_PATIENCE (20 * NSEC_PER_MSEC)
 #define LEAD_PAUSE (100 * NSEC_PER_USEC)
 
 /* A burst this large takes longer to look at than an interrupted user should wait. */

@@ -26,10 +26,16 @@ static const struct {
     {"drops>=2k", 1, {"drops>=2000", MEASURE_DROPS, COMPARE_GE, 2000}},
     {"queue=007", 1, {"queue=7", MEASURE_QUEUE, COMPARE_EQ, 7}},
     {" backlog = 2 ", 1, {"backlog=2", MEASURE_BACKLOG, COMPARE_EQ, 2}},
-    {"capacity=9007199254740992", 1, {"capacity=9007199254740992", MEASURE_CAPACITY, COMPARE_EQ, INT64_C(1) << 53}},
-    {"connected=1,queued>=3,timed_out<6", 3, {"connected=1", VERDICT_CONNECTED, COMPARE_EQ, 1},
+    {"capacity=9007199254740992",
+     1,
+     {"capacity=9007199254740992", MEASURE_CAPACITY, COMPARE_EQ, INT64_C(1) << 53}},
+    {"connected=1,queued>=3,timed_out<6",
+     3,
+     {"connected=1", VERDICT_CONNECTED, COMPARE_EQ, 1},
      {"timed_out<6", VERDICT_TIMED_OUT, COMPARE_LT, 6}},
-    {"connected=1, queued>=3", 2, {"connected=1", VERDICT_CONNECTED, COMPARE_EQ, 1},
+    {"connected=1, queued>=3",
+     2,
+     {"connected=1", VERDICT_CONNECTED, COMPARE_EQ, 1},
      {"queued>=3", VERDICT_QUEUED, COMPARE_GE, 3}},
     {"lost=0,lost=0", 2, {"lost=0", VERDICT_LOST, COMPARE_EQ, 0}, {"lost=0", VERDICT_LOST, COMPARE_EQ, 0}},
 };
@@ -72,7 +78,8 @@ static const struct {
     {"3", "'3' compares nothing"},
     {"queued!3", "'queued!3' compares nothing"},
     {"queued:3", "compares nothing"},
-    {"=3", "'' is no measure: want one of connected, queued, half_open, lost, timed_out, refused, reset, unreachable, "
+    {"=3", "'' is no measure: want one of connected, queued, half_open, lost, timed_out, refused, reset, "
+           "unreachable, "
            "local_error, established, drops, queue, backlog, capacity"},
     {"3=queued", "'3' is no measure"},
     {"acepted=3", "'acepted' is no measure"},
@@ -120,9 +127,11 @@ START_TEST(all_measures_and_operators)
         for (size_t o = 0; o < COUNT(operators); o++) {
             struct settings settings = settings_default;
             struct error err = {0};
-            struct expectation wanted = {.measure = (uint8_t)m, .compare = (uint8_t)operators[o].compare, .expected = 42};
+            struct expectation wanted = {
+                .measure = (uint8_t)m, .compare = (uint8_t)operators[o].compare, .expected = 42};
             snprintf(wanted.text, sizeof wanted.text, "%s%s42",
-                     m < VERDICT_COUNT ? verdict_name((enum verdict)m) : others[m - VERDICT_COUNT], operators[o].text);
+                     m < VERDICT_COUNT ? verdict_name((enum verdict)m) : others[m - VERDICT_COUNT],
+                     operators[o].text);
             ck_assert_msg(!expectations_parse(wanted.text, &settings, &err), "%s: %s", wanted.text, err.text);
             assert_same(wanted.text, &settings.expectations[0], &wanted);
         }

@@ -1,15 +1,15 @@
-/* The judge: one row a case of facts and the verdict they deserve; then what is final, what is settled, which
-   attempt decides, and what the drops of a run come to. */
+/* The judge of one attempt: one row a case of facts and the verdict they deserve; then what is final and what
+   is settled. */
 #include "suite.h"
 
 #include "backlogctl/judge.h"
 
 #include <errno.h>
-#include <string.h>
 
 /* ---- Facts to one verdict ---- */
 
-/* What surrounds the attempt. Zeroed: a local address with a listener that dropped nothing, and readable counters. */
+/* What surrounds the attempt. Zeroed: a local address with a listener that dropped nothing, and readable
+ * counters. */
 struct world {
     bool remote, no_listener, new_listener, listener_after_only, replaced, drops_unknown, counters_unknown;
     uint64_t drops; /* of the listener */
@@ -32,18 +32,20 @@ struct judged {
 #define WAITING(...) .facts = {.state = STATE_SYN_SENT, __VA_ARGS__}
 #define FAILED(...) .facts = {.state = STATE_CLOSE, __VA_ARGS__}
 #define IN(...) .world = {__VA_ARGS__}
-#define IS(verdict_, reason_, evidence_)                                                                         \
+#define IS(verdict_, reason_, evidence_)                                                                     \
     .verdict = VERDICT_##verdict_, .reason = REASON_##reason_, .evidence = EVIDENCE_##evidence_
 
 static const struct judged cases[] = {
     /* The server's side was seen. */
     {"accepted", CLIENT(.peer = PEER_ACCEPTED), IS(CONNECTED, NONE, PEER_SOCKET)},
-    {"accepted and answered", CLIENT(.peer = PEER_ACCEPTED, .replied = true), IS(CONNECTED, NONE, PEER_SOCKET)},
+    {"accepted and answered", CLIENT(.peer = PEER_ACCEPTED, .replied = true),
+     IS(CONNECTED, NONE, PEER_SOCKET)},
     {"accepted, half closed", .facts = {.state = STATE_FIN_WAIT2, .peer = PEER_ACCEPTED},
      IS(CONNECTED, NONE, PEER_SOCKET)},
     {"closed by the server", .facts = {.state = STATE_CLOSE_WAIT, .peer = PEER_CLOSED},
      IS(CONNECTED, NONE, PEER_SOCKET)},
-    {"closed by the server, its FIN under way", CLIENT(.peer = PEER_CLOSED), IS(CONNECTED, NONE, PEER_SOCKET)},
+    {"closed by the server, its FIN under way", CLIENT(.peer = PEER_CLOSED),
+     IS(CONNECTED, NONE, PEER_SOCKET)},
     {"closed by the server, its socket gone", .facts = {.state = STATE_CLOSE_WAIT, .peer = PEER_ABSENT},
      IS(CONNECTED, NONE, TCP_INFO)},
     {"closed by a remote server", IN(.remote = true), .facts = {.state = STATE_CLOSE_WAIT},
@@ -60,21 +62,25 @@ static const struct judged cases[] = {
     {"half open", CLIENT(.peer = PEER_SYN_RECV), IS(HALF_OPEN, NONE, PEER_SOCKET)},
     {"half open among drops and cookies", IN(.drops = 9, .cookies = 9), CLIENT(.peer = PEER_SYN_RECV),
      IS(HALF_OPEN, NONE, PEER_SOCKET)},
-    {"a reply beats a stale queued", CLIENT(.peer = PEER_QUEUED, .replied = true), IS(CONNECTED, NONE, REPLY)},
-    {"a reply beats a stale half open", CLIENT(.peer = PEER_SYN_RECV, .replied = true), IS(CONNECTED, NONE, REPLY)},
-    {"a reply beats a missing trace", IN(.drops = 1, .cookies = 1), CLIENT(.peer = PEER_ABSENT, .replied = true),
+    {"a reply beats a stale queued", CLIENT(.peer = PEER_QUEUED, .replied = true),
      IS(CONNECTED, NONE, REPLY)},
+    {"a reply beats a stale half open", CLIENT(.peer = PEER_SYN_RECV, .replied = true),
+     IS(CONNECTED, NONE, REPLY)},
+    {"a reply beats a missing trace", IN(.drops = 1, .cookies = 1),
+     CLIENT(.peer = PEER_ABSENT, .replied = true), IS(CONNECTED, NONE, REPLY)},
     {"a remote server's reply", IN(.remote = true), CLIENT(.replied = true), IS(CONNECTED, NONE, REPLY)},
 
     /* No trace at the server: lost only with a second witness. */
     {"lost: cookies and drops", IN(.drops = 1, .cookies = 1), CLIENT(.peer = PEER_ABSENT),
      IS(LOST, NONE, PEER_SOCKET)},
-    {"lost: a drop for each", IN(.drops = 3, .cookies = 1, .traceless_others = 2), CLIENT(.peer = PEER_ABSENT),
-     IS(LOST, NONE, PEER_SOCKET)},
+    {"lost: a drop for each", IN(.drops = 3, .cookies = 1, .traceless_others = 2),
+     CLIENT(.peer = PEER_ABSENT), IS(LOST, NONE, PEER_SOCKET)},
     {"not a drop for each", IN(.drops = 2, .cookies = 3, .traceless_others = 2), CLIENT(.peer = PEER_ABSENT),
      IS(ESTABLISHED, NO_TRACE, TCP_INFO)},
-    {"cookies without drops", IN(.cookies = 1), CLIENT(.peer = PEER_ABSENT), IS(ESTABLISHED, NO_TRACE, TCP_INFO)},
-    {"drops without cookies", IN(.drops = 1), CLIENT(.peer = PEER_ABSENT), IS(ESTABLISHED, NO_TRACE, TCP_INFO)},
+    {"cookies without drops", IN(.cookies = 1), CLIENT(.peer = PEER_ABSENT),
+     IS(ESTABLISHED, NO_TRACE, TCP_INFO)},
+    {"drops without cookies", IN(.drops = 1), CLIENT(.peer = PEER_ABSENT),
+     IS(ESTABLISHED, NO_TRACE, TCP_INFO)},
     {"cookies that could not be read", IN(.drops = 1, .cookies = 1, .counters_unknown = true),
      CLIENT(.peer = PEER_ABSENT), IS(ESTABLISHED, NO_TRACE, TCP_INFO)},
     {"drops that could not be read", IN(.drops = 1, .cookies = 1, .drops_unknown = true),
@@ -92,15 +98,17 @@ static const struct judged cases[] = {
 
     /* Carried elsewhere, as by DNAT. */
     {"redirected past a listener", CLIENT(.peer = PEER_ABSENT), IS(ESTABLISHED, NO_TRACE, TCP_INFO)},
-    {"redirected past a listener, acknowledged", CLIENT(.peer = PEER_ABSENT, .sent = true, .acknowledged = true),
-     IS(ESTABLISHED, NO_TRACE, PROBE_BYTE)},
-    {"no listener", IN(.no_listener = true), CLIENT(.peer = PEER_ABSENT), IS(ESTABLISHED, NO_LISTENER, TCP_INFO)},
+    {"redirected past a listener, acknowledged",
+     CLIENT(.peer = PEER_ABSENT, .sent = true, .acknowledged = true), IS(ESTABLISHED, NO_TRACE, PROBE_BYTE)},
+    {"no listener", IN(.no_listener = true), CLIENT(.peer = PEER_ABSENT),
+     IS(ESTABLISHED, NO_LISTENER, TCP_INFO)},
     {"no listener, cookies for others", IN(.no_listener = true, .cookies = 5), CLIENT(.peer = PEER_ABSENT),
      IS(ESTABLISHED, NO_LISTENER, TCP_INFO)},
     {"no listener, acknowledged", IN(.no_listener = true),
-     CLIENT(.peer = PEER_ABSENT, .sent = true, .acknowledged = true), IS(ESTABLISHED, NO_LISTENER, PROBE_BYTE)},
-    {"no listener, half open elsewhere", IN(.no_listener = true), CLIENT(.peer = PEER_ABSENT, .segments_in = 3),
-     IS(HALF_OPEN, NONE, TCP_INFO)},
+     CLIENT(.peer = PEER_ABSENT, .sent = true, .acknowledged = true),
+     IS(ESTABLISHED, NO_LISTENER, PROBE_BYTE)},
+    {"no listener, half open elsewhere", IN(.no_listener = true),
+     CLIENT(.peer = PEER_ABSENT, .segments_in = 3), IS(HALF_OPEN, NONE, TCP_INFO)},
     {"a listener came only later", IN(.listener_after_only = true, .cookies = 1, .drops = 1),
      CLIENT(.peer = PEER_ABSENT), IS(ESTABLISHED, NO_TRACE, TCP_INFO)},
 
@@ -134,32 +142,35 @@ static const struct judged cases[] = {
      IS(TIMED_OUT, NONE, DEADLINE)},
     {"more SYNs than the namespace counted", IN(.drops = 3, .overflows = 2, .listen_drops = 2),
      WAITING(.syn_retransmits = 2), IS(TIMED_OUT, NONE, DEADLINE)},
-    {"a drop for everybody's SYN", IN(.drops = 4, .overflows = 4, .listen_drops = 4, .silent_others = 3), WAITING(),
-     IS(TIMED_OUT, QUEUE_FULL, DEADLINE)},
-    {"not for everybody's SYN", IN(.drops = 3, .overflows = 3, .listen_drops = 3, .silent_others = 3), WAITING(),
-     IS(TIMED_OUT, NONE, DEADLINE)},
+    {"a drop for everybody's SYN", IN(.drops = 4, .overflows = 4, .listen_drops = 4, .silent_others = 3),
+     WAITING(), IS(TIMED_OUT, QUEUE_FULL, DEADLINE)},
+    {"not for everybody's SYN", IN(.drops = 3, .overflows = 3, .listen_drops = 3, .silent_others = 3),
+     WAITING(), IS(TIMED_OUT, NONE, DEADLINE)},
     {"a retransmission lost on lo", IN(.drops = 2, .overflows = 2, .listen_drops = 2, .loopback_dropped = 1),
      WAITING(.syn_retransmits = 2), IS(TIMED_OUT, QUEUE_FULL, DEADLINE)},
-    {"two lost on lo, and one unexplained", IN(.drops = 1, .overflows = 1, .listen_drops = 1, .loopback_dropped = 2),
-     WAITING(.syn_retransmits = 3), IS(TIMED_OUT, NONE, DEADLINE)},
+    {"two lost on lo, and one unexplained",
+     IN(.drops = 1, .overflows = 1, .listen_drops = 1, .loopback_dropped = 2), WAITING(.syn_retransmits = 3),
+     IS(TIMED_OUT, NONE, DEADLINE)},
     {"the SYN queue", IN(.drops = 1, .listen_drops = 1), WAITING(), IS(TIMED_OUT, SYN_QUEUE_FULL, DEADLINE)},
-    {"more often the SYN queue", IN(.drops = 3, .overflows = 1, .listen_drops = 3), WAITING(.syn_retransmits = 2),
-     IS(TIMED_OUT, SYN_QUEUE_FULL, DEADLINE)},
-    {"as often the accept queue", IN(.drops = 2, .overflows = 1, .listen_drops = 2), WAITING(.syn_retransmits = 1),
-     IS(TIMED_OUT, QUEUE_FULL, DEADLINE)},
+    {"more often the SYN queue", IN(.drops = 3, .overflows = 1, .listen_drops = 3),
+     WAITING(.syn_retransmits = 2), IS(TIMED_OUT, SYN_QUEUE_FULL, DEADLINE)},
+    {"as often the accept queue", IN(.drops = 2, .overflows = 1, .listen_drops = 2),
+     WAITING(.syn_retransmits = 1), IS(TIMED_OUT, QUEUE_FULL, DEADLINE)},
     {"an overflow not yet among the drops", IN(.drops = 2, .overflows = 2, .listen_drops = 1),
      WAITING(.syn_retransmits = 1), IS(TIMED_OUT, QUEUE_FULL, DEADLINE)},
     {"no drops", WAITING(), IS(TIMED_OUT, NO_ANSWER, DEADLINE)},
     {"no drops here, overflows elsewhere", IN(.overflows = 9, .listen_drops = 9), WAITING(),
      IS(TIMED_OUT, NO_ANSWER, DEADLINE)},
-    {"no drops, and counters unknown", IN(.counters_unknown = true), WAITING(), IS(TIMED_OUT, NO_ANSWER, DEADLINE)},
+    {"no drops, and counters unknown", IN(.counters_unknown = true), WAITING(),
+     IS(TIMED_OUT, NO_ANSWER, DEADLINE)},
     {"remote silence", IN(.remote = true), WAITING(), IS(TIMED_OUT, NO_ANSWER, DEADLINE)},
     {"drops unknown", IN(.drops_unknown = true, .overflows = 1, .listen_drops = 1), WAITING(),
      IS(TIMED_OUT, NONE, DEADLINE)},
-    {"counters unknown", IN(.drops = 1, .counters_unknown = true), WAITING(), IS(TIMED_OUT, NONE, DEADLINE)},
+    {"counters unknown", IN(.drops = 1, .overflows = 1, .listen_drops = 1, .counters_unknown = true),
+     WAITING(), IS(TIMED_OUT, NONE, DEADLINE)},
     {"silence without a listener", IN(.no_listener = true), WAITING(), IS(TIMED_OUT, NONE, DEADLINE)},
-    {"silence of a replaced listener", IN(.replaced = true, .drops = 1, .overflows = 1, .listen_drops = 1), WAITING(),
-     IS(TIMED_OUT, NONE, DEADLINE)},
+    {"silence of a replaced listener", IN(.replaced = true, .drops = 1, .overflows = 1, .listen_drops = 1),
+     WAITING(), IS(TIMED_OUT, NONE, DEADLINE)},
     {"a simultaneous open", .facts = {.state = STATE_SYN_RECV}, IS(TIMED_OUT, NO_ANSWER, DEADLINE)},
     {"the kernel gave up", IN(.drops = 7, .overflows = 7, .listen_drops = 7),
      FAILED(.error = ETIMEDOUT, .syn_retransmits = 6), IS(TIMED_OUT, QUEUE_FULL, SOCKET_ERROR)},
@@ -170,7 +181,8 @@ static const struct judged cases[] = {
 
     /* Errors. */
     {"refused", FAILED(.error = ECONNREFUSED), IS(REFUSED, NONE, SOCKET_ERROR)},
-    {"refused, still trying", WAITING(.error = ECONNREFUSED, .soft_error = true), IS(REFUSED, ICMP, SOCKET_ERROR)},
+    {"refused, still trying", WAITING(.error = ECONNREFUSED, .soft_error = true),
+     IS(REFUSED, ICMP, SOCKET_ERROR)},
     {"reset", FAILED(.error = ECONNRESET), IS(RESET, NONE, SOCKET_ERROR)},
     {"written to after a reset", FAILED(.error = EPIPE), IS(RESET, NONE, SOCKET_ERROR)},
     {"no route to the host", FAILED(.error = EHOSTUNREACH), IS(UNREACHABLE, NONE, SOCKET_ERROR)},
@@ -193,8 +205,8 @@ static const struct judged cases[] = {
 /* A time of 0 in a row is one that never came. */
 static struct attempt completed(struct attempt a, uint32_t id)
 {
-    bool connected = a.state == STATE_ESTABLISHED || a.state == STATE_CLOSE_WAIT || a.state == STATE_FIN_WAIT1 ||
-                     a.state == STATE_FIN_WAIT2;
+    bool connected = a.state == STATE_ESTABLISHED || a.state == STATE_CLOSE_WAIT ||
+                     a.state == STATE_FIN_WAIT1 || a.state == STATE_FIN_WAIT2;
     a.id = id;
     a.established = connected ? 1000 : NSEC_NEVER;
     a.accepted = a.accepted ? a.accepted : NSEC_NEVER;
@@ -216,7 +228,8 @@ static void make_world(struct run *run, struct attempt *attempts, const struct j
         attempts[count++] = (struct attempt){.state = STATE_ESTABLISHED, .peer = PEER_ABSENT};
     for (size_t i = 0; i < count; i++)
         attempts[i] = completed(attempts[i], (uint32_t)i + 1);
-    *target = (struct target){.local = !world->remote, .looked = true, .attempts = attempts, .attempt_count = count};
+    *target = (struct target){
+        .local = !world->remote, .looked = true, .attempts = attempts, .attempt_count = count};
     if (!world->remote && !world->no_listener) {
         target->before = (struct listener){.known = true, .cookie = 7, .drops = 100, .drops_known = true};
         target->after = target->before;
@@ -244,9 +257,9 @@ START_TEST(facts_to_verdict)
         judge_run(&run);
         const struct attempt *a = &attempts[0];
         ck_assert_msg(a->verdict == row->verdict && a->reason == row->reason && a->evidence == row->evidence,
-                      "%s: %s, %s, %s, not %s, %s, %s", row->name, verdict_name(a->verdict), reason_name(a->reason),
-                      evidence_name(a->evidence), verdict_name(row->verdict), reason_name(row->reason),
-                      evidence_name(row->evidence));
+                      "%s: %s, %s, %s, not %s, %s, %s", row->name, verdict_name(a->verdict),
+                      reason_name(a->reason), evidence_name(a->evidence), verdict_name(row->verdict),
+                      reason_name(row->reason), evidence_name(row->evidence));
         ck_assert_msg(a->decides, "%s: does not decide", row->name);
         uint64_t sum = 0;
         for (size_t v = 0; v < VERDICT_COUNT; v++)
@@ -287,17 +300,23 @@ static const struct {
     {"timed out, trying", {.verdict = VERDICT_TIMED_OUT, .state = STATE_SYN_SENT}, false, false},
     {"timed out", {.verdict = VERDICT_TIMED_OUT, .state = STATE_CLOSE}, true, false},
     {"refused", {.verdict = VERDICT_REFUSED, .state = STATE_CLOSE}, true, false},
-    {"refused, trying", {.verdict = VERDICT_REFUSED, .state = STATE_SYN_SENT, .soft_error = true}, false, false},
+    {"refused, trying",
+     {.verdict = VERDICT_REFUSED, .state = STATE_SYN_SENT, .soft_error = true},
+     false,
+     false},
     {"reset", {.verdict = VERDICT_RESET, .state = STATE_CLOSE}, true, false},
     {"unreachable", {.verdict = VERDICT_UNREACHABLE, .state = STATE_CLOSE}, true, false},
-    {"unreachable, trying", {.verdict = VERDICT_UNREACHABLE, .state = STATE_SYN_SENT, .soft_error = true}, false,
+    {"unreachable, trying",
+     {.verdict = VERDICT_UNREACHABLE, .state = STATE_SYN_SENT, .soft_error = true},
+     false,
      false},
     {"local error", {.verdict = VERDICT_LOCAL_ERROR}, true, false},
 };
 
 START_TEST(finality)
 {
-    struct attempt attempts[2] = {ends[_i].attempt, {.verdict = VERDICT_CONNECTED, .state = STATE_ESTABLISHED}};
+    struct attempt attempts[2] = {ends[_i].attempt,
+                                  {.verdict = VERDICT_CONNECTED, .state = STATE_ESTABLISHED}};
     struct target target = {.attempts = attempts, .attempt_count = 1};
     ck_assert_msg(judge_is_final(&target) == ends[_i].final, "%s", ends[_i].name);
     ck_assert_msg(judge_got_through(attempts) == ends[_i].got_through, "%s: got through", ends[_i].name);
@@ -333,10 +352,12 @@ static const struct {
     {{"drops unknown", IN(.drops = 3, .drops_unknown = true), WAITING(.syn_retransmits = 2)}},
     {{"a drop for everybody's SYN", IN(.drops = 3, .silent_others = 2), WAITING()}, .settled = true},
     {{"not for everybody's SYN", IN(.drops = 2, .silent_others = 2), WAITING()}},
-    {{"queued at the second SYN", IN(.drops = 1), CLIENT(.peer = PEER_QUEUED, .syn_retransmits = 1)}, .settled = true},
+    {{"queued at the second SYN", IN(.drops = 1), CLIENT(.peer = PEER_QUEUED, .syn_retransmits = 1)},
+     .settled = true},
     {{"queued at the second SYN, no drop", CLIENT(.peer = PEER_QUEUED, .syn_retransmits = 1)}},
     {{"one traceless beside it", IN(.traceless_others = 1), CLIENT(.peer = PEER_QUEUED)}},
-    {{"gave up, drops agree", IN(.drops = 7), FAILED(.error = ETIMEDOUT, .syn_retransmits = 6)}, .settled = true},
+    {{"gave up, drops agree", IN(.drops = 7), FAILED(.error = ETIMEDOUT, .syn_retransmits = 6)},
+     .settled = true},
 };
 
 START_TEST(settledness)
@@ -349,132 +370,15 @@ START_TEST(settledness)
 }
 END_TEST
 
-/* ---- Drops ---- */
-
-#define LISTENER(cookie_, drops_) {.known = true, .cookie = (cookie_), .drops = (drops_), .drops_known = true}
-
-static const struct {
-    const char *name;
-    struct target targets[3];
-    bool known;
-    uint64_t drops;
-} runs[] = {
-    {"none", {{{0}}}, false, 0},
-    {"nothing dropped", {{.before = LISTENER(1, 5), .after = LISTENER(1, 5)}}, true, 0},
-    {"dropped", {{.before = LISTENER(1, 5), .after = LISTENER(1, 9)}}, true, 4},
-    {"replaced", {{.before = LISTENER(1, 5), .after = LISTENER(2, 9)}}, false, 0},
-    {"counter went back", {{.before = LISTENER(1, 5), .after = LISTENER(1, 4)}}, false, 0},
-    {"only before", {{.before = LISTENER(1, 5)}}, false, 0},
-    {"only after", {{.after = LISTENER(1, 5)}}, false, 0},
-    {"no counter before", {{.before = {.known = true, .cookie = 1}, .after = LISTENER(1, 9)}}, false, 0},
-    {"no counter after", {{.before = LISTENER(1, 5), .after = {.known = true, .cookie = 1}}}, false, 0},
-    {"one dual-stack listener", {{.before = LISTENER(1, 5), .after = LISTENER(1, 9)},
-                                 {.before = LISTENER(1, 5), .after = LISTENER(1, 9)}}, true, 4},
-    {"two listeners", {{.before = LISTENER(1, 5), .after = LISTENER(1, 9)},
-                       {.before = LISTENER(2, 0), .after = LISTENER(2, 3)}}, true, 7},
-    {"two listeners, one for two addresses", {{.before = LISTENER(1, 5), .after = LISTENER(1, 9)},
-                                              {.before = LISTENER(2, 0), .after = LISTENER(2, 3)},
-                                              {.before = LISTENER(1, 5), .after = LISTENER(1, 9)}}, true, 7},
-    {"no listener at the first", {{{0}}, {.before = LISTENER(2, 0), .after = LISTENER(2, 3)}}, true, 3},
-    {"the first was replaced by the second's", {{.before = LISTENER(1, 5), .after = LISTENER(2, 3)},
-                                                {.before = LISTENER(2, 0), .after = LISTENER(2, 3)}}, true, 3},
-};
-
-START_TEST(drops_of_a_run)
-{
-    struct run run = {.target_count = COUNT(runs[0].targets), .drops_known = true, .drops = 77};
-    memcpy(run.targets, runs[_i].targets, sizeof runs[_i].targets);
-    judge_run(&run);
-    ck_assert_msg(run.drops_known == runs[_i].known, "%s: known", runs[_i].name);
-    ck_assert_msg(run.drops == runs[_i].drops, "%s: %lu", runs[_i].name, (unsigned long)run.drops);
-    uint64_t drops = 77;
-    bool known = judge_target_drops(&runs[_i].targets[0], &drops);
-    ck_assert_msg(known == run.targets[0].drops_known && drops == run.targets[0].drops, "%s: target", runs[_i].name);
-}
-END_TEST
-
-/* ---- The attempt that decides ---- */
-
-enum fate { NOT_TRIED, NOT_BEGUN, NO_SOCKET, REFUSED, SILENT, WAS_RESET, UNREACHABLE, QUEUED, ACCEPTED };
-
-static const struct attempt fates[] = {
-    [NOT_BEGUN] = {.opened = NSEC_NEVER},
-    [NO_SOCKET] = {.opened = NSEC_NEVER, .error = EMFILE},
-    [REFUSED] = {.state = STATE_CLOSE, .error = ECONNREFUSED},
-    [SILENT] = {.state = STATE_SYN_SENT},
-    [WAS_RESET] = {.state = STATE_CLOSE, .error = ECONNRESET},
-    [UNREACHABLE] = {.state = STATE_CLOSE, .error = ENETUNREACH},
-    [QUEUED] = {.state = STATE_ESTABLISHED, .peer = PEER_QUEUED},
-    [ACCEPTED] = {.state = STATE_ESTABLISHED, .peer = PEER_ACCEPTED},
-};
-
-#define ADDRESSES 3
-
-static const struct {
-    enum fate fates[ADDRESSES]; /* at each address, in the order tried */
-    int decides;                /* index of the address, -1 none */
-    enum verdict verdict;
-} connections[] = {
-    {{QUEUED}, 0, VERDICT_QUEUED},
-    {{NO_SOCKET}, 0, VERDICT_LOCAL_ERROR},
-    {{NOT_BEGUN}, -1, VERDICT_COUNT},
-    /* The trap of "localhost": ::1 refuses, and 127.0.0.1 has a full queue. */
-    {{REFUSED, SILENT}, 1, VERDICT_TIMED_OUT},
-    {{SILENT, REFUSED}, 0, VERDICT_TIMED_OUT},
-    {{WAS_RESET, REFUSED}, 0, VERDICT_RESET},
-    {{REFUSED, WAS_RESET}, 1, VERDICT_RESET},
-    {{REFUSED, QUEUED}, 1, VERDICT_QUEUED},
-    {{SILENT, ACCEPTED}, 1, VERDICT_CONNECTED},
-    {{QUEUED, ACCEPTED}, 0, VERDICT_QUEUED},
-    {{ACCEPTED, REFUSED, SILENT}, 0, VERDICT_CONNECTED},
-    {{WAS_RESET, SILENT}, 0, VERDICT_RESET},
-    {{SILENT, WAS_RESET}, 0, VERDICT_TIMED_OUT},
-    {{UNREACHABLE, REFUSED}, 1, VERDICT_REFUSED},
-    {{REFUSED, UNREACHABLE}, 1, VERDICT_UNREACHABLE},
-    {{REFUSED, SILENT, UNREACHABLE}, 1, VERDICT_TIMED_OUT},
-    {{REFUSED, NOT_TRIED, ACCEPTED}, 2, VERDICT_CONNECTED},
-    {{REFUSED, NOT_BEGUN}, 0, VERDICT_REFUSED},
-};
-
-/* All connections in one run, so that the addresses' lists have gaps; then the first row alone, and so on. */
-START_TEST(deciding_attempts)
-{
-    struct attempt attempts[ADDRESSES][COUNT(connections)];
-    struct run run = {.target_count = ADDRESSES, .connection_count = COUNT(connections)};
-    int64_t expected[VERDICT_COUNT + 1] = {0};
-    for (size_t t = 0; t < ADDRESSES; t++) {
-        run.targets[t] = (struct target){.local = true, .looked = true, .attempts = attempts[t]};
-        for (size_t c = 0; c < COUNT(connections); c++)
-            if (connections[c].fates[t] != NOT_TRIED)
-                attempts[t][run.targets[t].attempt_count++] =
-                    completed(fates[connections[c].fates[t]], (uint32_t)c + 1);
-    }
-    judge_run(&run);
-    for (size_t t = 0; t < ADDRESSES; t++)
-        for (size_t i = 0; i < run.targets[t].attempt_count; i++) {
-            const struct attempt *a = &attempts[t][i];
-            ck_assert_msg(a->decides == (connections[a->id - 1].decides == (int)t), "row %u, address %zu", a->id - 1, t);
-            ck_assert_msg(!a->decides || a->verdict == connections[a->id - 1].verdict, "row %u: %s", a->id - 1,
-                          verdict_name(a->verdict));
-        }
-    for (size_t c = 0; c < COUNT(connections); c++)
-        expected[connections[c].verdict]++;
-    for (size_t v = 0; v < VERDICT_COUNT; v++)
-        ck_assert_msg((int64_t)run.counts[v] == expected[v], "%s: %lu", verdict_name((enum verdict)v),
-                      (unsigned long)run.counts[v]);
-}
-END_TEST
-
 static Suite *make_suite(void)
 {
-    const TTest *const tests[] = {every_word_is_reached, deciding_attempts};
+    const TTest *const tests[] = {every_word_is_reached};
     Suite *suite = suite_create("judge");
     suite_add(suite, "plain", 10, tests, COUNT(tests));
     TCase *rows = tcase_create("table rows");
     tcase_add_loop_test(rows, facts_to_verdict, 0, COUNT(cases));
     tcase_add_loop_test(rows, finality, 0, COUNT(ends));
     tcase_add_loop_test(rows, settledness, 0, COUNT(looks));
-    tcase_add_loop_test(rows, drops_of_a_run, 0, COUNT(runs));
     suite_add_tcase(suite, rows);
     return suite;
 }

@@ -1,4 +1,5 @@
-/* The layers: every #include points down, main.c stays small, and the judge's objects need nothing from anybody. */
+/* The layers: every #include points down, main.c stays small, and the judge's objects need nothing from
+ * anybody. */
 #include "process.h"
 #include "suite.h"
 
@@ -39,10 +40,11 @@ static const struct {
     const char *name;
     enum layer layer;
 } headers[] = {
-    {"clock.h", BASE},    {"endpoint.h", BASE}, {"error.h", BASE},    {"fd.h", BASE},       {"parse.h", BASE},
-    {"model.h", MODEL},   {"netns.h", KERNEL},  {"owner.h", KERNEL},  {"sockdiag.h", KERNEL}, {"flood.h", ENGINE},
-    {"loop.h", ENGINE},   {"peers.h", ENGINE},  {"server.h", ENGINE}, {"judge.h", JUDGE},   {"report.h", REPORT},
-    {"experiment.h", CLI}, {"options.h", CLI},  {"output.h", CLI},
+    {"clock.h", BASE},      {"endpoint.h", BASE}, {"error.h", BASE},    {"fd.h", BASE},
+    {"parse.h", BASE},      {"model.h", MODEL},   {"netns.h", KERNEL},  {"owner.h", KERNEL},
+    {"sockdiag.h", KERNEL}, {"flood.h", ENGINE},  {"loop.h", ENGINE},   {"peers.h", ENGINE},
+    {"server.h", ENGINE},   {"judge.h", JUDGE},   {"report.h", REPORT}, {"experiment.h", CLI},
+    {"options.h", CLI},     {"output.h", CLI},
 };
 
 static enum layer layer_of_header(const char *name)
@@ -66,12 +68,14 @@ static enum layer layer_of_file(const char *path)
     const char *folder = path + sizeof sources - 1;
     size_t length = strcspn(folder, "/");
     for (size_t l = 0; l < LAYERS; l++)
-        if (l != MODEL && l != MAIN && strlen(layers[l].name) == length && !strncmp(layers[l].name, folder, length))
+        if (l != MODEL && l != MAIN && strlen(layers[l].name) == length &&
+            !strncmp(layers[l].name, folder, length))
             return (enum layer)l;
     return LAYERS;
 }
 
-/* The name between the quotes or brackets of an #include of ours (a system header is none); false for any other line. */
+/* The name between the quotes or brackets of an #include of ours (a system header is none); false for any
+ * other line. */
 static bool read_include(const char *line, char name[PATH_SIZE])
 {
     static const char ours[] = "backlogctl/";
@@ -88,8 +92,10 @@ static bool read_include(const char *line, char name[PATH_SIZE])
     return quoted || !strncmp(name, ours, sizeof ours - 1);
 }
 
-/* What is wrong with this line of this file; NULL: nothing. `local` tells whether a header lies beside the file. */
-static const char *complaint(const char *path, const char *line, bool (*local)(const char *path, const char *name))
+/* What is wrong with this line of this file; NULL: nothing. `local` tells whether a header lies beside the
+ * file. */
+static const char *complaint(const char *path, const char *line,
+                             bool (*local)(const char *path, const char *name))
 {
     static const char ours[] = "backlogctl/";
     char name[PATH_SIZE];
@@ -99,7 +105,9 @@ static const char *complaint(const char *path, const char *line, bool (*local)(c
     if (!read_include(line, name))
         return NULL;
     if (strncmp(name, ours, sizeof ours - 1)) /* a header of the layer's own, in its own folder */
-        return strchr(name, '/') || !local(path, name) ? "neither backlogctl/NAME.h nor a header beside the file" : NULL;
+        return strchr(name, '/') || !local(path, name)
+                   ? "neither backlogctl/NAME.h nor a header beside the file"
+                   : NULL;
     enum layer to = layer_of_header(name + sizeof ours - 1);
     if (to == LAYERS)
         return "a header of no known layer: give it a row";
@@ -158,7 +166,8 @@ static const struct {
 START_TEST(the_checker_finds_fault)
 {
     const char *fault = complaint(samples[_i].path, samples[_i].line, lies_beside);
-    ck_assert_msg(!fault == samples[_i].fine, "%s, %s: %s", samples[_i].path, samples[_i].line, fault ? fault : "fine");
+    ck_assert_msg(!fault == samples[_i].fine, "%s, %s: %s", samples[_i].path, samples[_i].line,
+                  fault ? fault : "fine");
 }
 END_TEST
 
@@ -292,10 +301,10 @@ static void read_object(const char *path, void *context)
 /* What the compiler adds by itself: moving memory, guarding the stack, sanitizers, coverage. */
 static bool is_compilers(const char *name)
 {
-    static const char *const names[] = {"memcpy", "memmove", "memset", "memcmp", "__stack_chk_fail",
-                                        "_GLOBAL_OFFSET_TABLE_"};
-    static const char *const prefixes[] = {"__asan_", "__ubsan_", "__sanitizer", "__tsan_", "__gcov_",
-                                           "__start_", "__stop_"};
+    static const char *const names[] = {"memcpy", "memmove",          "memset",
+                                        "memcmp", "__stack_chk_fail", "_GLOBAL_OFFSET_TABLE_"};
+    static const char *const prefixes[] = {"__asan_", "__ubsan_", "__sanitizer", "__tsan_",
+                                           "__gcov_", "__start_", "__stop_"};
     for (size_t i = 0; i < COUNT(names); i++)
         if (!strcmp(names[i], name))
             return true;
@@ -309,7 +318,8 @@ static bool is_compilers(const char *name)
 static const char *foreign_symbol(const struct objects *objects)
 {
     for (size_t i = 0; i < objects->needed.count; i++)
-        if (!is_compilers(objects->needed.names[i]) && !symbols_have(&objects->defined, objects->needed.names[i]))
+        if (!is_compilers(objects->needed.names[i]) &&
+            !symbols_have(&objects->defined, objects->needed.names[i]))
             return objects->needed.names[i];
     return NULL;
 }
@@ -332,7 +342,8 @@ START_TEST(the_judge_needs_nobody)
     struct objects judge = {.folder = "/src/judge/"}, cli = {.folder = "/src/cli/"};
     visit_files(BUILD_DIR "/CMakeFiles", ".c.o", read_object, &judge);
     ck_assert_uint_ge(judge.count, visit_files(SOURCE_DIR "/src/judge", ".c", count_file, NULL));
-    ck_assert(symbols_have(&judge.defined, "judge_run") && symbols_have(&judge.defined, "judge_expectations"));
+    ck_assert(symbols_have(&judge.defined, "judge_run") &&
+              symbols_have(&judge.defined, "judge_expectations"));
     const char *foreign = foreign_symbol(&judge);
     ck_assert_msg(!foreign, "the judge needs %s", foreign);
     /* The same look at objects that do need others, to see that it sees. */

@@ -14,9 +14,11 @@
 /* The contract of every parser: a value, or -errno with a text and the value untouched. */
 static void check(const char *what, int status, const struct error *err, int code, const char *fragment)
 {
-    ck_assert_msg(status == -code && err->code == code, "'%s': %d, error %d '%s'", what, status, err->code, err->text);
+    ck_assert_msg(status == -code && err->code == code, "'%s': %d, error %d '%s'", what, status, err->code,
+                  err->text);
     ck_assert_msg(!code == !err->text[0], "'%s': text '%s'", what, err->text);
-    ck_assert_msg(!fragment || strstr(err->text, fragment), "'%s': '%s' is not in '%s'", what, fragment, err->text);
+    ck_assert_msg(!fragment || strstr(err->text, fragment), "'%s': '%s' is not in '%s'", what, fragment,
+                  err->text);
     ck_assert_msg(!strchr(err->text, '\n'), "'%s': '%s' has two lines", what, err->text);
 }
 
@@ -25,7 +27,7 @@ static void check(const char *what, int status, const struct error *err, int cod
 static const struct {
     const char *text;
     int64_t min, max;
-    int64_t value;   /* with code 0 */
+    int64_t value; /* with code 0 */
     int code;
     const char *fragment;
     bool only_count; /* parse_count takes it, parse_integer does not */
@@ -71,6 +73,7 @@ static const struct {
     {"99999999999999999999999999999999", 0, 9, 0, ERANGE, "out of range", false},
     {"10k", 0, 9999, 0, ERANGE, "out of range: want 0 to 9999", true},
     {"9223372036854776k", 0, INT64_MAX, 0, ERANGE, "out of range", true},
+    {"2305843009213693952k", 0, 9, 0, ERANGE, "out of range", true}, /* 0 in 64 bits */
     {"-9223372036854776k", INT64_MIN, 0, 0, ERANGE, "out of range", true},
 };
 
@@ -87,7 +90,8 @@ START_TEST(numbers_are_read)
     status = parse_integer(numbers[_i].text, numbers[_i].min, numbers[_i].max, &value, &err);
     if (numbers[_i].only_count)
         code = EINVAL;
-    check(numbers[_i].text, status, &err, code, numbers[_i].only_count ? "whole number" : numbers[_i].fragment);
+    check(numbers[_i].text, status, &err, code,
+          numbers[_i].only_count ? "whole number" : numbers[_i].fragment);
     ck_assert_int_eq(value, code ? UNTOUCHED : numbers[_i].value);
     ck_assert(!strstr(err.text, "k for thousands"));
     ck_assert_int_eq(parse_integer(numbers[_i].text, numbers[_i].min, numbers[_i].max, &value, NULL), -code);
@@ -150,6 +154,8 @@ static const struct {
     {"25h", 0, ERANGE, "out of range: want at most 24h"},
     {"24.000001h", 0, ERANGE, "at most 24h"},
     {"86400001ms", 0, ERANGE, "at most 24h"},
+    {"5124096h", 0, ERANGE, "at most 24h"},              /* an hour in 64 bits */
+    {"18446744073709551617s", 0, ERANGE, "at most 24h"}, /* a second in 64 bits */
     {"9223372036854775807h", 0, ERANGE, "at most 24h"},
     {"99999999999999999999999999s", 0, ERANGE, "at most 24h"},
 };
@@ -221,33 +227,46 @@ END_TEST
 
 /* ---- Endpoints ---- */
 
-#define IPV4(port_, ...) {.family = AF_INET, .port = (port_), .bytes = {__VA_ARGS__}}
-#define IPV6(port_, ...) {.family = AF_INET6, .port = (port_), .bytes = {__VA_ARGS__}}
-#define MAPPED(...) {.family = AF_INET6, .port = 80, .bytes = {[10] = 0xff, 0xff, __VA_ARGS__}}
+#define IPV4(port_, ...)                                                                                     \
+    {                                                                                                        \
+        .family = AF_INET, .port = (port_), .bytes = { __VA_ARGS__ }                                         \
+    }
+#define IPV6(port_, ...)                                                                                     \
+    {                                                                                                        \
+        .family = AF_INET6, .port = (port_), .bytes = { __VA_ARGS__ }                                        \
+    }
+#define MAPPED(...)                                                                                          \
+    {                                                                                                        \
+        .family = AF_INET6, .port = 80, .bytes = { [10] = 0xff, 0xff, __VA_ARGS__ }                          \
+    }
 
 static const struct {
     const char *text, *address_text;
     struct endpoint endpoint, unmapped, reachable;
     bool any, loopback;
 } endpoints[] = {
-    {"127.0.0.1:80", "127.0.0.1", IPV4(80, 127, 0, 0, 1), IPV4(80, 127, 0, 0, 1), IPV4(80, 127, 0, 0, 1), false, true},
-    {"127.255.0.9:1", "127.255.0.9", IPV4(1, 127, 255, 0, 9), IPV4(1, 127, 255, 0, 9), IPV4(1, 127, 255, 0, 9), false,
-     true},
+    {"127.0.0.1:80", "127.0.0.1", IPV4(80, 127, 0, 0, 1), IPV4(80, 127, 0, 0, 1), IPV4(80, 127, 0, 0, 1),
+     false, true},
+    {"127.255.0.9:1", "127.255.0.9", IPV4(1, 127, 255, 0, 9), IPV4(1, 127, 255, 0, 9),
+     IPV4(1, 127, 255, 0, 9), false, true},
     {"0.0.0.0:65535", "0.0.0.0", IPV4(65535, 0), IPV4(65535, 0), IPV4(65535, 127, 0, 0, 1), true, false},
-    {"10.1.2.3:0", "10.1.2.3", IPV4(0, 10, 1, 2, 3), IPV4(0, 10, 1, 2, 3), IPV4(0, 10, 1, 2, 3), false, false},
-    {"128.0.0.1:9", "128.0.0.1", IPV4(9, 128, 0, 0, 1), IPV4(9, 128, 0, 0, 1), IPV4(9, 128, 0, 0, 1), false, false},
+    {"10.1.2.3:0", "10.1.2.3", IPV4(0, 10, 1, 2, 3), IPV4(0, 10, 1, 2, 3), IPV4(0, 10, 1, 2, 3), false,
+     false},
+    {"128.0.0.1:9", "128.0.0.1", IPV4(9, 128, 0, 0, 1), IPV4(9, 128, 0, 0, 1), IPV4(9, 128, 0, 0, 1), false,
+     false},
     {"[::1]:80", "::1", IPV6(80, [15] = 1), IPV6(80, [15] = 1), IPV6(80, [15] = 1), false, true},
     {"[::]:80", "::", IPV6(80, 0), IPV6(80, 0), IPV6(80, [15] = 1), true, false},
     {"[2001:db8::2]:443", "2001:db8::2", IPV6(443, 0x20, 1, 0x0d, 0xb8, [15] = 2),
      IPV6(443, 0x20, 1, 0x0d, 0xb8, [15] = 2), IPV6(443, 0x20, 1, 0x0d, 0xb8, [15] = 2), false, false},
-    {"[::ffff:127.0.0.1]:80", "::ffff:127.0.0.1", MAPPED(127, 0, 0, 1), IPV4(80, 127, 0, 0, 1), MAPPED(127, 0, 0, 1),
-     false, true},
-    {"[::ffff:10.0.0.1]:80", "::ffff:10.0.0.1", MAPPED(10, 0, 0, 1), IPV4(80, 10, 0, 0, 1), MAPPED(10, 0, 0, 1), false,
-     false},
+    {"[::ffff:127.0.0.1]:80", "::ffff:127.0.0.1", MAPPED(127, 0, 0, 1), IPV4(80, 127, 0, 0, 1),
+     MAPPED(127, 0, 0, 1), false, true},
+    {"[::ffff:10.0.0.1]:80", "::ffff:10.0.0.1", MAPPED(10, 0, 0, 1), IPV4(80, 10, 0, 0, 1),
+     MAPPED(10, 0, 0, 1), false, false},
     {"[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:65535", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
      IPV6(65535, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255),
      IPV6(65535, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255),
-     IPV6(65535, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255), false, false},
+     IPV6(65535, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255), false,
+     false},
 };
 
 START_TEST(endpoint_forms)
@@ -273,7 +292,8 @@ START_TEST(endpoint_forms)
     struct endpoint found[2];
     struct error err = {0};
     int count = endpoint_resolve(endpoints[_i].address_text, e->port, AF_UNSPEC, found, COUNT(found), &err);
-    ck_assert_msg(count == 1 && !err.code && endpoint_equal(&found[0], e), "%s resolved: %d %s", name, count, err.text);
+    ck_assert_msg(count == 1 && !err.code && endpoint_equal(&found[0], e), "%s resolved: %d %s", name, count,
+                  err.text);
     ck_assert_int_eq(endpoint_resolve(endpoints[_i].address_text, e->port, e->family, found, 1, NULL), 1);
 }
 END_TEST
@@ -300,6 +320,10 @@ START_TEST(zones_are_shown_and_read)
     ck_assert_str_eq(endpoint_text(&e, text), "[fe80::1%lo]:80"); /* lo is number 1 in every namespace */
     ck_assert_int_eq(endpoint_resolve("fe80::1%lo", 80, AF_UNSPEC, &found, 1, NULL), 1);
     ck_assert(endpoint_equal(&e, &found));
+    struct sockaddr_storage address;
+    endpoint_to_sockaddr(&e, &address);
+    found = endpoint_from_sockaddr(&address);
+    ck_assert(endpoint_equal(&e, &found));
     e.scope = 0x7fffffff; /* an interface that has gone */
     ck_assert_str_eq(endpoint_text(&e, text), "[fe80::1]:80");
 }
@@ -313,6 +337,14 @@ START_TEST(unspecified_endpoint)
     ck_assert_str_eq(endpoint_address_text(&none, text), "-");
     ck_assert_str_eq(endpoint_text(&none, text), "-:0");
     ck_assert_int_eq(endpoint_from_sockaddr(&unix_address).family, AF_UNSPEC);
+}
+END_TEST
+
+START_TEST(no_more_endpoints_than_there_is_room_for)
+{
+    struct endpoint untouched = {.port = 1};
+    ck_assert_int_eq(endpoint_resolve("127.0.0.1", 80, AF_UNSPEC, &untouched, 0, NULL), -ENOENT);
+    ck_assert_uint_eq(untouched.port, 1);
 }
 END_TEST
 
@@ -406,8 +438,12 @@ END_TEST
 
 static Suite *make_suite(void)
 {
-    const TTest *const tests[] = {stamp_and_clock,      endpoints_differ_by_each_part,  zones_are_shown_and_read,
-                                  unspecified_endpoint, a_name_gives_each_address_once};
+    const TTest *const tests[] = {stamp_and_clock,
+                                  endpoints_differ_by_each_part,
+                                  zones_are_shown_and_read,
+                                  unspecified_endpoint,
+                                  no_more_endpoints_than_there_is_room_for,
+                                  a_name_gives_each_address_once};
     Suite *suite = suite_create("parse");
     suite_add(suite, "plain", 20, tests, COUNT(tests));
     TCase *rows = tcase_create("table rows");

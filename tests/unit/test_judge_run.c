@@ -1,0 +1,239 @@
+/* What the judge makes of a run: its drops, the attempt that decides for each connection, its expectations.
+ */
+#include "suite.h"
+
+#include "backlogctl/judge.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* ---- Drops ---- */
+
+#define LISTENER(cookie_, drops_)                                                                            \
+    {                                                                                                        \
+        .known = true, .cookie = (cookie_), .drops = (drops_), .drops_known = true                           \
+    }
+
+static const struct {
+    const char *name;
+    struct target targets[3];
+    bool known;
+    uint64_t drops;
+} runs[] = {
+    {"none", {{{0}}}, false, 0},
+    {"nothing dropped", {{.before = LISTENER(1, 5), .after = LISTENER(1, 5)}}, true, 0},
+    {"dropped", {{.before = LISTENER(1, 5), .after = LISTENER(1, 9)}}, true, 4},
+    {"replaced", {{.before = LISTENER(1, 5), .after = LISTENER(2, 9)}}, false, 0},
+    {"counter went back", {{.before = LISTENER(1, 5), .after = LISTENER(1, 4)}}, false, 0},
+    {"only before", {{.before = LISTENER(1, 5)}}, false, 0},
+    {"only after", {{.after = LISTENER(1, 5)}}, false, 0},
+    {"no counter before", {{.before = {.known = true, .cookie = 1}, .after = LISTENER(1, 9)}}, false, 0},
+    {"no counter after", {{.before = LISTENER(1, 5), .after = {.known = true, .cookie = 1}}}, false, 0},
+    {"one dual-stack listener",
+     {{.before = LISTENER(1, 5), .after = LISTENER(1, 9)},
+      {.before = LISTENER(1, 5), .after = LISTENER(1, 9)}},
+     true,
+     4},
+    {"two listeners",
+     {{.before = LISTENER(1, 5), .after = LISTENER(1, 9)},
+      {.before = LISTENER(2, 0), .after = LISTENER(2, 3)}},
+     true,
+     7},
+    {"two listeners, one for two addresses",
+     {{.before = LISTENER(1, 5), .after = LISTENER(1, 9)},
+      {.before = LISTENER(2, 0), .after = LISTENER(2, 3)},
+      {.before = LISTENER(1, 5), .after = LISTENER(1, 9)}},
+     true,
+     7},
+    {"no listener at the first", {{{0}}, {.before = LISTENER(2, 0), .after = LISTENER(2, 3)}}, true, 3},
+    {"the first was replaced by the second's",
+     {{.before = LISTENER(1, 5), .after = LISTENER(2, 3)},
+      {.before = LISTENER(2, 0), .after = LISTENER(2, 3)}},
+     true,
+     3},
+};
+
+START_TEST(drops_of_a_run)
+{
+    struct run run = {.target_count = COUNT(runs[0].targets), .drops_known = true, .drops = 77};
+    memcpy(run.targets, runs[_i].targets, sizeof runs[_i].targets);
+    judge_run(&run);
+    ck_assert_msg(run.drops_known == runs[_i].known, "%s: known", runs[_i].name);
+    ck_assert_msg(run.drops == runs[_i].drops, "%s: %lu", runs[_i].name, (unsigned long)run.drops);
+    uint64_t drops = 77;
+    bool known = judge_target_drops(&runs[_i].targets[0], &drops);
+    ck_assert_msg(known == run.targets[0].drops_known && drops == run.targets[0].drops, "%s: target",
+                  runs[_i].name);
+}
+END_TEST
+
+/* ---- The attempt that decides ---- */
+
+enum fate { NOT_TRIED, NOT_BEGUN, NO_SOCKET, REFUSED, SILENT, WAS_RESET, UNREACHABLE, QUEUED, ACCEPTED };
+
+static const struct attempt fates[] = {
+    [NOT_BEGUN] = {.opened = NSEC_NEVER},
+    [NO_SOCKET] = {.opened = NSEC_NEVER, .error = EMFILE},
+    [REFUSED] = {.state = STATE_CLOSE, .error = ECONNREFUSED},
+    [SILENT] = {.state = STATE_SYN_SENT},
+    [WAS_RESET] = {.state = STATE_CLOSE, .error = ECONNRESET},
+    [UNREACHABLE] = {.state = STATE_CLOSE, .error = ENETUNREACH},
+    [QUEUED] = {.state = STATE_ESTABLISHED, .peer = PEER_QUEUED},
+    [ACCEPTED] = {.state = STATE_ESTABLISHED, .peer = PEER_ACCEPTED},
+};
+
+#define ADDRESSES 3
+
+static const struct {
+    enum fate fates[ADDRESSES]; /* at each address, in the order tried */
+    int decides;                /* index of the address, -1 none */
+    enum verdict verdict;
+} connections[] = {
+    {{QUEUED}, 0, VERDICT_QUEUED},
+    {{NO_SOCKET}, 0, VERDICT_LOCAL_ERROR},
+    {{NOT_BEGUN}, -1, VERDICT_COUNT},
+    /* The trap of "localhost": ::1 refuses, and 127.0.0.1 has a full queue. */
+    {{REFUSED, SILENT}, 1, VERDICT_TIMED_OUT},
+    {{SILENT, REFUSED}, 0, VERDICT_TIMED_OUT},
+    {{WAS_RESET, REFUSED}, 0, VERDICT_RESET},
+    {{REFUSED, WAS_RESET}, 1, VERDICT_RESET},
+    {{REFUSED, QUEUED}, 1, VERDICT_QUEUED},
+    {{SILENT, ACCEPTED}, 1, VERDICT_CONNECTED},
+    {{QUEUED, ACCEPTED}, 0, VERDICT_QUEUED},
+    {{ACCEPTED, REFUSED, SILENT}, 0, VERDICT_CONNECTED},
+    {{WAS_RESET, SILENT}, 0, VERDICT_RESET},
+    {{SILENT, WAS_RESET}, 0, VERDICT_TIMED_OUT},
+    {{UNREACHABLE, REFUSED}, 1, VERDICT_REFUSED},
+    {{REFUSED, UNREACHABLE}, 1, VERDICT_UNREACHABLE},
+    {{REFUSED, SILENT, UNREACHABLE}, 1, VERDICT_TIMED_OUT},
+    {{REFUSED, NOT_TRIED, ACCEPTED}, 2, VERDICT_CONNECTED},
+    {{REFUSED, NOT_BEGUN}, 0, VERDICT_REFUSED},
+};
+
+/* All connections in one run, so that the addresses' lists have gaps. */
+START_TEST(deciding_attempts)
+{
+    struct attempt attempts[ADDRESSES][COUNT(connections)];
+    struct run run = {.target_count = ADDRESSES, .connection_count = COUNT(connections)};
+    int64_t expected[VERDICT_COUNT + 1] = {0};
+    for (size_t t = 0; t < ADDRESSES; t++) {
+        struct target *target = &run.targets[t];
+        *target = (struct target){.local = true, .looked = true, .attempts = attempts[t]};
+        for (size_t c = 0; c < COUNT(connections); c++)
+            if (connections[c].fates[t] != NOT_TRIED) {
+                struct attempt *a = &attempts[t][target->attempt_count++];
+                *a = fates[connections[c].fates[t]];
+                a->id = (uint32_t)c + 1;
+                a->decides = true;
+            }
+    }
+    judge_run(&run);
+    for (size_t t = 0; t < ADDRESSES; t++)
+        for (size_t i = 0; i < run.targets[t].attempt_count; i++) {
+            const struct attempt *a = &attempts[t][i];
+            ck_assert_msg(a->decides == (connections[a->id - 1].decides == (int)t), "row %u, address %zu",
+                          a->id - 1, t);
+            ck_assert_msg(!a->decides || a->verdict == connections[a->id - 1].verdict, "row %u: %s",
+                          a->id - 1, verdict_name(a->verdict));
+        }
+    for (size_t c = 0; c < COUNT(connections); c++)
+        expected[connections[c].verdict]++;
+    for (size_t v = 0; v < VERDICT_COUNT; v++)
+        ck_assert_msg((int64_t)run.counts[v] == expected[v], "%s: %lu", verdict_name((enum verdict)v),
+                      (unsigned long)run.counts[v]);
+}
+END_TEST
+
+/* ---- Expectations ---- */
+
+static const struct {
+    enum compare compare;
+    bool below, equal,
+        above; /* whether it holds when what was seen is below, equal to, above what was expected */
+} operators[] = {
+    {COMPARE_EQ, false, true, false}, {COMPARE_NE, true, false, true},  {COMPARE_LT, true, false, false},
+    {COMPARE_LE, true, true, false},  {COMPARE_GT, false, false, true}, {COMPARE_GE, false, true, true},
+};
+
+/* One expectation of a run with known figures, or of one where nobody knows any but the counts. */
+static struct expectation checked(size_t measure, enum compare compare, int64_t expected, bool known)
+{
+    struct run run = {
+        .drops_known = known, .drops = MEASURE_DROPS + 1000, .target_count = 2, .expectation_count = 1};
+    for (size_t v = 0; v < VERDICT_COUNT; v++)
+        run.counts[v] = v + 1000;
+    run.targets[1].after = (struct listener){.known = known,
+                                             .queue = MEASURE_QUEUE + 1000,
+                                             .backlog = MEASURE_BACKLOG + 1000,
+                                             .capacity = MEASURE_CAPACITY + 1000};
+    run.expectations[0] =
+        (struct expectation){.measure = (uint8_t)measure, .compare = (uint8_t)compare, .expected = expected};
+    judge_expectations(&run);
+    ck_assert_msg(run.ok == run.expectations[0].ok, "measure %zu: the run's ok", measure);
+    return run.expectations[0];
+}
+
+START_TEST(operators_hold_or_not)
+{
+    for (size_t m = 0; m < MEASURE_COUNT; m++) {
+        int64_t seen = (int64_t)m + 1000;
+        enum compare compare = operators[_i].compare;
+        ck_assert_msg(checked(m, compare, seen + 1, true).ok == operators[_i].below, "measure %zu, below", m);
+        ck_assert_msg(checked(m, compare, seen, true).ok == operators[_i].equal, "measure %zu, equal", m);
+        ck_assert_msg(checked(m, compare, seen - 1, true).ok == operators[_i].above, "measure %zu, above", m);
+        struct expectation e = checked(m, compare, seen, true);
+        ck_assert_msg(e.seen_known && e.seen == seen, "measure %zu: seen %ld", m, (long)e.seen);
+        bool counted = m < VERDICT_COUNT;
+        for (int64_t off = -1; off <= 1; off++) {
+            e = checked(m, compare, counted ? seen + off : off, false);
+            ck_assert_msg(e.seen_known == counted, "measure %zu: known", m);
+            ck_assert_msg(counted || !e.ok, "measure %zu: holds, and nobody knows it", m);
+        }
+    }
+}
+END_TEST
+
+START_TEST(a_run_is_ok_when_all_hold)
+{
+    struct run run = {.counts[VERDICT_QUEUED] = 3};
+    judge_expectations(&run);
+    ck_assert(run.ok);
+    run.expectation_count = 3;
+    for (size_t broken = 0; broken <= 3; broken++) {
+        for (size_t i = 0; i < 3; i++)
+            run.expectations[i] =
+                (struct expectation){.measure = VERDICT_QUEUED, .expected = i == broken ? 4 : 3};
+        judge_expectations(&run);
+        ck_assert_msg(run.ok == (broken == 3), "broken: %zu", broken);
+        for (size_t i = 0; i < 3; i++)
+            ck_assert_int_eq(run.expectations[i].ok, i != broken);
+    }
+}
+END_TEST
+
+/* The listener that queue, backlog and capacity speak of is the first address's that has one. */
+START_TEST(the_first_listener_is_measured)
+{
+    struct run run = {.target_count = 3, .expectation_count = 1};
+    run.targets[1].after = (struct listener){.known = true, .queue = 5};
+    run.targets[2].after = (struct listener){.known = true, .queue = 6};
+    run.expectations[0] = (struct expectation){.measure = MEASURE_QUEUE, .expected = 5};
+    judge_expectations(&run);
+    ck_assert(run.ok);
+}
+END_TEST
+
+static Suite *make_suite(void)
+{
+    const TTest *const tests[] = {deciding_attempts, a_run_is_ok_when_all_hold,
+                                  the_first_listener_is_measured};
+    Suite *suite = suite_create("judge_run");
+    suite_add(suite, "plain", 10, tests, COUNT(tests));
+    TCase *rows = tcase_create("table rows");
+    tcase_add_loop_test(rows, drops_of_a_run, 0, COUNT(runs));
+    tcase_add_loop_test(rows, operators_hold_or_not, 0, COUNT(operators));
+    suite_add_tcase(suite, rows);
+    return suite;
+}
+
+SUITE_MAIN(make_suite)
