@@ -52,7 +52,8 @@ enum evidence { EVIDENCES(MODEL_ENUM) EVIDENCE_COUNT };
     X(REASON_UNACKNOWLEDGED, "unacknowledged") /* what we sent was repeated twice in vain: half-open, lost, or a lossy path */ \
     X(REASON_NOT_SEEN, "not_seen")             /* the kernel could not be asked */                               \
     X(REASON_DESCRIPTORS, "descriptors")       /* EMFILE, ENFILE */                                              \
-    X(REASON_PORTS, "ports")                   /* EADDRNOTAVAIL, EADDRINUSE: no free source port */              \
+    X(REASON_PORTS, "ports")                   /* EADDRINUSE, EADDRNOTAVAIL: no free source port */              \
+    X(REASON_ADDRESS, "address")               /* EADDRNOTAVAIL of bind(): no address of this host */            \
     X(REASON_MEMORY, "memory")                 /* ENOMEM, ENOBUFS */                                             \
     X(REASON_PERMISSION, "permission")         /* EACCES, EPERM: a local firewall or policy */                
 enum reason { REASONS(MODEL_ENUM) REASON_COUNT };

@@ -307,6 +307,8 @@ static int experiment_init(struct experiment *x, const struct endpoint *addresse
     for (size_t t = 0; t < count; t++) {
         run->targets[t].address = addresses[t];
         route_is_local(&addresses[t], &run->targets[t].local, NULL);
+        /* Also where it has no route, as ::1 without IPv6. */
+        run->targets[t].local = run->targets[t].local || endpoint_is_loopback(&addresses[t]);
     }
     int status = loop_init(&x->loop, true, err);
     if (status)

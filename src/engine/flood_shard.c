@@ -183,7 +183,7 @@ static int open_with_port(struct flood *flood, size_t i, const struct sockaddr_s
         if (a->source.port != destination->port || !same_address(&a->source, destination))
             return fd_steal(&fd);
         if (held >= 0)
-            return -EADDRNOTAVAIL;
+            return -EADDRINUSE;
         held = fd_steal(&fd);
     }
 }

@@ -2,12 +2,14 @@
    long before that: so large bursts take many addresses where there are many. */
 #include "flood_internal.h"
 
+#include "backlogctl/fd.h"
 #include "backlogctl/netns.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/socket.h>
 
 /* Connections that one source address carries before the next one is taken: well below the usual 28 232 ephemeral ports,
    where the kernel's port search stays short. */
@@ -42,6 +44,24 @@ static uint64_t given_addresses(const struct flood_settings *settings)
     return sum;
 }
 
+/* Given addresses must be of the target's family and of this host: found out before anything is opened. */
+static int check_given(const struct flood_settings *settings, struct error *err)
+{
+    char text[ENDPOINT_TEXT_SIZE];
+    for (size_t i = 0; i < settings->source_ranges; i++) {
+        const struct endpoint *first = &settings->sources[i].first;
+        struct sockaddr_storage address;
+        socklen_t size = endpoint_to_sockaddr(first, &address);
+        endpoint_address_text(first, text);
+        if (first->family != settings->destination.family)
+            return error_set(err, EAFNOSUPPORT, "--source %s: the target is of the other address family", text);
+        SCOPED_FD fd = socket(first->family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        if (fd >= 0 && bind(fd, (struct sockaddr *)&address, size))
+            return error_errno(err, "cannot connect from --source %s", text);
+    }
+    return 0;
+}
+
 int sources_plan(struct sources *sources, const struct flood_settings *settings, size_t count, struct error *err)
 {
     const struct endpoint *destination = &settings->destination;
@@ -55,6 +75,9 @@ int sources_plan(struct sources *sources, const struct flood_settings *settings,
                                 .bind_port = settings->local,
                                 .per_source = (uint32_t)comfortable};
     sources->first.port = 0;
+    int status = check_given(settings, err);
+    if (status)
+        return status;
     if (!addresses && loopback) {
         sources->loopback = random_loopback();
         sources->only_loopback = count > FEW_CONNECTIONS;
@@ -65,8 +88,7 @@ int sources_plan(struct sources *sources, const struct flood_settings *settings,
                              "cannot hold %zu connections: %llu source address%s with %llu ports each "
                              "(net.ipv4.ip_local_port_range); widen that range, or give more addresses with --source",
                              count, (unsigned long long)there, there == 1 ? "" : "es", (unsigned long long)ports);
-        uint64_t share = (count + there - 1) / there;
-        sources->per_source = (uint32_t)(share > comfortable ? share : comfortable);
+        sources->per_source = (uint32_t)((count + there - 1) / there);
     }
     sources->used = (uint32_t)((count + sources->per_source - 1) / sources->per_source);
     return 0;

@@ -113,7 +113,8 @@ static void judge_error(struct attempt *a, const struct witness *w)
     case EMFILE:
     case ENFILE:
         return decide(a, VERDICT_LOCAL_ERROR, REASON_DESCRIPTORS, EVIDENCE_SOCKET_ERROR);
-    case EADDRNOTAVAIL:
+    case EADDRNOTAVAIL: /* bind() says so of the address, connect() of the ports; only for a local target do we bind */
+        return decide(a, VERDICT_LOCAL_ERROR, w->target->local ? REASON_ADDRESS : REASON_PORTS, EVIDENCE_SOCKET_ERROR);
     case EADDRINUSE:
         return decide(a, VERDICT_LOCAL_ERROR, REASON_PORTS, EVIDENCE_SOCKET_ERROR);
     case ENOMEM:

@@ -339,6 +339,7 @@ static const struct {
 } local_limits[] = {
     {REASON_DESCRIPTORS, "file descriptors ran out (RLIMIT_NOFILE; ulimit -n shows and raises it)"},
     {REASON_PORTS, "source ports ran out (net.ipv4.ip_local_port_range)"},
+    {REASON_ADDRESS, "the address to connect from is not one of this host's"},
     {REASON_MEMORY, "the kernel had no memory for the socket"},
     {REASON_PERMISSION, "a local firewall or policy forbids it"},
 };

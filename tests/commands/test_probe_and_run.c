@@ -57,6 +57,12 @@ static const struct option_row {
     {{"run", "--host-net", "-p", "60003", "-b", "2", "-a", "1", "-t", "0"}, 0, "1 connected, 3 queued, 6 timed_out", NULL},
     {{"run", "--sysctl", "net.core.somaxconn=16", "--sysctl", "net.ipv4.tcp_syncookies=0", "-b", "99", "-a", "0", "-n", "20", "-t", "0"},
      0, "17 queued, 3 timed_out", NULL},
+    {{"run", "-n", "300", "-t", "0", "--summary"}, 0, "300 connections: 300 connected\n", NULL},
+    {{"run", "-n", "4", "-t", "0", "--source", "127.9.9.1,127.9.9.2"}, 0, "127.9.9.2:", NULL},
+    {{"run", "-n", "4", "-t", "0", "--source", "127.9.8.0/30"}, 0, "127.9.8.2:", NULL},
+    {{"run", "-n", "300", "-t", "1s", "--threads", "3", "-a", "0", "-e", "connected=0,refused=0"}, 0, "3 threads at the same time",
+     NULL},
+    {{"run", "-n", "500", "-r", "5k", "-t", "1s"}, 0, "asked 5000", NULL},
     {{"run", "--sysctl", "net/core/somaxconn=16", "-b", "99", "-a", "0", "-n", "20", "-t", "0"}, 0, "somaxconn", NULL},
 };
 

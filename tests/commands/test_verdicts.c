@@ -55,7 +55,9 @@ START_TEST(main_job)
         check_row(report, i, "timed_out", "deadline", "queue_full");
         ck_assert_int_eq(report_number(row(report, i), "syn_retransmits"), _i == 2 ? 0 : 1);
     }
-    ck_assert_int_eq(report_number(report, "counters.listener_drops"), _i == 2 ? 6 : 12);
+    /* lo's input queue is shared by the whole machine: a neighbour's flood may drop a SYN before the listener does. */
+    ck_assert_int_eq(report_number(report, "counters.listener_drops") + report_number(report, "counters.LoopbackDropped"),
+                     _i == 2 ? 6 : 12);
     json_decref(report);
 }
 END_TEST

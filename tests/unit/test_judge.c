@@ -193,7 +193,7 @@ static const struct judged cases[] = {
      IS(UNREACHABLE, ICMP, SOCKET_ERROR)},
     {"no descriptors", FAILED(.error = EMFILE), IS(LOCAL_ERROR, DESCRIPTORS, SOCKET_ERROR)},
     {"no descriptors in the system", FAILED(.error = ENFILE), IS(LOCAL_ERROR, DESCRIPTORS, SOCKET_ERROR)},
-    {"no port", FAILED(.error = EADDRNOTAVAIL), IS(LOCAL_ERROR, PORTS, SOCKET_ERROR)},
+    {"no address", FAILED(.error = EADDRNOTAVAIL), IS(LOCAL_ERROR, ADDRESS, SOCKET_ERROR)},
     {"port in use", FAILED(.error = EADDRINUSE), IS(LOCAL_ERROR, PORTS, SOCKET_ERROR)},
     {"no memory", FAILED(.error = ENOMEM), IS(LOCAL_ERROR, MEMORY, SOCKET_ERROR)},
     {"no buffers", FAILED(.error = ENOBUFS), IS(LOCAL_ERROR, MEMORY, SOCKET_ERROR)},
