@@ -34,6 +34,10 @@ int counters_read(struct counters *out, struct error *err);
 /* after - before; known only if both are. */
 struct counters counters_change(const struct counters *before, const struct counters *after);
 
+/* TCP sockets allocated on the whole machine, in all namespaces ("alloc" of /proc/net/sockstat); 0 when unknown. A dump
+   walks the table of them all. */
+uint64_t sockets_allocated(void);
+
 /* Whether a packet to `e` stays on this host: RTM_GETROUTE says RTN_LOCAL (rtnetlink(7)). -ENETUNREACH and the like
    when there is no route at all: then *local is false. */
 int route_is_local(const struct endpoint *e, bool *local, struct error *err);

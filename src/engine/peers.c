@@ -1,12 +1,17 @@
 /* Asking the kernel for the server's side of each connection: one by one when they are few, by one dump when many. */
 #include "backlogctl/peers.h"
 
+#include "backlogctl/netns.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* An exact lookup costs about 4 us, a dumped child about 1 us and a fixed sum. */
-#define FEW_LOOKUPS 500
+/* What asking costs, measured: one by one a lookup each; by dump what is delivered, and what is passed over on the way,
+   since the kernel walks the sockets of all namespaces. */
+#define LOOKUP_COST 4500 /* nanoseconds */
+#define DUMPED_COST 1700
+#define PASSED_COST 350
 
 static bool worth_asking(const struct attempt *a)
 {
@@ -148,6 +153,18 @@ static void each_child(void *context, const struct diag_socket *socket)
         note_peer(a, socket, index->seen);
 }
 
+/* A dual-stack listener's children are IPv6 sockets, whatever the client speaks; an IPv4 listener has none of those. */
+static bool needs_both_dumps(const struct target *target)
+{
+    return target->address.family == AF_INET && !(target->before.known && target->before.local.family == AF_INET);
+}
+
+static bool dump_is_cheaper(const struct target *target, uint64_t asked)
+{
+    uint64_t passes = needs_both_dumps(target) ? 2 : 1;
+    return asked * LOOKUP_COST > asked * DUMPED_COST + passes * sockets_allocated() * PASSED_COST;
+}
+
 static int look_by_dump(struct sockdiag *sd, struct target *target, nsec seen, struct error *err)
 {
     struct source_index index;
@@ -161,8 +178,7 @@ static int look_by_dump(struct sockdiag *sd, struct target *target, nsec seen, s
                                    .local_port = target->address.port,
                                    .want_info = true};
     status = sockdiag_dump(sd, &query, each_child, &index, err);
-    /* A dual-stack listener's children are IPv6 sockets, whatever the client speaks. */
-    if (!status && target->address.family == AF_INET) {
+    if (!status && needs_both_dumps(target)) {
         query.family = AF_INET6;
         status = sockdiag_dump(sd, &query, each_child, &index, err);
     }
@@ -188,8 +204,8 @@ int peers_look(struct sockdiag *sd, struct target *target, nsec epoch, struct er
     for (size_t i = 0; i < target->attempt_count; i++)
         asked += worth_asking(&target->attempts[i]);
     nsec seen = clock_now() - epoch;
-    int status = asked <= FEW_LOOKUPS ? look_one_by_one(sd, target, seen, err)
-                                      : look_by_dump(sd, target, seen, err);
+    int status = dump_is_cheaper(target, asked) ? look_by_dump(sd, target, seen, err)
+                                                : look_one_by_one(sd, target, seen, err);
     look_at_listener(sd, target);
     target->looked = !status;
     return status;

@@ -111,6 +111,18 @@ int counters_read(struct counters *out, struct error *err)
     return status;
 }
 
+uint64_t sockets_allocated(void)
+{
+    char text[1024];
+    unsigned long long allocated = 0;
+    if (read_all("/proc/thread-self/net/sockstat", text, sizeof text, NULL))
+        return 0;
+    const char *tcp = strstr(text, "\nTCP:"), *alloc = tcp ? strstr(tcp, " alloc ") : NULL;
+    if (alloc)
+        sscanf(alloc, " alloc %llu", &allocated);
+    return allocated;
+}
+
 struct counters counters_change(const struct counters *before, const struct counters *after)
 {
     struct counters change = {.known = before->known && after->known};

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -23,8 +24,10 @@
 /* A process that takes longer is ended and counts as failed. */
 #define PATIENCE (120 * NSEC_PER_SEC)
 
-/* Longest wait for the kernel to clear away a run's sockets, and the pause between two questions. */
+/* The kernel clears a run's sockets away at once, but for those whose last packet got lost: they go after a
+   minute, and nothing waits for them. */
 #define CLEARING (10 * NSEC_PER_SEC)
+#define CLEARING_STALLED (300 * NSEC_PER_MSEC)
 #define CLEARING_PAUSE (10 * NSEC_PER_MSEC)
 
 /* More than the largest count. */
@@ -119,18 +122,24 @@ void stage_close(struct stage *stage)
     for (size_t i = 0; i < FILLING; i++)
         fd_close(&stage->filling[i]);
     fd_close(&stage->listener);
-    nsec until = clock_now() + CLEARING;
-    while (sockets_left() > 0 && clock_now() < until)
+    nsec until = clock_now() + CLEARING, progress = clock_now();
+    for (long left = sockets_left(), now; left > 0 && clock_now() < until; left = now) {
         nanosleep(&(struct timespec){.tv_nsec = CLEARING_PAUSE}, NULL);
+        now = sockets_left();
+        if (now != left)
+            progress = clock_now();
+        else if (clock_now() - progress > CLEARING_STALLED)
+            break;
+    }
 }
 
 /* ---- The stopwatch ---- */
 
-static void become(const char *const argv[], int err)
+static void become(const char *const argv[], int out, int err)
 {
-    int null = open("/dev/null", O_RDWR);
+    int null = open("/dev/null", O_RDONLY);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0 ||
+    if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0 ||
         dup2(err, STDERR_FILENO) < 0)
         _exit(126);
     if (null > STDERR_FILENO)
@@ -162,6 +171,33 @@ static bool hear_out(int err, nsec until, char *line, size_t size)
     return true;
 }
 
+/* A failed expectation is told at the end of the report. */
+static void quote_end(int fd, char *text, size_t size)
+{
+    off_t length = lseek(fd, 0, SEEK_END);
+    off_t from = length > (off_t)size - 1 ? length - (off_t)size + 1 : 0;
+    ssize_t got = pread(fd, text, size - 1, from);
+    text[got > 0 ? got : 0] = '\0';
+    for (char *c = text; *c; c++)
+        if (*c == '\n')
+            *c = ' ';
+}
+
+/* Packets dropped since boot because a CPU had too many waiting, in any namespace: the second column. */
+static uint64_t packets_lost(void)
+{
+    uint64_t sum = 0;
+    unsigned lost;
+    char line[400];
+    FILE *file = fopen("/proc/thread-self/net/softnet_stat", "re");
+    while (file && fgets(line, sizeof line, file))
+        if (sscanf(line, "%*x %x", &lost) == 1)
+            sum += lost;
+    if (file)
+        fclose(file);
+    return sum;
+}
+
 static void note_status(struct sample *out, int status, bool late)
 {
     if (late)
@@ -175,16 +211,18 @@ static void note_status(struct sample *out, int status, bool late)
 void sample_take(struct sample *out, const char *const argv[])
 {
     int ends[2], status = 0;
+    SCOPED_FD report = memfd_create("report", MFD_CLOEXEC);
     struct rusage used = {0};
     *out = (struct sample){0};
-    if (pipe2(ends, O_CLOEXEC)) {
+    if (report < 0 || pipe2(ends, O_CLOEXEC)) {
         snprintf(out->failure, sizeof out->failure, "no pipe");
         return;
     }
+    uint64_t lost = packets_lost();
     nsec start = clock_now();
     pid_t pid = fork();
     if (pid == 0)
-        become(argv, ends[1]);
+        become(argv, report, ends[1]);
     fd_close(&ends[1]);
     if (pid < 0) {
         snprintf(out->failure, sizeof out->failure, "no fork");
@@ -197,9 +235,12 @@ void sample_take(struct sample *out, const char *const argv[])
     while (wait4(pid, &status, 0, &used) < 0 && errno == EINTR)
         ;
     out->wall = clock_now() - start;
+    out->lost = packets_lost() - lost;
     out->cpu = (used.ru_utime.tv_sec + used.ru_stime.tv_sec) * NSEC_PER_SEC +
                (used.ru_utime.tv_usec + used.ru_stime.tv_usec) * NSEC_PER_USEC;
     out->peak = (uint64_t)used.ru_maxrss * 1024;
     fd_close(&ends[0]);
     note_status(out, status, late);
+    if (out->failure[0] && !out->why[0])
+        quote_end(report, out->why, sizeof out->why);
 }

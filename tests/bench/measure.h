@@ -30,17 +30,18 @@ struct stage {
 /* 0 or -errno; stage_close either way. */
 int stage_open(struct stage *stage, enum fate fate, size_t count, struct error *err);
 
-/* Also waits until the kernel has cleared away what the run left, some seconds at most. */
+/* Also waits until the kernel has cleared away what it will of what the run left. */
 void stage_close(struct stage *stage);
 
 struct sample {
     nsec wall, cpu;   /* fork to exit; user and system time of all its threads */
     uint64_t peak;    /* ru_maxrss, bytes */
+    uint64_t lost;    /* packets that the machine dropped meanwhile: net.core.netdev_max_backlog */
     char failure[12]; /* empty: it ended with status 0. Otherwise in a word or two how it did not */
-    char why[200];    /* then: the first line of its stderr */
+    char why[200];    /* then: the first line of its stderr, or else the end of its stdout */
 };
 
-/* Runs argv (a path first, NULL at the end) to its end. stdout goes to /dev/null. */
+/* Runs argv (a path first, NULL at the end) to its end. stdout goes to a file in memory. */
 void sample_take(struct sample *out, const char *const argv[]);
 
 #endif

@@ -11,7 +11,7 @@
 static const char *const program_names[PROGRAM_COUNT] = {"bare", "probe", "--json"};
 static const char *const fate_names[FATE_COUNT] = {"queued", "dropped"};
 
-void table_heading(FILE *out, int runs, int runs_of_small, size_t small)
+void table_heading(FILE *out, const char *runs)
 {
     struct utsname system;
     struct sysinfo memory;
@@ -21,9 +21,10 @@ void table_heading(FILE *out, int runs, int runs_of_small, size_t small)
     sysinfo(&memory);
     fprintf(out,
             "%.10s, backlogctl %s, Linux %s %s, %d CPUs, %.1f GB of memory.\n"
-            "Median of %d runs (%d up to N = %zu) of whole processes from fork to exit, output to /dev/null.\n\n",
+            "Median of %s, whole\n"
+            "processes from fork to exit, with their output in a file in memory.\n\n",
             date, BACKLOGCTL_VERSION, system.release, system.machine, get_nprocs(),
-            (double)memory.totalram * memory.mem_unit / 1e9, runs, runs_of_small, small);
+            (double)memory.totalram * memory.mem_unit / 1e9, runs);
     fputs("`bare`: a C loop of socket, bind, connect and TCP_INFO, then close. `probe`: `backlogctl probe\n"
           "--timeout 0 --count N`; `--json`: the same with `--json`. `queued`: the backlog has room for all;\n"
           "`dropped`: the queue is full before. `x bare`: median of the ratios of paired runs. `B/conn`:\n"
@@ -70,9 +71,9 @@ size_t table_notes(FILE *out, const struct result *results, size_t count)
     size_t failed = 0;
     for (size_t i = 0; i < count; i++)
         if (results[i].failure[0])
-            fprintf(out, "%s- %zu %s, %s: %s: %s\n", failed++ ? "" : "\n", results[i].count,
+            fprintf(out, "%s- %zu %s, %s: %s%s%s\n", failed++ ? "" : "\n", results[i].count,
                     fate_names[results[i].fate], program_names[results[i].program], results[i].failure,
-                    results[i].why);
+                    results[i].why[0] ? ": " : "", results[i].why);
     return failed;
 }
 

@@ -20,7 +20,8 @@ struct result {
     char failure[12], why[200]; /* as in struct sample */
 };
 
-void table_heading(FILE *out, int runs, int runs_of_small, size_t small);
+/* `runs`: how many the medians are of. */
+void table_heading(FILE *out, const char *runs);
 
 /* `first` and `thousand` are the same program and fate at 10 and at 1000; NULL where they are not known. */
 void table_row(FILE *out, const struct result *result, const struct result *first,
