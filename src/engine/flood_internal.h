@@ -18,14 +18,17 @@ struct sources {
     bool bind;               /* bind at all */
     bool bind_port;          /* and choose the port with it */
     uint32_t per_source;     /* connections from one address before the next is taken */
+    uint16_t low_port;       /* crowded addresses: the ports are ours to choose, from here; 0: the kernel chooses */
+    uint32_t ports;          /* that many */
+    uint32_t first_port;     /* of each address's first connection, counted from low_port */
     uint32_t used;           /* addresses that the burst takes */
 };
 
 /* Plans for `count` connections. 0, or -EADDRNOTAVAIL when the source ports cannot carry that many. */
 int sources_plan(struct sources *sources, const struct flood_settings *settings, size_t count, struct error *err);
 
-/* The address of the i-th connection; its port is 0. */
-struct endpoint sources_address(const struct sources *sources, size_t i);
+/* The address of the i-th connection, and the port to try first; port 0: any. */
+struct endpoint sources_endpoint(const struct sources *sources, size_t i);
 
 /* ---- A share of the connections, on the caller's thread or on one of its own (flood_shard.c) ---- */
 

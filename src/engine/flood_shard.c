@@ -163,10 +163,23 @@ static int open_socket(const struct flood *flood)
     return fd < 0 ? -errno : fd;
 }
 
-/* A socket bound to an ephemeral port of the i-th source. connect() alone could pick the target's own port as its source:
-   with nobody listening there, TCP's simultaneous open would then connect the socket to itself. So the port is chosen
-   first, and the one that must not be is held aside until another is found. Returns the descriptor or -errno. */
-static int open_with_port(struct flood *flood, size_t i, const struct sockaddr_storage *address, socklen_t size)
+/* Binds to the source's port if it is free, else to any. 0 or -errno. */
+static int bind_source(int fd, struct endpoint source)
+{
+    struct sockaddr_storage address;
+    socklen_t size = endpoint_to_sockaddr(&source, &address);
+    if (!bind(fd, (const struct sockaddr *)&address, size))
+        return 0;
+    if (!source.port || errno != EADDRINUSE)
+        return -errno;
+    source.port = 0;
+    return bind_source(fd, source);
+}
+
+/* A socket bound to an ephemeral port of its source. connect() alone could pick the target's own port as its source: with
+   nobody listening there, TCP's simultaneous open would then connect the socket to itself. So the port is chosen first,
+   and the one that must not be is held aside until another is found. Returns the descriptor or -errno. */
+static int open_with_port(struct flood *flood, size_t i, struct endpoint source)
 {
     const struct endpoint *destination = &flood->settings.destination;
     struct attempt *a = &flood->attempts[i];
@@ -175,9 +188,9 @@ static int open_with_port(struct flood *flood, size_t i, const struct sockaddr_s
         SCOPED_FD fd = open_socket(flood);
         if (fd < 0)
             return fd;
-        if (bind(fd, (const struct sockaddr *)address, size))
-            return -errno;
-        int status = read_source(fd, a);
+        int status = bind_source(fd, source);
+        if (!status)
+            status = read_source(fd, a);
         if (status)
             return status;
         if (a->source.port != destination->port || !same_address(&a->source, destination))
@@ -185,31 +198,28 @@ static int open_with_port(struct flood *flood, size_t i, const struct sockaddr_s
         if (held >= 0)
             return -EADDRINUSE;
         held = fd_steal(&fd);
+        source.port = 0;
     }
 }
 
 /* A remote target cannot be ourselves: connect() chooses the port, which only has to be free for that target. */
-static int open_with_address(struct flood *flood, const struct sockaddr_storage *address, socklen_t size)
+static int open_with_address(struct flood *flood, struct endpoint source)
 {
     SCOPED_FD fd = open_socket(flood);
     int one = 1;
     if (fd < 0)
         return fd;
     setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof one);
-    if (bind(fd, (const struct sockaddr *)address, size))
-        return -errno;
-    return fd_steal(&fd);
+    int status = bind_source(fd, source);
+    return status ? status : fd_steal(&fd);
 }
 
 static int open_bound(struct flood *flood, size_t i)
 {
     if (!flood->sources.bind)
         return open_socket(flood);
-    struct endpoint source = sources_address(&flood->sources, i);
-    struct sockaddr_storage address;
-    socklen_t size = endpoint_to_sockaddr(&source, &address);
-    return flood->sources.bind_port ? open_with_port(flood, i, &address, size)
-                                    : open_with_address(flood, &address, size);
+    struct endpoint source = sources_endpoint(&flood->sources, i);
+    return flood->sources.bind_port ? open_with_port(flood, i, source) : open_with_address(flood, source);
 }
 
 static void watch_socket(struct shard *shard, size_t i)

@@ -28,12 +28,27 @@ static uint32_t random_loopback(void)
     return 0x7f010000u + random % 0x00fd0000u;
 }
 
-static uint64_t ephemeral_ports(void)
+static uint32_t ephemeral_ports(uint16_t *low)
 {
-    uint16_t low, high;
-    if (sysctl_port_range(&low, &high, NULL) || high < low)
+    uint16_t high;
+    if (sysctl_port_range(low, &high, NULL) || high < *low) {
+        *low = 32768;
         return 28232;
-    return (uint64_t)(high - low) + 1;
+    }
+    return (uint32_t)(high - *low) + 1;
+}
+
+/* The kernel's search for a free port gets slow when most of an address's ports are taken (some 300 us each at 20 000), so
+   then we go through them in order. Reserved ports are the kernel's to leave out: where there are any, it searches. */
+static void choose_ports(struct sources *sources, uint16_t low, uint32_t ports)
+{
+    char reserved[SYSCTL_VALUE_SIZE];
+    if (sources->per_source <= CONNECTIONS_PER_SOURCE || !sources->bind_port ||
+        sysctl_read("net.ipv4.ip_local_reserved_ports", reserved, NULL) || *reserved)
+        return;
+    sources->low_port = low;
+    sources->ports = ports;
+    sources->first_port = random_loopback() % ports;
 }
 
 static uint64_t given_addresses(const struct flood_settings *settings)
@@ -65,7 +80,8 @@ static int check_given(const struct flood_settings *settings, struct error *err)
 int sources_plan(struct sources *sources, const struct flood_settings *settings, size_t count, struct error *err)
 {
     const struct endpoint *destination = &settings->destination;
-    uint64_t ports = ephemeral_ports(), addresses = given_addresses(settings);
+    uint16_t low;
+    uint64_t ports = ephemeral_ports(&low), addresses = given_addresses(settings);
     uint64_t comfortable = ports > CONNECTIONS_PER_SOURCE ? CONNECTIONS_PER_SOURCE : ports > 1 ? ports - 1 : 1;
     bool loopback = settings->local && destination->family == AF_INET && endpoint_is_loopback(destination);
     *sources = (struct sources){.ranges = settings->sources,
@@ -89,6 +105,7 @@ int sources_plan(struct sources *sources, const struct flood_settings *settings,
                              "(net.ipv4.ip_local_port_range); widen that range, or give more addresses with --source",
                              count, (unsigned long long)there, there == 1 ? "" : "es", (unsigned long long)ports);
         sources->per_source = (uint32_t)((count + there - 1) / there);
+        choose_ports(sources, low, (uint32_t)ports);
     }
     sources->used = (uint32_t)((count + sources->per_source - 1) / sources->per_source);
     return 0;
@@ -106,9 +123,8 @@ static struct endpoint nth_address(const struct endpoint *first, uint64_t n)
     return address;
 }
 
-struct endpoint sources_address(const struct sources *sources, size_t i)
+static struct endpoint source_address(const struct sources *sources, uint64_t n)
 {
-    uint64_t n = i / sources->per_source;
     for (size_t r = 0; r < sources->range_count; r++) {
         if (n < sources->ranges[r].count)
             return nth_address(&sources->ranges[r].first, n);
@@ -120,4 +136,12 @@ struct endpoint sources_address(const struct sources *sources, size_t i)
     uint32_t bytes = htonl(sources->loopback + (uint32_t)n);
     memcpy(address.bytes, &bytes, sizeof bytes);
     return address;
+}
+
+struct endpoint sources_endpoint(const struct sources *sources, size_t i)
+{
+    struct endpoint source = source_address(sources, i / sources->per_source);
+    if (sources->low_port)
+        source.port = (uint16_t)(sources->low_port + (sources->first_port + i % sources->per_source) % sources->ports);
+    return source;
 }

@@ -1,0 +1,110 @@
+/* Bursts of many thousands: right at any size, with whatever limit on open files, and reported when interrupted. */
+#include "suite.h"
+
+#include "report.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define ARGS_MAX 20
+
+static const struct {
+    const char *limit; /* ulimit -n */
+    bool as_nobody;
+    const char *args[ARGS_MAX];
+} bursts[] = {
+    {"20000", true, {"--backlog", "65535", "--sysctl", "net.core.somaxconn=65535", "--accept-count", "0", "--count", "60000",
+      "--timeout", "0", "--expect", "queued=60000"}},
+    {"20000", true, {"--backlog", "2", "--accept-count", "0", "--count", "100000", "--timeout", "0", "--expect",
+      "queued=3,timed_out=99997"}},
+    {"20000", false, {"--backlog", "2", "--accept-count", "0", "--count", "30k", "--timeout", "0", "--expect",
+      "queued=3,timed_out=29997"}},
+    {"20000", true, {"--backlog", "4096", "--count", "30k", "--timeout", "20s", "--expect", "connected=30000"}},
+    {"300", true, {"--backlog", "4096", "--count", "3000", "--timeout", "20s", "--send", "Hey", "--expect", "connected=3000"}},
+    {"300", true, {"--backlog", "100", "--accept-count", "0", "--count", "3000", "--timeout", "1500ms", "--expect",
+      "queued=101,timed_out=2899"}},
+    {"300", true, {"--backlog", "100", "--accept-count", "7", "--count", "3000", "--rate", "20k", "--timeout", "0", "--expect",
+      "connected=7,queued=101,timed_out=2892"}},
+    {"20000", true, {"--host", "::1", "--backlog", "100", "--accept-count", "0", "--count", "25k", "--timeout", "0", "--expect",
+      "queued=101,timed_out=24899"}},
+};
+
+START_TEST(burst_is_right)
+{
+    struct process_setup setup = {.as_nobody = bursts[_i].as_nobody};
+    char command[1024];
+    int used = snprintf(command, sizeof command, "ulimit -n %s; exec %s run --summary", bursts[_i].limit, BACKLOGCTL);
+    for (size_t i = 0; i < ARGS_MAX && bursts[_i].args[i]; i++)
+        used += snprintf(command + used, sizeof command - (size_t)used, " %s", bursts[_i].args[i]);
+    struct outcome outcome = process_run((const char *[]){"sh", "-c", command, NULL}, &setup);
+    ck_assert_msg(outcome.status == 0, "status %d: %.300s\n%.1200s", outcome.status, outcome.err, outcome.out);
+    outcome_free(&outcome);
+}
+END_TEST
+
+/* Truly simultaneous connects: whatever becomes of them, each is told, and none twice. */
+START_TEST(threads_lose_nothing)
+{
+    json_t *report = report_of((const char *[]){BACKLOGCTL, "run", "--json", "--backlog", "20", "--accept-count", "0",
+                                               "--count", "5000", "--threads", "4", "--timeout", "0", NULL},
+                               NULL, 0);
+    long queued = report_count(report, "queued"), ghosts = report_count(report, "half_open") + report_count(report, "lost");
+    ck_assert_int_ge(queued, 21);
+    ck_assert_int_eq(queued + ghosts + report_count(report, "timed_out") + report_count(report, "established"), 5000);
+    json_decref(report);
+}
+END_TEST
+
+START_TEST(interrupted_burst_is_reported)
+{
+    static const useconds_t moments[] = {20000, 200000, 700000};
+    struct process process = process_start((const char *[]){BACKLOGCTL, "run", "--json", "--backlog", "2", "--accept-count", "0",
+                                                            "--count", "100k", "--timeout", "30s", NULL},
+                                           NULL);
+    usleep(moments[_i]);
+    process_signal(&process, SIGINT);
+    struct outcome outcome = process_finish(&process, 20 * NSEC_PER_SEC);
+    ck_assert_int_eq(outcome.status, 128 + SIGINT);
+    if (*outcome.out) { /* else it came before there was anything to report */
+        json_t *report = json_loads(outcome.out, JSON_REJECT_DUPLICATES, NULL);
+        ck_assert_msg(report != NULL, "%.200s", outcome.out);
+        ck_assert_str_eq(report_text(report, "interrupted_by"), "SIGINT");
+        size_t rows = json_array_size(json_object_get(report, "connections"));
+        ck_assert_uint_ge(rows, 1);
+        ck_assert_int_eq(report_count(report, "queued") + report_count(report, "timed_out"), (long)rows);
+        json_decref(report);
+    }
+    outcome_free(&outcome);
+}
+END_TEST
+
+/* The same burst again and again: neither TIME_WAIT nor ports of earlier ones get in its way. */
+START_TEST(repeated_probes_find_ports)
+{
+    in_private_namespace();
+    set_sysctl("net.core.somaxconn", "65535");
+    set_sysctl("net.ipv4.ip_local_port_range", "50000 59999");
+    struct process_setup setup = {.stdout_to = "/dev/null"}; /* a pipe that nobody reads would hold the server up */
+    struct process server = process_start((const char *[]){BACKLOGCTL, "serve", "--backlog", "65535", NULL}, &setup);
+    for (int i = 0; i < 6; i++)
+        free(shell("%s probe --wait 20s --count 9000 --timeout 20s --quiet --expect connected=9000", BACKLOGCTL));
+    free(serve_stop(&server));
+}
+END_TEST
+
+static Suite *make_suite(void)
+{
+    Suite *suite = suite_create("scale");
+    TCase *tcase = tcase_create("many");
+    tcase_set_timeout(tcase, 120);
+    tcase_add_loop_test(tcase, burst_is_right, 0, COUNT(bursts));
+    tcase_add_test(tcase, threads_lose_nothing);
+    tcase_add_loop_test(tcase, interrupted_burst_is_reported, 0, 3);
+    tcase_add_test(tcase, repeated_probes_find_ports);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
+
+SUITE_MAIN(make_suite)
