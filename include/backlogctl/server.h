@@ -7,15 +7,17 @@
 #include "backlogctl/loop.h"
 #include "backlogctl/model.h"
 
-/* Called from the thread that runs the server's loop, in order. Must not block. */
+/* Called from the thread that runs the server's loop, in order: from the loop, server_attach or server_flush. Accepting
+   waits for it only when many thousand events are on their way. */
 typedef void server_listen_event(void *context, const struct server_event *event);
 
 struct server;
 
 /* Binds and listens on every address (the same port: where the port is 0 the first address picks one). Addresses that
    cannot be bound are left out as long as one can; `left_out[i]` then has its error (code 0 otherwise; room for
-   `count`; may be NULL). An IPv6 any-address is dual-stack unless the list has an IPv4 address too. Raises the soft limit
-   on open files to the hard one. The settings' strings must outlive the server.
+   `count`; may be NULL). An IPv6 any-address is dual-stack unless the list has an IPv4 address too. Raises the limit on
+   open files: to fs.nr_open where that is permitted, else the soft one to the hard one. The settings' strings must outlive the
+   server.
    0, or -errno of the first address when none could be bound. The caller owns *out and releases it. */
 int server_open(struct server **out, const struct server_settings *settings, const struct endpoint *addresses,
                 size_t count, struct error *left_out, struct error *err);
@@ -23,25 +25,31 @@ int server_open(struct server **out, const struct server_settings *settings, con
 void server_release(struct server *server);
 
 /* The listeners as bound, from their own descriptors (TCP_INFO, SO_MEMINFO; valid after server_open, also while the
-   server runs on its thread). After the server's duration `known` is false. */
+   server runs on threads). After the server's duration `known` is false. */
 size_t server_listener_count(const struct server *server);
 void server_listener(const struct server *server, size_t index, struct listener *out);
 
 /* Serves on `loop` until the loop stops. When `duration` (since server_open) is over the server ends its listeners and
    stops the loop. Accepts each connection accept_delay after it could have: after the later of its arrival and the previous
-   accept, at whichever listener that was. Without descriptors or memory for another client it tells SERVER_STARVED, tries
-   again every 100 ms and after each client that leaves. With accept_count 0, SERVER_STOPPED comes at once. Drops wake
-   nobody: they are looked for at every event and, while a queue is full, every 200 ms. on_event may be NULL. */
+   accept, at whichever listener that was. While others stand in a queue they are accepted first; a client's conversation
+   begins when the queue is empty, or half a second after its accept.
+   The limit on open files binds each descriptor table, not the server: when the table of the thread that accepts is full,
+   a further thread with a table of its own goes on, and one that clients have left accepts again. Without descriptors or
+   memory for another client or thread it tells SERVER_STARVED, tries again every 100 ms and after each client that leaves.
+   With accept_count 0, SERVER_STOPPED comes at once. Changes of a queue and drops are told every 10 ms at most, the last
+   ones always; drops wake nobody and are looked for when others arrive and, while a queue is full, every 200 ms. The queue
+   of an accept is counted down from the last look. on_event may be NULL. */
 int server_attach(struct server *server, struct loop *loop, server_listen_event *on_event, void *context,
                   struct error *err);
-/* Takes the last events (queue, drops) before a summary. Like server_totals not while the server runs on its thread. */
+/* Takes the last events (queue, drops) before a summary. For an attached server from its loop's thread. */
 void server_flush(struct server *server);
 
 /* As of the last event or flush. */
 void server_totals(const struct server *server, struct server_totals *out);
 
-/* The same server on a thread of its own, for `run`. server_start returns once it serves; server_stop ends and joins
-   the thread (the listeners stay open until server_release). */
+/* The same server on a thread of its own, for `run`; its clients take none of the caller's descriptors. server_start
+   returns once it serves. server_stop returns when all threads have stopped, those of an attached server too: then nothing
+   is accepted, answered or told any more, but the listeners and the clients stay open until server_release. */
 int server_start(struct server *server, struct error *err);
 void server_stop(struct server *server);
 

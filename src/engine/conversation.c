@@ -114,8 +114,8 @@ static void answer_input(struct exchange *x, const char *bytes, size_t count)
 
 /* ---- Slots ---- */
 
-/* Taken out of the epoll by name: while a new thread's table is made the descriptor may have a copy there for a moment,
-   and then closing this one would leave the watch behind. */
+/* Taken out of the epoll by name: while a new thread's table is made the descriptor may have a copy there for
+   a moment, and then closing this one would leave the watch behind. */
 static void close_client(struct clients *clients, uint32_t slot)
 {
     struct client *client = &clients->slots[slot];
@@ -130,8 +130,8 @@ static void close_client(struct clients *clients, uint32_t slot)
     clients->closed(clients, &closed);
 }
 
-/* realloc() moves a block of this size by its pages (mremap), and pages never touched are not there: doubling neither
-   copies nor keeps twice the memory. */
+/* realloc() moves a block of this size by its pages (mremap), and pages never touched are not there: doubling
+   neither copies nor keeps twice the memory. */
 int clients_reserve(struct clients *clients)
 {
     if (clients->free != NO_SLOT || clients->used < clients->room)
@@ -317,21 +317,23 @@ int clients_begin(struct clients *clients, uint32_t most)
     for (; clients->fresh && most; most--) {
         uint32_t slot = clients->first_fresh;
         struct client *client = &clients->slots[slot];
+        int status = wait_for(clients, slot, EPOLL_CTL_ADD, EPOLLIN);
+        if (status)
+            return status;
         clients->first_fresh = client->next;
         clients->fresh--;
-        int status = clients->greeting_length ? greet(clients, client) : 0;
-        if (!status)
-            status = wait_for(clients, slot, EPOLL_CTL_ADD, client->carry ? EPOLLOUT : EPOLLIN);
-        if (status) {
+        if (clients->greeting_length)
+            status = greet(clients, client);
+        if (!status && client->carry)
+            status = wait_for(clients, slot, EPOLL_CTL_MOD, EPOLLOUT);
+        if (status)
             close_client(clients, slot);
-            return status;
-        }
     }
     return 0;
 }
 
-int clients_open(struct clients *clients, const char *greeting, size_t greeting_length, clients_closed *closed,
-                 struct error *err)
+int clients_open(struct clients *clients, const char *greeting, size_t greeting_length,
+                 clients_closed *closed, struct error *err)
 {
     *clients = (struct clients){
         .watch = {.ready = clients_ready, .fd = epoll_create1(EPOLL_CLOEXEC)},

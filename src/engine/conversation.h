@@ -14,10 +14,11 @@
 
 struct carry;
 
-/* One slot. Clients are held by the hundred thousand, nearly all of them silent: such a one costs no more than this. */
+/* One slot. Clients are held by the hundred thousand, nearly all of them silent: such a one costs no more
+   than this. */
 struct client {
     int fd;              /* -1: the slot is free */
-    uint32_t next;       /* of a free slot the next free one, of a client not begun the next such; NO_SLOT: none */
+    uint32_t next;       /* free one behind a free slot, or client not begun behind such; NO_SLOT: none */
     uint32_t listener;   /* index of the listener that it came through */
     uint64_t number;     /* from 1, in the order accepted */
     struct carry *carry; /* a line begun or an answer not sent yet; NULL: neither */
@@ -44,22 +45,24 @@ struct clients {
 
 #define NO_SLOT UINT32_MAX
 
-/* The greeting's bytes are sent to every client first; they outlive the clients (length 0: none). Release also after a
-   failed open; a zeroed struct is safe to release. Releasing closes every descriptor without calling `closed`. */
-int clients_open(struct clients *clients, const char *greeting, size_t greeting_length, clients_closed *closed,
-                 struct error *err);
+/* The greeting's bytes are sent to every client first; they outlive the clients (length 0: none). Release
+   also after a failed open; a zeroed struct is safe to release. Releasing closes every descriptor without
+   calling `closed`. */
+int clients_open(struct clients *clients, const char *greeting, size_t greeting_length,
+                 clients_closed *closed, struct error *err);
 void clients_release(struct clients *clients);
 
-/* Makes sure that the next client has a slot, so that nothing is accepted that could not be kept. 0 or -ENOMEM. */
+/* Makes sure that the next client has a slot, so that nothing is accepted that could not be kept. 0 or
+   -ENOMEM. */
 int clients_reserve(struct clients *clients);
 
-/* Takes over a client's descriptor, after clients_reserve; `carry` and `next` are ignored. Nothing is said to it and
-   nothing read from it before clients_begin: to watch a descriptor costs half as much as to accept it, and that can
-   wait while others stand in the queue. */
+/* Takes over a client's descriptor, after clients_reserve; `carry` and `next` are ignored. Nothing is said to
+   it and nothing read from it before clients_begin: to watch a descriptor costs half as much as to accept it,
+   and that can wait while others stand in the queue. */
 void clients_add(struct clients *clients, const struct client *client);
 
-/* Greets and watches those added, in their order, at most so many. 0; or -ENOMEM, -ENOSPC (too many epoll watches,
-   epoll(7)) when one could not be watched: that conversation has ended, those behind it stay for the next call. */
+/* Watches and greets those added, in their order, at most so many. 0; or -ENOMEM, -ENOSPC (too many epoll
+   watches, epoll(7)) when one cannot be watched: it stays for the next call, like those behind it. */
 int clients_begin(struct clients *clients, uint32_t most);
 
 #endif

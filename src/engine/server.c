@@ -14,8 +14,8 @@
 /* Accepts, and conversations begun, before the other descriptors have a turn. */
 #define AT_ONCE 256
 
-/* While others stand in the queue a conversation is begun later; with so many to begin another thread accepts. */
-#define FRESH_MOST 4096
+/* While others stand in the queue they come first, and conversations are begun later; but not much later. */
+#define BEGIN_PATIENCE (500 * NSEC_PER_MSEC)
 
 /* When to try again without descriptors or memory, if no client leaves before. */
 #define STARVED_PAUSE (100 * NSEC_PER_MSEC)
@@ -60,8 +60,8 @@ static bool is_starvation(int code)
     return code == ENFILE || code == ENOBUFS || code == ENOMEM;
 }
 
-/* The queue's length is counted down from the last look; with a delay it is read, since whether someone is left decides
-   when the next is due. */
+/* The queue's length is counted down from the last look; with a delay it is read, since whether someone is
+   left decides when the next is due. */
 static void tell_accepted(struct holder *holder, struct listening *listener, const struct client *client)
 {
     struct server *server = holder->server;
@@ -93,6 +93,8 @@ static void take_client(struct holder *holder, struct listening *listener, int f
         .number = number,
         .peer = endpoint_unmapped(&peer),
     };
+    if (!holder->clients.fresh)
+        holder->fresh_since = server->last_accept;
     clients_add(&holder->clients, &client);
     accepts_record(server, &client.peer, server->last_accept);
     tell_accepted(holder, listener, &client);
@@ -104,8 +106,9 @@ static void take_client(struct holder *holder, struct listening *listener, int f
         finish(server, listener);
 }
 
-/* Takes the first of a queue, and notes when there is none or nothing to take it with. A connection that ended in the queue
-   (ECONNABORTED and the network errors of accept(2)) leaves it thereby: the next one is tried. */
+/* Takes the first of a queue, and notes when there is none or nothing to take it with. A connection that
+   ended in the queue (ECONNABORTED and the network errors of accept(2)) leaves it thereby: the next one is
+   tried. */
 static void accept_one(struct holder *holder, struct listening *listener)
 {
     if (clients_reserve(&holder->clients) || accepts_reserve(holder->server)) {
@@ -118,9 +121,9 @@ static void accept_one(struct holder *holder, struct listening *listener)
     int fd = accept4(listener->watch.fd, (struct sockaddr *)&address, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0)
         take_client(holder, listener, fd, &address);
-    else if (errno == EAGAIN || errno == EINVAL) /* EINVAL: somebody shut it down, it will never be ready again */
+    else if (errno == EAGAIN || errno == EINVAL) /* EINVAL: shut down, it will never be ready again */
         listener->waiting_since = NSEC_NEVER;
-    else if (errno == EMFILE && !holder_hand_over(holder, true))
+    else if (errno == EMFILE && !holder_hand_over(holder))
         starve(holder, listener, EMFILE);
     else if (is_starvation(errno))
         starve(holder, listener, errno);
@@ -140,52 +143,65 @@ static struct listening *longest_waiting(struct server *server)
     return longest;
 }
 
-/* Accepts what is due and arms `pace` for what is not. While that is armed nothing is due: so an arrival during a delay does
-   not begin it anew. True when more was due than one turn takes. */
+/* Accepts what is due and arms `pace` for what is not. True when more is due: than one turn takes, or than this
+   table holds. */
 static bool accept_batch(struct holder *holder)
 {
     struct server *server = holder->server;
-    for (int budget = AT_ONCE; holder->accepting && !holder->pace.armed; budget--) {
+    for (int budget = AT_ONCE; holder->accepting; budget--) {
         struct listening *listener = longest_waiting(server);
-        if (!listener || atomic_load(&server->finished))
+        if (!listener || holder->pace.armed || atomic_load(&server->finished))
             return false;
-        nsec from = listener->waiting_since > server->last_accept ? listener->waiting_since : server->last_accept;
-        nsec due = from + server->settings.accept_delay;
+        nsec since = listener->waiting_since, last = server->last_accept;
+        nsec due = (since > last ? since : last) + server->settings.accept_delay;
         if (!budget || (server->settings.accept_delay && due > clock_now())) {
             loop_arm(holder->loop, &holder->pace, due);
             return !budget;
         }
         accept_one(holder, listener);
     }
-    return false;
+    return true;
 }
 
-/* A client for whom there is no memory or no epoll watch is let go again. */
-static void begin_some(struct holder *holder)
+/* Clients that cannot be watched stay for a later time, and no more are accepted until they are. */
+static int begin_some(struct holder *holder)
 {
     struct server *server = holder->server;
     int status = clients_begin(&holder->clients, AT_ONCE);
     if (status && holder->accepting)
         starve(holder, &server->listeners[0], -status);
     if (holder->clients.fresh)
-        loop_arm(holder->loop, &holder->begin, clock_now());
-    else if (!holder->accepting)
-        holder_caught_up(holder);
+        loop_arm(holder->loop, &holder->begin, clock_now() + (status ? STARVED_PAUSE : 0));
+    return status;
 }
 
+/* The queue is empty: holders that were full before may begin their conversations too. */
+static void end_crowd(struct server *server)
+{
+    server_lock(server);
+    server->crowded = false;
+    server_unlock(server);
+    holders_wake(server);
+}
+
+/* While `pace` is armed nothing is due: so an arrival during a delay does not begin it anew. */
 static void accept_due(struct holder *holder)
 {
     struct server *server = holder->server;
+    if (holder->pace.armed || (server->starved && begin_some(holder)))
+        return;
     /* The caller's thread itself passes events on between its turns. */
-    if (holder->threaded && !holder->pace.armed && events_pending(server) >= EVENTS_MOST)
+    if (holder->threaded && events_pending(server) >= EVENTS_MOST)
         loop_arm(holder->loop, &holder->pace, clock_now() + EVENTS_PAUSE);
     bool more = accept_batch(holder);
     events_look_soon(holder);
-    if (more && holder->clients.fresh < FRESH_MOST)
-        return;
-    if (more)
-        holder_hand_over(holder, false);
-    begin_some(holder);
+    nsec patience = holder->fresh_since + BEGIN_PATIENCE;
+    if (more && holder->clients.fresh && clock_now() < patience)
+        loop_arm(holder->loop, &holder->begin, patience);
+    else
+        begin_some(holder);
+    if (!more && holder->accepting && server->crowded)
+        end_crowd(server);
 }
 
 void accept_paced(struct timer *timer)
@@ -240,8 +256,9 @@ void accept_closed(struct clients *clients, const struct client *client)
 
 /* ---- Life ---- */
 
-/* shutdown() acts on the socket itself, whoever has copies of it: the kernel resets what stands in the queue, and
-   nobody listens at the port. The holders close their copies; the caller's stay for whoever asks about them. */
+/* shutdown() acts on the socket itself, whoever has copies of it: the kernel resets what stands in the queue,
+   and nobody listens at the port. The holders close their copies; the caller's stay for whoever asks about
+   them. */
 static void life_over(struct timer *timer)
 {
     struct server *server = (struct server *)((char *)timer - offsetof(struct server, life));

@@ -1,11 +1,13 @@
-/* What the server tells: events go through a queue to the caller's thread, changes of the accept queues are sampled. */
+/* What the server tells: events go through a queue to the caller's thread, changes of the accept queues are
+   sampled. */
 #include "server_internal.h"
 
 #include <stddef.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 
-/* Changes of a queue are told this far apart at least: while clients come in crowds, printing must not hold up accepting. */
+/* Changes of a queue are told this far apart at least: while clients come in crowds, printing must not hold
+   up accepting. */
 #define CHANGES_PAUSE (10 * NSEC_PER_MSEC)
 
 /* Drops wake nobody, and while a queue is full no arrival does either. */
@@ -82,9 +84,9 @@ void events_told(struct watch *watch, uint32_t events)
 
 static void look_by(struct holder *holder, nsec due)
 {
-    if (!holder->server->on_event || !holder->accepting || (holder->sample.armed && holder->sample.due <= due))
-        return;
-    loop_arm(holder->loop, &holder->sample, due);
+    bool wanted = holder->server->on_event && holder->accepting;
+    if (wanted && (!holder->sample.armed || holder->sample.due > due))
+        loop_arm(holder->loop, &holder->sample, due);
 }
 
 static void look(struct listening *listener)

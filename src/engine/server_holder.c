@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
@@ -17,12 +18,9 @@
 #define WORTHWHILE_ROOM 16
 #define OWN_DESCRIPTORS 8
 
-/* A full holder with room for less than this share of its table is used again only when no new one can be made:
-   else the role of the accepter would go round with every client that leaves. */
+/* A full holder with room for less than this share of its table is used again only when no new one can be
+   made: else the role of the accepter would go round with every client that leaves. */
 #define LITTLE_SHARE 8
-
-/* Threads that take turns when there is more to begin than one can do while it accepts. */
-#define TURNS 2
 
 void holders_wake(struct server *server)
 {
@@ -39,9 +37,10 @@ static bool is_needed(const struct server *server, int fd)
     return needed;
 }
 
-/* Gives the calling thread a table with copies of the listeners and the eventfds alone, at the same numbers. Nothing else
-   is kept: a copy would hold open what its owner closes. The standard streams stay, so that no client gets their numbers
-   and hears what a library says in an emergency. 0 or -errno (a kernel before 5.9, a filter of system calls). */
+/* Gives the calling thread a table with copies of the listeners and the eventfds alone, at the same numbers.
+   Nothing else is kept: a copy would hold open what its owner closes. The standard streams stay, so that no
+   client gets their numbers and hears what a library says in an emergency. 0 or -errno (a kernel before 5.9,
+   a filter of system calls). */
 static int take_own_table(const struct server *server)
 {
     int highest = STDERR_FILENO;
@@ -74,7 +73,8 @@ int holder_accept(struct holder *holder, struct error *err)
     struct server *server = holder->server;
     int status = 0;
     size_t added = 0;
-    /* Edge-triggered: each arrival wakes the accepter, also while it takes nobody. Adding tells of those who wait. */
+    /* Edge-triggered: each arrival wakes the accepter, also while it takes nobody. Adding tells of those who
+       wait. */
     for (; added < server->listener_count && !status; added++)
         status = loop_add(holder->loop, &server->listeners[added].watch, EPOLLIN | EPOLLET, err);
     holder->accepting = !status;
@@ -104,43 +104,27 @@ void holder_close_listeners(struct holder *holder)
         close(server->listeners[i].watch.fd);
 }
 
-/* Whom the role goes to; with the lock. One who only takes turns must have nothing else to do, and is never the caller's
-   thread, which has events to pass on. */
-static struct holder *find_successor(const struct holder *holder, bool full)
+/* Who has most room; with the lock. NULL: nobody has any. */
+static struct holder *find_successor(const struct holder *holder)
 {
     struct holder *best = NULL;
-    for (struct holder *other = holder->server->holders; other; other = other->next) {
-        if (other == holder || !other->room || (!full && (other->busy || !other->threaded)))
-            continue;
-        if (!best || other->busy < best->busy || (other->busy == best->busy && other->room > best->room))
+    for (struct holder *other = holder->server->holders; other; other = other->next)
+        if (other != holder && other->room && (!best || other->room > best->room))
             best = other;
-    }
     return best;
 }
 
-/* With the lock. */
-static bool wants_new_holder(const struct holder *holder, const struct holder *successor, bool full)
-{
-    size_t turns = 0;
-    for (const struct holder *other = holder->server->holders; other; other = other->next)
-        turns += other->threaded && other->room;
-    if (full)
-        return !successor || successor->room < table_room(holder->server) / LITTLE_SHARE;
-    return !successor && turns < TURNS;
-}
-
-bool holder_hand_over(struct holder *holder, bool full)
+bool holder_hand_over(struct holder *holder)
 {
     struct server *server = holder->server;
     struct holder *made = NULL;
     server_lock(server);
-    holder->busy = holder->clients.fresh > 0;
-    if (full)
-        holder->room = 0;
-    struct holder *successor = find_successor(holder, full);
-    bool wanted = wants_new_holder(holder, successor, full);
+    holder->room = 0;
+    server->crowded = server->crowded || holder->clients.fresh;
+    struct holder *successor = find_successor(holder);
+    bool little = !successor || successor->room < table_room(server) / LITTLE_SHARE;
     server_unlock(server);
-    if (wanted && !holder_make(server, NULL, &made, NULL))
+    if (little && !holder_make(server, NULL, &made, NULL))
         successor = made;
     if (!successor)
         return false;
@@ -152,13 +136,6 @@ bool holder_hand_over(struct holder *holder, bool full)
     return true;
 }
 
-void holder_caught_up(struct holder *holder)
-{
-    server_lock(holder->server);
-    holder->busy = false;
-    server_unlock(holder->server);
-}
-
 /* Something has changed, perhaps for another holder. */
 static void news_ready(struct watch *watch, uint32_t events)
 {
@@ -167,12 +144,14 @@ static void news_ready(struct watch *watch, uint32_t events)
     struct server *server = holder->server;
     server_lock(server);
     bool stopping = server->stopping, ended = server->ended, mine = server->accepter == holder;
-    bool retry = mine && server->retry;
+    bool retry = mine && server->retry, crowded = server->crowded;
     server_unlock(server);
     if (ended)
         holder_close_listeners(holder);
     else if (mine && (!holder->accepting || retry))
         loop_arm(holder->loop, &holder->pace, clock_now());
+    if (holder->clients.fresh && !mine && !crowded)
+        loop_arm(holder->loop, &holder->begin, clock_now());
     if (stopping && holder->threaded)
         loop_stop(holder->loop);
 }
@@ -185,7 +164,8 @@ static int open_holder(struct holder *holder, struct loop *loop, struct error *e
     holder->loop = loop ? loop : &holder->own_loop;
     int status = loop ? 0 : loop_init(&holder->own_loop, false, err);
     if (!status)
-        status = clients_open(&holder->clients, server->greeting, server->greeting_length, accept_closed, err);
+        status =
+            clients_open(&holder->clients, server->greeting, server->greeting_length, accept_closed, err);
     if (!status)
         status = loop_add(holder->loop, &holder->clients.watch, EPOLLIN, err);
     if (!status)
@@ -221,26 +201,28 @@ static void report_ready(struct holder *holder, int status, const struct error *
     server_unlock(server);
 }
 
-/* The first holder shares the caller's table where it cannot have its own; a further one would be of no use then. */
+/* The first holder shares the caller's table where it cannot have its own; a further one would be of no use
+   then. */
 static int prepare_thread(struct holder *holder, struct error *err)
 {
     struct server *server = holder->server;
     int status = take_own_table(server);
     holder->own_table = !status;
     if (status && server->holder_count)
-        return status;
+        return error_set(err, -status, "close_range: %s", strerror(-status));
     status = open_holder(holder, NULL, err);
+    if (!status && !server->holder_count)
+        status = server_begin(holder, err);
     if (status)
         return status;
     server_lock(server);
     add_holder(holder);
-    bool first = server->holders == holder;
     server_unlock(server);
-    return first ? server_begin(holder, err) : 0;
+    return 0;
 }
 
-/* When it has stopped, the clients stay connected until the server is released. Errors of epoll_wait end a holder; there
-   is nobody to tell, and a server that accepts no more is what the client sees. */
+/* When it has stopped, the clients stay connected until the server is released. Errors of epoll_wait end a
+   holder; there is nobody to tell, and a server that accepts no more is what the client sees. */
 static void *hold(void *argument)
 {
     struct holder *holder = argument;
@@ -283,6 +265,7 @@ static int start_thread(struct holder *holder, struct error *err)
     server_unlock(server);
     if (!holder->status)
         return 0;
+    pthread_join(holder->id, NULL);
     return error_set(err, -holder->status, "%s", holder->error.text);
 }
 

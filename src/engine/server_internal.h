@@ -1,5 +1,6 @@
-/* The server's parts: listeners (server_listen.c), accepting (server.c), events (server_events.c), the threads that accept
-   and hold clients (server_holder.c), and the server without a loop of the caller's (server_thread.c). */
+/* The server's parts: listeners (server_listen.c), accepting (server.c), events (server_events.c), the
+   threads that accept and hold clients (server_holder.c), and the server without a loop of the caller's
+   (server_thread.c). */
 #ifndef ENGINE_SERVER_INTERNAL_H
 #define ENGINE_SERVER_INTERNAL_H
 
@@ -12,18 +13,18 @@
 /* One listening socket. */
 struct listening {
     struct server *server;
-    struct watch watch; /* in the accepter's loop; the descriptor has the same number in every holder's table */
+    struct watch watch; /* in the accepter's loop; the descriptor has the same number in every table */
     struct endpoint local;
-    nsec waiting_since; /* when the first in the queue came to be first; NSEC_NEVER: the queue is empty. Accepter's */
+    nsec waiting_since; /* accepter's: when the first in the queue came to be first; NSEC_NEVER: none is */
     /* Under the lock. As read last; after the end of the listener, its last figures. */
     uint32_t queue, backlog, drops;
     /* Under the lock. As told by the last event. */
     uint32_t told_queue, told_drops;
 };
 
-/* A thread that holds clients. One at a time is the accepter: when its descriptor table is full, or when it has many
-   conversations to begin, another takes over, and it goes on with the clients that it has. The first one may be the
-   caller's own thread; every other has a descriptor table of its own. */
+/* A thread that holds clients. One at a time is the accepter; when its descriptor table is full another takes
+   over, and it goes on with the clients that it has. The first one may be the caller's own thread; every
+   other has a descriptor table of its own. */
 struct holder {
     struct server *server;
     struct holder *next;
@@ -32,14 +33,13 @@ struct holder {
     struct watch news;
     struct timer pace;   /* accepter: when the next accept is due */
     struct timer sample; /* accepter: when to look at the listeners again */
-    struct timer begin;  /* when to begin further conversations */
+    struct timer begin;  /* when to begin conversations */
     struct clients clients;
+    nsec fresh_since;      /* when the first of those not begun was accepted */
     bool accepting;        /* the listeners are in its loop */
     bool listeners_closed; /* in its table */
     bool own_table;
-    /* Under the lock: */
-    bool busy;     /* has conversations to begin */
-    uint32_t room; /* clients that it could hold beside those it has; ROOM_UNKNOWN until it was once full */
+    uint32_t room; /* under the lock: clients that have left since it was full; ROOM_UNKNOWN before */
     /* Of its thread; `ready` under the lock: it serves, or could not (status, error). */
     bool threaded, ready;
     pthread_t id;
@@ -67,7 +67,7 @@ struct server {
     server_listen_event *on_event;
     void *context;
     struct watch told; /* an eventfd, written to when there are events for the caller */
-    int news;          /* an eventfd, written to when a holder may have something to do; never read, edge-triggered */
+    int news;          /* an eventfd, written to when a holder may have something to do; never read */
     struct timer life; /* in the first holder's loop: when the listeners end */
 
     atomic_uint_fast64_t accepted;
@@ -89,8 +89,9 @@ struct server {
     size_t serving; /* threads that run their loop */
     bool stopping, releasing;
     bool ended;   /* the listeners listen no more */
-    bool starved; /* no descriptor or memory for the next client. Written by the accepter only */
+    bool starved; /* no descriptor or memory for the next client. Written by the accepter */
     bool retry;   /* ... but a client has left meanwhile */
+    bool crowded; /* a full holder waits for an empty queue to begin conversations. Written by the accepter */
     uint64_t closed, peak_queue;
     nsec changes_told; /* when a change of a queue was told last */
     struct event_queue events;
@@ -111,8 +112,8 @@ static inline void server_unlock(const struct server *server)
 /* ---- server_listen.c ---- */
 
 /* Binds and listens; see server_open. */
-int listeners_open(struct server *server, const struct endpoint *addresses, size_t count, struct error *left_out,
-                   struct error *err);
+int listeners_open(struct server *server, const struct endpoint *addresses, size_t count,
+                   struct error *left_out, struct error *err);
 
 /* Reads queue, backlog and drops from the calling thread's descriptor. One that listens no more keeps its
    figures: then false. */
@@ -133,7 +134,8 @@ size_t events_pending(struct server *server);
 void events_deliver(struct server *server);
 void events_told(struct watch *watch, uint32_t events);
 
-/* The accepter reads a listener's figures and tells what changed: at once, or when changes were told only now, soon. */
+/* The accepter reads a listener's figures and tells what changed: at once, or when changes were told only
+   now, soon. */
 void events_look(struct holder *holder, struct listening *listener);
 
 /* The accepter has taken clients since its last look: makes sure that there will be another. */
@@ -158,12 +160,8 @@ int holder_make(struct server *server, struct loop *loop, struct holder **out, s
 /* The accepter's listeners go into its loop. */
 int holder_accept(struct holder *holder, struct error *err);
 
-/* Another becomes the accepter: because this one's table is full, or because it has much to begin. False when there is
-   nobody and nobody can be made. */
-bool holder_hand_over(struct holder *holder, bool full);
-
-/* Its clients have all begun. */
-void holder_caught_up(struct holder *holder);
+/* This one's table is full: another becomes the accepter. False when none has room and none can be made. */
+bool holder_hand_over(struct holder *holder);
 
 void holder_close_listeners(struct holder *holder);
 

@@ -36,8 +36,8 @@ static void wake(struct server *server)
     server_unlock(server);
 }
 
-/* Takes the lock only if somebody waits for this count. Both sides are sequentially consistent: either this load sees
-   `wanted`, or the one who stored it sees `accepted` as it is now and does not wait. */
+/* Takes the lock only if somebody waits for this count. Both sides are sequentially consistent: either this
+   load sees `wanted`, or the one who stored it sees `accepted` as it is now and does not wait. */
 void accepts_note(struct server *server)
 {
     if (atomic_load(&server->wanted) <= atomic_load(&server->accepted))
@@ -79,7 +79,10 @@ int server_start(struct server *server, struct error *err)
 {
     struct holder *first;
     server->recording = true;
-    return holder_make(server, NULL, &first, err);
+    int status = holder_make(server, NULL, &first, err);
+    if (status)
+        server->recording = false;
+    return status;
 }
 
 void server_stop(struct server *server)
