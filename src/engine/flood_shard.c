@@ -73,16 +73,17 @@ static void look_for_error(struct flood *flood, size_t i)
         a->soft_error = false;
 }
 
-static void look_at(struct flood *flood, size_t i)
+/* Returns the state. */
+static enum tcp_state look_at_state(struct flood *flood, size_t i)
 {
     struct attempt *a = &flood->attempts[i];
     struct tcp_info info;
     if (flood->fds[i] < 0 || read_info(flood->fds[i], &info))
-        return;
+        return STATE_NONE;
     a->state = info.tcpi_state;
-    if (a->state == STATE_SYN_SENT || a->state == STATE_CLOSE)
+    if (a->state == STATE_CLOSE)
         look_for_error(flood, i);
-    else if (a->established == NSEC_NEVER)
+    else if (a->state != STATE_SYN_SENT && a->established == NSEC_NEVER)
         note_established(flood, a);
     a->segments_in = capped16(info.tcpi_segs_in);
     if (!a->sent) {
@@ -91,6 +92,13 @@ static void look_at(struct flood *flood, size_t i)
         a->data_retransmits = capped8(info.tcpi_total_retrans - a->syn_retransmits);
         a->acknowledged = a->acknowledged || (info.tcpi_unacked == 0 && info.tcpi_notsent_bytes == 0);
     }
+    return (enum tcp_state)a->state;
+}
+
+static void look_at(struct flood *flood, size_t i)
+{
+    if (look_at_state(flood, i) == STATE_SYN_SENT)
+        look_for_error(flood, i);
 }
 
 void shard_look(struct shard *shard)
@@ -253,7 +261,7 @@ static void open_one(struct shard *shard, size_t i)
     }
     if (!flood->sources.bind_port)
         read_source(fd, a);
-    look_at(flood, i);
+    look_at_state(flood, i);
     send_text(flood, i);
     watch_socket(shard, i);
 }
