@@ -20,8 +20,8 @@
 /* When to try again without descriptors or memory, if no client leaves before. */
 #define STARVED_PAUSE (100 * NSEC_PER_MSEC)
 
-/* How many events may wait for the caller's thread before accepting waits for it. */
-#define EVENTS_MOST 16384
+/* How many events may wait for the caller's thread before accepting waits for it: some 6 MB. */
+#define EVENTS_MOST 65536
 #define EVENTS_PAUSE NSEC_PER_MSEC
 
 /* ---- Accepting ---- */
@@ -123,7 +123,7 @@ static void accept_one(struct holder *holder, struct listening *listener)
         take_client(holder, listener, fd, &address);
     else if (errno == EAGAIN || errno == EINVAL) /* EINVAL: shut down, it will never be ready again */
         listener->waiting_since = NSEC_NEVER;
-    else if (errno == EMFILE && !holder_hand_over(holder))
+    else if (errno == EMFILE && !holder_hand_over(holder, true))
         starve(holder, listener, EMFILE);
     else if (is_starvation(errno))
         starve(holder, listener, errno);
@@ -190,11 +190,14 @@ static void accept_due(struct holder *holder)
     struct server *server = holder->server;
     if (holder->pace.armed || (server->starved && begin_some(holder)))
         return;
-    /* The caller's thread itself passes events on between its turns. */
+    /* The caller's thread passes events on between its own turns. */
     if (holder->threaded && events_pending(server) >= EVENTS_MOST)
         loop_arm(holder->loop, &holder->pace, clock_now() + EVENTS_PAUSE);
     bool more = accept_batch(holder);
     events_look_soon(holder);
+    /* In a crowd the caller's thread has enough to do with passing on events. */
+    if (more && holder->accepting && !holder->threaded && server->on_event)
+        holder_hand_over(holder, false);
     nsec patience = holder->fresh_since + BEGIN_PATIENCE;
     if (more && holder->clients.fresh && clock_now() < patience)
         loop_arm(holder->loop, &holder->begin, patience);

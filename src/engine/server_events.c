@@ -15,6 +15,9 @@
 
 #define FIRST_ROOM 64
 
+/* What a crowd of events has taken beyond this is given back. */
+#define KEPT_ROOM 4096
+
 /* ---- To the caller ---- */
 
 static bool grow(struct event_queue *queue)
@@ -66,6 +69,10 @@ void events_deliver(struct server *server)
     server_unlock(server);
     for (size_t i = 0; i < taken.count; i++)
         server->on_event(server->context, &taken.pending[i]);
+    if (taken.room > KEPT_ROOM) {
+        free(taken.pending);
+        return;
+    }
     server_lock(server);
     queue->spare = taken.pending;
     queue->spare_room = taken.room;

@@ -114,12 +114,12 @@ static struct holder *find_successor(const struct holder *holder)
     return best;
 }
 
-bool holder_hand_over(struct holder *holder)
+bool holder_hand_over(struct holder *holder, bool full)
 {
     struct server *server = holder->server;
     struct holder *made = NULL;
     server_lock(server);
-    holder->room = 0;
+    holder->room = full ? 0 : holder->room;
     server->crowded = server->crowded || holder->clients.fresh;
     struct holder *successor = find_successor(holder);
     bool little = !successor || successor->room < table_room(server) / LITTLE_SHARE;

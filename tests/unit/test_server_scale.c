@@ -233,6 +233,21 @@ static void note_event(void *context, const struct server_event *event)
     scene->events[scene->count++] = *event;
 }
 
+/* For more events than are worth keeping. */
+struct tally {
+    uint64_t accepted, closed, queue;
+    bool in_order;
+};
+
+static void count_event(void *context, const struct server_event *event)
+{
+    struct tally *tally = context;
+    if (event->kind == SERVER_ACCEPTED)
+        tally->in_order = event->number == ++tally->accepted && (tally->in_order || event->number == 1);
+    tally->closed += event->kind == SERVER_CLOSED;
+    tally->queue = event->queue;
+}
+
 static void scene_attach(struct scene *scene, struct server *server)
 {
     struct error err = {0};
@@ -458,6 +473,43 @@ START_TEST(events_of_all_threads_come_in_order_on_the_callers)
 }
 END_TEST
 
+/* With a crowd the caller's thread passes events on, and others accept. */
+START_TEST(events_of_a_crowd_are_complete)
+{
+    enum { CROWD = 3000 };
+    in_private_namespace();
+    struct server *server = open_server(&plain, 1);
+    int *fds = malloc(CROWD * sizeof *fds);
+    dial_many(server, fds, CROWD);
+    struct tally tally = {0};
+    struct loop loop;
+    ck_assert(!loop_init(&loop, false, NULL));
+    ck_assert(!server_attach(server, &loop, count_event, &tally, NULL));
+    nsec deadline = clock_now() + PATIENCE;
+    while (tally.accepted < CROWD && clock_now() < deadline)
+        ck_assert(!loop_run(&loop, clock_now() + 2 * MSEC, NULL));
+    ck_assert_uint_gt(thread_count(), 1);
+    for (int i = 0; i < CROWD; i++)
+        say(fds[i], i % 2 ? "Hey\n" : "end\n");
+    while (tally.closed < CROWD / 2 && clock_now() < deadline)
+        ck_assert(!loop_run(&loop, clock_now() + 2 * MSEC, NULL));
+    for (int i = 0; i < CROWD; i++)
+        if (i % 2)
+            hear(fds[i], "Hey!\n");
+    server_stop(server);
+    server_flush(server);
+    ck_assert(tally.in_order);
+    ck_assert_uint_eq(tally.accepted, CROWD);
+    ck_assert_uint_eq(tally.closed, CROWD / 2);
+    ck_assert_uint_eq(tally.queue, 0);
+    ck_assert_uint_eq(totals_of(server).open, CROWD / 2);
+    close_many(fds, CROWD);
+    server_release(server);
+    loop_release(&loop);
+    free(fds);
+}
+END_TEST
+
 START_TEST(changes_of_the_queue_are_sampled_and_the_last_is_told)
 {
     in_private_namespace();
@@ -642,6 +694,7 @@ static Suite *make_suite(void)
                                     a_delay_is_kept_across_threads,
                                     threads_hold_nothing_of_the_callers};
     const TTest *const events[] = {events_of_all_threads_come_in_order_on_the_callers,
+                                   events_of_a_crowd_are_complete,
                                    changes_of_the_queue_are_sampled_and_the_last_is_told,
                                    without_room_in_any_table_it_waits_for_a_client_to_leave};
     const TTest *const end[] = {clients_stay_connected_from_stop_to_release};
