@@ -1,13 +1,23 @@
-/* Every option stands in --help and in its man page, every word of the vocabulary in backlogctl(7), and mandoc is content. */
+/* The manual says what the program does: every option in --help and in its page, every word, counter, event
+   and JSON member explained, and mandoc is content. */
+#include "sample_run.h"
 #include "suite.h"
 
 #include "backlogctl/options.h"
 #include "backlogctl/output.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
+#define PAGE_SIZE ((size_t)1 << 20)
+#define ITEM_SIZE 128
+
 static const struct command *const commands[] = {&command_serve, &command_probe, &command_run};
+static const char *const pages[] = {"backlogctl.1", "backlogctl-serve.1", "backlogctl-probe.1",
+                                    "backlogctl-run.1", "backlogctl.7"};
+
+/* ---- Reading pages ---- */
 
 static char *read_page(const char *name)
 {
@@ -15,59 +25,138 @@ static char *read_page(const char *name)
     snprintf(path, sizeof path, "%s/man/%s", SOURCE_DIR, name);
     FILE *file = fopen(path, "r");
     ck_assert_msg(file != NULL, "no %s", path);
-    char *text = calloc(1, 1 << 20);
-    size_t size = fread(text, 1, (1 << 20) - 1, file);
+    char *text = calloc(1, PAGE_SIZE);
+    size_t size = fread(text, 1, PAGE_SIZE - 1, file);
     ck_assert_uint_gt(size, 0);
     fclose(file);
     return text;
 }
 
-static char *help_of(const struct command *command)
+static char *read_command_page(const struct command *command)
 {
-    char *text = NULL;
-    size_t size;
-    FILE *out = open_memstream(&text, &size);
-    options_help(command, out);
-    fclose(out);
-    return text;
+    char name[64];
+    snprintf(name, sizeof name, "backlogctl-%s.1", command->name);
+    return read_page(name);
 }
 
-/* "Fl X" as a word: followed by a blank, a comma or the end of the line. */
-static bool page_has_flag(const char *page, const char *flag)
+/* The lines from ".Sh TITLE" to the next section; malloc'ed. */
+static char *section(const char *page, const char *title)
 {
-    char macro[64];
-    snprintf(macro, sizeof macro, "Fl %s", flag);
-    for (const char *at = strstr(page, macro); at; at = strstr(at + 1, macro))
-        if (strchr(" \n", at[strlen(macro)]))
+    char heading[ITEM_SIZE];
+    snprintf(heading, sizeof heading, "\n.Sh %s\n", title);
+    const char *begin = strstr(page, heading);
+    ck_assert_msg(begin != NULL, "no section %s", title);
+    begin += strlen(heading) - 1;
+    const char *end = strstr(begin, "\n.Sh ");
+    return end ? strndup(begin, (size_t)(end - begin) + 1) : strdup(begin);
+}
+
+static bool is_word_character(char c)
+{
+    return isalnum((unsigned char)c) || c == '_';
+}
+
+static bool has_word(const char *text, const char *word)
+{
+    size_t length = strlen(word);
+    for (const char *at = strstr(text, word); at; at = strstr(at + 1, word))
+        if ((at == text || !is_word_character(at[-1])) && !is_word_character(at[length]))
             return true;
     return false;
 }
 
-static void check_option(const struct command *command, const struct option_spec *spec, const char *help, const char *page)
+/* A whole line, so that a word mentioned elsewhere does not stand for its own entry. */
+static bool has_line(const char *text, const char *line)
 {
-    char word[64], letter[8];
-    snprintf(word, sizeof word, "--%s%s%s", spec->name, spec->argument ? " " : "", spec->argument ? spec->argument : "");
-    ck_assert_msg(strstr(help, word) != NULL, "%s --help lacks %s", command->name, word);
-    snprintf(word, sizeof word, "-%s", spec->name);
-    ck_assert_msg(page_has_flag(page, word), "the page of %s lacks -%s", command->name, word);
-    if (!spec->letter)
-        return;
-    snprintf(letter, sizeof letter, "-%c, --", spec->letter);
-    ck_assert_msg(strstr(help, letter) != NULL, "%s --help lacks -%c", command->name, spec->letter);
-    snprintf(letter, sizeof letter, "%c", spec->letter);
-    ck_assert_msg(page_has_flag(page, letter), "the page of %s lacks -%c", command->name, spec->letter);
+    size_t length = strlen(line);
+    for (const char *at = strstr(text, line); at; at = strstr(at + 1, line))
+        if (at != text && at[-1] == '\n' && at[length] == '\n')
+            return true;
+    return false;
+}
+
+/* ---- Options ---- */
+
+static char *help_of(const struct command *command)
+{
+    FILE *out = catch_begin();
+    options_help(command, out);
+    return catch_end(out);
+}
+
+/* ".It Fl n , Fl -count Ar N" */
+static void option_item(const struct option_spec *spec, char out[ITEM_SIZE])
+{
+    char letter[16] = "";
+    if (spec->letter)
+        snprintf(letter, sizeof letter, "Fl %c , ", spec->letter);
+    snprintf(out, ITEM_SIZE, ".It %sFl -%s%s%s", letter, spec->name, spec->argument ? " Ar " : "",
+             spec->argument ? spec->argument : "");
+}
+
+/* What the synopsis calls it: "Fl n Ar N", "Fl -threads Ar N". */
+static void option_short(const struct option_spec *spec, char out[ITEM_SIZE])
+{
+    char letter[2] = {spec->letter, '\0'};
+    snprintf(out, ITEM_SIZE, "Fl %s%s%s%s", spec->letter ? "" : "-", spec->letter ? letter : spec->name,
+             spec->argument ? " Ar " : "", spec->argument ? spec->argument : "");
+}
+
+static void check_help(const struct command *command, const struct option_spec *spec, const char *help)
+{
+    char word[ITEM_SIZE];
+    if (spec->letter)
+        snprintf(word, sizeof word, "\n  -%c, --%s", spec->letter, spec->name);
+    else
+        snprintf(word, sizeof word, "\n      --%s", spec->name);
+    if (spec->argument)
+        snprintf(word + strlen(word), sizeof word - strlen(word), " %s", spec->argument);
+    const char *at = strstr(help, word);
+    ck_assert_msg(at && strchr(" \n", at[strlen(word)]), "%s --help lacks --%s", command->name, spec->name);
 }
 
 START_TEST(every_option_is_in_help_and_page)
 {
     const struct command *command = commands[_i];
-    char name[64];
-    snprintf(name, sizeof name, "backlogctl-%s.1", command->name);
-    char *help = help_of(command), *page = read_page(name);
-    for (size_t g = 0; command->groups[g]; g++)
-        for (const struct option_spec *spec = command->groups[g]->options; spec->name; spec++)
-            check_option(command, spec, help, page);
+    char *help = help_of(command), *page = read_command_page(command);
+    char *options = section(page, "OPTIONS"), *synopsis = section(page, "SYNOPSIS"), item[ITEM_SIZE];
+    for (size_t g = 0; command->groups[g]; g++) {
+        snprintf(item, sizeof item, ".Ss %s", command->groups[g]->title);
+        ck_assert_msg(has_line(options, item), "the page of %s lacks '%s'", command->name, item);
+        for (const struct option_spec *spec = command->groups[g]->options; spec->name; spec++) {
+            check_help(command, spec, help);
+            option_item(spec, item);
+            ck_assert_msg(has_line(options, item), "the page of %s lacks '%s'", command->name, item);
+            option_short(spec, item);
+            ck_assert_msg(has_word(synopsis, item), "the synopsis of %s lacks '%s'", command->name, item);
+        }
+    }
+    free(synopsis);
+    free(options);
+    free(page);
     free(help);
+}
+END_TEST
+
+static bool is_item_of(const struct command *command, const char *line)
+{
+    char item[ITEM_SIZE];
+    for (size_t g = 0; command->groups[g]; g++)
+        for (const struct option_spec *spec = command->groups[g]->options; spec->name; spec++) {
+            option_item(spec, item);
+            if (!strcmp(item, line))
+                return true;
+        }
+    return false;
+}
+
+/* No option stays in a page when it has left the table. */
+START_TEST(every_option_of_a_page_exists)
+{
+    char *page = read_command_page(commands[_i]), *save = NULL;
+    for (char *line = strtok_r(page, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+        if (!strncmp(line, ".It Fl ", 7))
+            ck_assert_msg(is_item_of(commands[_i], line), "%s has no option '%s'", commands[_i]->name, line);
     free(page);
 }
 END_TEST
@@ -81,50 +170,178 @@ START_TEST(help_fits_eighty_columns)
 }
 END_TEST
 
-static void check_word(const char *page, const char *macro, const char *word)
+/* ---- Words ---- */
+
+static void check_item(const char *text, const char *macro, const char *word)
 {
-    char item[96];
-    snprintf(item, sizeof item, "%s %s\n", macro, word);
-    ck_assert_msg(strstr(page, item) != NULL, "backlogctl(7) lacks '%s'", word);
+    char item[ITEM_SIZE];
+    snprintf(item, sizeof item, ".It %s %s", macro, word);
+    ck_assert_msg(has_line(text, item), "the manual lacks '%s'", item);
 }
 
 START_TEST(every_word_is_explained)
 {
     char *page = read_page("backlogctl.7");
+    char *verdicts = section(page, "VERDICTS"), *evidence = section(page, "EVIDENCE");
+    char *reasons = section(page, "REASONS"), *counters = section(page, "COUNTERS");
     for (int v = 0; v < VERDICT_COUNT; v++)
-        check_word(page, ".It Cm", verdict_name((enum verdict)v));
+        check_item(verdicts, "Cm", verdict_name((enum verdict)v));
     for (int e = 0; e < EVIDENCE_COUNT; e++)
-        check_word(page, ".It Cm", evidence_name((enum evidence)e));
+        check_item(evidence, "Cm", evidence_name((enum evidence)e));
     for (int r = 0; r < REASON_COUNT; r++)
-        check_word(page, ".It Cm", reason_name((enum reason)r));
+        check_item(reasons, "Cm", reason_name((enum reason)r));
     for (int c = 0; c < COUNTER_COUNT; c++)
-        ck_assert_msg(strstr(page, counter_name((enum counter)c)) != NULL, "backlogctl(7) lacks %s",
-                      counter_name((enum counter)c));
+        check_item(counters, "Va", counter_name((enum counter)c));
+    free(counters);
+    free(reasons);
+    free(evidence);
+    free(verdicts);
     free(page);
+}
+END_TEST
+
+START_TEST(every_event_is_explained)
+{
+    char *page = read_page("backlogctl-serve.1"), *output = section(page, "OUTPUT");
+    for (int k = 0; k < SERVER_EVENT_COUNT; k++)
+        check_item(output, "Cm", server_event_name((enum server_event_kind)k));
+    free(output);
+    free(page);
+}
+END_TEST
+
+/* The measures that are no verdicts, in the pages that have --expect. */
+START_TEST(every_measure_is_explained)
+{
+    static const char *const measures[] = {"drops", "queue", "backlog", "capacity"};
+    ck_assert_int_eq(COUNT(measures), MEASURE_COUNT - VERDICT_COUNT);
+    for (size_t c = 1; c < COUNT(commands); c++) {
+        char *page = read_command_page(commands[c]), *options = section(page, "OPTIONS");
+        for (size_t m = 0; m < COUNT(measures); m++)
+            check_item(options, "Cm", measures[m]);
+        free(options);
+        free(page);
+    }
 }
 END_TEST
 
 START_TEST(every_exit_status_is_explained)
 {
-    char *page = read_page("backlogctl.1"), item[32];
     static const int statuses[] = {EXIT_DONE, EXIT_EXPECTATION, EXIT_USAGE, EXIT_CANNOT};
+    char *page = read_page("backlogctl.1"), *text = section(page, "EXIT STATUS"), item[ITEM_SIZE];
     for (size_t i = 0; i < COUNT(statuses); i++) {
-        snprintf(item, sizeof item, ".It %d\n", statuses[i]);
-        ck_assert_ptr_nonnull(strstr(page, item));
+        snprintf(item, sizeof item, ".It %d", statuses[i]);
+        ck_assert_msg(has_line(text, item), "backlogctl(1) lacks '%s'", item);
     }
-    snprintf(item, sizeof item, ".It %d+n\n", EXIT_SIGNAL);
-    ck_assert_ptr_nonnull(strstr(page, item));
+    snprintf(item, sizeof item, ".It %d+n", EXIT_SIGNAL);
+    ck_assert_msg(has_line(text, item), "backlogctl(1) lacks '%s'", item);
+    free(text);
+    free(page);
+}
+END_TEST
+
+/* ---- JSON ---- */
+
+/* Every member in the value and in what it contains. */
+static void check_members(const char *text, json_t *value)
+{
+    const char *name;
+    json_t *item;
+    size_t i;
+    json_object_foreach(value, name, item)
+    {
+        ck_assert_msg(has_word(text, name), "the manual does not explain the member %s", name);
+        check_members(text, item);
+    }
+    json_array_foreach(value, i, item) check_members(text, item);
+}
+
+/* The verdicts and the counters are explained elsewhere in the page; two targets, so that every member
+ * occurs. */
+START_TEST(every_member_of_a_report_is_explained)
+{
+    char *page = read_page("backlogctl.7");
+    sample_two_targets(true);
+    sample_ours(2);
+    sample_times();
+    sample_expect("queued=3", 3, true, 3);
+    FILE *out = catch_begin();
+    report_json_begin(out, &sample);
+    report_json_end(out, &sample);
+    char *text = catch_end(out), *reference = section(page, "JSON OF PROBE AND RUN");
+    json_t *report = json_parse(text);
+    ck_assert_uint_gt(json_array_size(member(report, "connections")), 0);
+    json_object_clear(member(report, "counts"));
+    for (int c = 0; c < COUNTER_COUNT; c++)
+        json_object_del(member(report, "counters"), counter_name((enum counter)c));
+    json_t *target;
+    size_t t;
+    json_array_foreach(member(report, "targets"), t, target) json_object_clear(member(target, "counts"));
+    check_members(reference, report);
+    json_decref(report);
+    free(reference);
+    free(text);
+    free(page);
+}
+END_TEST
+
+static void check_lines(const char *text, char *lines)
+{
+    char *save = NULL;
+    for (char *line = strtok_r(lines, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+        json_t *object = json_parse(line);
+        const char *event = json_string_value(member(object, "event"));
+        ck_assert_msg(has_word(text, event), "the manual does not explain the event %s", event);
+        check_members(text, object);
+        json_decref(object);
+    }
+}
+
+START_TEST(every_member_of_an_event_is_explained)
+{
+    struct listener listener = sample_listener(2, 0, 0);
+    struct server_settings settings = {.backlog = 2, .accept_count = 1};
+    struct server_totals totals = {0};
+    FILE *out = catch_begin();
+    report_ready_json(out, &listener, &settings, 4096);
+    for (int k = 0; k < SERVER_EVENT_COUNT; k++)
+        report_event_json(out,
+                          &(struct server_event){.kind = (enum server_event_kind)k, .local = listener.local});
+    report_totals_json(out, &totals, 0);
+    char *lines = catch_end(out), *page = read_page("backlogctl.7"),
+         *reference = section(page, "JSON OF SERVE");
+    check_lines(reference, lines);
+    free(reference);
+    free(page);
+    free(lines);
+}
+END_TEST
+
+/* ---- Form ---- */
+
+START_TEST(every_page_has_its_sections)
+{
+    static const char *const titles[] = {"SYNOPSIS",    "DESCRIPTION", "OPTIONS", "OUTPUT",
+                                         "EXIT STATUS", "EXAMPLES",    "SEE ALSO"};
+    char *page = read_command_page(commands[_i]);
+    for (size_t i = 0; i < COUNT(titles); i++)
+        free(section(page, titles[i]));
     free(page);
 }
 END_TEST
 
 START_TEST(mandoc_has_nothing_to_say)
 {
+    char line[512];
     if (system("command -v mandoc >/dev/null")) {
         printf("skipped: mandoc is not installed\n");
         return;
     }
-    ck_assert_int_eq(system("mandoc -T lint -W warning " SOURCE_DIR "/man/*.1 " SOURCE_DIR "/man/*.7"), 0);
+    snprintf(line, sizeof line, "mandoc -T lint -W warning '%s/man/%s' 2>&1", SOURCE_DIR, pages[_i]);
+    FILE *said = popen(line, "r");
+    ck_assert_ptr_nonnull(said);
+    ck_assert_msg(!fgets(line, sizeof line, said), "%s", line);
+    ck_assert_int_eq(pclose(said), 0);
 }
 END_TEST
 
@@ -133,10 +350,16 @@ static Suite *make_suite(void)
     Suite *suite = suite_create("manual");
     TCase *tcase = tcase_create("pages");
     tcase_add_loop_test(tcase, every_option_is_in_help_and_page, 0, COUNT(commands));
+    tcase_add_loop_test(tcase, every_option_of_a_page_exists, 0, COUNT(commands));
     tcase_add_loop_test(tcase, help_fits_eighty_columns, 0, COUNT(commands));
+    tcase_add_loop_test(tcase, every_page_has_its_sections, 0, COUNT(commands));
     tcase_add_test(tcase, every_word_is_explained);
+    tcase_add_test(tcase, every_event_is_explained);
+    tcase_add_test(tcase, every_measure_is_explained);
     tcase_add_test(tcase, every_exit_status_is_explained);
-    tcase_add_test(tcase, mandoc_has_nothing_to_say);
+    tcase_add_test(tcase, every_member_of_a_report_is_explained);
+    tcase_add_test(tcase, every_member_of_an_event_is_explained);
+    tcase_add_loop_test(tcase, mandoc_has_nothing_to_say, 0, COUNT(pages));
     suite_add_tcase(suite, tcase);
     return suite;
 }
