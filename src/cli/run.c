@@ -40,16 +40,19 @@ static int run_run(const struct command *command, const struct settings *setting
     loop_block_signals();
     if (server_open(&server, &settings->server, addresses, (size_t)count, left_out, &err))
         return say_error(command, &err);
-    for (int i = 0; i < count; i++)
-        if (left_out[i].code)
-            say(command, "%s", left_out[i].text);
     struct listener first;
     server_listener(server, 0, &first);
+    /* Only what is bound is aimed at: with --host-net another address of the name may be somebody else's. */
+    size_t aimed = 0;
     for (int i = 0; i < count; i++) {
-        addresses[i] = endpoint_reachable(&addresses[i]);
-        addresses[i].port = first.local.port;
+        if (left_out[i].code) {
+            say(command, "%s", left_out[i].text);
+            continue;
+        }
+        addresses[aimed] = endpoint_reachable(&addresses[i]);
+        addresses[aimed++].port = first.local.port;
     }
-    status = experiment_perform(command, settings, addresses, (size_t)count, server);
+    status = experiment_perform(command, settings, addresses, aimed, server);
     server_release(server);
     return status;
 }
