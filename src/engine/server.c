@@ -143,8 +143,8 @@ static struct listening *longest_waiting(struct server *server)
     return longest;
 }
 
-/* Accepts what is due and arms `pace` for what is not. True when more is due: than one turn takes, or than this
-   table holds. */
+/* Accepts what is due and arms `pace` for what is not. True when more is due: than one turn takes, or than
+   this table holds. */
 static bool accept_batch(struct holder *holder)
 {
     struct server *server = holder->server;

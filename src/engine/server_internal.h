@@ -160,8 +160,8 @@ int holder_make(struct server *server, struct loop *loop, struct holder **out, s
 /* The accepter's listeners go into its loop. */
 int holder_accept(struct holder *holder, struct error *err);
 
-/* Another becomes the accepter, perhaps because this one's table is full. False when none has room and none can be
-   made. */
+/* Another becomes the accepter, perhaps because this one's table is full. False when none has room and none
+   can be made. */
 bool holder_hand_over(struct holder *holder, bool full);
 
 void holder_close_listeners(struct holder *holder);
