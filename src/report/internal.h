@@ -32,6 +32,7 @@ void write_colored(FILE *out, const struct report_style *style, const char *colo
 #define COLOR_BLUE "\033[34m"
 #define COLOR_MAGENTA "\033[35m"
 #define COLOR_CYAN "\033[36m"
+#define COLOR_NONE "\033[0m"
 
 /* The width to fold words at. Where the style bounds nothing it is 80: one line is no paragraph. */
 int words_width(const struct report_style *style);
@@ -108,7 +109,6 @@ void write_json_rows(FILE *out, const struct run *run);
 
 /* A JSON string, or null for NULL. What is not UTF-8 becomes '?', for JSON cannot hold it. */
 json_t *json_text(const char *text);
-json_t *json_endpoint(const struct endpoint *e); /* "127.0.0.1:80" */
 json_t *json_address(const struct endpoint *e);  /* "127.0.0.1" */
 json_t *json_family(const struct endpoint *e);   /* "ipv4", "ipv6" or null */
 json_t *json_span(nsec span);                    /* microseconds, or null for NSEC_NEVER */

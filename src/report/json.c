@@ -26,12 +26,6 @@ json_t *json_text(const char *text)
     return value;
 }
 
-json_t *json_endpoint(const struct endpoint *e)
-{
-    char text[ENDPOINT_TEXT_SIZE];
-    return e->family == AF_UNSPEC ? json_null() : json_text(endpoint_text(e, text));
-}
-
 json_t *json_address(const struct endpoint *e)
 {
     char text[ENDPOINT_TEXT_SIZE];

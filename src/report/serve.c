@@ -1,4 +1,5 @@
 /* What serve says: the ready line, an event a line, and the summary. */
+#include "emit.h"
 #include "internal.h"
 
 #include <errno.h>
@@ -44,26 +45,30 @@ static const char *event_color(enum server_event_kind kind)
 }
 
 /* What follows the event's name, up to the queue's length. */
-static void write_event_details(FILE *out, const struct server_event *event)
+static void emit_details(struct emitter *e, const struct server_event *event)
 {
-    char peer[ENDPOINT_TEXT_SIZE];
     switch (event->kind) {
     case SERVER_ACCEPTED:
-        fprintf(out, " #%" PRIu64 " from %s, queue", event->number, endpoint_text(&event->peer, peer));
-        break;
     case SERVER_CLOSED:
-        fprintf(out, " #%" PRIu64 " of %s, queue", event->number, endpoint_text(&event->peer, peer));
+        EMIT(e, " #");
+        emit_number(e, event->number);
+        emit_text(e, event->kind == SERVER_ACCEPTED ? " from " : " of ");
+        emit_endpoint(e, &event->peer);
+        EMIT(e, ", queue");
         break;
     case SERVER_DROPPED:
-        fprintf(out, " %" PRIu64 " packet%s, %" PRIu64 " in all, queue", event->number, plural(event->number),
-                event->drops);
+        EMIT(e, " ");
+        emit_number(e, event->number);
+        emit_text(e, event->number == 1 ? " packet, " : " packets, ");
+        emit_number(e, event->drops);
+        EMIT(e, " in all, queue");
         break;
     case SERVER_STOPPED:
-        fputs(" accepting, the rest stays in the queue,", out);
+        EMIT(e, " accepting, the rest stays in the queue,");
         break;
     case SERVER_STARVED:
-        fprintf(out, " of %s, accepts again when there is some, queue",
-                event->number == EMFILE || event->number == ENFILE ? "descriptors" : "memory");
+        emit_text(e, event->number == EMFILE || event->number == ENFILE ? " of descriptors" : " of memory");
+        EMIT(e, ", accepts again when there is some, queue");
         break;
     case SERVER_QUEUE:
     case SERVER_EVENT_COUNT:
@@ -71,16 +76,33 @@ static void write_event_details(FILE *out, const struct server_event *event)
     }
 }
 
+/* "+0.012s  " */
+static void emit_stamp(struct emitter *e, nsec at)
+{
+    uint64_t msec = (uint64_t)(at / NSEC_PER_MSEC);
+    const char digits[] = {'.', (char)('0' + msec / 100 % 10), (char)('0' + msec / 10 % 10), (char)('0' + msec % 10)};
+    EMIT(e, "+");
+    emit_number(e, msec / 1000);
+    emit_bytes(e, digits, sizeof digits);
+    EMIT(e, "s  ");
+}
+
 void report_event_text(FILE *out, const struct server_event *event, const struct report_style *style)
 {
-    fprintf(out, "+%.3fs  ", (double)event->at / NSEC_PER_SEC);
-    if (*event_color(event->kind))
-        write_colored(out, style, event_color(event->kind), server_event_name(event->kind));
-    else
-        fputs(server_event_name(event->kind), out);
-    write_event_details(out, event);
-    fprintf(out, " %" PRIu64 " of %" PRIu64 "%s\n", event->queue, event->capacity,
-            event->queue >= event->capacity && event->capacity ? " (full)" : "");
+    struct emitter e;
+    bool colored = style->color && *event_color(event->kind);
+    emit_begin(&e, out);
+    emit_stamp(&e, event->at);
+    emit_text(&e, colored ? event_color(event->kind) : "");
+    emit_text(&e, server_event_name(event->kind));
+    emit_text(&e, colored ? COLOR_NONE : "");
+    emit_details(&e, event);
+    EMIT(&e, " ");
+    emit_number(&e, event->queue);
+    EMIT(&e, " of ");
+    emit_number(&e, event->capacity);
+    emit_text(&e, event->queue >= event->capacity && event->capacity ? " (full)\n" : "\n");
+    emit_flush(&e);
 }
 
 void report_totals_text(FILE *out, const struct server_totals *totals, nsec elapsed)
@@ -111,22 +133,43 @@ void report_ready_json(FILE *out, const struct listener *listener, const struct 
                               "greeting", json_text(settings->greeting)));
 }
 
+/* The members that only one kind of event has. */
+static void emit_json_details(struct emitter *e, const struct server_event *event)
+{
+    char name[ERRNO_TEXT_SIZE];
+    if (event->kind == SERVER_ACCEPTED || event->kind == SERVER_CLOSED) {
+        EMIT(e, ",\"peer\":");
+        emit_json_endpoint(e, &event->peer);
+        EMIT(e, ",\"number\":");
+        emit_number(e, event->number);
+    } else if (event->kind == SERVER_DROPPED) {
+        EMIT(e, ",\"dropped\":");
+        emit_number(e, event->number);
+    } else if (event->kind == SERVER_STARVED) {
+        EMIT(e, ",\"error\":");
+        emit_json_word(e, errno_text((int)event->number, name));
+    }
+}
+
 void report_event_json(FILE *out, const struct server_event *event)
 {
-    json_t *object = json_pack("{s:s, s:o, s:o, s:I, s:I, s:I}", "event", server_event_name(event->kind),
-                               "at_us", json_span(event->at), "listener", json_endpoint(&event->local),
-                               "queue", (json_int_t)event->queue, "capacity", (json_int_t)event->capacity,
-                               "drops", (json_int_t)event->drops);
-    if (event->kind == SERVER_ACCEPTED || event->kind == SERVER_CLOSED) {
-        json_object_set_new(object, "peer", json_endpoint(&event->peer));
-        json_object_set_new(object, "number", json_integer((json_int_t)event->number));
-    } else if (event->kind == SERVER_DROPPED) {
-        json_object_set_new(object, "dropped", json_integer((json_int_t)event->number));
-    } else if (event->kind == SERVER_STARVED) {
-        char name[ERRNO_TEXT_SIZE];
-        json_object_set_new(object, "error", json_text(errno_text((int)event->number, name)));
-    }
-    write_json_line(out, object);
+    struct emitter e;
+    emit_begin(&e, out);
+    EMIT(&e, "{\"event\":");
+    emit_json_word(&e, server_event_name(event->kind));
+    EMIT(&e, ",\"at_us\":");
+    emit_json_span(&e, event->at);
+    EMIT(&e, ",\"listener\":");
+    emit_json_endpoint(&e, &event->local);
+    EMIT(&e, ",\"queue\":");
+    emit_number(&e, event->queue);
+    EMIT(&e, ",\"capacity\":");
+    emit_number(&e, event->capacity);
+    EMIT(&e, ",\"drops\":");
+    emit_number(&e, event->drops);
+    emit_json_details(&e, event);
+    EMIT(&e, "}\n");
+    emit_flush(&e);
 }
 
 void report_totals_json(FILE *out, const struct server_totals *totals, nsec elapsed)

@@ -72,7 +72,7 @@ const char *verdict_color(enum verdict v)
 void write_colored(FILE *out, const struct report_style *style, const char *color, const char *word)
 {
     if (style->color)
-        fprintf(out, "%s%s\033[0m", color, word);
+        fprintf(out, "%s%s" COLOR_NONE, color, word);
     else
         fputs(word, out);
 }
