@@ -44,10 +44,12 @@ struct pace flood_pace(const struct flood *flood);
 /* How many handshakes were complete so far. May be asked from any thread during the burst. */
 uint64_t flood_established(const struct flood *flood);
 
-/* Asks every open socket for its state (TCP_INFO, SO_ERROR: tcp(7)), about 1.5 us each, and stops following on other
-   threads: until flood_resume nothing else writes to the attempts. */
-void flood_look(struct flood *flood);
+/* Stops following on other threads: until flood_resume nothing writes to the attempts. */
+void flood_pause(struct flood *flood);
 void flood_resume(struct flood *flood);
+
+/* Pauses, and asks every open socket for its state (TCP_INFO, SO_ERROR: tcp(7)), about 1.5 us each. */
+void flood_look(struct flood *flood);
 
 /* Closes the sockets whose handshake never completed, as a client does before it tries its next address. Nothing is sent. */
 void flood_abandon(struct flood *flood);

@@ -1,7 +1,13 @@
-/* Closing and handing on of file descriptors. */
+/* Closing and handing on of file descriptors, and the tables that hold them. */
 #include "backlogctl/fd.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/close_range.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 void fd_close(int *fd)
@@ -18,4 +24,51 @@ int fd_steal(int *fd)
     int taken = *fd;
     *fd = -1;
     return taken;
+}
+
+/* The most that a hard limit can be set to, by those who may. 0: unknown. */
+static rlim_t highest_limit(void)
+{
+    char text[32] = "";
+    SCOPED_FD fd = open("/proc/sys/fs/nr_open", O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || read(fd, text, sizeof text - 1) <= 0)
+        return 0;
+    return strtoul(text, NULL, 10);
+}
+
+size_t fd_raise_limit(size_t wanted)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit))
+        return 0;
+    if (limit.rlim_cur >= wanted)
+        return limit.rlim_cur;
+    rlim_t highest = highest_limit(), hard = wanted < highest ? wanted : highest;
+    struct rlimit raised = {.rlim_cur = hard, .rlim_max = hard};
+    if (hard <= limit.rlim_max || setrlimit(RLIMIT_NOFILE, &raised)) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+    return getrlimit(RLIMIT_NOFILE, &limit) ? 0 : limit.rlim_cur;
+}
+
+static bool is_kept(int fd, const int *kept, size_t count)
+{
+    bool found = fd <= STDERR_FILENO;
+    for (size_t i = 0; i < count; i++)
+        found = found || fd == kept[i];
+    return found;
+}
+
+int fd_own_table(const int *kept, size_t count)
+{
+    int highest = STDERR_FILENO;
+    for (size_t i = 0; i < count; i++)
+        highest = kept[i] > highest ? kept[i] : highest;
+    if (close_range((unsigned)highest + 1, UINT_MAX, CLOSE_RANGE_UNSHARE))
+        return -errno;
+    for (int fd = 0; fd <= highest; fd++)
+        if (!is_kept(fd, kept, count))
+            close(fd);
+    return 0;
 }

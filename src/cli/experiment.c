@@ -72,6 +72,7 @@ static void look_at_target(struct experiment *x, size_t t)
     if (x->loop.signal && x->run.targets[t].attempt_count > LOOK_WHEN_INTERRUPTED) {
         error_set(&err, EINTR, "interrupted before the server's side of so many connections was asked for");
         note_incomplete(x, &err);
+        flood_pause(x->floods[t]);
         return;
     }
     flood_look(x->floods[t]);

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 /* Descriptors that the rest of the program, or a shard's thread, may need beside its connections. */
@@ -22,21 +21,11 @@
 
 /* ---- Preparing ---- */
 
-/* Raises the limit as far as it goes towards `wanted` and returns what one table holds now. */
+/* How many connections one descriptor table holds, the limit raised as far as it goes towards `wanted`. */
 static size_t table_room(size_t wanted)
 {
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit))
-        return SMALLEST_SHARD;
-    rlim_t need = wanted + SPARE_DESCRIPTORS;
-    if (limit.rlim_cur < need) {
-        struct rlimit raised = {.rlim_cur = need, .rlim_max = limit.rlim_max > need ? limit.rlim_max : need};
-        struct rlimit to_hard = {.rlim_cur = limit.rlim_max, .rlim_max = limit.rlim_max};
-        if (setrlimit(RLIMIT_NOFILE, &raised))
-            setrlimit(RLIMIT_NOFILE, &to_hard);
-        getrlimit(RLIMIT_NOFILE, &limit);
-    }
-    return limit.rlim_cur > SPARE_DESCRIPTORS ? limit.rlim_cur - SPARE_DESCRIPTORS : 0;
+    size_t limit = fd_raise_limit(wanted + SPARE_DESCRIPTORS);
+    return limit > SPARE_DESCRIPTORS ? limit - SPARE_DESCRIPTORS : 0;
 }
 
 static uint64_t available_memory(void)
@@ -171,6 +160,12 @@ static void follow_here(struct shard *shard)
 void flood_look(struct flood *flood)
 {
     everywhere(flood, ORDER_LOOK, shard_look);
+}
+
+void flood_pause(struct flood *flood)
+{
+    if (flood->crew)
+        everywhere(flood, ORDER_PAUSE, NULL);
 }
 
 void flood_resume(struct flood *flood)

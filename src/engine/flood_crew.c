@@ -5,12 +5,8 @@
 #include "backlogctl/fd.h"
 
 #include <errno.h>
-#include <limits.h>
-#include <linux/close_range.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sched.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -65,6 +61,9 @@ static void carry_out(struct shard *shard, enum order order)
         shard_follow(shard, false);
         shard_look(shard);
         break;
+    case ORDER_PAUSE:
+        shard_follow(shard, false);
+        break;
     case ORDER_FOLLOW:
         shard_follow(shard, true);
         break;
@@ -87,27 +86,13 @@ static void order_ready(struct watch *watch, uint32_t events)
     loop_stop(&member->loop);
 }
 
-/* A table of its own with nothing in it but the standard streams and the two eventfds: a copy of a listener or of a
-   neighbour's socket would keep it open. */
-static int leave_table(int a, int b)
-{
-    int low = a < b ? a : b, high = a < b ? b : a;
-    if (unshare(CLONE_FILES))
-        return errno;
-    close_range(STDERR_FILENO + 1, (unsigned)low - 1, 0);
-    if (high > low + 1)
-        close_range((unsigned)low + 1, (unsigned)high - 1, 0);
-    close_range((unsigned)high + 1, UINT_MAX, 0);
-    return 0;
-}
-
 static void *member_main(void *argument)
 {
     struct member *member = argument;
     struct shard *shard = member->shard;
     struct crew *crew = shard->flood->crew;
     struct error err = {0};
-    int failed = leave_table(member->orders.fd, crew->finished.fd);
+    int failed = -fd_own_table((int[]){member->orders.fd, crew->finished.fd}, 2);
     if (!failed)
         failed = -loop_init(&member->loop, false, &err);
     if (!failed)
@@ -187,10 +172,7 @@ void crew_wait(struct flood *flood)
 
 static int start_members(struct flood *flood, struct error *err)
 {
-    sigset_t all, before;
     int code = 0;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are the caller's */
     for (size_t s = 0; s < flood->shard_count && !code; s++) {
         struct member *member = &flood->crew->members[s];
         member->shard = &flood->shards[s];
@@ -205,7 +187,6 @@ static int start_members(struct flood *flood, struct error *err)
         if (code)
             change_pending(flood->crew, -1);
     }
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (code)
         return error_set(err, code, "cannot start %zu threads: %s (RLIMIT_NPROC, ulimit -u)", flood->shard_count,
                          strerror(code));

@@ -69,7 +69,7 @@ void shard_close(struct shard *shard);
 
 /* ---- Threads with descriptor tables of their own (flood_crew.c) ---- */
 
-enum order { ORDER_BURST_ONE, ORDER_BURST, ORDER_LOOK, ORDER_FOLLOW, ORDER_ABANDON, ORDER_END };
+enum order { ORDER_BURST_ONE, ORDER_BURST, ORDER_LOOK, ORDER_PAUSE, ORDER_FOLLOW, ORDER_ABANDON, ORDER_END };
 
 /* One thread a shard. 0 or -errno (-EAGAIN: no more threads). */
 int crew_start(struct flood *flood, struct error *err);

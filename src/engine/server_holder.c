@@ -1,9 +1,9 @@
 /* The threads that accept and hold clients, their descriptor tables, and who of them accepts. */
 #include "server_internal.h"
 
+#include "backlogctl/fd.h"
+
 #include <errno.h>
-#include <linux/close_range.h>
-#include <signal.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,31 +29,19 @@ void holders_wake(struct server *server)
 
 /* ---- Descriptor tables ---- */
 
-static bool is_needed(const struct server *server, int fd)
-{
-    bool needed = fd <= STDERR_FILENO || fd == server->news || fd == server->told.fd;
-    for (size_t i = 0; i < server->listener_count; i++)
-        needed = needed || fd == server->listeners[i].watch.fd;
-    return needed;
-}
-
-/* Gives the calling thread a table with copies of the listeners and the eventfds alone, at the same numbers.
-   Nothing else is kept: a copy would hold open what its owner closes. The standard streams stay, so that no
-   client gets their numbers and hears what a library says in an emergency. 0 or -errno (a kernel before 5.9,
-   a filter of system calls). */
+/* A table with copies of the listeners and the eventfds alone. 0 or -errno. */
 static int take_own_table(const struct server *server)
 {
-    int highest = STDERR_FILENO;
-    highest = server->news > highest ? server->news : highest;
-    highest = server->told.fd > highest ? server->told.fd : highest;
+    int *kept = calloc(server->listener_count + 2, sizeof *kept);
+    if (!kept)
+        return -ENOMEM;
     for (size_t i = 0; i < server->listener_count; i++)
-        highest = server->listeners[i].watch.fd > highest ? server->listeners[i].watch.fd : highest;
-    if (close_range((unsigned)highest + 1, ~0U, CLOSE_RANGE_UNSHARE))
-        return -errno;
-    for (int fd = 0; fd <= highest; fd++)
-        if (!is_needed(server, fd))
-            close(fd);
-    return 0;
+        kept[i] = server->listeners[i].watch.fd;
+    kept[server->listener_count] = server->news;
+    kept[server->listener_count + 1] = server->told.fd;
+    int status = fd_own_table(kept, server->listener_count + 2);
+    free(kept);
+    return status;
 }
 
 /* How many clients a new table could hold. */
@@ -245,15 +233,10 @@ static void *hold(void *argument)
     return NULL;
 }
 
-/* Signals belong to the thread that started the server: none may be delivered here. */
 static int start_thread(struct holder *holder, struct error *err)
 {
     struct server *server = holder->server;
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
     int code = pthread_create(&holder->id, NULL, hold, holder);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (code) {
         errno = code;
         return error_errno(err, "pthread_create");

@@ -4,14 +4,12 @@
 #include "backlogctl/fd.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/sock_diag.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -101,31 +99,6 @@ static bool open_each(struct server *server, const struct endpoint *addresses, s
     return taken;
 }
 
-/* The most that a hard limit can be set to, by those who may: fs.nr_open. 0: unknown. */
-static rlim_t highest_limit(void)
-{
-    char text[32] = "";
-    SCOPED_FD fd = open("/proc/sys/fs/nr_open", O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || read(fd, text, sizeof text - 1) <= 0)
-        return 0;
-    return strtoul(text, NULL, 10);
-}
-
-/* Every client takes a descriptor, and nothing here uses select(2): the soft limit is of no use, and the hard
-   one binds only those who may not raise it. What remains is a limit on each table (server_holder.c). */
-static void raise_descriptor_limit(void)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit))
-        return;
-    rlim_t highest = highest_limit();
-    struct rlimit raised = {.rlim_cur = highest, .rlim_max = highest};
-    if (highest > limit.rlim_max && !setrlimit(RLIMIT_NOFILE, &raised))
-        return;
-    limit.rlim_cur = limit.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 int listeners_open(struct server *server, const struct endpoint *addresses, size_t count,
                    struct error *left_out, struct error *err)
 {
@@ -137,7 +110,8 @@ int listeners_open(struct server *server, const struct endpoint *addresses, size
         free(errors);
         return error_set(err, ENOMEM, "no memory for %zu listeners", count);
     }
-    raise_descriptor_limit();
+    /* Every client takes a descriptor, and nothing here uses select(2). What remains bounds each table (server_holder.c). */
+    fd_raise_limit(SIZE_MAX);
     for (int tries = 1; open_each(server, addresses, count, errors) && tries < PORT_TRIES; tries++)
         close_all(server);
     int status = 0;
