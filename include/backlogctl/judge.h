@@ -20,9 +20,6 @@ bool judge_is_settled(const struct target *target);
    goes on to its next address. */
 bool judge_got_through(const struct attempt *attempt);
 
-/* How many packets the target's listener dropped during the run; false when nobody knows. */
-bool judge_target_drops(const struct target *target, uint64_t *drops);
-
 /* Spreads of `count` samples, which are reordered (quickselect: O(count) on average, no further memory). Spans, so >= 0. */
 void judge_spread(nsec *samples, size_t count, struct spread *out);
 

@@ -7,13 +7,12 @@
 /* What the attempts of one target share. */
 struct witness {
     const struct target *target;
-    bool drops_known;
-    uint64_t drops;         /* of the listener, during the run */
     enum reason unanswered; /* why SYNs went unanswered, as far as the drops tell */
     bool lost_possible;     /* cookies were sent and packets dropped, enough for every client without a trace */
 };
 
-bool judge_target_drops(const struct target *target, uint64_t *drops)
+/* How many packets the listener dropped during the run; false when nobody knows. */
+static bool target_drops(const struct target *target, uint64_t *drops)
 {
     const struct listener *before = &target->before, *after = &target->after;
     *drops = 0;
@@ -59,9 +58,9 @@ static enum reason reason_of_silence(const struct witness *w, const struct count
 {
     if (!w->target->local)
         return REASON_NO_ANSWER;
-    if (!w->drops_known)
+    if (!w->target->drops_known)
         return REASON_NONE;
-    if (!w->drops)
+    if (!w->target->drops)
         return REASON_NO_ANSWER;
     if (!counters->known)
         return REASON_NONE;
@@ -71,7 +70,7 @@ static enum reason reason_of_silence(const struct witness *w, const struct count
     uint64_t listen_drops = counters->value[COUNTER_LISTEN_DROPS];
     /* Every overflow is one of the drops, but a reading can fall between the two increments. */
     uint64_t other = listen_drops > overflows ? listen_drops - overflows : 0;
-    if (w->drops + on_the_way < syns || overflows + other + on_the_way < syns)
+    if (w->target->drops + on_the_way < syns || overflows + other + on_the_way < syns)
         return REASON_NONE;
     return overflows >= other ? REASON_QUEUE_FULL : REASON_SYN_QUEUE_FULL;
 }
@@ -79,11 +78,9 @@ static enum reason reason_of_silence(const struct witness *w, const struct count
 static struct witness witness_of(const struct target *target, const struct counters *counters)
 {
     struct witness w = {.target = target};
-    w.drops_known = target->drops_known;
-    w.drops = target->drops;
     w.unanswered = reason_of_silence(&w, counters);
-    w.lost_possible = w.drops_known && w.drops && w.drops >= clients_without_trace(target) && counters->known &&
-                      counters->value[COUNTER_SYNCOOKIES_SENT];
+    w.lost_possible = target->drops_known && target->drops && target->drops >= clients_without_trace(target) &&
+                      counters->known && counters->value[COUNTER_SYNCOOKIES_SENT];
     return w;
 }
 
@@ -146,7 +143,7 @@ static void judge_without_trace(struct attempt *a, const struct witness *w)
 {
     if (!w->target->before.known && !w->target->after.known)
         judge_from_client(a, REASON_NO_LISTENER);
-    else if (w->lost_possible || (a->was_half_open && w->drops))
+    else if (w->lost_possible || (a->was_half_open && w->target->drops))
         decide(a, VERDICT_LOST, REASON_NONE, EVIDENCE_PEER_SOCKET);
     else
         judge_from_client(a, REASON_NO_TRACE);
@@ -230,7 +227,7 @@ bool judge_is_settled(const struct target *target)
             return false;
     }
     uint64_t syns = all_unanswered_syns(target);
-    return !syns || (judge_target_drops(target, &drops) && drops == syns);
+    return !syns || (target_drops(target, &drops) && drops == syns);
 }
 
 bool judge_got_through(const struct attempt *a)
@@ -302,7 +299,7 @@ static void sum_drops(struct run *run)
     run->drops = 0;
     for (size_t t = 0; t < run->target_count; t++) {
         struct target *target = &run->targets[t];
-        target->drops_known = judge_target_drops(target, &target->drops);
+        target->drops_known = target_drops(target, &target->drops);
         if (target->drops_known && !listener_counted(run, t)) {
             run->drops_known = true;
             run->drops += target->drops;
