@@ -38,7 +38,7 @@ extern const struct settings settings_default;
 struct option_spec {
     const char *name;     /* long name */
     char letter;          /* short name, or 0 */
-    const char *argument; /* placeholder in the help, NULL for a flag */
+    const char *argument; /* what the help calls its value, NULL for a flag */
     const char *help;     /* ends without a full stop */
     int (*take)(const struct option_spec *spec, const char *text, void *field, struct error *err);
     size_t field;         /* offset in struct settings */

@@ -177,8 +177,8 @@ static const struct option_spec probe[] = {
     {.name = "threads", .argument = "N", .take = take_u32, .min = 1, .max = 256, FIELD(probe.threads),
      .help = "open from N threads at the same time (default: in one order, which makes the outcome on loopback exact)"},
     {.name = "source", .argument = "ADDRS", .take = take_sources, .field = 0,
-     .help = "connect from these addresses in turn: ADDR[,ADDR...] or ADDR/PREFIX (default: on loopback as many as "
-             "the ports of one address do not suffice for)"},
+     .help = "connect from these addresses, an equal share from each: ADDR[,ADDR...] or ADDR/PREFIX (default: the "
+             "target's own, and on loopback fresh ones above 100 connections)"},
     {.name = "send", .argument = "TEXT", .take = take_text, FIELD(probe.send),
      .help = "send this line on every connection; an answer proves that the application has it"},
     {.name = "wait", .argument = "DUR", .take = take_duration, FIELD(probe.wait),

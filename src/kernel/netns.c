@@ -52,12 +52,22 @@ static bool explains(size_t i, int code, int flags, int64_t value)
     return code == ENOSPC && value == obstacles[i].forbids;
 }
 
+/* Only who has a name in its user namespace may make another (user_namespaces(7)). */
+static bool user_is_mapped(void)
+{
+    char byte;
+    SCOPED_FD fd = open("/proc/self/uid_map", O_RDONLY | O_CLOEXEC);
+    return fd < 0 || read(fd, &byte, 1) == 1;
+}
+
 /* For when no setting explains it. */
 static const char *guess(int code)
 {
     if (code == ENOSPC)
         return ": the limit of /proc/sys/user/max_user_namespaces or max_net_namespaces is reached, "
                "here or in the container around";
+    if (code == EPERM && !user_is_mapped())
+        return ": this user has no name in the user namespace it is in (/proc/self/uid_map)";
     return code == EPERM ? ": a sandbox or container forbids it" : "";
 }
 
