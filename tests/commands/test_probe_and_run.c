@@ -133,10 +133,30 @@ START_TEST(too_many_for_the_descriptor_limit_is_said_first)
 }
 END_TEST
 
+/* util-linux's script gives the program a terminal, and prints what it says there. */
+START_TEST(a_terminal_sees_how_it_stands)
+{
+    if (!program_exists("script")) {
+        printf("skipped: script is not installed\n");
+        return;
+    }
+    char command[512];
+    snprintf(command, sizeof command, "%s run --backlog 2 --accept-count 1 --timeout 600ms%s", BACKLOGCTL,
+             _i ? " 2>/dev/null" : "");
+    struct outcome outcome = process_run(ARGS("script", "-qec", command, "/dev/null"), NULL);
+    ck_assert_int_eq(outcome.status, 0);
+    /* It goes to stderr alone: without that terminal nothing of it is seen. */
+    bool seen = strstr(outcome.out, "so far: 1 connected, 3 queued, 6 timed_out") != NULL;
+    ck_assert_msg(seen == !_i, "%s", outcome.out);
+    ck_assert_ptr_nonnull(strstr(outcome.out, "10 connections: "));
+    outcome_free(&outcome);
+}
+END_TEST
+
 /* A namespace of namespaces where none may be made. */
 START_TEST(forbidden_namespaces_name_the_way_out)
 {
-    if (geteuid()) {
+    if (!is_root()) {
         printf("skipped: forbidding namespaces takes root\n");
         return;
     }
@@ -161,6 +181,7 @@ static Suite *make_suite(void)
     tcase_add_loop_test(tcase, interrupted_reports_what_is_known, 0, 2);
     tcase_add_test(tcase, wait_sees_a_listener_that_comes_late);
     tcase_add_test(tcase, too_many_for_the_descriptor_limit_is_said_first);
+    tcase_add_loop_test(tcase, a_terminal_sees_how_it_stands, 0, 2);
     tcase_add_test(tcase, forbidden_namespaces_name_the_way_out);
     suite_add_tcase(suite, tcase);
     return suite;

@@ -10,13 +10,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static bool program_exists(const char *name)
-{
-    char command[128];
-    snprintf(command, sizeof command, "command -v %s >/dev/null", name);
-    return system(command) == 0;
-}
-
 /* A folder of this test's own; removed by the caller with shell("rm -r"). */
 static const char *make_folder(char folder[64])
 {
@@ -39,7 +32,9 @@ static struct process start_nginx(const char *folder)
     fclose(file);
     char error_log[128];
     snprintf(error_log, sizeof error_log, "%s/error.log", folder);
-    return process_start((const char *[]){"nginx", "-e", error_log, "-p", folder, "-c", path, NULL}, NULL);
+    /* As root of a user namespace of the test's it could not become the user that it wants to be. */
+    const char *argv[] = {"unshare", "--user", "--map-user=65534", "nginx", "-e", error_log, "-p", folder, "-c", path, NULL};
+    return process_start(argv + (geteuid() || is_root() ? 3 : 0), NULL);
 }
 
 static struct process start_redis(const char *folder)

@@ -44,6 +44,38 @@ START_TEST(burst_is_right)
 }
 END_TEST
 
+/* What cannot be held is said before anything is opened. The files of /proc that say how much there is are replaced in a
+   mount namespace of the command's own. */
+static const struct {
+    const char *prepare, *args, *says;
+} limits[] = {
+    {"echo 'MemAvailable: 100000 kB' >$f; mount --bind $f /proc/meminfo", "--count 20k",
+     "they take about 150 MB of memory, 97 MB are available"},
+    {"echo '900 0 1000' >$f; mount --bind $f /proc/sys/fs/file-nr", "--count 200", "fs.file-max is 1000 and 900 are in use"},
+    {"ulimit -n 100; as='setpriv --reuid=65534 --regid=65534 --clear-groups prlimit --nproc=1'", "--count 1000",
+     "RLIMIT_NPROC"},
+    {":", "--count 30k --host ::1", "net.ipv4.ip_local_port_range"},
+};
+
+START_TEST(what_cannot_be_held_is_said_first)
+{
+    if (!is_root()) {
+        printf("skipped: replacing files of /proc takes root\n");
+        return;
+    }
+    char script[1024];
+    snprintf(script, sizeof script,
+             "f=$(mktemp) as=; trap 'rm $f' EXIT; %s; $as %s run --backlog 2 --accept-count 0 --timeout 0 %s; s=$?; "
+             "umount /proc/meminfo /proc/sys/fs/file-nr 2>/dev/null; exit $s",
+             limits[_i].prepare, BACKLOGCTL, limits[_i].args);
+    struct outcome outcome = process_run((const char *[]){"unshare", "-m", "sh", "-c", script, NULL}, NULL);
+    ck_assert_msg(outcome.status == 3, "status %d: %.300s", outcome.status, outcome.err);
+    ck_assert_msg(strstr(outcome.err, limits[_i].says) != NULL, "%s", outcome.err);
+    ck_assert_str_eq(outcome.out, "");
+    outcome_free(&outcome);
+}
+END_TEST
+
 /* Truly simultaneous connects: whatever becomes of them, each is told, and none twice. */
 START_TEST(threads_lose_nothing)
 {
@@ -100,6 +132,7 @@ static Suite *make_suite(void)
     TCase *tcase = tcase_create("many");
     tcase_set_timeout(tcase, 120);
     tcase_add_loop_test(tcase, burst_is_right, 0, COUNT(bursts));
+    tcase_add_loop_test(tcase, what_cannot_be_held_is_said_first, 0, COUNT(limits));
     tcase_add_test(tcase, threads_lose_nothing);
     tcase_add_loop_test(tcase, interrupted_burst_is_reported, 0, 3);
     tcase_add_test(tcase, repeated_probes_find_ports);

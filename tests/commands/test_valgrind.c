@@ -22,7 +22,7 @@ static bool usable(void)
 {
     if (cannot)
         printf("skipped: %s\n", cannot);
-    else if (system("command -v valgrind >/dev/null"))
+    else if (!program_exists("valgrind"))
         printf("skipped: valgrind is not installed\n");
     else
         return true;

@@ -11,6 +11,7 @@
 #include <grp.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -43,7 +44,7 @@ static int become(const struct process_setup *setup, const struct child_ends *en
         close(STDOUT_FILENO);
     else if (dup2(ends->out, STDOUT_FILENO) < 0)
         return errno;
-    if (setup->as_nobody && !geteuid() &&
+    if (setup->as_nobody && is_root() &&
         (setgroups(0, NULL) || setresgid(NOBODY, NOBODY, NOBODY) || setresuid(NOBODY, NOBODY, NOBODY)))
         return errno;
     /* After the change of user, which clears this setting; and the parent may have died before it was
@@ -289,10 +290,46 @@ void outcome_free(struct outcome *outcome)
 
 /* ---- The test's own surroundings ---- */
 
+bool is_root(void)
+{
+    unsigned inside = 1, outside, count = 0;
+    FILE *map = fopen("/proc/self/uid_map", "re");
+    if (map && fscanf(map, "%u %u %u", &inside, &outside, &count) != 3)
+        count = 0;
+    if (map)
+        fclose(map);
+    return !geteuid() && !inside && count > NOBODY;
+}
+
+bool program_exists(const char *name)
+{
+    char command[128];
+    snprintf(command, sizeof command, "command -v %s >/dev/null", name);
+    return system(command) == 0;
+}
+
+static void write_line(const char *path, const char *line)
+{
+    FILE *file = fopen(path, "we");
+    ck_assert_msg(file != NULL, "%s: %s", path, strerror(errno));
+    fputs(line, file);
+    ck_assert_msg(!fclose(file), "%s: %s", path, strerror(errno));
+}
+
 void in_private_namespace(void)
 {
     struct error err = {0};
+    char uid_map[32], gid_map[32];
+    bool ordinary = geteuid();
+    snprintf(uid_map, sizeof uid_map, "0 %u 1", geteuid());
+    snprintf(gid_map, sizeof gid_map, "0 %u 1", getegid());
     ck_assert_msg(!netns_enter_private(&err), "%s", err.text);
+    if (!ordinary)
+        return;
+    /* Without a name in it nobody could start programs with rights there, or make a namespace inside. */
+    write_line("/proc/self/setgroups", "deny");
+    write_line("/proc/self/uid_map", uid_map);
+    write_line("/proc/self/gid_map", gid_map);
 }
 
 void set_sysctl(const char *key, const char *value)

@@ -9,7 +9,7 @@
 
 /* How to start it. Zeroed: as this user, in this namespace, stdin from /dev/null, stdout and stderr captured. */
 struct process_setup {
-    bool as_nobody;         /* uid and gid 65534, no groups; nothing changes when the test is not root */
+    bool as_nobody;         /* uid and gid 65534, no groups; nothing changes unless is_root() */
     bool stdin_pipe;        /* the test writes to process.in */
     const char *stdout_to;  /* a path instead of the pipe, such as "/dev/full" */
     bool stdout_closed;
@@ -43,7 +43,14 @@ struct outcome process_finish(struct process *process, nsec patience);
 struct outcome process_run(const char *const argv[], const struct process_setup *setup);
 void outcome_free(struct outcome *outcome);
 
-/* The test itself moves into a private network namespace with lo up (libcheck forks each test, so it ends with it). */
+/* Root who can become another user; not one who is root only in a user namespace of the test's. */
+bool is_root(void);
+
+/* Whether a program is in PATH. */
+bool program_exists(const char *name);
+
+/* The test itself moves into a private network namespace with lo up (libcheck forks each test, so it ends with it). An
+   ordinary user is root in there, as in a container without rights outside. */
 void in_private_namespace(void);
 
 /* Writes a sysctl of that namespace; fails the test when it cannot. */

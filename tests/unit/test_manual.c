@@ -1,6 +1,7 @@
 /* The manual says what the program does: every option in --help and in its page, every word, counter, event
    and JSON member explained, and mandoc is content. */
 #include "sample_run.h"
+#include "process.h"
 #include "suite.h"
 
 #include "backlogctl/options.h"
@@ -333,7 +334,7 @@ END_TEST
 START_TEST(mandoc_has_nothing_to_say)
 {
     char line[512];
-    if (system("command -v mandoc >/dev/null")) {
+    if (!program_exists("mandoc")) {
         printf("skipped: mandoc is not installed\n");
         return;
     }

@@ -4,6 +4,7 @@
 
 #include "backlogctl/fd.h"
 #include "process.h"
+#include "scene.h"
 #include "suite.h"
 
 #include <arpa/inet.h>
@@ -86,68 +87,9 @@ static struct server_totals totals_of(struct server *server)
     return totals;
 }
 
-/* A server on a loop of the test's own, and what it told. */
-struct scene {
-    struct loop loop;
-    struct server *server;
-    struct server_event events[256];
-    size_t count;
-};
-
-static void note_event(void *context, const struct server_event *event)
-{
-    struct scene *scene = context;
-    ck_assert_uint_lt(scene->count, COUNT(scene->events));
-    scene->events[scene->count++] = *event;
-}
-
 static void scene_open(struct scene *scene, const struct server_settings *settings)
 {
-    struct error err = {0};
-    memset(scene, 0, sizeof *scene);
-    ck_assert(!loop_init(&scene->loop, false, &err));
-    scene->server = open_local(settings);
-    ck_assert(!server_attach(scene->server, &scene->loop, note_event, scene, &err));
-}
-
-static void scene_run(struct scene *scene, nsec span)
-{
-    ck_assert(!loop_run(&scene->loop, clock_now() + span, NULL));
-}
-
-static size_t count_of(const struct scene *scene, enum server_event_kind kind)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < scene->count; i++)
-        count += scene->events[i].kind == kind;
-    return count;
-}
-
-/* Runs the scene until it has seen so many events of a kind. */
-static void scene_await(struct scene *scene, enum server_event_kind kind, size_t count)
-{
-    nsec deadline = clock_now() + PATIENCE;
-    while (count_of(scene, kind) < count) {
-        ck_assert_msg(clock_now() < deadline, "%zu of %zu events of kind %s came", count_of(scene, kind),
-                      count, server_event_name(kind));
-        scene_run(scene, 2 * MSEC);
-    }
-}
-
-/* The n-th event of a kind, from 0. */
-static const struct server_event *event_of(const struct scene *scene, enum server_event_kind kind, size_t n)
-{
-    for (size_t i = 0; i < scene->count; i++)
-        if (scene->events[i].kind == kind && !n--)
-            return &scene->events[i];
-    ck_abort_msg("no such event of kind %s", server_event_name(kind));
-    return NULL;
-}
-
-static void scene_close(struct scene *scene)
-{
-    server_release(scene->server);
-    loop_release(&scene->loop);
+    scene_attach(scene, open_local(settings));
 }
 
 /* ---- Clients ---- */

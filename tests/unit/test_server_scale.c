@@ -4,6 +4,7 @@
 
 #include "backlogctl/fd.h"
 #include "process.h"
+#include "scene.h"
 #include "suite.h"
 
 #include <dirent.h>
@@ -216,23 +217,6 @@ static void check_refused(const struct endpoint *to)
 
 /* ---- A server on a loop of the test's own ---- */
 
-struct scene {
-    struct loop loop;
-    struct server *server;
-    pthread_t thread;
-    struct server_event events[4 * CLIENTS];
-    size_t count;
-};
-
-static void note_event(void *context, const struct server_event *event)
-{
-    struct scene *scene = context;
-    ck_assert_uint_lt(scene->count, COUNT(scene->events));
-    ck_assert(pthread_equal(pthread_self(), scene->thread));
-    ck_assert(!scene->count || event->at >= scene->events[scene->count - 1].at);
-    scene->events[scene->count++] = *event;
-}
-
 /* For more events than are worth keeping. */
 struct tally {
     uint64_t accepted, closed, queue;
@@ -246,40 +230,6 @@ static void count_event(void *context, const struct server_event *event)
         tally->in_order = event->number == ++tally->accepted && (tally->in_order || event->number == 1);
     tally->closed += event->kind == SERVER_CLOSED;
     tally->queue = event->queue;
-}
-
-static void scene_attach(struct scene *scene, struct server *server)
-{
-    struct error err = {0};
-    memset(scene, 0, sizeof *scene);
-    scene->server = server;
-    scene->thread = pthread_self();
-    ck_assert(!loop_init(&scene->loop, false, &err));
-    ck_assert_msg(!server_attach(server, &scene->loop, note_event, scene, &err), "%s", err.text);
-}
-
-static size_t count_of(const struct scene *scene, enum server_event_kind kind)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < scene->count; i++)
-        count += scene->events[i].kind == kind;
-    return count;
-}
-
-static void scene_await(struct scene *scene, enum server_event_kind kind, size_t count)
-{
-    nsec deadline = clock_now() + PATIENCE;
-    while (count_of(scene, kind) < count) {
-        ck_assert_msg(clock_now() < deadline, "%zu of %zu events of kind %s came", count_of(scene, kind),
-                      count, server_event_name(kind));
-        ck_assert(!loop_run(&scene->loop, clock_now() + 2 * MSEC, NULL));
-    }
-}
-
-static void scene_close(struct scene *scene)
-{
-    server_release(scene->server);
-    loop_release(&scene->loop);
 }
 
 /* ---- Holding ---- */
