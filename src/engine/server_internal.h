@@ -1,6 +1,6 @@
-/* The server's parts: listeners (server_listen.c), accepting (server.c), events (server_events.c), the
-   threads that accept and hold clients (server_holder.c), and the server without a loop of the caller's
-   (server_thread.c). */
+/* The server's parts: its life (server.c), listeners (server_listen.c), accepting (server_accept.c), events
+   (server_events.c), the threads that accept and hold clients (server_holder.c), and the server without a
+   loop of the caller's (server_thread.c). */
 #ifndef ENGINE_SERVER_INTERNAL_H
 #define ENGINE_SERVER_INTERNAL_H
 
@@ -142,12 +142,20 @@ void events_look(struct holder *holder, struct listening *listener);
 void events_look_soon(struct holder *holder);
 void events_sample(struct timer *timer);
 
-/* ---- server.c ---- */
+/* ---- server_accept.c ---- */
+
+/* accept_count accepts have been made, or none are wanted. */
+bool accept_count_reached(const struct server *server);
+
+/* Tells that nothing more will be accepted. */
+void accept_finished(struct server *server, struct listening *last);
 
 void accept_paced(struct timer *timer);
 void accept_begin(struct timer *timer);
 void accept_ready(struct watch *watch, uint32_t events);
 void accept_closed(struct clients *clients, const struct client *client);
+
+/* ---- server.c ---- */
 
 /* Makes the first holder the accepter and arms the end of the listeners. */
 int server_begin(struct holder *first, struct error *err);
