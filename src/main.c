@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static const struct command *const commands[] = {&command_run, &command_probe, &command_serve};
+static const struct command *const commands[] = {&command_run, &command_probe, &command_serve, &command_list};
 
 #define COMMANDS (sizeof commands / sizeof *commands)
 
@@ -56,8 +56,11 @@ int main(int argc, char **argv)
         return output_version();
     const struct command *command = find_command(word);
     if (!command) {
-        say(NULL, *word ? "unknown command '%.80s': want run, probe or serve. Try 'backlogctl --help'."
-                        : "no command%s: want run, probe or serve. Try 'backlogctl --help'.", word);
+        char names[128] = "";
+        for (size_t i = 0; i < COMMANDS; i++)
+            snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s", i ? ", " : "", commands[i]->name);
+        say(NULL, *word ? "unknown command '%.80s': want %s. Try 'backlogctl --help'."
+                        : "no command%s: want %s. Try 'backlogctl --help'.", word, names);
         return EXIT_USAGE;
     }
     return command_main(command, argc - 1, argv + 1);

@@ -2,7 +2,7 @@
 #ifndef BACKLOGCTL_JUDGE_H
 #define BACKLOGCTL_JUDGE_H
 
-#include "backlogctl/model.h"
+#include "backlogctl/survey.h"
 
 /* Gives every attempt of every target its verdict, reason and evidence, marks the one attempt of each connection that
    decides (the one that got through; else the first that found a listener; else the last), and counts. May be called
@@ -22,6 +22,20 @@ bool judge_got_through(const struct attempt *attempt);
 
 /* Spreads of `count` samples, which are reordered (quickselect: O(count) on average, no further memory). Spans, so >= 0. */
 void judge_spread(nsec *samples, size_t count, struct spread *out);
+
+/* A client that waits for longer than this in a queue is a remark (not_accepting); a backlog below this is one (small). */
+#define NOT_ACCEPTING_MS 1000
+#define SMALL_BACKLOG 16
+
+/* Fills in percent and remarks, what the namespaces' drops come to, seen and ok of every expectation, and survey->ok. An expectation
+   holds when every listener keeps it; without any listener only one about `listeners` can. */
+void judge_survey(struct survey *survey);
+
+/* A listener's value of a measure; false when nobody knows it. */
+bool judge_listener_measure(const struct listener *listener, enum measure measure, int64_t *seen);
+
+/* seen OP expected. */
+bool judge_compare(int64_t seen, enum compare compare, int64_t expected);
 
 /* Fills in seen and ok of every expectation, and run->ok. Call after judge_run. */
 void judge_expectations(struct run *run);

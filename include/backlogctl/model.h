@@ -98,6 +98,24 @@ enum tcp_state { TCP_STATES(MODEL_ENUM) STATE_COUNT };
     X(COUNTER_LOOPBACK_DROPPED, "LoopbackDropped") /* lo's rx drops (/proc/net/dev): its input queue was full */
 enum counter { COUNTERS(MODEL_ENUM) COUNTER_COUNT };
 
+/* What kind of socket listens. */
+#define SOCKET_KINDS(X)                                                                                          \
+    X(KIND_TCP, "tcp")                                                                                           \
+    X(KIND_MPTCP, "mptcp")                     /* figures are those of its TCP subflow socket, where the queue is */ \
+    X(KIND_UNIX_STREAM, "unix_stream")                                                                           \
+    X(KIND_UNIX_SEQPACKET, "unix_seqpacket")
+enum socket_kind { SOCKET_KINDS(MODEL_ENUM) KIND_COUNT };
+
+/* What is worth saying of a listener. */
+#define REMARKS(X)                                                                                               \
+    X(REMARK_FULL, "full")                   /* the queue is longer than the backlog: the next SYN is dropped */ \
+    X(REMARK_DROPPING, "dropping")           /* it is full and has dropped, or its drops rose while it was watched */ \
+    X(REMARK_DROPPED, "dropped")             /* it has dropped, at some time since it was made */                \
+    X(REMARK_NOT_ACCEPTING, "not_accepting") /* a client has waited for so long that nobody seems to accept */   \
+    X(REMARK_CLAMPED, "clamped")             /* the effective backlog equals net.core.somaxconn */               \
+    X(REMARK_SMALL, "small")                 /* a backlog that a small burst overflows */
+enum remark { REMARKS(MODEL_ENUM) REMARK_COUNT };
+
 /* The word for a value, never NULL ("?" outside the enum). Static storage. */
 const char *verdict_name(enum verdict v);
 const char *evidence_name(enum evidence e);
@@ -105,8 +123,13 @@ const char *reason_name(enum reason r);
 const char *peer_name(enum peer p);
 const char *tcp_state_name(enum tcp_state s);
 const char *counter_name(enum counter c);
+const char *socket_kind_name(enum socket_kind k);
+const char *remark_name(enum remark r);
 
 /* ---- Facts ---- */
+
+/* sun_path, one more for the '@', and the end; bytes that do not print are '?'. */
+#define UNIX_NAME_SIZE 110
 
 /* Values of the counters, or the difference of two readings. */
 struct counters {
@@ -128,6 +151,24 @@ struct listener {
     bool drops_known;
     pid_t pid;              /* 0: unknown (no right to see, or not looked up) */
     char process[32];       /* its command name, "" when unknown */
+    uint32_t processes;     /* that hold it: `pid` is the first of them */
+    /* Filled in by a survey (surveyor.h) only: */
+    uint8_t kind;           /* enum socket_kind */
+    bool dual_stack;        /* IPv6 any-address that takes IPv4 too */
+    bool half_open_known, oldest_known;
+    uint32_t half_open;     /* SYN queue: requests in SYN_RECV; of the whole reuseport group */
+    uint32_t oldest_ms;     /* how long the first of the queue has waited, 4 ms grain; of the whole reuseport group */
+    uint32_t member;        /* 1..group: its place in a reuseport group; `members` is then 1 */
+    uint32_t group;         /* sockets of that group; 1: none */
+    uint32_t interface;     /* index of the device it is bound to (SO_BINDTODEVICE), 0: any */
+    char device[16];        /* its name, "" for any */
+    uint32_t uid;           /* its owner's user id in our user namespace */
+    uint64_t netns;         /* inode number of its network namespace */
+    uint64_t pidns;         /* of the pid namespace of `pid`; 0: ours, or unknown */
+    char path[UNIX_NAME_SIZE]; /* AF_UNIX: the name, abstract ones with a leading '@', "" for none */
+    /* Written by the judge: */
+    uint32_t percent;       /* queue of capacity; over 100 after the backlog was lowered */
+    uint32_t remarks;       /* bits 1 << enum remark */
 };
 
 /* One attempt of one connection at one address: the facts, then what the judge made of them. Times are spans since
@@ -219,8 +260,17 @@ struct pace {
 
 enum compare { COMPARE_EQ, COMPARE_NE, COMPARE_LT, COMPARE_LE, COMPARE_GT, COMPARE_GE };
 
-/* Measures of an expectation: the verdicts in their order, then these. */
-enum measure { MEASURE_DROPS = VERDICT_COUNT, MEASURE_QUEUE, MEASURE_BACKLOG, MEASURE_CAPACITY, MEASURE_COUNT };
+/* Measures of an expectation: the verdicts in their order, then these. Of a listener: half_open and these. */
+enum measure {
+    MEASURE_DROPS = VERDICT_COUNT,
+    MEASURE_QUEUE,
+    MEASURE_BACKLOG,
+    MEASURE_CAPACITY,
+    MEASURE_PERCENT,   /* queue of capacity, in whole percent */
+    MEASURE_OLDEST,    /* waiting time of the first in the queue, in ms */
+    MEASURE_LISTENERS, /* how many listeners were selected */
+    MEASURE_COUNT
+};
 
 struct expectation {
     char text[48]; /* normalised, as "timed_out>=6" */
@@ -231,6 +281,8 @@ struct expectation {
     bool seen_known; /* false: nobody knows the value; then it does not hold */
     int64_t seen;
     bool ok;
+    size_t broken;     /* of listeners: how many do not keep it, */
+    size_t broken_by;  /* and the index of the first of them: `seen` is its */
 };
 
 #define EXPECTATIONS_MAX 32

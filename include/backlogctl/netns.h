@@ -11,6 +11,27 @@
    forbidden here, with a text that names the call and, where one is known, the sysctl that forbids it. */
 int netns_enter_private(struct error *err);
 
+/* The number in "net:[4026531840]", what the link /proc/PID/ns/net reads; 0 when it cannot be read. `pid` 0: the calling
+   thread's own. */
+uint64_t netns_inode(pid_t pid);
+
+/* The calling thread's pid namespace if `pid` is in another: its number; 0: the same, or unknown. */
+uint64_t netns_foreign_pidns(pid_t pid);
+
+/* Opens a namespace: that of a process, or a name in /run/netns, or a path. A descriptor or -errno. */
+int netns_open_pid(pid_t pid, struct error *err);
+int netns_open_name(const char *name, struct error *err);
+
+/* Moves the calling thread into an open network namespace (setns(2): CAP_SYS_ADMIN here and in its user namespace). Without
+   that right and with the `pid` (0: none) of a process in it, its user namespace is entered first: who made that may, but
+   cannot come back. 0 or -errno. */
+int netns_enter(int fd, pid_t pid, struct error *err);
+
+/* Calls `each` once for every network namespace that a process in /proc is in or that has a name in /run/netns, with one such
+   process (0: none) and name (NULL: none). Returns how many processes do not let us see theirs (CAP_SYS_PTRACE). */
+typedef void netns_each(void *context, uint64_t inode, pid_t pid, const char *name);
+size_t netns_list(netns_each *each, void *context);
+
 /* Longest value, with its end: sysctls of net.* are numbers or short lists. */
 #define SYSCTL_VALUE_SIZE 256
 

@@ -3,7 +3,7 @@
 #define BACKLOGCTL_OPTIONS_H
 
 #include "backlogctl/error.h"
-#include "backlogctl/model.h"
+#include "backlogctl/report.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -13,6 +13,29 @@ enum color_mode { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
 
 #define SYSCTLS_MAX 32
 #define SOURCES_MAX 16
+
+struct expectations {
+    struct expectation list[EXPECTATIONS_MAX];
+    size_t count;
+};
+
+/* What an expectation of a burst may measure, and what one of listeners may: bits 1 << measure. */
+#define MEASURES_OF_BURST ((1u << (MEASURE_CAPACITY + 1)) - 1)
+#define MEASURES_OF_LISTENER ((((1u << MEASURE_COUNT) - 1) & ~((1u << VERDICT_COUNT) - 1)) | 1u << VERDICT_HALF_OPEN)
+
+/* How a list is shown. */
+#define SORT_KEYS_MAX 4
+struct list_settings {
+    struct list_view view;
+    bool columns_help;
+    struct {
+        uint8_t column;
+        bool down;
+    } sort[SORT_KEYS_MAX];
+    size_t sort_count;
+    bool prometheus;
+    const char *output; /* a file to write instead of stdout, put in place by rename(2); NULL: stdout */
+};
 
 /* What every command is told. Started from settings_default, filled by the parser, then passed down as const. */
 struct settings {
@@ -24,8 +47,9 @@ struct settings {
     enum color_mode color;
     struct server_settings server;
     struct probe_settings probe;
-    struct expectation expectations[EXPECTATIONS_MAX];
-    size_t expectation_count;
+    struct expectations expect;
+    struct survey_query survey;
+    struct list_settings list;
     const char *sysctls[SYSCTLS_MAX]; /* KEY=VALUE */
     size_t sysctl_count;
     bool host_net;
@@ -51,7 +75,7 @@ struct option_group {
     const char *title;
     const struct option_spec *options;
 };
-extern const struct option_group options_target, options_server, options_probe, options_lab, options_output;
+extern const struct option_group options_target, options_server, options_probe, options_lab, options_output, options_select, options_list;
 
 #define OPTION_GROUPS_MAX 6
 struct command {
@@ -60,7 +84,7 @@ struct command {
     int (*run)(const struct command *command, const struct settings *settings);
     const struct option_group *groups[OPTION_GROUPS_MAX]; /* NULL at the end */
 };
-extern const struct command command_serve, command_probe, command_run;
+extern const struct command command_serve, command_probe, command_run, command_list;
 
 /* Reads argv[1..] into *settings. 0 or -EINVAL with a text that names the option, the value and what is accepted. */
 int options_parse(const struct command *command, int argc, char **argv, struct settings *settings, struct error *err);
@@ -68,6 +92,6 @@ int options_parse(const struct command *command, int argc, char **argv, struct s
 void options_help(const struct command *command, FILE *out);
 
 /* Adds the expectations in "connected=1,queued>=3". 0 or -EINVAL. */
-int expectations_parse(const char *text, struct settings *settings, struct error *err);
+int expectations_parse(const char *text, uint32_t measures, struct expectations *out, struct error *err);
 
 #endif

@@ -1,11 +1,21 @@
-/* Which process holds a socket: /proc/PID/fd links to "socket:[inode]" (proc(5)). */
+/* Which processes hold a socket: /proc/PID/fd links to "socket:[inode]" (proc(5)). Seeing the descriptors of another user's
+   processes takes CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH. */
 #ifndef BACKLOGCTL_OWNER_H
 #define BACKLOGCTL_OWNER_H
 
 #include "backlogctl/model.h"
 
-/* Fills in listener->pid and ->process from its inode. Leaves them empty when no visible process holds it: seeing
-   another user's descriptors takes CAP_SYS_PTRACE (and CAP_DAC_READ_SEARCH). */
+/* Calls `each` for every process that holds one of the sockets in `inodes` (ascending, no 0), processes in ascending order,
+   and again for each further descriptor of the same socket. Returns how many processes could not be looked into. */
+typedef void owner_each(void *context, uint32_t inode, pid_t pid);
+size_t owners_walk(const uint32_t *inodes, size_t count, owner_each *each, void *context);
+
+/* The command name of a process in plain ASCII, "" when it is gone. */
+#define OWNER_NAME_SIZE 32
+void owner_name(pid_t pid, char out[OWNER_NAME_SIZE]);
+
+/* Fills in listener->pid, ->process and ->processes from its inode: of a server and the workers that inherited its socket,
+   the server. Leaves them empty when no visible process holds it. */
 void owner_find(struct listener *listener);
 
 #endif

@@ -3,7 +3,7 @@
 #ifndef BACKLOGCTL_REPORT_H
 #define BACKLOGCTL_REPORT_H
 
-#include "backlogctl/model.h"
+#include "backlogctl/survey.h"
 
 #include <stdio.h>
 
@@ -37,5 +37,25 @@ void report_event_text(FILE *out, const struct server_event *event, const struct
 void report_event_json(FILE *out, const struct server_event *event);
 void report_totals_text(FILE *out, const struct server_totals *totals, nsec elapsed);
 void report_totals_json(FILE *out, const struct server_totals *totals, nsec elapsed);
+
+/* ---- Surveys ---- */
+
+/* Columns of a list by their numbers, 0 to below report_column_count(). */
+#define LIST_COLUMNS_MAX 24
+struct list_view {
+    uint8_t columns[LIST_COLUMNS_MAX]; /* in this order */
+    size_t count;                      /* 0: the usual ones */
+};
+size_t report_column_count(void);
+const char *report_column_name(size_t column);
+int report_column_find(const char *name); /* -1: no such column; '-' and '_' are the same */
+int report_column_compare(size_t column, const struct listener *a, const struct listener *b);
+void report_columns_help(FILE *out); /* a line each */
+
+void report_survey_text(FILE *out, const struct survey *survey, const struct list_view *view, const struct report_style *style);
+void report_survey_json(FILE *out, const struct survey *survey);
+
+/* Prometheus text exposition format, version 0.0.4. */
+void report_survey_prometheus(FILE *out, const struct survey *survey);
 
 #endif

@@ -25,6 +25,7 @@ struct diag_socket {
     uint32_t last_data_sent_ms; /* tcpi_last_data_sent: for a queued child, its age */
     bool has_v6only;
     bool v6only;
+    bool is_mptcp; /* INET_DIAG_ULP_INFO: the subflow socket of an MPTCP listener or connection */
 };
 
 /* Reads one netlink message (header included) as delivered. Touches no socket, so it can be fed anything.
@@ -74,5 +75,32 @@ int sockdiag_dump(struct sockdiag *sd, const struct sockdiag_query *query, sockd
    0 with out->known false when there is none. pid and process are left empty. */
 int sockdiag_listener(struct sockdiag *sd, const struct endpoint *destination, struct listener *out,
                       struct error *err);
+
+/* ---- AF_UNIX: <linux/unix_diag.h> ---- */
+
+/* A listening stream or seqpacket socket. */
+struct unix_listener {
+    uint8_t type;              /* SOCK_STREAM or SOCK_SEQPACKET */
+    uint32_t inode;
+    uint64_t cookie;
+    uint32_t queue, backlog;   /* UNIX_DIAG_RQLEN: connections that wait, and the effective backlog */
+    bool has_queue;            /* false: this kernel did not tell them */
+    uint32_t uid;              /* UNIX_DIAG_UID; of the one who made it */
+    char path[UNIX_NAME_SIZE]; /* as struct listener's */
+};
+
+/* As diag_parse, for one AF_UNIX message. -ENOENT: a socket that does not listen. */
+int unix_parse(const void *message, size_t length, struct unix_listener *out);
+
+/* Calls `each` for every AF_UNIX listener, as sockdiag_dump does. -EPROTONOSUPPORT: no unix_diag in this kernel. */
+typedef void unixdiag_each(void *context, const struct unix_listener *listener);
+int unixdiag_dump(struct sockdiag *sd, unixdiag_each *each, void *context, struct error *err);
+
+/* The same for one of them, by its inode and cookie. -ENOENT when it is there no more. */
+int unixdiag_exact(struct sockdiag *sd, uint32_t inode, uint64_t cookie, struct unix_listener *out, struct error *err);
+
+/* One TCP listener by its address and cookie, without a dump: queue, backlog and (with `drops`) its drops. Not for members of a
+   reuseport group, of which the kernel finds the one it likes. -ENOENT when it is there no more. */
+int sockdiag_socket(struct sockdiag *sd, const struct listener *listener, struct diag_socket *out, struct error *err);
 
 #endif

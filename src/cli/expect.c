@@ -14,8 +14,16 @@ static const char *measure_name(size_t measure)
     static const char *const names[] = {[MEASURE_DROPS - VERDICT_COUNT] = "drops",
                                         [MEASURE_QUEUE - VERDICT_COUNT] = "queue",
                                         [MEASURE_BACKLOG - VERDICT_COUNT] = "backlog",
-                                        [MEASURE_CAPACITY - VERDICT_COUNT] = "capacity"};
+                                        [MEASURE_CAPACITY - VERDICT_COUNT] = "capacity",
+                                        [MEASURE_PERCENT - VERDICT_COUNT] = "percent",
+                                        [MEASURE_OLDEST - VERDICT_COUNT] = "oldest_ms",
+                                        [MEASURE_LISTENERS - VERDICT_COUNT] = "listeners"};
     return measure < VERDICT_COUNT ? verdict_name((enum verdict)measure) : names[measure - VERDICT_COUNT];
+}
+
+static const char *example(uint32_t measures)
+{
+    return measures == MEASURES_OF_LISTENER ? "queue<=10" : "queued=3";
 }
 
 /* Longest first, so that "<=" is not read as "<". */
@@ -27,24 +35,26 @@ static const struct {
     {"=", COMPARE_EQ},  {"<", COMPARE_LT},  {">", COMPARE_GT},
 };
 
-static int find_measure(const char *name, struct error *err)
+static int find_measure(const char *name, uint32_t measures, struct error *err)
 {
     char plain[TERM_SIZE];
     snprintf(plain, sizeof plain, "%s", name);
     for (char *p = plain; *p; p++)
         if (*p == '-')
             *p = '_';
-    for (size_t m = 0; m < MEASURE_COUNT; m++)
+    char all[256] = "";
+    for (size_t m = 0; m < MEASURE_COUNT; m++) {
+        if (!(measures >> m & 1))
+            continue;
         if (!strcmp(plain, measure_name(m)))
             return (int)m;
-    char all[256] = "";
-    for (size_t m = 0; m < MEASURE_COUNT; m++)
-        snprintf(all + strlen(all), sizeof all - strlen(all), "%s%s", m ? ", " : "", measure_name(m));
+        snprintf(all + strlen(all), sizeof all - strlen(all), "%s%s", *all ? ", " : "", measure_name(m));
+    }
     return error_set(err, EINVAL, "'%s' is no measure: want one of %s", name, all);
 }
 
 /* One "measure OP number", without blanks. */
-static int parse_term(const char *term, struct expectation *out, struct error *err)
+static int parse_term(const char *term, uint32_t measures, struct expectation *out, struct error *err)
 {
     size_t name_length = strcspn(term, "!<>=");
     for (size_t i = 0; i < sizeof operators / sizeof *operators; i++) {
@@ -53,7 +63,7 @@ static int parse_term(const char *term, struct expectation *out, struct error *e
             continue;
         char name[TERM_SIZE];
         snprintf(name, sizeof name, "%.*s", (int)name_length, term);
-        int measure = find_measure(name, err);
+        int measure = find_measure(name, measures, err);
         if (measure < 0)
             return measure;
         struct error why = {0};
@@ -66,11 +76,11 @@ static int parse_term(const char *term, struct expectation *out, struct error *e
                  (long long)out->expected);
         return 0;
     }
-    return error_set(err, EINVAL, "'%s' compares nothing: want MEASURE OP NUMBER with = != < <= > or >=, such as queued=3",
-                     term);
+    return error_set(err, EINVAL, "'%s' compares nothing: want MEASURE OP NUMBER with = != < <= > or >=, such as %s",
+                     term, example(measures));
 }
 
-int expectations_parse(const char *text, struct settings *settings, struct error *err)
+int expectations_parse(const char *text, uint32_t measures, struct expectations *out, struct error *err)
 {
     for (const char *p = text;; p++) {
         char term[TERM_SIZE];
@@ -80,16 +90,17 @@ int expectations_parse(const char *text, struct settings *settings, struct error
                 term[length++] = *p;
         term[length] = '\0';
         if (!length)
-            return error_set(err, EINVAL, "an expectation is empty: want MEASURE OP NUMBER, such as queued=3");
+            return error_set(err, EINVAL, "an expectation is empty: want MEASURE OP NUMBER, such as %s", example(measures));
         if (length == sizeof term - 1)
-            return error_set(err, EINVAL, "'%.20s...' is too long: want MEASURE OP NUMBER, such as queued=3", term);
-        if (settings->expectation_count == EXPECTATIONS_MAX)
+            return error_set(err, EINVAL, "'%.20s...' is too long: want MEASURE OP NUMBER, such as %s", term,
+                             example(measures));
+        if (out->count == EXPECTATIONS_MAX)
             return error_set(err, EINVAL, "want at most %d expectations", EXPECTATIONS_MAX);
         struct expectation parsed = {0};
-        int status = parse_term(term, &parsed, err);
+        int status = parse_term(term, measures, &parsed, err);
         if (status)
             return status;
-        settings->expectations[settings->expectation_count++] = parsed;
+        out->list[out->count++] = parsed;
         if (!*p)
             return 0;
     }

@@ -303,8 +303,8 @@ static int experiment_init(struct experiment *x, const struct endpoint *addresse
     run->somaxconn = sysctl_somaxconn();
     run->connection_count = run->probe.count;
     run->target_count = count;
-    run->expectation_count = x->settings->expectation_count;
-    memcpy(run->expectations, x->settings->expectations, sizeof run->expectations);
+    run->expectation_count = x->settings->expect.count;
+    memcpy(run->expectations, x->settings->expect.list, sizeof run->expectations);
     for (size_t t = 0; t < count; t++) {
         run->targets[t].address = addresses[t];
         route_is_local(&addresses[t], &run->targets[t].local, NULL);

@@ -94,8 +94,67 @@ static int take_color(const struct option_spec *spec, const char *text, void *fi
 
 static int take_expectations(const struct option_spec *spec, const char *text, void *field, struct error *err)
 {
+    return expectations_parse(text, (uint32_t)spec->max, field, err);
+}
+
+static int take_pid(const struct option_spec *spec, const char *text, void *field, struct error *err)
+{
+    int64_t value;
+    int status = parse_integer(text, spec->min, spec->max, &value, err);
+    if (!status)
+        *(pid_t *)field = (pid_t)value;
+    return status;
+}
+
+/* One name of a list of columns; '-' in front sorts downwards. */
+static int take_column_name(const char *name, size_t length, struct error *err)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%.*s", (int)length, name);
+    int column = length < sizeof text ? report_column_find(text) : -1;
+    return column >= 0 ? column : error_set(err, EINVAL, "'%s' is no column: see --columns help", text);
+}
+
+static int take_columns(const struct option_spec *spec, const char *text, void *field, struct error *err)
+{
     (void)spec;
-    return expectations_parse(text, field, err);
+    struct list_settings *list = field;
+    list->view.count = 0;
+    list->columns_help = !strcmp(text, "help");
+    for (const char *p = text; !list->columns_help; p++) {
+        size_t length = strcspn(p, ",");
+        int column = take_column_name(p, length, err);
+        if (column < 0)
+            return column;
+        if (list->view.count == LIST_COLUMNS_MAX)
+            return error_set(err, EINVAL, "want at most %d columns", LIST_COLUMNS_MAX);
+        list->view.columns[list->view.count++] = (uint8_t)column;
+        p += length;
+        if (!*p)
+            break;
+    }
+    return 0;
+}
+
+static int take_sort(const struct option_spec *spec, const char *text, void *field, struct error *err)
+{
+    (void)spec;
+    struct list_settings *list = field;
+    list->sort_count = 0;
+    for (const char *p = text;; p++) {
+        bool down = *p == '-';
+        size_t length = strcspn(p + down, ",");
+        int column = take_column_name(p + down, length, err);
+        if (column < 0)
+            return column;
+        if (list->sort_count == SORT_KEYS_MAX)
+            return error_set(err, EINVAL, "want at most %d columns to sort by", SORT_KEYS_MAX);
+        list->sort[list->sort_count].column = (uint8_t)column;
+        list->sort[list->sort_count++].down = down;
+        p += length + down;
+        if (!*p)
+            return 0;
+    }
 }
 
 static int take_sysctl(const struct option_spec *spec, const char *text, void *field, struct error *err)
@@ -183,7 +242,8 @@ static const struct option_spec probe[] = {
      .help = "send this line on every connection; an answer proves that the application has it"},
     {.name = "wait", .argument = "DUR", .take = take_duration, FIELD(probe.wait),
      .help = "first wait up to DUR until somebody listens, without connecting"},
-    {.name = "expect", .letter = 'e', .argument = "EXPR", .take = take_expectations, .field = 0,
+    {.name = "expect", .letter = 'e', .argument = "EXPR", .take = take_expectations, .max = MEASURES_OF_BURST,
+     FIELD(expect),
      .help = "fail with status 1 unless this holds: MEASURE OP NUMBER, comma-separated, such as "
              "connected=1,queued>=3; measures are the verdicts and drops, queue, backlog, capacity; "
              "OP is = != < <= > or >="},
@@ -211,8 +271,42 @@ static const struct option_spec output[] = {
     {0},
 };
 
+static const struct option_spec choose[] = {
+    {.name = "port", .letter = 'p', .argument = "PORT", .take = take_port, .min = 1, .max = 65535, FIELD(survey.port),
+     .excludes = "unix", .help = "only listeners on this TCP port"},
+    {.name = "unix", .argument = "PATH", .take = take_text, FIELD(survey.path),
+     .help = "only the AF_UNIX listener of this name; @NAME for an abstract one"},
+    {.name = "process", .argument = "NAME", .take = take_text, FIELD(survey.process),
+     .help = "only listeners of processes with this command name"},
+    {.name = "pid", .argument = "PID", .take = take_pid, .min = 1, .max = INT_MAX, FIELD(survey.pid), .excludes = "netns",
+     .help = "look into the network namespace of this process"},
+    {.name = "netns", .argument = "NAME", .take = take_text, FIELD(survey.netns), .excludes = "all-netns",
+     .help = "look into this network namespace: a name of ip-netns(8), or a path"},
+    {.name = "all-netns", .take = take_flag, FIELD(survey.all_netns), .excludes = "pid",
+     .help = "look into every network namespace that a process is in or that has a name"},
+    {0},
+};
+
+static const struct option_spec list[] = {
+    {.name = "columns", .argument = "NAMES", .take = take_columns, FIELD(list),
+     .help = "show these columns, comma-separated; 'help' explains them all"},
+    {.name = "sort", .argument = "NAMES", .take = take_sort, FIELD(list),
+     .help = "sort by these columns; -NAME downwards (default: family, port, address)"},
+    {.name = "expect", .letter = 'e', .argument = "EXPR", .take = take_expectations, .max = MEASURES_OF_LISTENER, FIELD(expect),
+     .help = "fail with status 1 unless this holds for every listener shown, and there is one: MEASURE OP NUMBER, "
+             "comma-separated, such as backlog>=1024,drops=0; measures are queue, backlog, capacity, percent, half_open, drops, "
+             "oldest_ms, listeners; OP is = != < <= > or >="},
+    {.name = "prometheus", .take = take_flag, FIELD(list.prometheus), .excludes = "json",
+     .help = "metrics in the text format of Prometheus"},
+    {.name = "output", .argument = "FILE", .take = take_text, FIELD(list.output), .excludes = "quiet",
+     .help = "write to FILE, put in place by rename: for the textfile collector of node_exporter"},
+    {0},
+};
+
 const struct option_group options_target = {"Where", target};
 const struct option_group options_server = {"The server", server};
 const struct option_group options_probe = {"The burst", probe};
 const struct option_group options_lab = {"The lab", lab};
 const struct option_group options_output = {"Output", output};
+const struct option_group options_select = {"Which listeners", choose};
+const struct option_group options_list = {"The list", list};

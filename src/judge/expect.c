@@ -24,7 +24,7 @@ static bool measure(const struct run *run, const struct expectation *e, int64_t 
         return run->drops_known;
     }
     const struct listener *listener = measured_listener(run);
-    if (!listener)
+    if (!listener || e->measure > MEASURE_CAPACITY)
         return false;
     *seen = (int64_t)(e->measure == MEASURE_QUEUE     ? listener->queue
                       : e->measure == MEASURE_BACKLOG ? listener->backlog
@@ -32,7 +32,7 @@ static bool measure(const struct run *run, const struct expectation *e, int64_t 
     return true;
 }
 
-static bool holds(int64_t seen, enum compare compare, int64_t expected)
+bool judge_compare(int64_t seen, enum compare compare, int64_t expected)
 {
     switch (compare) {
     case COMPARE_EQ:
@@ -57,7 +57,7 @@ void judge_expectations(struct run *run)
     for (size_t i = 0; i < run->expectation_count; i++) {
         struct expectation *e = &run->expectations[i];
         e->seen_known = measure(run, e, &e->seen);
-        e->ok = e->seen_known && holds(e->seen, (enum compare)e->compare, e->expected);
+        e->ok = e->seen_known && judge_compare(e->seen, (enum compare)e->compare, e->expected);
         run->ok = run->ok && e->ok;
     }
 }

@@ -1,5 +1,5 @@
 /* Reads one sock_diag message. Touches no socket and trusts no length, so that it can be fed anything. */
-#include "backlogctl/sockdiag.h"
+#include "diag_internal.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -52,16 +52,44 @@ static bool read_u32(const unsigned char *payload, size_t size, size_t offset, u
     return true;
 }
 
-static void read_attribute(unsigned type, const unsigned char *payload, size_t size, struct diag_socket *out)
+/* The name of the protocol on top (INET_ULP_INFO_NAME, first of the nested attributes): a listener of MPTCP has its queue in
+   a TCP socket that says "mptcp". */
+static bool is_mptcp(const unsigned char *payload, size_t size)
 {
+    static const char name[] = "mptcp";
+    struct nlattr nested;
+    if (size < NLA_HDRLEN + sizeof name)
+        return false;
+    memcpy(&nested, payload, sizeof nested);
+    return (nested.nla_type & NLA_TYPE_MASK) == INET_ULP_INFO_NAME && nested.nla_len == NLA_HDRLEN + sizeof name &&
+           !memcmp(payload + NLA_HDRLEN, name, sizeof name);
+}
+
+static void read_attribute(void *context, unsigned type, const unsigned char *payload, size_t size)
+{
+    struct diag_socket *out = context;
     if (type == INET_DIAG_SKMEMINFO) {
         out->has_drops = read_u32(payload, size, SK_MEMINFO_DROPS * sizeof(uint32_t), &out->drops);
     } else if (type == INET_DIAG_INFO) {
         out->has_info =
             read_u32(payload, size, offsetof(struct tcp_info, tcpi_last_data_sent), &out->last_data_sent_ms);
+    } else if (type == INET_DIAG_ULP_INFO) {
+        out->is_mptcp = is_mptcp(payload, size);
     } else if (type == INET_DIAG_SKV6ONLY && size) {
         out->has_v6only = true;
         out->v6only = payload[0];
+    }
+}
+
+void diag_attributes(const unsigned char *message, size_t end, size_t at, diag_attribute *each, void *context)
+{
+    while (at < end && end - at >= NLA_HDRLEN) {
+        struct nlattr attribute;
+        memcpy(&attribute, message + at, sizeof attribute);
+        if (attribute.nla_len < NLA_HDRLEN || attribute.nla_len > end - at)
+            break;
+        each(context, attribute.nla_type & NLA_TYPE_MASK, message + at + NLA_HDRLEN, attribute.nla_len - (size_t)NLA_HDRLEN);
+        at += NLA_ALIGN(attribute.nla_len);
     }
 }
 
@@ -83,16 +111,6 @@ int diag_parse(const void *message, size_t length, struct diag_socket *out)
         return -EBADMSG;
     read_fixed(&fixed, out);
 
-    size_t end = header.nlmsg_len < length ? header.nlmsg_len : length;
-    size_t at = FIXED_PART;
-    while (at < end && end - at >= NLA_HDRLEN) {
-        struct nlattr attribute;
-        memcpy(&attribute, bytes + at, sizeof attribute);
-        if (attribute.nla_len < NLA_HDRLEN || attribute.nla_len > end - at)
-            break;
-        read_attribute(attribute.nla_type & NLA_TYPE_MASK, bytes + at + NLA_HDRLEN,
-                       attribute.nla_len - (size_t)NLA_HDRLEN, out);
-        at += NLA_ALIGN(attribute.nla_len);
-    }
+    diag_attributes(bytes, header.nlmsg_len < length ? header.nlmsg_len : length, FIXED_PART, read_attribute, out);
     return 0;
 }

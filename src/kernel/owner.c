@@ -23,33 +23,75 @@ static DIR *open_directory(int parent, const char *name)
     return directory;
 }
 
-/* Whether one of the descriptors below the /proc/PID/fd at `name` is the socket whose link reads `wanted`. */
-static bool holds(int proc, const char *name, const char *wanted)
+/* The inode of a link that reads "socket:[inode]", else 0. */
+static uint32_t socket_inode(const char *link)
 {
-    DIR *descriptors = open_directory(proc, name);
-    if (!descriptors)
-        return false;
-    bool found = false;
+    static const char prefix[] = "socket:[";
+    if (strncmp(link, prefix, sizeof prefix - 1))
+        return 0;
+    return (uint32_t)strtoul(link + sizeof prefix - 1, NULL, 10);
+}
+
+static int compare_inodes(const void *a, const void *b)
+{
+    uint32_t left = *(const uint32_t *)a, right = *(const uint32_t *)b;
+    return left < right ? -1 : left > right;
+}
+
+struct walk {
+    const uint32_t *inodes;
+    size_t count, hidden;
+    owner_each *each;
+    void *context;
+    int proc;
+};
+
+static void walk_process(struct walk *walk, pid_t pid)
+{
+    char path[32], link[64];
+    snprintf(path, sizeof path, "%d/fd", (int)pid);
+    DIR *descriptors = open_directory(walk->proc, path);
+    if (!descriptors) {
+        walk->hidden += errno == EACCES || errno == EPERM;
+        return;
+    }
     struct dirent *entry;
-    while (!found && (entry = readdir(descriptors))) {
-        char target[64];
-        ssize_t length = readlinkat(dirfd(descriptors), entry->d_name, target, sizeof target - 1);
+    while ((entry = readdir(descriptors))) {
+        ssize_t length = readlinkat(dirfd(descriptors), entry->d_name, link, sizeof link - 1);
         if (length <= 0)
             continue;
-        target[length] = '\0';
-        found = !strcmp(target, wanted);
+        link[length] = '\0';
+        uint32_t inode = socket_inode(link);
+        if (inode && bsearch(&inode, walk->inodes, walk->count, sizeof inode, compare_inodes))
+            walk->each(walk->context, inode, pid);
     }
     closedir(descriptors);
-    return found;
+}
+
+size_t owners_walk(const uint32_t *inodes, size_t count, owner_each *each, void *context)
+{
+    DIR *proc = count ? open_directory(AT_FDCWD, "/proc") : NULL;
+    if (!proc)
+        return 0;
+    struct walk walk = {inodes, count, 0, each, context, dirfd(proc)};
+    struct dirent *entry;
+    while ((entry = readdir(proc))) { /* ascending process ids */
+        char *end;
+        long pid = strtol(entry->d_name, &end, 10);
+        if (end != entry->d_name && !*end && pid > 0)
+            walk_process(&walk, (pid_t)pid);
+    }
+    closedir(proc);
+    return walk.hidden;
 }
 
 /* A process names itself with any bytes it likes; a terminal and JSON shall get plain ones. */
-static void read_name(int proc, const char *pid, char *out, size_t size)
+void owner_name(pid_t pid, char out[OWNER_NAME_SIZE])
 {
     char path[64];
-    snprintf(path, sizeof path, "%.32s/comm", pid);
-    SCOPED_FD fd = openat(proc, path, O_RDONLY | O_CLOEXEC);
-    ssize_t got = fd < 0 ? -1 : read(fd, out, size - 1);
+    snprintf(path, sizeof path, "/proc/%d/comm", (int)pid);
+    SCOPED_FD fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t got = fd < 0 ? -1 : read(fd, out, OWNER_NAME_SIZE - 1);
     size_t length = got > 0 ? (size_t)got : 0;
     if (length && out[length - 1] == '\n')
         length--;
@@ -59,27 +101,22 @@ static void read_name(int proc, const char *pid, char *out, size_t size)
             out[i] = '?';
 }
 
+static void note_owner(void *context, uint32_t inode, pid_t pid)
+{
+    struct listener *listener = context;
+    (void)inode;
+    if (!listener->pid)
+        listener->pid = pid;
+    listener->processes++;
+}
+
 void owner_find(struct listener *listener)
 {
     listener->pid = 0;
+    listener->processes = 0;
     listener->process[0] = '\0';
-    DIR *proc = listener->inode ? open_directory(AT_FDCWD, "/proc") : NULL;
-    if (!proc)
-        return;
-    char wanted[32];
-    snprintf(wanted, sizeof wanted, "socket:[%u]", listener->inode);
-    struct dirent *entry;
-    /* Ascending process ids: of a server and the workers that inherited its socket, the server is first. */
-    while (!listener->pid && (entry = readdir(proc))) {
-        char path[64], *end;
-        long pid = strtol(entry->d_name, &end, 10);
-        if (end == entry->d_name || *end || pid <= 0)
-            continue;
-        snprintf(path, sizeof path, "%ld/fd", pid);
-        if (holds(dirfd(proc), path, wanted)) {
-            listener->pid = (pid_t)pid;
-            read_name(dirfd(proc), entry->d_name, listener->process, sizeof listener->process);
-        }
-    }
-    closedir(proc);
+    if (listener->inode)
+        owners_walk(&listener->inode, 1, note_owner, listener);
+    if (listener->pid)
+        owner_name(listener->pid, listener->process);
 }

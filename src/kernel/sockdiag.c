@@ -1,5 +1,5 @@
 /* Questions to the kernel's sock_diag: one connection, many sockets, or the listener that a SYN reaches. */
-#include "backlogctl/sockdiag.h"
+#include "diag_internal.h"
 
 #include <errno.h>
 #include <libmnl/libmnl.h>
@@ -9,113 +9,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The kernel fills a dump's messages up to the size of the reader's buffer, and to no more than this. */
-#define BUFFER_SIZE 32768
-
-#define DUMP_TRIES 5
-
 /* lo has this index in every network namespace (LOOPBACK_IFINDEX). */
 #define LOOPBACK_INDEX 1
 
 #define EXTENSION(attribute) (1u << ((attribute)-1))
 
-/* A question is a header, a request, and for a dump the port filter. */
-#define REQUEST_SIZE 128
-union request {
-    struct nlmsghdr header;
-    char bytes[REQUEST_SIZE];
-};
-
-/* ---- The conversation with the kernel ---- */
-
-static int open_netlink(struct sockdiag *sd, struct error *err)
+static struct inet_diag_req_v2 *request_begin(union diag_request *request, int family, uint16_t flags)
 {
-    sd->netlink = mnl_socket_open2(NETLINK_SOCK_DIAG, SOCK_CLOEXEC);
-    if (!sd->netlink)
-        return error_errno(err, "cannot open a sock_diag socket");
-    if (mnl_socket_bind(sd->netlink, 0, MNL_SOCKET_AUTOPID) < 0) {
-        error_errno(err, "cannot bind a sock_diag socket");
-        int status = -errno;
-        mnl_socket_close(sd->netlink);
-        sd->netlink = NULL;
-        return status;
-    }
-    return 0;
-}
-
-/* A fresh socket, for when answers were lost on the old one: their rest must not reach the next question. */
-static int reopen_netlink(struct sockdiag *sd, struct error *err)
-{
-    if (sd->netlink)
-        mnl_socket_close(sd->netlink);
-    sd->netlink = NULL;
-    return open_netlink(sd, err);
-}
-
-static struct inet_diag_req_v2 *request_begin(union request *request, int family, uint16_t flags)
-{
-    struct nlmsghdr *header = mnl_nlmsg_put_header(request);
-    header->nlmsg_type = SOCK_DIAG_BY_FAMILY;
-    header->nlmsg_flags = NLM_F_REQUEST | flags;
-    struct inet_diag_req_v2 *body = mnl_nlmsg_put_extra_header(header, sizeof *body);
+    struct inet_diag_req_v2 *body = diag_request(request, sizeof *body, flags);
     body->sdiag_family = (uint8_t)family;
     body->sdiag_protocol = IPPROTO_TCP;
     return body;
 }
 
-static int request_send(struct sockdiag *sd, union request *request, struct error *err)
-{
-    if (!sd->netlink)
-        return error_set(err, EBADF, "the sock_diag socket is not open");
-    request->header.nlmsg_seq = ++sd->sequence;
-    ssize_t sent;
-    do {
-        sent = mnl_socket_sendto(sd->netlink, request, request->header.nlmsg_len);
-    } while (sent < 0 && errno == EINTR);
-    return sent < 0 ? error_errno(err, "cannot ask sock_diag") : 0;
-}
-
-/* One datagram of the kernel's into sd->buffer: its size or -errno. The kernel answers before the sending (or
-   the reading of the message before) returns, so there is no need to wait: if nothing is there, the answer
-   was lost. */
-static ssize_t answer_receive(struct sockdiag *sd)
-{
-    for (;;) {
-        struct sockaddr_nl sender = {0};
-        socklen_t size = sizeof sender;
-        ssize_t got = recvfrom(mnl_socket_get_fd(sd->netlink), sd->buffer, BUFFER_SIZE,
-                               MSG_DONTWAIT | MSG_TRUNC, (struct sockaddr *)&sender, &size);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return errno == EAGAIN ? -ENOBUFS : -errno;
-        if (size != sizeof sender || sender.nl_pid)
-            continue; /* another process's, not the kernel's */
-        return got > BUFFER_SIZE ? -EMSGSIZE : got;
-    }
-}
-
-/* An answer to an earlier question may still be in the socket when that question failed half-way. */
-static bool answer_is_ours(const struct sockdiag *sd, const struct nlmsghdr *message)
-{
-    return message->nlmsg_seq == sd->sequence && message->nlmsg_pid == mnl_socket_get_portid(sd->netlink);
-}
-
-/* The errno value, 0 or negative, that NLMSG_ERROR and NLMSG_DONE begin with. */
-static int answer_status(const struct nlmsghdr *message)
-{
-    int status = 0;
-    if (mnl_nlmsg_get_payload_len(message) >= sizeof status)
-        memcpy(&status, mnl_nlmsg_get_payload(message), sizeof status);
-    return status > 0 ? -status : status;
-}
-
 int sockdiag_open(struct sockdiag *sd, struct error *err)
 {
-    *sd = (struct sockdiag){.buffer = malloc(BUFFER_SIZE)};
+    *sd = (struct sockdiag){.buffer = malloc(DIAG_BUFFER_SIZE)};
     if (!sd->buffer)
         return error_set(err, ENOMEM, "no memory for the sock_diag buffer");
-    int status = open_netlink(sd, err);
+    int status = diag_reopen(sd, err);
     if (!status) {
         /* A kernel without tcp_diag says ENOENT to everything, which an exact lookup would take for "no such
            connection". A dump that finds nothing shows the difference. */
@@ -139,11 +51,10 @@ void sockdiag_close(struct sockdiag *sd)
 /* ---- One connection ---- */
 
 /* Asks what a segment from `remote` to `local` would reach: a connection, else a listener. */
-static int ask_lookup(struct sockdiag *sd, const struct endpoint *local, const struct endpoint *remote,
-                      unsigned extensions, struct error *err)
+static void put_lookup(union diag_request *request, const struct endpoint *local, const struct endpoint *remote,
+                       unsigned extensions)
 {
-    union request request;
-    struct inet_diag_req_v2 *body = request_begin(&request, local->family, 0);
+    struct inet_diag_req_v2 *body = request_begin(request, local->family, 0);
     body->idiag_ext = (uint8_t)extensions;
     body->idiag_states = UINT32_MAX;
     body->id.idiag_sport = htons(local->port);
@@ -153,43 +64,23 @@ static int ask_lookup(struct sockdiag *sd, const struct endpoint *local, const s
     /* The device that such a segment comes in by. Sockets bound to none are found whatever it is. */
     body->id.idiag_if = local->scope ? local->scope : LOOPBACK_INDEX;
     body->id.idiag_cookie[0] = body->id.idiag_cookie[1] = INET_DIAG_NOCOOKIE;
-    return request_send(sd, &request, err);
 }
 
-/* True when the datagram held the answer; *status is then its outcome. */
-static bool lookup_answered(const struct sockdiag *sd, ssize_t size, struct diag_socket *out, int *status)
+static void keep_answer(void *context, const struct nlmsghdr *message, size_t length)
 {
-    int left = (int)size;
-    for (const struct nlmsghdr *message = sd->buffer; mnl_nlmsg_ok(message, left);
-         message = mnl_nlmsg_next(message, &left)) {
-        if (!answer_is_ours(sd, message))
-            continue;
-        if (message->nlmsg_type == NLMSG_ERROR)
-            *status = answer_status(message);
-        else
-            *status = diag_parse(message, (size_t)left, out);
-        return true;
-    }
-    return false;
+    if (message && diag_parse(message, length, context))
+        ((struct diag_socket *)context)->state = STATE_NONE;
 }
 
 static int lookup(struct sockdiag *sd, const struct endpoint *local, const struct endpoint *remote,
                   unsigned extensions, struct diag_socket *out, struct error *err)
 {
-    int status = ask_lookup(sd, local, remote, extensions, err);
-    if (status)
-        return status;
-    ssize_t size;
-    do {
-        size = answer_receive(sd);
-        if (size < 0)
-            status = (int)size;
-    } while (size >= 0 && !lookup_answered(sd, size, out, &status));
-    if (size < 0)
-        reopen_netlink(sd, err);
+    union diag_request request;
+    put_lookup(&request, local, remote, extensions);
+    int status = diag_one(sd, &request, keep_answer, out, err);
     if (status && status != -ENOENT)
         return error_set(err, -status, "sock_diag cannot look up a connection: %s", strerror(-status));
-    return status;
+    return !status && out->state == STATE_NONE ? error_set(err, EBADMSG, "sock_diag's answer makes no sense") : status;
 }
 
 int sockdiag_exact(struct sockdiag *sd, const struct endpoint *local, const struct endpoint *remote,
@@ -206,7 +97,7 @@ int sockdiag_exact(struct sockdiag *sd, const struct endpoint *local, const stru
 
 /* local port >= port and <= port. There is an operation for "equal" too, but older kernels refuse it. Each
    operation is two words; a jump is counted in bytes, and one that leads past the end says no. */
-static void put_port_filter(union request *request, uint16_t port)
+static void put_port_filter(union diag_request *request, uint16_t port)
 {
     const struct inet_diag_bc_op filter[] = {
         {.code = INET_DIAG_BC_S_GE, .yes = 8, .no = 20},
@@ -217,84 +108,43 @@ static void put_port_filter(union request *request, uint16_t port)
     mnl_attr_put(&request->header, INET_DIAG_REQ_BYTECODE, sizeof filter, filter);
 }
 
-static int ask_dump(struct sockdiag *sd, const struct sockdiag_query *query, struct error *err)
+static void put_dump(union diag_request *request, const struct sockdiag_query *query)
 {
-    union request request;
-    struct inet_diag_req_v2 *body = request_begin(&request, query->family, NLM_F_DUMP);
+    struct inet_diag_req_v2 *body = request_begin(request, query->family, NLM_F_DUMP);
     body->idiag_states = query->states;
     if (query->want_info)
         body->idiag_ext |= EXTENSION(INET_DIAG_INFO);
     if (query->want_memory)
         body->idiag_ext |= EXTENSION(INET_DIAG_SKMEMINFO);
     if (query->local_port)
-        put_port_filter(&request, query->local_port);
-    return request_send(sd, &request, err);
+        put_port_filter(request, query->local_port);
 }
 
-struct dump {
+struct visit {
     sockdiag_each *each;
     void *context;
-    bool interrupted, done;
-    int status;
 };
 
-static void dump_datagram(const struct sockdiag *sd, ssize_t size, struct dump *dump)
+static void visit_message(void *context, const struct nlmsghdr *message, size_t length)
 {
-    int left = (int)size;
-    for (const struct nlmsghdr *message = sd->buffer; !dump->done && mnl_nlmsg_ok(message, left);
-         message = mnl_nlmsg_next(message, &left)) {
-        struct diag_socket socket;
-        if (!answer_is_ours(sd, message))
-            continue;
-        dump->interrupted |= message->nlmsg_flags & NLM_F_DUMP_INTR;
-        if (message->nlmsg_type == NLMSG_DONE || message->nlmsg_type == NLMSG_ERROR) {
-            dump->done = true;
-            dump->status = answer_status(message);
-        } else if (!diag_parse(message, (size_t)left, &socket) && dump->each) {
-            dump->each(dump->context, &socket);
-        }
-    }
-}
-
-/* One try: 0, -EINTR when the kernel says it was interrupted, -ENOBUFS when messages were lost, or -errno. */
-static int dump_once(struct sockdiag *sd, const struct sockdiag_query *query, sockdiag_each *each,
-                     void *context, struct error *err)
-{
-    struct dump dump = {.each = each, .context = context};
-    int status = ask_dump(sd, query, err);
-    if (status)
-        return status;
-    while (!dump.done) {
-        ssize_t size = answer_receive(sd);
-        if (size < 0) {
-            status = reopen_netlink(sd, err);
-            return status ? status : (int)size;
-        }
-        dump_datagram(sd, size, &dump);
-    }
-    return dump.status ? dump.status : dump.interrupted ? -EINTR : 0;
+    const struct visit *visit = context;
+    struct diag_socket socket;
+    if (!message)
+        visit->each(visit->context, NULL);
+    else if (!diag_parse(message, length, &socket))
+        visit->each(visit->context, &socket);
 }
 
 int sockdiag_dump(struct sockdiag *sd, const struct sockdiag_query *query, sockdiag_each *each, void *context,
                   struct error *err)
 {
-    int status = 0;
-    for (int tries = 0; tries < DUMP_TRIES; tries++) {
-        if (tries && each)
-            each(context, NULL);
-        status = dump_once(sd, query, each, context, err);
-        if (status != -EINTR && status != -ENOBUFS)
-            break;
-    }
-    if (status == -EINTR || status == -ENOBUFS)
-        return error_set(err, EINTR,
-                         "the kernel interrupted the list of sockets %d times: it may be incomplete",
-                         DUMP_TRIES);
+    union diag_request request;
+    put_dump(&request, query);
+    struct visit visit = {each, context};
+    int status = diag_dump(sd, &request, each ? visit_message : NULL, &visit, err);
     if (status == -ENOENT)
         return error_set(err, EPROTONOSUPPORT, "this kernel cannot list TCP sockets: no inet_diag, tcp_diag");
-    if (status)
-        return error_set(err, -status, "sock_diag cannot list sockets: %s", strerror(-status));
-    return 0;
+    return status;
 }
 
 /* ---- The listener ---- */
@@ -358,4 +208,46 @@ int sockdiag_listener(struct sockdiag *sd, const struct endpoint *destination, s
                                    .local_port = reached.local.port,
                                    .want_memory = true};
     return sockdiag_dump(sd, &query, each_listener, &group, err);
+}
+
+struct search {
+    uint64_t cookie;
+    struct diag_socket found;
+};
+
+static void each_candidate(void *context, const struct diag_socket *socket)
+{
+    struct search *search = context;
+    if (!socket)
+        search->found.cookie = 0;
+    else if (socket->cookie == search->cookie)
+        search->found = *socket;
+}
+
+static int search_by_port(struct sockdiag *sd, const struct listener *listener, struct diag_socket *out, struct error *err)
+{
+    struct search search = {.cookie = listener->cookie};
+    struct sockdiag_query query = {.family = listener->local.family,
+                                   .states = SOCKDIAG_LISTEN,
+                                   .local_port = listener->local.port,
+                                   .want_memory = true};
+    int status = sockdiag_dump(sd, &query, each_candidate, &search, err);
+    *out = search.found;
+    return status ? status : search.found.cookie ? 0 : -ENOENT;
+}
+
+int sockdiag_socket(struct sockdiag *sd, const struct listener *listener, struct diag_socket *out, struct error *err)
+{
+    if (listener->group <= 1) {
+        union diag_request request;
+        put_lookup(&request, &listener->local, &(struct endpoint){0}, EXTENSION(INET_DIAG_SKMEMINFO));
+        struct inet_diag_req_v2 *body = mnl_nlmsg_get_payload(&request.header);
+        body->id.idiag_if = listener->interface ? listener->interface : listener->local.scope;
+        body->id.idiag_cookie[0] = (uint32_t)listener->cookie;
+        body->id.idiag_cookie[1] = (uint32_t)(listener->cookie >> 32);
+        if (!diag_one(sd, &request, keep_answer, out, NULL) && out->state == STATE_LISTEN)
+            return 0;
+    }
+    /* Members of a group, and listeners that another one hides. */
+    return search_by_port(sd, listener, out, err);
 }

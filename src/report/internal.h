@@ -8,6 +8,10 @@
 #include <jansson.h>
 #include <stdio.h>
 
+struct libscols_table;
+
+#define LIST_CELL_SIZE 160
+
 /* ---- words.c: pieces of text ---- */
 
 /* "s", or "" for exactly one. */
@@ -87,7 +91,28 @@ nsec bucket_from(size_t bucket);
 
 /* ---- table.c ---- */
 
+/* An empty table for `out`; `width` is its own, in characters. NULL: no memory. */
+struct libscols_table *table_begin(FILE *out, const struct report_style *style, size_t width, const char *separator);
+
 void write_table(FILE *out, const struct run *run, const struct report_style *style);
+
+/* ---- columns.c: what a listener shows ---- */
+
+/* One column of a list, its help, and how to sort by it. */
+struct list_column {
+    const char *name; /* in --columns and --sort */
+    const char *head;
+    const char *help;
+    bool number;  /* to the right */
+    bool usual;   /* shown unless --columns says otherwise */
+    bool yields;  /* cut when the table is too wide */
+    void (*text)(const struct listener *listener, char out[LIST_CELL_SIZE]); /* "-": nothing to say */
+    int64_t (*order)(const struct listener *listener); /* NULL: by text */
+};
+extern const struct list_column list_columns[];
+
+/* "127.0.0.1:80", "*:80" (IPv6 and IPv4), "0.0.0.0%eth0:80", a path. Returns out. */
+const char *listener_place(const struct listener *listener, char out[LIST_CELL_SIZE]);
 
 /* ---- times.c ---- */
 
@@ -114,6 +139,11 @@ json_t *json_family(const struct endpoint *e);   /* "ipv4", "ipv6" or null */
 json_t *json_span(nsec span);                    /* microseconds, or null for NSEC_NEVER */
 json_t *json_span_exact(nsec span);              /* the same with its fraction, three decimals */
 json_t *json_known(bool known, uint64_t value);  /* null when not known */
+
+/* ---- survey_json.c ---- */
+
+json_t *json_listener(const struct listener *listener);
+json_t *json_netns(const struct netns_facts *facts);
 
 /* Writes an object on one line and drops the reference; NULL (no memory) writes nothing. */
 void write_json_line(FILE *out, json_t *object);

@@ -335,25 +335,25 @@ static int fill_table(struct libscols_table *table, const struct layout *layout)
     return 0;
 }
 
-static int print_table(FILE *out, const struct layout *layout, const struct report_style *style)
+struct libscols_table *table_begin(FILE *out, const struct report_style *style, size_t width, const char *separator)
 {
     struct libscols_table *table = scols_new_table();
     if (!table)
-        return -1;
-    /* Where nothing bounds the width, the table's own is given: the library would look for a terminal else.
-     */
-    size_t width = style->columns > 0 ? (size_t)style->columns : layout->width + 1;
-    int status = scols_table_set_stream(table, out);
-    if (!status)
-        status = scols_table_set_column_separator(table, layout->separator);
-    if (!status)
-        status = scols_table_enable_colors(table, style->color);
-    if (!status)
-        status = scols_table_set_termforce(table, SCOLS_TERMFORCE_ALWAYS);
-    if (!status)
-        status = scols_table_set_termwidth(table, width);
-    if (!status)
-        status = fill_table(table, layout);
+        return NULL;
+    /* Where nothing bounds the width, the table's own is given: the library would look for a terminal else. */
+    if (scols_table_set_stream(table, out) || scols_table_set_column_separator(table, separator) ||
+        scols_table_enable_colors(table, style->color) || scols_table_set_termforce(table, SCOLS_TERMFORCE_ALWAYS) ||
+        scols_table_set_termwidth(table, style->columns > 0 ? (size_t)style->columns : width + 1)) {
+        scols_unref_table(table);
+        return NULL;
+    }
+    return table;
+}
+
+static int print_table(FILE *out, const struct layout *layout, const struct report_style *style)
+{
+    struct libscols_table *table = table_begin(out, style, layout->width, layout->separator);
+    int status = table ? fill_table(table, layout) : -1;
     if (!status)
         status = scols_print_table(table);
     scols_unref_table(table);

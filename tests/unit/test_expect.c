@@ -52,16 +52,16 @@ START_TEST(good_expectations)
 {
     struct settings settings = settings_default;
     struct error err = {0};
-    ck_assert_int_eq(expectations_parse(good[_i].text, &settings, &err), 0);
+    ck_assert_int_eq(expectations_parse(good[_i].text, MEASURES_OF_BURST, &settings.expect, &err), 0);
     ck_assert_int_eq(err.code, 0);
-    ck_assert_uint_eq(settings.expectation_count, good[_i].count);
-    assert_same(good[_i].text, &settings.expectations[0], &good[_i].first);
+    ck_assert_uint_eq(settings.expect.count, good[_i].count);
+    assert_same(good[_i].text, &settings.expect.list[0], &good[_i].first);
     if (good[_i].count > 1)
-        assert_same(good[_i].text, &settings.expectations[good[_i].count - 1], &good[_i].last);
+        assert_same(good[_i].text, &settings.expect.list[good[_i].count - 1], &good[_i].last);
     /* What a report prints can be typed again. */
     struct settings again = settings_default;
-    ck_assert_int_eq(expectations_parse(settings.expectations[0].text, &again, NULL), 0);
-    assert_same(good[_i].text, &again.expectations[0], &good[_i].first);
+    ck_assert_int_eq(expectations_parse(settings.expect.list[0].text, MEASURES_OF_BURST, &again.expect, NULL), 0);
+    assert_same(good[_i].text, &again.expect.list[0], &good[_i].first);
 }
 END_TEST
 
@@ -107,7 +107,7 @@ START_TEST(bad_expectations)
 {
     struct settings settings = settings_default;
     struct error err = {0};
-    ck_assert_int_eq(expectations_parse(bad[_i].text, &settings, &err), -EINVAL);
+    ck_assert_int_eq(expectations_parse(bad[_i].text, MEASURES_OF_BURST, &settings.expect, &err), -EINVAL);
     ck_assert_int_eq(err.code, EINVAL);
     ck_assert_msg(strstr(err.text, bad[_i].fragment) != NULL, "'%s': '%s'", bad[_i].text, err.text);
 }
@@ -116,7 +116,7 @@ END_TEST
 /* Every measure by its name, with each operator. */
 START_TEST(all_measures_and_operators)
 {
-    static const char *const others[] = {"drops", "queue", "backlog", "capacity"};
+    static const char *const others[] = {"drops", "queue", "backlog", "capacity", "percent", "oldest_ms", "listeners"};
     static const struct {
         const char *text;
         enum compare compare;
@@ -132,8 +132,13 @@ START_TEST(all_measures_and_operators)
             snprintf(wanted.text, sizeof wanted.text, "%s%s42",
                      m < VERDICT_COUNT ? verdict_name((enum verdict)m) : others[m - VERDICT_COUNT],
                      operators[o].text);
-            ck_assert_msg(!expectations_parse(wanted.text, &settings, &err), "%s: %s", wanted.text, err.text);
-            assert_same(wanted.text, &settings.expectations[0], &wanted);
+            uint32_t measures = m <= MEASURE_CAPACITY ? MEASURES_OF_BURST : MEASURES_OF_LISTENER;
+            ck_assert_msg(!expectations_parse(wanted.text, measures, &settings.expect, &err), "%s: %s", wanted.text, err.text);
+            assert_same(wanted.text, &settings.expect.list[0], &wanted);
+            /* A verdict is nothing of a listener, but for half_open; its percentage is nothing of a burst. */
+            uint32_t others_measures = measures == MEASURES_OF_BURST ? MEASURES_OF_LISTENER : MEASURES_OF_BURST;
+            bool shared = others_measures >> m & 1;
+            ck_assert_int_eq(expectations_parse(wanted.text, others_measures, &settings.expect, NULL), shared ? 0 : -EINVAL);
         }
 }
 END_TEST
@@ -146,14 +151,14 @@ START_TEST(the_list_has_an_end)
     for (size_t i = 0; i < EXPECTATIONS_MAX; i++) {
         char text[32];
         snprintf(text, sizeof text, "queued=%zu", i);
-        ck_assert_int_eq(expectations_parse(text, &settings, &err), 0);
-        ck_assert_uint_eq(settings.expectation_count, i + 1);
-        ck_assert_int_eq(settings.expectations[i].expected, (int)i);
+        ck_assert_int_eq(expectations_parse(text, MEASURES_OF_BURST, &settings.expect, &err), 0);
+        ck_assert_uint_eq(settings.expect.count, i + 1);
+        ck_assert_int_eq(settings.expect.list[i].expected, (int)i);
     }
-    ck_assert_int_eq(expectations_parse("lost=0", &settings, &err), -EINVAL);
+    ck_assert_int_eq(expectations_parse("lost=0", MEASURES_OF_BURST, &settings.expect, &err), -EINVAL);
     ck_assert_ptr_nonnull(strstr(err.text, "want at most 32 expectations"));
-    ck_assert_uint_eq(settings.expectation_count, EXPECTATIONS_MAX);
-    ck_assert_str_eq(settings.expectations[EXPECTATIONS_MAX - 1].text, "queued=31");
+    ck_assert_uint_eq(settings.expect.count, EXPECTATIONS_MAX);
+    ck_assert_str_eq(settings.expect.list[EXPECTATIONS_MAX - 1].text, "queued=31");
 }
 END_TEST
 

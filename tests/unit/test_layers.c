@@ -26,7 +26,7 @@ static const struct {
     unsigned may;     /* include headers of these layers */
 } layers[LAYERS] = {
     [BASE] = {"base", MAY_ALL},
-    [MODEL] = {"model", MAY(BASE)},
+    [MODEL] = {"model", MAY_ALL},
     [KERNEL] = {"kernel", MAY_ALL | MAY(KERNEL)},
     [ENGINE] = {"engine", MAY_ALL | MAY(KERNEL) | MAY(ENGINE)},
     [JUDGE] = {"judge", MAY_ALL | MAY(JUDGE)},
@@ -44,7 +44,8 @@ static const struct {
     {"parse.h", BASE},      {"model.h", MODEL},   {"netns.h", KERNEL},  {"owner.h", KERNEL},
     {"sockdiag.h", KERNEL}, {"flood.h", ENGINE},  {"loop.h", ENGINE},   {"peers.h", ENGINE},
     {"server.h", ENGINE},   {"judge.h", JUDGE},   {"report.h", REPORT}, {"experiment.h", CLI},
-    {"options.h", CLI},     {"output.h", CLI},
+    {"options.h", CLI},     {"output.h", CLI},    {"survey.h", MODEL},  {"surveyor.h", ENGINE},
+    {"selection.h", CLI},
 };
 
 static enum layer layer_of_header(const char *name)

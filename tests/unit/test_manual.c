@@ -215,7 +215,7 @@ END_TEST
 START_TEST(every_measure_is_explained)
 {
     static const char *const measures[] = {"drops", "queue", "backlog", "capacity"};
-    ck_assert_int_eq(COUNT(measures), MEASURE_COUNT - VERDICT_COUNT);
+    ck_assert_int_eq(COUNT(measures), MEASURE_CAPACITY + 1 - VERDICT_COUNT);
     for (size_t c = 1; c < COUNT(commands); c++) {
         char *page = read_command_page(commands[c]), *options = section(page, "OPTIONS");
         for (size_t m = 0; m < COUNT(measures); m++)

@@ -225,9 +225,9 @@ START_TEST(repeated_options_add)
     struct settings settings;
     struct error err;
     ck_assert_int_eq(parse(&every, words, &settings, &err), 0);
-    ck_assert_uint_eq(settings.expectation_count, 3);
-    ck_assert_str_eq(settings.expectations[1].text, "queued>=3");
-    ck_assert_str_eq(settings.expectations[2].text, "lost=0");
+    ck_assert_uint_eq(settings.expect.count, 3);
+    ck_assert_str_eq(settings.expect.list[1].text, "queued>=3");
+    ck_assert_str_eq(settings.expect.list[2].text, "lost=0");
     ck_assert_uint_eq(settings.sysctl_count, 2);
     ck_assert_str_eq(settings.sysctls[0], words[3]);
     ck_assert_str_eq(settings.sysctls[1], words[7]);

@@ -1,0 +1,48 @@
+/* A survey: every listener that was selected, its network namespace, and what the judge thinks of them. Plain structs. */
+#ifndef BACKLOGCTL_SURVEY_H
+#define BACKLOGCTL_SURVEY_H
+
+#include "backlogctl/model.h"
+
+/* A network namespace, and what in it binds listeners. */
+struct netns_facts {
+    uint64_t inode;      /* as the link /proc/PID/ns/net shows it */
+    char name[64];       /* in /run/netns (ip-netns(8)), "" for none */
+    bool ours;           /* where this program was started */
+    pid_t pid;           /* a process that is in it; 0: none seen */
+    int64_t somaxconn, tcp_max_syn_backlog, tcp_syncookies, tcp_abort_on_overflow; /* sysctls; -1: unknown */
+    struct counters counters; /* since the namespace was made */
+    uint64_t listener_drops;  /* of all its TCP listeners that are there, selected or not */
+    /* Written by the judge: */
+    uint64_t drops_gone; /* ListenDrops that no listener which is there accounts for; 0 when counters are not known */
+};
+
+/* What was asked for. */
+struct survey_query {
+    uint16_t port;       /* 0: any */
+    const char *path;    /* AF_UNIX name, '@' for abstract; NULL: any. A port leaves AF_UNIX out, a path TCP */
+    const char *process; /* command name; NULL: any */
+    pid_t pid;           /* its network namespace; 0: ours */
+    const char *netns;   /* a name in /run/netns or a path; NULL: ours */
+    bool all_netns;      /* every one that can be reached through /proc and /run/netns */
+    bool no_owners;      /* do not look for processes: that reads the descriptors of all of them */
+    bool no_waiting;     /* do not look for half-open and oldest: that walks all TCP sockets */
+};
+
+struct survey {
+    char kernel[72]; /* release, as uname -r */
+    char taken_at[CLOCK_STAMP_SIZE];
+    struct listener *listeners; /* owned; ordered by namespace, kind and address */
+    size_t count;
+    struct netns_facts *namespaces; /* owned; ours first */
+    size_t namespace_count;
+    size_t namespaces_closed;   /* all_netns: those that could not be entered */
+    size_t owners_unseen;       /* listeners that no process that we see holds */
+    size_t processes_hidden;    /* processes that no right of ours lets us look into */
+    char incomplete[160];       /* why evidence is missing, "" when it is complete */
+    struct expectation expectations[EXPECTATIONS_MAX];
+    size_t expectation_count;
+    bool ok; /* by the judge: every expectation held */
+};
+
+#endif

@@ -1,0 +1,256 @@
+/* Takes a survey: visits namespaces, lists their listeners, finds who owns them. */
+#include "survey_internal.h"
+
+#include "backlogctl/fd.h"
+#include "backlogctl/netns.h"
+#include "backlogctl/owner.h"
+#include "backlogctl/parse.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+
+void surveyor_note(struct surveyor *s, const struct error *err)
+{
+    char *why = s->survey->incomplete;
+    if (!*why)
+        snprintf(why, sizeof s->survey->incomplete, "%.*s", (int)sizeof s->survey->incomplete - 1, err->text);
+}
+
+/* ---- Namespaces ---- */
+
+static int64_t read_number(const char *key)
+{
+    char text[SYSCTL_VALUE_SIZE];
+    int64_t value;
+    return sysctl_read(key, text, NULL) || parse_integer(text, 0, UINT32_MAX, &value, NULL) ? -1 : value;
+}
+
+static void read_namespace(struct surveyor *s, struct netns_facts *facts)
+{
+    struct error err = {0};
+    facts->somaxconn = read_number("net.core.somaxconn");
+    facts->tcp_max_syn_backlog = read_number("net.ipv4.tcp_max_syn_backlog");
+    facts->tcp_syncookies = read_number("net.ipv4.tcp_syncookies");
+    facts->tcp_abort_on_overflow = read_number("net.ipv4.tcp_abort_on_overflow");
+    if (counters_read(&facts->counters, &err))
+        surveyor_note(s, &err);
+}
+
+/* Everything about the namespace that the thread is in. */
+static int survey_here(struct surveyor *s, struct netns_facts *facts, struct error *err)
+{
+    s->netns = facts->inode;
+    s->here = s->survey->count;
+    int status = sockdiag_open(&s->diag, err);
+    if (!status)
+        status = surveyor_list(s, err);
+    if (!status && s->survey->count > s->here)
+        surveyor_find_waiting(s);
+    sockdiag_close(&s->diag);
+    if (status)
+        return status;
+    for (size_t i = s->here; i < s->survey->count; i++)
+        facts->listener_drops += s->survey->listeners[i].drops;
+    read_namespace(s, facts);
+    return 0;
+}
+
+static struct netns_facts *add_namespace(struct survey *survey)
+{
+    struct netns_facts *list = realloc(survey->namespaces, (survey->namespace_count + 1) * sizeof *list);
+    if (!list)
+        return NULL;
+    survey->namespaces = list;
+    list[survey->namespace_count] = (struct netns_facts){0};
+    return &list[survey->namespace_count++];
+}
+
+struct census {
+    struct survey *survey;
+    uint64_t ours;
+    bool out_of_memory;
+};
+
+static void note_namespace(void *context, uint64_t inode, pid_t pid, const char *name)
+{
+    struct census *census = context;
+    struct netns_facts *facts = inode == census->ours ? census->survey->namespaces : add_namespace(census->survey);
+    if (!facts) {
+        census->out_of_memory = true;
+        return;
+    }
+    facts->inode = inode;
+    facts->pid = pid;
+    if (name)
+        snprintf(facts->name, sizeof facts->name, "%.63s", name);
+}
+
+/* One namespace that is not ours; the caller brings us back. */
+static int survey_there(struct surveyor *s, struct netns_facts *facts, int fd, bool may_change_user, struct error *err)
+{
+    int status = netns_enter(fd, may_change_user ? facts->pid : 0, err);
+    if (!status)
+        facts->inode = netns_inode(0);
+    return status ? status : survey_here(s, facts, err);
+}
+
+/* Those that cannot be entered are dropped from the list, and counted. */
+static int survey_others(struct surveyor *s, struct error *err)
+{
+    struct survey *survey = s->survey;
+    SCOPED_FD home = netns_open_name("/proc/thread-self/ns/net", err);
+    if (home < 0)
+        return home;
+    size_t kept = 1;
+    int status = 0;
+    for (size_t i = 1; i < survey->namespace_count && !status; i++) {
+        struct netns_facts facts = survey->namespaces[i];
+        SCOPED_FD fd = facts.pid ? netns_open_pid(facts.pid, NULL) : netns_open_name(facts.name, NULL);
+        if (fd < 0 || survey_there(s, &facts, fd, false, NULL))
+            survey->namespaces_closed++;
+        else
+            survey->namespaces[kept++] = facts;
+        status = netns_enter(home, 0, err);
+    }
+    survey->namespace_count = kept;
+    return status;
+}
+
+static int survey_all(struct surveyor *s, struct error *err)
+{
+    struct census census = {.survey = s->survey, .ours = s->survey->namespaces[0].inode};
+    s->survey->namespaces_closed = 0;
+    size_t hidden = netns_list(note_namespace, &census);
+    if (census.out_of_memory)
+        return error_set(err, ENOMEM, "no memory for the list of network namespaces");
+    if (hidden) {
+        struct error why = {0};
+        error_set(&why, EPERM, "the network namespaces of %zu processes cannot be seen (CAP_SYS_PTRACE shows them)", hidden);
+        surveyor_note(s, &why);
+    }
+    int status = survey_here(s, &s->survey->namespaces[0], err);
+    return status ? status : survey_others(s, err);
+}
+
+static int survey_one(struct surveyor *s, struct error *err)
+{
+    const struct survey_query *query = s->query;
+    struct netns_facts *facts = &s->survey->namespaces[0];
+    if (!query->pid && !query->netns)
+        return survey_here(s, facts, err);
+    SCOPED_FD fd = query->pid ? netns_open_pid(query->pid, err) : netns_open_name(query->netns, err);
+    if (fd < 0)
+        return fd;
+    SCOPED_FD home = netns_open_name("/proc/thread-self/ns/net", err);
+    uint64_t ours = facts->inode;
+    facts->pid = query->pid;
+    if (query->netns && !strchr(query->netns, '/'))
+        snprintf(facts->name, sizeof facts->name, "%.63s", query->netns);
+    if (query->pid && netns_inode(query->pid) == ours)
+        return survey_here(s, facts, err);
+    int status = survey_there(s, facts, fd, true, err);
+    facts->ours = facts->inode == ours;
+    netns_enter(home, 0, NULL); /* may fail from another user namespace: see survey_take */
+    return status;
+}
+
+/* ---- Owners ---- */
+
+struct owners {
+    struct listener **by_inode;
+    size_t count;
+};
+
+static int compare_by_inode(const void *left, const void *right)
+{
+    const struct listener *a = *(struct listener *const *)left, *b = *(struct listener *const *)right;
+    return a->inode < b->inode ? -1 : a->inode > b->inode;
+}
+
+static void note_owner(void *context, uint32_t inode, pid_t pid)
+{
+    struct owners *owners = context;
+    struct listener key = {.inode = inode}, *wanted = &key;
+    struct listener **found = bsearch(&wanted, owners->by_inode, owners->count, sizeof wanted, compare_by_inode);
+    if (!found)
+        return;
+    struct listener *listener = *found;
+    if (!listener->pid) {
+        listener->pid = pid;
+        owner_name(pid, listener->process);
+        listener->pidns = netns_foreign_pidns(pid);
+    }
+    listener->processes++;
+}
+
+static int find_owners(struct surveyor *s, struct error *err)
+{
+    struct survey *survey = s->survey;
+    if (s->query->no_owners || !survey->count)
+        return 0;
+    struct owners owners = {.by_inode = malloc(survey->count * sizeof *owners.by_inode)};
+    uint32_t *inodes = malloc(survey->count * sizeof *inodes);
+    if (owners.by_inode && inodes) {
+        for (size_t i = 0; i < survey->count; i++)
+            if (survey->listeners[i].inode)
+                owners.by_inode[owners.count++] = &survey->listeners[i];
+        qsort(owners.by_inode, owners.count, sizeof *owners.by_inode, compare_by_inode);
+        for (size_t i = 0; i < owners.count; i++)
+            inodes[i] = owners.by_inode[i]->inode;
+        survey->processes_hidden = owners_walk(inodes, owners.count, note_owner, &owners);
+    }
+    bool failed = !owners.by_inode || !inodes;
+    free(owners.by_inode);
+    free(inodes);
+    return failed ? error_set(err, ENOMEM, "no memory for the owners of %zu listeners", survey->count) : 0;
+}
+
+static bool selected(const struct survey_query *query, const struct listener *listener)
+{
+    bool is_unix = listener->kind >= KIND_UNIX_STREAM;
+    return (!query->port || (!is_unix && listener->local.port == query->port)) &&
+           (!query->path || (is_unix && !strcmp(listener->path, query->path))) &&
+           (!query->process || !strcmp(listener->process, query->process));
+}
+
+static void select_listeners(struct survey *survey, const struct survey_query *query)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < survey->count; i++)
+        if (selected(query, &survey->listeners[i]))
+            survey->listeners[kept++] = survey->listeners[i];
+    survey->count = kept;
+    for (size_t i = 0; i < kept && !query->no_owners; i++)
+        survey->owners_unseen += !survey->listeners[i].pid;
+}
+
+int survey_take(struct survey *survey, const struct survey_query *query, struct error *err)
+{
+    struct surveyor s = {.survey = survey, .query = query};
+    struct utsname system;
+    uname(&system);
+    snprintf(survey->kernel, sizeof survey->kernel, "%s", system.release);
+    clock_stamp(survey->taken_at);
+    struct netns_facts *ours = add_namespace(survey);
+    if (!ours)
+        return error_set(err, ENOMEM, "no memory for a survey");
+    ours->ours = true;
+    ours->inode = netns_inode(0);
+    int status = query->all_netns ? survey_all(&s, err) : survey_one(&s, err);
+    if (!status)
+        status = find_owners(&s, err);
+    if (status)
+        return status;
+    select_listeners(survey, query);
+    return 0;
+}
+
+void survey_release(struct survey *survey)
+{
+    free(survey->listeners);
+    free(survey->namespaces);
+    *survey = (struct survey){0};
+}

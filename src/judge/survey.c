@@ -1,0 +1,86 @@
+/* Remarks on listeners, and the drops that none of them accounts for. */
+#include "backlogctl/judge.h"
+
+bool judge_listener_measure(const struct listener *listener, enum measure measure, int64_t *seen)
+{
+    *seen = 0;
+    if ((int)measure == VERDICT_HALF_OPEN) {
+        *seen = listener->half_open;
+        return listener->half_open_known;
+    }
+    if (measure == MEASURE_DROPS) {
+        *seen = (int64_t)listener->drops;
+        return listener->drops_known;
+    }
+    if (measure == MEASURE_OLDEST) {
+        *seen = listener->oldest_ms;
+        return listener->oldest_known || (!listener->queue && listener->half_open_known);
+    }
+    *seen = (int64_t)(measure == MEASURE_QUEUE      ? listener->queue
+                      : measure == MEASURE_BACKLOG  ? listener->backlog
+                      : measure == MEASURE_CAPACITY ? listener->capacity
+                                                    : listener->percent);
+    return measure == MEASURE_QUEUE || measure == MEASURE_BACKLOG || measure == MEASURE_CAPACITY || measure == MEASURE_PERCENT;
+}
+
+static uint32_t remarks_of(const struct listener *listener, const struct netns_facts *netns)
+{
+    bool full = listener->queue > listener->backlog;
+    bool dropped = listener->drops_known && listener->drops;
+    bool clamped = netns && netns->somaxconn >= 0 && (uint64_t)netns->somaxconn == listener->backlog;
+    return (uint32_t)full << REMARK_FULL | (uint32_t)(full && dropped) << REMARK_DROPPING |
+           (uint32_t)(!full && dropped) << REMARK_DROPPED |
+           (uint32_t)(listener->oldest_known && listener->oldest_ms >= NOT_ACCEPTING_MS) << REMARK_NOT_ACCEPTING |
+           (uint32_t)clamped << REMARK_CLAMPED | (uint32_t)(listener->backlog < SMALL_BACKLOG) << REMARK_SMALL;
+}
+
+static const struct netns_facts *netns_of(const struct survey *survey, const struct listener *listener)
+{
+    for (size_t i = 0; i < survey->namespace_count; i++)
+        if (survey->namespaces[i].inode == listener->netns)
+            return &survey->namespaces[i];
+    return 0;
+}
+
+static void judge_expectation(const struct survey *survey, struct expectation *e)
+{
+    e->broken = e->broken_by = 0;
+    if (e->measure == MEASURE_LISTENERS) {
+        e->seen = (int64_t)survey->count;
+        e->seen_known = true;
+        e->ok = judge_compare(e->seen, (enum compare)e->compare, e->expected);
+        return;
+    }
+    e->seen_known = false;
+    for (size_t i = 0; i < survey->count; i++) {
+        int64_t seen;
+        bool known = judge_listener_measure(&survey->listeners[i], (enum measure)e->measure, &seen);
+        if (known && judge_compare(seen, (enum compare)e->compare, e->expected))
+            continue;
+        if (!e->broken++) {
+            e->broken_by = i;
+            e->seen = seen;
+            e->seen_known = known;
+        }
+    }
+    e->ok = survey->count && !e->broken;
+}
+
+void judge_survey(struct survey *survey)
+{
+    survey->ok = true;
+    for (size_t i = 0; i < survey->namespace_count; i++) {
+        struct netns_facts *facts = &survey->namespaces[i];
+        uint64_t all = facts->counters.known ? facts->counters.value[COUNTER_LISTEN_DROPS] : 0;
+        facts->drops_gone = all > facts->listener_drops ? all - facts->listener_drops : 0;
+    }
+    for (size_t i = 0; i < survey->count; i++) {
+        struct listener *listener = &survey->listeners[i];
+        listener->percent = listener->capacity ? (uint32_t)(listener->queue * 100 / listener->capacity) : 0;
+        listener->remarks = remarks_of(listener, netns_of(survey, listener));
+    }
+    for (size_t i = 0; i < survey->expectation_count; i++) {
+        judge_expectation(survey, &survey->expectations[i]);
+        survey->ok = survey->ok && survey->expectations[i].ok;
+    }
+}

@@ -1,0 +1,168 @@
+/* Network namespaces of others: found, opened, entered. */
+#include "backlogctl/netns.h"
+
+#include "backlogctl/fd.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Where ip-netns(8) keeps names. */
+#define NAMES "/run/netns"
+
+/* The number of a link such as "net:[4026531840]"; 0 with errno set when there is none. */
+static uint64_t link_number(const char *path)
+{
+    char link[64];
+    ssize_t length = readlink(path, link, sizeof link - 1);
+    if (length <= 0)
+        return 0;
+    link[length] = '\0';
+    const char *bracket = strchr(link, '[');
+    return bracket ? strtoull(bracket + 1, NULL, 10) : 0;
+}
+
+static uint64_t namespace_of(pid_t pid, const char *kind)
+{
+    char path[64];
+    if (pid)
+        snprintf(path, sizeof path, "/proc/%d/ns/%s", (int)pid, kind);
+    else
+        snprintf(path, sizeof path, "/proc/thread-self/ns/%s", kind);
+    return link_number(path);
+}
+
+uint64_t netns_inode(pid_t pid)
+{
+    return namespace_of(pid, "net");
+}
+
+uint64_t netns_foreign_pidns(pid_t pid)
+{
+    uint64_t theirs = namespace_of(pid, "pid");
+    return theirs == namespace_of(0, "pid") ? 0 : theirs;
+}
+
+int netns_open_pid(pid_t pid, struct error *err)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/ns/net", (int)pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd >= 0)
+        return fd;
+    if (errno == ENOENT)
+        return error_set(err, ESRCH, "there is no process %d", (int)pid);
+    return error_errno(err, "cannot open the network namespace of process %d (another user's takes CAP_SYS_PTRACE)", (int)pid);
+}
+
+int netns_open_name(const char *name, struct error *err)
+{
+    char path[512];
+    snprintf(path, sizeof path, strchr(name, '/') ? "%s" : NAMES "/%s", name);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    return fd >= 0 ? fd : error_errno(err, "cannot open the network namespace %.200s", path);
+}
+
+/* The user namespace of who can be entered by anybody who made it. */
+static int enter_user_namespace(pid_t pid)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/ns/user", (int)pid);
+    SCOPED_FD fd = open(path, O_RDONLY | O_CLOEXEC);
+    return fd < 0 ? -1 : setns(fd, CLONE_NEWUSER);
+}
+
+int netns_enter(int fd, pid_t pid, struct error *err)
+{
+    if (!setns(fd, CLONE_NEWNET))
+        return 0;
+    if (errno == EINVAL)
+        return error_set(err, EINVAL, "that is no network namespace");
+    if (errno == EPERM && pid && !enter_user_namespace(pid) && !setns(fd, CLONE_NEWNET))
+        return 0;
+    return error_set(err, EPERM, "cannot enter that network namespace: it takes CAP_SYS_ADMIN");
+}
+
+/* ---- All of them ---- */
+
+struct census {
+    struct {
+        uint64_t inode;
+        pid_t pid;
+        char name[64];
+    } *list;
+    size_t count, room;
+};
+
+static void census_add(struct census *census, uint64_t inode, pid_t pid, const char *name)
+{
+    for (size_t i = 0; i < census->count; i++)
+        if (census->list[i].inode == inode) {
+            if (name && !*census->list[i].name)
+                snprintf(census->list[i].name, sizeof census->list[i].name, "%.63s", name);
+            return;
+        }
+    if (census->count == census->room) {
+        size_t room = census->room ? 2 * census->room : 16;
+        void *list = realloc(census->list, room * sizeof *census->list);
+        if (!list)
+            return;
+        census->list = list;
+        census->room = room;
+    }
+    census->list[census->count].inode = inode;
+    census->list[census->count].pid = pid;
+    snprintf(census->list[census->count].name, sizeof census->list[0].name, "%.63s", name ? name : "");
+    census->count++;
+}
+
+static size_t census_processes(struct census *census)
+{
+    size_t hidden = 0;
+    DIR *proc = opendir("/proc");
+    struct dirent *entry;
+    while (proc && (entry = readdir(proc))) {
+        char *end;
+        long pid = strtol(entry->d_name, &end, 10);
+        if (end == entry->d_name || *end || pid <= 0)
+            continue;
+        uint64_t inode = netns_inode((pid_t)pid);
+        if (inode)
+            census_add(census, inode, (pid_t)pid, NULL);
+        else
+            hidden += errno == EACCES || errno == EPERM;
+    }
+    if (proc)
+        closedir(proc);
+    return hidden;
+}
+
+static void census_names(struct census *census)
+{
+    DIR *names = opendir(NAMES);
+    struct dirent *entry;
+    while (names && (entry = readdir(names))) {
+        struct stat status;
+        if (entry->d_name[0] != '.' && !fstatat(dirfd(names), entry->d_name, &status, 0))
+            census_add(census, status.st_ino, 0, entry->d_name);
+    }
+    if (names)
+        closedir(names);
+}
+
+size_t netns_list(netns_each *each, void *context)
+{
+    struct census census = {0};
+    size_t hidden = census_processes(&census);
+    census_names(&census);
+    for (size_t i = 0; i < census.count; i++)
+        each(context, census.list[i].inode, census.list[i].pid, *census.list[i].name ? census.list[i].name : NULL);
+    free(census.list);
+    return hidden;
+}
