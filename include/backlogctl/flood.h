@@ -18,8 +18,8 @@ struct flood_settings {
     /* Called once, after the first connection, on the thread that calls flood_burst. NULL: none. */
     void (*lead)(void *context);
     /* Called before each further connection with the number opened so far by a burst in one order; it may wait. It may be
-       called on another thread, but by one at a time. NULL: none. */
-    void (*gate)(void *context, size_t opened);
+       called on another thread, but by one at a time. False: the burst ends there, as if a signal had come. NULL: none. */
+    bool (*gate)(void *context, size_t opened);
     void *context;
 };
 

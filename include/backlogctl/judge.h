@@ -2,6 +2,7 @@
 #ifndef BACKLOGCTL_JUDGE_H
 #define BACKLOGCTL_JUDGE_H
 
+#include "backlogctl/measurement.h"
 #include "backlogctl/survey.h"
 
 /* Gives every attempt of every target its verdict, reason and evidence, marks the one attempt of each connection that
@@ -30,6 +31,9 @@ void judge_spread(nsec *samples, size_t count, struct spread *out);
 /* Fills in percent and remarks, what the namespaces' drops come to, seen and ok of every expectation, and survey->ok. An expectation
    holds when every listener keeps it; without any listener only one about `listeners` can. */
 void judge_survey(struct survey *survey);
+
+/* Fills in exact, ok and the expectations. */
+void judge_measurement(struct measurement *m);
 
 /* A listener's value of a measure; false when nobody knows it. */
 bool judge_listener_measure(const struct listener *listener, enum measure measure, int64_t *seen);

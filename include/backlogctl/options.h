@@ -3,6 +3,7 @@
 #define BACKLOGCTL_OPTIONS_H
 
 #include "backlogctl/error.h"
+#include "backlogctl/freeze.h"
 #include "backlogctl/report.h"
 
 #include <stdbool.h>
@@ -37,6 +38,17 @@ struct list_settings {
     const char *output; /* a file to write instead of stdout, put in place by rename(2); NULL: stdout */
 };
 
+struct resize_settings {
+    bool given; /* there is no default for the backlog */
+    int32_t backlog;
+    bool all, dry_run;
+};
+
+struct measure_settings {
+    struct freeze_settings freeze;
+    bool yes, with_waiting;
+};
+
 /* What every command is told. Started from settings_default, filled by the parser, then passed down as const. */
 struct settings {
     bool help, version;
@@ -50,6 +62,8 @@ struct settings {
     struct expectations expect;
     struct survey_query survey;
     struct list_settings list;
+    struct resize_settings resize;
+    struct measure_settings measure;
     const char *sysctls[SYSCTLS_MAX]; /* KEY=VALUE */
     size_t sysctl_count;
     bool host_net;
@@ -75,7 +89,8 @@ struct option_group {
     const char *title;
     const struct option_spec *options;
 };
-extern const struct option_group options_target, options_server, options_probe, options_lab, options_output, options_select, options_list;
+extern const struct option_group options_target, options_server, options_probe, options_lab, options_output, options_select,
+    options_list, options_resize, options_measure;
 
 #define OPTION_GROUPS_MAX 6
 struct command {
@@ -84,7 +99,8 @@ struct command {
     int (*run)(const struct command *command, const struct settings *settings);
     const struct option_group *groups[OPTION_GROUPS_MAX]; /* NULL at the end */
 };
-extern const struct command command_serve, command_probe, command_run, command_list;
+extern const struct command command_serve, command_probe, command_run, command_list, command_resize,
+    command_measure;
 
 /* Reads argv[1..] into *settings. 0 or -EINVAL with a text that names the option, the value and what is accepted. */
 int options_parse(const struct command *command, int argc, char **argv, struct settings *settings, struct error *err);

@@ -3,6 +3,7 @@
 #ifndef BACKLOGCTL_REPORT_H
 #define BACKLOGCTL_REPORT_H
 
+#include "backlogctl/measurement.h"
 #include "backlogctl/survey.h"
 
 #include <stdio.h>
@@ -52,8 +53,18 @@ int report_column_find(const char *name); /* -1: no such column; '-' and '_' are
 int report_column_compare(size_t column, const struct listener *a, const struct listener *b);
 void report_columns_help(FILE *out); /* a line each */
 
+/* "127.0.0.1:80", "*:80" (IPv6 and IPv4), "0.0.0.0%eth0:80", a path. Returns out. */
+#define REPORT_PLACE_SIZE 160
+const char *report_place(const struct listener *listener, char out[REPORT_PLACE_SIZE]);
+
 void report_survey_text(FILE *out, const struct survey *survey, const struct list_view *view, const struct report_style *style);
 void report_survey_json(FILE *out, const struct survey *survey);
+
+void report_resize_text(FILE *out, const struct resizing *resizing, const struct report_style *style);
+void report_resize_json(FILE *out, const struct resizing *resizing);
+
+void report_measurement_text(FILE *out, const struct measurement *m, const struct report_style *style);
+void report_measurement_json(FILE *out, const struct measurement *m);
 
 /* Prometheus text exposition format, version 0.0.4. */
 void report_survey_prometheus(FILE *out, const struct survey *survey);

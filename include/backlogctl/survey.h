@@ -21,6 +21,7 @@ struct netns_facts {
 struct survey_query {
     uint16_t port;       /* 0: any */
     const char *path;    /* AF_UNIX name, '@' for abstract; NULL: any. A port leaves AF_UNIX out, a path TCP */
+    struct endpoint address; /* as bound; its port does not count; family AF_UNSPEC: any */
     const char *process; /* command name; NULL: any */
     pid_t pid;           /* its network namespace; 0: ours */
     const char *netns;   /* a name in /run/netns or a path; NULL: ours */
@@ -43,6 +44,22 @@ struct survey {
     struct expectation expectations[EXPECTATIONS_MAX];
     size_t expectation_count;
     bool ok; /* by the judge: every expectation held */
+};
+
+/* What became of one listener whose backlog was to change. */
+struct resized {
+    struct listener before;
+    struct listener after; /* as the kernel shows it then; .known false: it was not changed, or not seen again */
+    bool changed;          /* listen(2) was called and succeeded */
+    char error[384];       /* why not, "" when it was */
+};
+
+struct resizing {
+    int32_t asked;
+    bool dry_run;
+    int64_t somaxconn;     /* of their network namespace; -1: unknown */
+    struct resized *list;  /* owned */
+    size_t count;
 };
 
 #endif

@@ -185,11 +185,12 @@ static void wait_for_server(struct experiment *x, uint64_t unaccepted_allowed)
         x->server_late = server_wait_accepted(x->server, due, clock_now() + SERVER_PATIENCE) < due;
 }
 
-static void gate_run(void *context, size_t opened)
+static bool gate_run(void *context, size_t opened)
 {
     struct experiment *x = context;
     if (opened >= x->current->before.capacity)
         wait_for_server(x, x->current->before.capacity);
+    return true;
 }
 
 static void lead_probe(void *context)

@@ -2,7 +2,9 @@
 #include "backlogctl/selection.h"
 
 #include "backlogctl/judge.h"
+#include "backlogctl/owner.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,4 +34,52 @@ int selection_take(struct survey *survey, const struct settings *settings, struc
         judge_survey(survey); /* expectations name listeners by their place */
     }
     return 0;
+}
+
+struct holder {
+    pid_t wanted; /* 0: any */
+    bool found;
+};
+
+static void note_holder(void *context, uint32_t inode, pid_t pid)
+{
+    struct holder *holder = context;
+    (void)inode;
+    holder->found |= pid == holder->wanted;
+}
+
+static bool held_by(const struct listener *listener, pid_t pid)
+{
+    struct holder holder = {.wanted = pid};
+    owners_walk(&listener->inode, 1, note_holder, &holder);
+    return holder.found;
+}
+
+void selection_keep_held(struct survey *survey, pid_t pid)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < survey->count; i++)
+        if (held_by(&survey->listeners[i], pid)) {
+            survey->listeners[kept] = survey->listeners[i];
+            survey->listeners[kept++].pid = pid;
+        }
+    survey->count = kept;
+}
+
+#define NAMED_MAX 3
+
+int selection_is_one(const struct survey *survey, struct error *err)
+{
+    if (!survey->count)
+        return error_set(err, ENOENT, "no such listener here: 'backlogctl list' shows those that there are");
+    if (survey->count == survey->listeners[0].group || survey->count == 1)
+        return 0;
+    char names[200] = "";
+    for (size_t i = 0; i < survey->count && i < NAMED_MAX; i++) {
+        char name[REPORT_PLACE_SIZE];
+        snprintf(names + strlen(names), sizeof names - strlen(names), "%s%.40s (%.20s/%d)", i ? ", " : "",
+                 report_place(&survey->listeners[i], name), survey->listeners[i].process, (int)survey->listeners[i].pid);
+    }
+    return error_set(err, EEXIST, "%zu listeners are meant: %s%s: give --host, --process or --pid to choose one", survey->count,
+                     names, survey->count > NAMED_MAX ? " ..." : "");
 }

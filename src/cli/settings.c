@@ -17,6 +17,7 @@ const struct settings settings_default = {
     .port = DEFAULT_PORT,
     .server = {.backlog = 128, .accept_count = ACCEPT_UNLIMITED},
     .probe = {.count = 10, .timeout = 2 * NSEC_PER_SEC},
+    .measure = {.freeze.budget = 300 * NSEC_PER_MSEC},
 };
 
 static int take_flag(const struct option_spec *spec, const char *text, void *field, struct error *err)
@@ -80,6 +81,18 @@ static int take_duration(const struct option_spec *spec, const char *text, void 
     return parse_duration(text, field, err);
 }
 
+static int take_freeze(const struct option_spec *spec, const char *text, void *field, struct error *err)
+{
+    static const char *const methods[] = {[FREEZE_AUTO] = "auto", [FREEZE_PTRACE] = "ptrace", [FREEZE_STOP] = "stop"};
+    (void)spec;
+    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++)
+        if (!strcmp(methods[i], text)) {
+            *(enum freeze_method *)field = (enum freeze_method)i;
+            return 0;
+        }
+    return error_set(err, EINVAL, "want auto, ptrace or stop");
+}
+
 static int take_color(const struct option_spec *spec, const char *text, void *field, struct error *err)
 {
     static const char *const modes[] = {[COLOR_AUTO] = "auto", [COLOR_ALWAYS] = "always", [COLOR_NEVER] = "never"};
@@ -97,6 +110,13 @@ static int take_expectations(const struct option_spec *spec, const char *text, v
     return expectations_parse(text, (uint32_t)spec->max, field, err);
 }
 
+static int take_resize(const struct option_spec *spec, const char *text, void *field, struct error *err)
+{
+    struct resize_settings *resize = field;
+    resize->given = true;
+    return take_backlog(spec, text, &resize->backlog, err);
+}
+
 static int take_pid(const struct option_spec *spec, const char *text, void *field, struct error *err)
 {
     int64_t value;
@@ -104,6 +124,16 @@ static int take_pid(const struct option_spec *spec, const char *text, void *fiel
     if (!status)
         *(pid_t *)field = (pid_t)value;
     return status;
+}
+
+static int take_address(const struct option_spec *spec, const char *text, void *field, struct error *err)
+{
+    (void)spec;
+    struct endpoint_range range;
+    if (endpoint_range_parse(text, &range, NULL) || range.count != 1)
+        return error_set(err, EINVAL, "want an address as the listener is bound to, such as 127.0.0.1, 0.0.0.0 or ::");
+    *(struct endpoint *)field = range.first;
+    return 0;
 }
 
 /* One name of a list of columns; '-' in front sorts downwards. */
@@ -274,6 +304,8 @@ static const struct option_spec output[] = {
 static const struct option_spec choose[] = {
     {.name = "port", .letter = 'p', .argument = "PORT", .take = take_port, .min = 1, .max = 65535, FIELD(survey.port),
      .excludes = "unix", .help = "only listeners on this TCP port"},
+    {.name = "host", .letter = 'H', .argument = "ADDR", .take = take_address, FIELD(survey.address), .excludes = "unix",
+     .help = "only listeners bound to this address; 0.0.0.0 and :: are addresses too"},
     {.name = "unix", .argument = "PATH", .take = take_text, FIELD(survey.path),
      .help = "only the AF_UNIX listener of this name; @NAME for an abstract one"},
     {.name = "process", .argument = "NAME", .take = take_text, FIELD(survey.process),
@@ -303,10 +335,34 @@ static const struct option_spec list[] = {
     {0},
 };
 
+static const struct option_spec resize[] = {
+    {.name = "backlog", .letter = 'b', .argument = "N", .take = take_resize, .min = INT_MIN, .max = INT_MAX, FIELD(resize),
+     .help = "what listen(2) is called with; a negative one means somaxconn; needed"},
+    {.name = "all", .take = take_flag, FIELD(resize.all), .help = "every listener that is selected, not only one or one reuseport group"},
+    {.name = "dry-run", .take = take_flag, FIELD(resize.dry_run), .help = "say what would change, and whether the rights suffice"},
+    {0},
+};
+
+static const struct option_spec measure[] = {
+    {.name = "budget", .argument = "DUR", .take = take_duration, .min = NSEC_PER_MSEC, .max = 10 * NSEC_PER_SEC,
+     FIELD(measure.freeze.budget), .help = "the server stands still for no longer than this (default 300ms)"},
+    {.name = "yes", .letter = 'y', .take = take_flag, FIELD(measure.yes), .help = "do not ask: live clients may wait"},
+    {.name = "with-waiting", .take = take_flag, FIELD(measure.with_waiting), .help = "also when clients wait in the queue already"},
+    {.name = "freeze", .argument = "HOW", .take = take_freeze, FIELD(measure.freeze.method),
+     .help = "auto, ptrace or stop: by ptrace(2), or by SIGSTOP and SIGCONT, which parents and supervisors see (default auto: "
+             "ptrace where that is allowed)"},
+    {.name = "expect", .letter = 'e', .argument = "EXPR", .take = take_expectations, .max = MEASURES_OF_LISTENER, FIELD(expect),
+     .help = "fail with status 1 unless this holds, such as capacity>=1024: MEASURE OP NUMBER, comma-separated; capacity is what "
+             "was counted"},
+    {0},
+};
+
 const struct option_group options_target = {"Where", target};
 const struct option_group options_server = {"The server", server};
 const struct option_group options_probe = {"The burst", probe};
 const struct option_group options_lab = {"The lab", lab};
 const struct option_group options_output = {"Output", output};
 const struct option_group options_select = {"Which listeners", choose};
+const struct option_group options_resize = {"The new size", resize};
+const struct option_group options_measure = {"The measurement", measure};
 const struct option_group options_list = {"The list", list};

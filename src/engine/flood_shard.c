@@ -287,8 +287,8 @@ void shard_burst(struct shard *shard, size_t end)
     for (size_t i = shard->opened; i < end; i++) {
         if (flood->settings.rate)
             wait_for_turn(shard, i);
-        if (i && flood->settings.gate && flood->settings.threads <= 1)
-            flood->settings.gate(flood->settings.context, i);
+        if (i && flood->settings.gate && flood->settings.threads <= 1 && !flood->settings.gate(flood->settings.context, i))
+            atomic_store(&flood->interrupted, true);
         if (i % 64 == 63 && loop_poll_signal(shard->loop))
             atomic_store(&flood->interrupted, true);
         if (shard->loop->signal || atomic_load_explicit(&flood->interrupted, memory_order_relaxed))

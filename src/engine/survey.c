@@ -208,11 +208,18 @@ static int find_owners(struct surveyor *s, struct error *err)
     return failed ? error_set(err, ENOMEM, "no memory for the owners of %zu listeners", survey->count) : 0;
 }
 
+static bool same_address(struct endpoint a, const struct endpoint *b)
+{
+    a.port = b->port;
+    return endpoint_equal(&a, b);
+}
+
 static bool selected(const struct survey_query *query, const struct listener *listener)
 {
     bool is_unix = listener->kind >= KIND_UNIX_STREAM;
     return (!query->port || (!is_unix && listener->local.port == query->port)) &&
            (!query->path || (is_unix && !strcmp(listener->path, query->path))) &&
+           (query->address.family == AF_UNSPEC || (!is_unix && same_address(listener->local, &query->address))) &&
            (!query->process || !strcmp(listener->process, query->process));
 }
 

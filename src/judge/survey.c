@@ -84,3 +84,18 @@ void judge_survey(struct survey *survey)
         survey->ok = survey->ok && survey->expectations[i].ok;
     }
 }
+
+void judge_measurement(struct measurement *m)
+{
+    struct listener measured = m->listener;
+    measured.capacity = m->held;
+    m->exact = m->full && m->held == m->listener.backlog + 1;
+    m->ok = m->exact && m->served != NSEC_NEVER;
+    for (size_t i = 0; i < m->expectation_count; i++) {
+        struct expectation *e = &m->expectations[i];
+        e->seen_known = judge_listener_measure(&measured, (enum measure)e->measure, &e->seen) &&
+                        (e->measure != MEASURE_CAPACITY || m->full);
+        e->ok = e->seen_known && judge_compare(e->seen, (enum compare)e->compare, e->expected);
+        m->ok = m->ok && e->ok;
+    }
+}

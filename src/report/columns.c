@@ -9,7 +9,7 @@ static bool is_unix(const struct listener *l)
     return l->kind >= KIND_UNIX_STREAM;
 }
 
-const char *listener_place(const struct listener *l, char out[LIST_CELL_SIZE])
+const char *report_place(const struct listener *l, char out[LIST_CELL_SIZE])
 {
     char text[ENDPOINT_TEXT_SIZE];
     if (is_unix(l))
@@ -36,7 +36,7 @@ static void text_kind(const struct listener *l, char out[LIST_CELL_SIZE])
 
 static void text_place(const struct listener *l, char out[LIST_CELL_SIZE])
 {
-    listener_place(l, out);
+    report_place(l, out);
 }
 
 static void text_queue(const struct listener *l, char out[LIST_CELL_SIZE])

@@ -10,7 +10,7 @@
 
 struct libscols_table;
 
-#define LIST_CELL_SIZE 160
+#define LIST_CELL_SIZE REPORT_PLACE_SIZE
 
 /* ---- words.c: pieces of text ---- */
 
@@ -110,9 +110,6 @@ struct list_column {
     int64_t (*order)(const struct listener *listener); /* NULL: by text */
 };
 extern const struct list_column list_columns[];
-
-/* "127.0.0.1:80", "*:80" (IPv6 and IPv4), "0.0.0.0%eth0:80", a path. Returns out. */
-const char *listener_place(const struct listener *listener, char out[LIST_CELL_SIZE]);
 
 /* ---- times.c ---- */
 

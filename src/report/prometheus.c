@@ -23,7 +23,7 @@ static void write_labels(FILE *out, const struct survey *survey, const struct li
     putc('{', out);
     write_label(out, "kind", socket_kind_name((enum socket_kind)l->kind));
     putc(',', out);
-    write_label(out, "listener", listener_place(l, place));
+    write_label(out, "listener", report_place(l, place));
     putc(',', out);
     write_label(out, "process", l->process);
     if (l->group > 1 || l->kind >= KIND_UNIX_STREAM) {

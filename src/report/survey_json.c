@@ -66,7 +66,7 @@ static json_t *expectations_of(const struct survey *survey)
             list, json_pack("{s:s, s:I, s:o, s:b, s:I, s:o}", "text", e->text, "expected", (json_int_t)e->expected, "seen",
                             json_known(e->seen_known, (uint64_t)e->seen), "ok", (int)e->ok, "broken", (json_int_t)e->broken,
                             "broken_by",
-                            e->broken ? json_text(listener_place(&survey->listeners[e->broken_by], place)) : json_null()));
+                            e->broken ? json_text(report_place(&survey->listeners[e->broken_by], place)) : json_null()));
     }
     return list;
 }

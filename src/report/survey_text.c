@@ -120,7 +120,7 @@ static void write_remark(FILE *out, const struct survey *survey, enum remark rem
     size_t named = 0;
     for (size_t i = 0; i < survey->count && named < NAMED_MAX; i++)
         if (survey->listeners[i].remarks >> remark & 1)
-            fprintf(out, "%s %s", named++ ? "," : "", listener_place(&survey->listeners[i], place));
+            fprintf(out, "%s %s", named++ ? "," : "", report_place(&survey->listeners[i], place));
     if (count > named)
         fprintf(out, " and %zu more", count - named);
     fprintf(out, ": %s.", meanings[remark]);
@@ -215,9 +215,9 @@ static void write_expectation(FILE *out, const struct survey *survey, const stru
     else if (e->measure == MEASURE_LISTENERS)
         fprintf(out, "FAILED, seen %" PRId64, e->seen);
     else if (e->seen_known)
-        fprintf(out, "FAILED, %s has %" PRId64, listener_place(&survey->listeners[e->broken_by], place), e->seen);
+        fprintf(out, "FAILED, %s has %" PRId64, report_place(&survey->listeners[e->broken_by], place), e->seen);
     else
-        fprintf(out, "FAILED, not known of %s", listener_place(&survey->listeners[e->broken_by], place));
+        fprintf(out, "FAILED, not known of %s", report_place(&survey->listeners[e->broken_by], place));
     if (e->broken > 1)
         fprintf(out, ", and %zu more do not keep it", e->broken - 1);
 }

@@ -45,7 +45,8 @@ static const struct {
     {"sockdiag.h", KERNEL}, {"flood.h", ENGINE},  {"loop.h", ENGINE},   {"peers.h", ENGINE},
     {"server.h", ENGINE},   {"judge.h", JUDGE},   {"report.h", REPORT}, {"experiment.h", CLI},
     {"options.h", CLI},     {"output.h", CLI},    {"survey.h", MODEL},  {"surveyor.h", ENGINE},
-    {"selection.h", CLI},
+    {"selection.h", CLI},   {"borrow.h", KERNEL}, {"freeze.h", ENGINE}, {"capacity.h", ENGINE},
+    {"measurement.h", MODEL},
 };
 
 static enum layer layer_of_header(const char *name)

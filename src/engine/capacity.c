@@ -1,0 +1,137 @@
+/* Measures a running server's accept queue: freeze, fill, count, release, and see that it serves again. */
+#include "capacity_internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Sent beyond what should fit: they find the queue full. */
+#define EXTRA 4
+
+/* The kernel tells nobody that a queue got shorter, so it is asked for this often. */
+#define LOOK_PAUSE NSEC_PER_MSEC
+
+void filling_note(struct filling *f, const char *text)
+{
+    if (!*f->m->incomplete)
+        snprintf(f->m->incomplete, sizeof f->m->incomplete, "%.*s", (int)sizeof f->m->incomplete - 1, text);
+}
+
+bool filling_may_go_on(const struct filling *f)
+{
+    return !f->loop->signal && (!f->freeze || freeze_holds(f->freeze));
+}
+
+/* The queue's length and the drops as the kernel has them. */
+static int look(struct filling *f, uint64_t *queue, uint64_t *drops)
+{
+    const struct listener *l = &f->m->listener;
+    struct error err = {0};
+    int status;
+    if (l->kind >= KIND_UNIX_STREAM) {
+        struct unix_listener now;
+        status = unixdiag_exact(&f->diag, l->inode, l->cookie, &now, &err);
+        *queue = now.queue;
+        *drops = 0;
+    } else {
+        struct diag_socket now;
+        status = sockdiag_socket(&f->diag, l, &now, &err);
+        *queue = now.rqueue;
+        *drops = now.drops;
+    }
+    if (status)
+        filling_note(f, status == -ENOENT ? "the listener has gone meanwhile" : err.text);
+    return status;
+}
+
+/* Waits on the loop, so that a signal is seen. */
+static bool pause_until(struct filling *f, nsec until)
+{
+    return !loop_run(f->loop, until, NULL) && !f->loop->signal;
+}
+
+static nsec wait_for_drain(struct filling *f, nsec released)
+{
+    uint64_t queue, drops;
+    for (nsec now = released; now < released + f->m->patience; now = clock_now()) {
+        if (look(f, &queue, &drops))
+            return NSEC_NEVER;
+        if (queue <= f->m->listener.queue)
+            return clock_now() - released;
+        if (!pause_until(f, clock_now() + LOOK_PAUSE))
+            return NSEC_NEVER;
+    }
+    return NSEC_NEVER;
+}
+
+/* What happens while the server stands still. */
+static void fill(struct filling *f)
+{
+    uint64_t drops_before, drops_after;
+    struct measurement *m = f->m;
+    if (look(f, &m->held, &drops_before))
+        return;
+    m->sent = f->way->fill(f);
+    if (look(f, &m->held, &drops_after))
+        return;
+    m->drops = drops_after - drops_before;
+    m->full = filling_may_go_on(f); /* the freeze held to the end of the count */
+}
+
+static void freeze_and_fill(struct filling *f, struct error *err)
+{
+    struct measurement *m = f->m;
+    struct freeze_facts facts;
+    if (freeze_begin(&f->freeze, f->plan->pids, f->plan->pid_count, &f->plan->freeze, err))
+        return;
+    fill(f);
+    int status = freeze_end(f->freeze, &facts);
+    f->freeze = NULL;
+    if (status)
+        filling_note(f, "the end of the freeze could not be confirmed: see that the server runs");
+    m->ptraced = facts.method == FREEZE_PTRACE;
+    m->processes = facts.processes;
+    m->threads = facts.threads;
+    m->frozen = facts.lasted;
+    m->expired = facts.expired;
+    if (m->expired)
+        filling_note(f, "the budget ended the freeze before the queue was counted: a longer --budget may do");
+}
+
+static void see_it_serve(struct filling *f)
+{
+    struct measurement *m = f->m;
+    nsec released = clock_now();
+    f->way->count(f);
+    m->full = m->full && m->unanswered;
+    m->drained = wait_for_drain(f, released);
+    f->way->count_accepted(f);
+    if (!f->loop->signal)
+        m->served = f->way->serves(f, released, m->patience);
+    m->signal = f->loop->signal;
+}
+
+int capacity_measure(struct measurement *m, const struct capacity_plan *plan, struct loop *loop, struct error *err)
+{
+    struct filling f = {.m = m, .plan = plan, .loop = loop};
+    f.way = m->listener.kind >= KIND_UNIX_STREAM ? &filling_unix : &filling_tcp;
+    uint64_t room = m->listener.capacity > m->listener.queue ? m->listener.capacity - m->listener.queue : 0;
+    f.wanted = (size_t)room + EXTRA;
+    m->budget = plan->freeze.budget;
+    m->patience = plan->patience;
+    m->drained = m->served = NSEC_NEVER;
+    int status = sockdiag_open(&f.diag, err);
+    if (!status)
+        status = f.way->prepare(&f, err);
+    if (!status) {
+        struct error freeze_error = {0};
+        freeze_and_fill(&f, &freeze_error);
+        if (freeze_error.code)
+            status = error_set(err, freeze_error.code, "%s", freeze_error.text);
+        else
+            see_it_serve(&f);
+    }
+    f.way->release(&f);
+    sockdiag_close(&f.diag);
+    return status;
+}

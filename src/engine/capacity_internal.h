@@ -1,0 +1,45 @@
+/* What the two ways to fill a queue share. */
+#ifndef ENGINE_CAPACITY_INTERNAL_H
+#define ENGINE_CAPACITY_INTERNAL_H
+
+#include "backlogctl/capacity.h"
+#include "backlogctl/flood.h"
+#include "backlogctl/sockdiag.h"
+
+struct filling {
+    struct measurement *m;
+    const struct capacity_plan *plan;
+    struct loop *loop;
+    struct sockdiag diag;
+    struct freeze *freeze; /* NULL: not now */
+    size_t wanted;         /* connections: what should fit, and a few */
+    const struct filling_way *way;
+    /* TCP: */
+    struct target target;
+    struct flood *flood;
+    nsec epoch;
+    /* AF_UNIX: */
+    int *fds;
+    size_t count;
+};
+
+struct filling_way {
+    /* Everything that takes memory, descriptors or time. 0 or -errno. */
+    int (*prepare)(struct filling *f, struct error *err);
+    /* Connects until all are sent or filling_may_go_on says no; returns how many. */
+    size_t (*fill)(struct filling *f);
+    /* Fills in queued and unanswered, and gives up the unanswered ones. */
+    void (*count)(struct filling *f);
+    /* Fills in accepted, after the server has had its time. */
+    void (*count_accepted)(struct filling *f);
+    /* One fresh connection: when it was accepted, as a span since `released`; NSEC_NEVER: not within the patience. */
+    nsec (*serves)(struct filling *f, nsec released, nsec patience);
+    /* Closes everything; fine after a failed prepare. */
+    void (*release)(struct filling *f);
+};
+extern const struct filling_way filling_tcp, filling_unix;
+
+bool filling_may_go_on(const struct filling *f);
+void filling_note(struct filling *f, const char *text);
+
+#endif

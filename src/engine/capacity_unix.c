@@ -1,0 +1,124 @@
+/* Fills the queue of an AF_UNIX listener. A full one answers at once: EAGAIN (unix(7)). */
+#include "capacity_internal.h"
+
+#include "backlogctl/fd.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/un.h>
+
+#define LOOK_PAUSE NSEC_PER_MSEC
+
+/* Where clients of that name connect. A path is looked up where the server lives: it may have another root. */
+static int make_address(const struct filling *f, struct sockaddr_un *address, socklen_t *size, struct error *err)
+{
+    const char *path = f->m->listener.path;
+    *address = (struct sockaddr_un){.sun_family = AF_UNIX};
+    if (*path == '@') {
+        size_t length = strlen(path);
+        memcpy(address->sun_path + 1, path + 1, length - 1);
+        *size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
+        return 0;
+    }
+    *size = sizeof *address;
+    if (*path != '/')
+        return error_set(err, EINVAL, "'%s' is no full path: where it is cannot be told from here", path);
+    char there[160];
+    int used = snprintf(there, sizeof there, "/proc/%d/root%s", (int)f->plan->pids[0], path);
+    bool fits = used < (int)sizeof address->sun_path; /* else it is hoped to be the same from here */
+    snprintf(address->sun_path, sizeof address->sun_path, "%.107s", fits ? there : path);
+    return 0;
+}
+
+/* A descriptor; -errno of socket or connect. */
+static int connect_one(const struct filling *f)
+{
+    struct sockaddr_un address;
+    socklen_t size;
+    int status = make_address(f, &address, &size, NULL);
+    if (status)
+        return status;
+    int type = f->m->listener.kind == KIND_UNIX_SEQPACKET ? SOCK_SEQPACKET : SOCK_STREAM;
+    int fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return -errno;
+    if (!connect(fd, (struct sockaddr *)&address, size))
+        return fd;
+    status = -errno;
+    fd_close(&fd);
+    return status;
+}
+
+static int prepare(struct filling *f, struct error *err)
+{
+    struct sockaddr_un address;
+    socklen_t size;
+    int status = make_address(f, &address, &size, err);
+    if (status)
+        return status;
+    size_t limit = fd_raise_limit(f->wanted + 64);
+    if (limit && f->wanted + 64 > limit)
+        return error_set(err, EMFILE, "a queue of %zu takes that many open files, and the limit is %zu (ulimit -n)", f->wanted, limit);
+    f->fds = malloc(f->wanted * sizeof *f->fds);
+    return f->fds ? 0 : error_set(err, ENOMEM, "no memory for %zu connections", f->wanted);
+}
+
+static size_t fill(struct filling *f)
+{
+    size_t sent = 0;
+    while (sent < f->wanted && filling_may_go_on(f)) {
+        int fd = connect_one(f);
+        sent++;
+        if (fd >= 0) {
+            f->fds[f->count++] = fd;
+            continue;
+        }
+        if (fd == -EAGAIN)
+            f->m->unanswered++;
+        else
+            filling_note(f, "a connection failed for another reason than a full queue: may we write to its path?");
+        break;
+    }
+    return sent;
+}
+
+static void count(struct filling *f)
+{
+    f->m->queued = f->count;
+}
+
+/* Nothing tells for one connection; that the queue is as short as before does for all. */
+static void count_accepted(struct filling *f)
+{
+    f->m->accepted_known = f->m->drained != NSEC_NEVER;
+    f->m->accepted = f->m->accepted_known ? f->count : 0;
+}
+
+static nsec serves(struct filling *f, nsec released, nsec patience)
+{
+    const struct listener *l = &f->m->listener;
+    SCOPED_FD fd = connect_one(f);
+    if (fd < 0)
+        return NSEC_NEVER;
+    for (nsec deadline = clock_now() + patience; clock_now() < deadline && !f->loop->signal;) {
+        struct unix_listener now;
+        if (unixdiag_exact(&f->diag, l->inode, l->cookie, &now, NULL))
+            return NSEC_NEVER;
+        if (!now.queue)
+            return clock_now() - released;
+        if (loop_run(f->loop, clock_now() + LOOK_PAUSE, NULL))
+            return NSEC_NEVER;
+    }
+    return NSEC_NEVER;
+}
+
+static void release(struct filling *f)
+{
+    for (size_t i = 0; i < f->count; i++)
+        fd_close(&f->fds[i]);
+    free(f->fds);
+}
+
+const struct filling_way filling_unix = {prepare, fill, count, count_accepted, serves, release};

@@ -1,0 +1,109 @@
+/* What a measurement found. */
+#include "internal.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+static void write_capacity(FILE *out, const struct measurement *m)
+{
+    char place[REPORT_PLACE_SIZE];
+    fprintf(out, "%s ", report_place(&m->listener, place));
+    if (m->listener.pid)
+        fprintf(out, "(%s/%d) ", m->listener.process, (int)m->listener.pid);
+    if (m->exact)
+        fprintf(out, "holds %" PRIu64 ": backlog %" PRIu64 " and one more, as it should", m->held, m->listener.backlog);
+    else if (m->full)
+        fprintf(out, "holds %" PRIu64 ", although its backlog %" PRIu64 " promises %" PRIu64, m->held, m->listener.backlog,
+                m->listener.backlog + 1);
+    else
+        fprintf(out, "holds at least %" PRIu64 " (backlog %" PRIu64 "): it was not seen full", m->held, m->listener.backlog);
+}
+
+static void write_evidence(FILE *out, const struct measurement *m)
+{
+    char span[NSEC_TEXT_SIZE];
+    fprintf(out, "evidence: with %zu process%s (%zu thread%s) stopped by %s for %s, %" PRIu64 " of %" PRIu64 " connections of ours were queued",
+            m->processes, m->processes == 1 ? "" : "es", m->threads, plural(m->threads), m->ptraced ? "ptrace" : "SIGSTOP",
+            nsec_text(m->frozen, span), m->queued, m->sent);
+    if (m->listener.queue)
+        fprintf(out, " behind %" PRIu64 " that waited already", m->listener.queue);
+    fprintf(out, ", %" PRIu64 " %s", m->unanswered,
+            m->listener.kind >= KIND_UNIX_STREAM ? "told EAGAIN" : m->unanswered == 1 ? "was dropped" : "were dropped");
+    if (m->listener.kind < KIND_UNIX_STREAM)
+        fprintf(out, " (the listener counted %" PRIu64 " drop%s)", m->drops, plural(m->drops));
+}
+
+static void write_aftermath(FILE *out, const struct measurement *m)
+{
+    char span[NSEC_TEXT_SIZE];
+    if (m->drained == NSEC_NEVER)
+        fprintf(out, "NOT DRAINED: the queue was not taken in within %s", nsec_text(m->patience, span));
+    else
+        fprintf(out, "taken in %s after the release", nsec_text(m->drained, span));
+    if (m->accepted_known)
+        fprintf(out, ", %" PRIu64 " of %" PRIu64 " accepted", m->accepted, m->queued);
+    if (m->served == NSEC_NEVER)
+        fputs("; a fresh connection was NOT accepted: look at the server", out);
+    else
+        fprintf(out, "; it serves again: a fresh connection was accepted at %s", nsec_text(m->served, span));
+}
+
+static void write_line(FILE *out, void (*write)(FILE *, const struct measurement *), const struct measurement *m,
+                       const struct report_style *style)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *memory = open_memstream(&text, &size);
+    if (!memory)
+        return;
+    write(memory, m);
+    if (!fclose(memory))
+        write_folded(out, text, words_width(style), 2);
+    free(text);
+}
+
+static void write_expectations(FILE *out, const struct measurement *m)
+{
+    for (size_t i = 0; i < m->expectation_count; i++) {
+        const struct expectation *e = &m->expectations[i];
+        if (e->ok)
+            fprintf(out, "expect %s: ok\n", e->text);
+        else if (e->seen_known)
+            fprintf(out, "expect %s: seen %" PRId64 ", FAILED\n", e->text, e->seen);
+        else
+            fprintf(out, "expect %s: not known, FAILED\n", e->text);
+    }
+}
+
+void report_measurement_text(FILE *out, const struct measurement *m, const struct report_style *style)
+{
+    write_line(out, write_capacity, m, style);
+    write_line(out, write_evidence, m, style);
+    write_line(out, write_aftermath, m, style);
+    if (*m->incomplete)
+        fprintf(out, "not complete: %s\n", m->incomplete);
+    write_expectations(out, m);
+}
+
+void report_measurement_json(FILE *out, const struct measurement *m)
+{
+    json_t *expectations = json_array();
+    for (size_t i = 0; i < m->expectation_count; i++) {
+        const struct expectation *e = &m->expectations[i];
+        json_array_append_new(expectations, json_pack("{s:s, s:I, s:o, s:b}", "text", e->text, "expected", (json_int_t)e->expected,
+                                                      "seen", json_known(e->seen_known, (uint64_t)e->seen), "ok", (int)e->ok));
+    }
+    json_t *freeze = json_pack("{s:s, s:I, s:I, s:o, s:o, s:b}", "method", m->ptraced ? "ptrace" : "stop", "processes",
+                               (json_int_t)m->processes, "threads", (json_int_t)m->threads, "budget_us", json_span(m->budget),
+                               "frozen_us", json_span(m->frozen), "expired", (int)m->expired);
+    char name[SIGNAL_TEXT_SIZE];
+    write_json_line(
+        out, json_pack("{s:s, s:s, s:o, s:o, s:o, s:b, s:b, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b}", "schema",
+                       "backlogctl.measure/1", "version", BACKLOGCTL_VERSION, "listener", json_listener(&m->listener), "freeze", freeze,
+                       "capacity", json_known(m->full, m->held), "full", (int)m->full, "exact", (int)m->exact, "held",
+                       (json_int_t)m->held, "sent", (json_int_t)m->sent, "queued", (json_int_t)m->queued, "unanswered",
+                       (json_int_t)m->unanswered, "drops", json_known(m->listener.kind < KIND_UNIX_STREAM, m->drops), "accepted",
+                       json_known(m->accepted_known, m->accepted), "drained_us", json_span(m->drained), "served_us",
+                       json_span(m->served), "interrupted_by", m->signal ? json_text(signal_text(m->signal, name)) : json_null(),
+                       "incomplete", *m->incomplete ? json_text(m->incomplete) : json_null(), "expectations", expectations, "ok", (int)m->ok));
+}
