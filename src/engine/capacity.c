@@ -75,7 +75,8 @@ static void fill(struct filling *f)
     if (look(f, &m->held, &drops_after))
         return;
     m->drops = drops_after - drops_before;
-    m->full = filling_may_go_on(f); /* the freeze held to the end of the count */
+    m->full = freeze_holds(f->freeze); /* to the end of the count */
+    m->expired = !m->full;
 }
 
 static void freeze_and_fill(struct filling *f, struct error *err)
@@ -93,7 +94,8 @@ static void freeze_and_fill(struct filling *f, struct error *err)
     m->processes = facts.processes;
     m->threads = facts.threads;
     m->frozen = facts.lasted;
-    m->expired = facts.expired;
+    m->expired |= facts.expired;
+    m->full &= !f->loop->signal;
     if (m->expired)
         filling_note(f, "the budget ended the freeze before the queue was counted: a longer --budget may do");
 }
