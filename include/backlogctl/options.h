@@ -80,7 +80,7 @@ struct option_spec {
     const char *help;     /* ends without a full stop */
     int (*take)(const struct option_spec *spec, const char *text, void *field, struct error *err);
     size_t field;         /* offset in struct settings */
-    int64_t min, max;     /* for numbers */
+    int64_t min, max;     /* of numbers; of durations if max is not 0; of expectations max is the measures */
     const char *excludes; /* long name of an option that cannot go with this one, or NULL */
 };
 

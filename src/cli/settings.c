@@ -77,8 +77,15 @@ static int take_i64(const struct option_spec *spec, const char *text, void *fiel
 
 static int take_duration(const struct option_spec *spec, const char *text, void *field, struct error *err)
 {
-    (void)spec;
-    return parse_duration(text, field, err);
+    nsec value;
+    int status = parse_duration(text, &value, err);
+    if (!status && spec->max && (value < spec->min || value > spec->max)) {
+        char low[NSEC_TEXT_SIZE], high[NSEC_TEXT_SIZE];
+        return error_set(err, ERANGE, "out of range: want %s to %s", nsec_text(spec->min, low), nsec_text(spec->max, high));
+    }
+    if (!status)
+        *(nsec *)field = value;
+    return status;
 }
 
 static int take_freeze(const struct option_spec *spec, const char *text, void *field, struct error *err)
@@ -311,7 +318,7 @@ static const struct option_spec choose[] = {
     {.name = "process", .argument = "NAME", .take = take_text, FIELD(survey.process),
      .help = "only listeners of processes with this command name"},
     {.name = "pid", .argument = "PID", .take = take_pid, .min = 1, .max = INT_MAX, FIELD(survey.pid), .excludes = "netns",
-     .help = "look into the network namespace of this process"},
+     .help = "look into the network namespace of this process; resize and measure take its own listeners only"},
     {.name = "netns", .argument = "NAME", .take = take_text, FIELD(survey.netns), .excludes = "all-netns",
      .help = "look into this network namespace: a name of ip-netns(8), or a path"},
     {.name = "all-netns", .take = take_flag, FIELD(survey.all_netns), .excludes = "pid",

@@ -17,6 +17,26 @@ struct bad_line {
 };
 
 static const struct bad_line bad_lines[] = {
+    /* resize and measure */
+    {{"resize", "--port", "60001"}, 2, "--backlog is needed"},
+    {{"resize", "--backlog", "5"}, 2, "--port or --unix is needed"},
+    {{"resize", "--port", "0", "--backlog", "5"}, 2, "--port '0': out of range: want 1 to 65535"},
+    {{"resize", "--port", "60001", "--unix", "@x", "--backlog", "5"}, 2, "--port and --unix exclude each other"},
+    {{"resize", "--host", "localhost", "--port", "60001", "--backlog", "5"}, 2, "--host 'localhost': want an address"},
+    {{"resize", "--port", "60001", "--backlog", "2147483648"}, 2, "out of range"},
+    {{"resize", "--port", "60001", "--backlog", "5"}, 3, "no such listener here"},
+    {{"resize", "--unix", "@nobody", "--backlog", "5"}, 3, "no such listener here"},
+    {{"resize", "--port", "60001", "--backlog", "5", "--pid", "0"}, 2, "--pid '0': out of range"},
+    {{"resize", "--port", "60001", "--backlog", "5", "--pid", "2147483647"}, 3, "there is no process 2147483647"},
+    {{"resize", "--port", "60001", "--backlog", "5", "--netns", "no/such"}, 3, "cannot open the network namespace no/such"},
+    {{"resize", "--port", "60001", "--backlog", "5", "--netns", "/dev/null"}, 3, "that is no network namespace"},
+    {{"measure"}, 2, "--port or --unix is needed"},
+    {{"measure", "--port", "60001", "--budget", "0"}, 2, "--budget '0': out of range: want 1ms to 10s"},
+    {{"measure", "--port", "60001", "--budget", "11s"}, 2, "--budget '11s': out of range: want 1ms to 10s"},
+    {{"measure", "--port", "60001", "--freeze", "hard"}, 2, "--freeze 'hard': want auto, ptrace or stop"},
+    {{"measure", "--port", "60001", "--expect", "connected=1"}, 2, "'connected' is no measure: want one of half_open, drops"},
+    {{"measure", "--port", "60001", "--all-netns"}, 2, "--all-netns: want one namespace"},
+    {{"measure", "--port", "60001", "--yes"}, 3, "no such listener here"},
     /* commands */
     {{NULL}, 2, "no command"},
     {{""}, 2, "no command"},

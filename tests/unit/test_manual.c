@@ -14,9 +14,10 @@
 #define PAGE_SIZE ((size_t)1 << 20)
 #define ITEM_SIZE 128
 
-static const struct command *const commands[] = {&command_serve, &command_probe, &command_run};
+static const struct command *const commands[] = {&command_serve, &command_probe, &command_run, &command_resize,
+                                                 &command_measure};
 static const char *const pages[] = {"backlogctl.1", "backlogctl-serve.1", "backlogctl-probe.1",
-                                    "backlogctl-run.1", "backlogctl.7"};
+                                    "backlogctl-run.1", "backlogctl-resize.1", "backlogctl-measure.1", "backlogctl.7"};
 
 /* ---- Reading pages ---- */
 
@@ -113,6 +114,8 @@ static void check_help(const struct command *command, const struct option_spec *
     if (spec->argument)
         snprintf(word + strlen(word), sizeof word - strlen(word), " %s", spec->argument);
     const char *at = strstr(help, word);
+    while (at && !strchr(" \n", at[strlen(word)])) /* the beginning of a longer name */
+        at = strstr(at + 1, word);
     ck_assert_msg(at && strchr(" \n", at[strlen(word)]), "%s --help lacks --%s", command->name, spec->name);
 }
 
@@ -216,7 +219,7 @@ START_TEST(every_measure_is_explained)
 {
     static const char *const measures[] = {"drops", "queue", "backlog", "capacity"};
     ck_assert_int_eq(COUNT(measures), MEASURE_CAPACITY + 1 - VERDICT_COUNT);
-    for (size_t c = 1; c < COUNT(commands); c++) {
+    for (size_t c = 1; c <= 2; c++) {
         char *page = read_command_page(commands[c]), *options = section(page, "OPTIONS");
         for (size_t m = 0; m < COUNT(measures); m++)
             check_item(options, "Cm", measures[m]);
@@ -283,6 +286,37 @@ START_TEST(every_member_of_a_report_is_explained)
     free(reference);
     free(text);
     free(page);
+}
+END_TEST
+
+/* What `json_listener` gives is explained with list. */
+static void check_report(const char *title, FILE *out)
+{
+    char *text = catch_end(out), *page = read_page("backlogctl.7"), *reference = section(page, title);
+    json_t *report = json_parse(text), *one;
+    size_t i;
+    json_object_del(report, "listener");
+    json_array_foreach(json_object_get(report, "listeners"), i, one)
+    {
+        json_object_set_new(one, "before", json_null());
+        json_object_set_new(one, "after", json_null());
+    }
+    check_members(reference, report);
+    json_decref(report);
+    free(reference);
+    free(page);
+    free(text);
+}
+
+START_TEST(every_member_of_resize_and_measure_is_explained)
+{
+    struct resized one = {.error = "no right"};
+    FILE *out = catch_begin();
+    report_resize_json(out, &(struct resizing){.list = &one, .count = 1});
+    check_report("JSON OF RESIZE", out);
+    out = catch_begin();
+    report_measurement_json(out, &(struct measurement){.expectation_count = 1});
+    check_report("JSON OF MEASURE", out);
 }
 END_TEST
 
@@ -360,6 +394,7 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, every_exit_status_is_explained);
     tcase_add_test(tcase, every_member_of_a_report_is_explained);
     tcase_add_test(tcase, every_member_of_an_event_is_explained);
+    tcase_add_test(tcase, every_member_of_resize_and_measure_is_explained);
     tcase_add_loop_test(tcase, mandoc_has_nothing_to_say, 0, COUNT(pages));
     suite_add_tcase(suite, tcase);
     return suite;
