@@ -50,6 +50,15 @@ struct list_view {
 size_t report_column_count(void);
 const char *report_column_name(size_t column);
 int report_column_find(const char *name); /* -1: no such column; '-' and '_' are the same */
+
+/* What of a survey, that is not cheap, a column shows: bits. */
+enum list_need {
+    LIST_NEEDS_NOTHING = 0,
+    LIST_NEEDS_OWNERS = 1,  /* the processes: reads the descriptors of all of them */
+    LIST_NEEDS_WAITING = 2, /* who waits: walks all TCP sockets */
+};
+enum list_need report_column_need(size_t column);
+
 int report_column_compare(size_t column, const struct listener *a, const struct listener *b);
 void report_columns_help(FILE *out); /* a line each */
 

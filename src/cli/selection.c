@@ -20,11 +20,32 @@ static int compare(const void *left, const void *right, void *context)
     return a->cookie < b->cookie ? -1 : a->cookie > b->cookie;
 }
 
+/* What nobody will see is not looked for. */
+static struct survey_query query_for(const struct settings *settings)
+{
+    struct survey_query query = settings->survey;
+    const struct list_settings *list = &settings->list;
+    unsigned needs = LIST_NEEDS_NOTHING;
+    if (settings->json || list->prometheus || !list->view.count)
+        return query;
+    for (size_t i = 0; i < list->view.count; i++)
+        needs |= report_column_need(list->view.columns[i]);
+    for (size_t i = 0; i < list->sort_count; i++)
+        needs |= report_column_need(list->sort[i].column);
+    for (size_t i = 0; i < settings->expect.count; i++)
+        if (settings->expect.list[i].measure == VERDICT_HALF_OPEN || settings->expect.list[i].measure == MEASURE_OLDEST)
+            needs |= LIST_NEEDS_WAITING;
+    query.no_owners = !(needs & LIST_NEEDS_OWNERS) && !query.process;
+    query.no_waiting = !(needs & LIST_NEEDS_WAITING);
+    return query;
+}
+
 int selection_take(struct survey *survey, const struct settings *settings, struct error *err)
 {
     survey->expectation_count = settings->expect.count;
     memcpy(survey->expectations, settings->expect.list, sizeof survey->expectations);
-    int status = survey_take(survey, &settings->survey, err);
+    struct survey_query query = query_for(settings);
+    int status = survey_take(survey, &query, err);
     if (status)
         return status;
     judge_survey(survey); /* percent and remarks can be sorted by */

@@ -234,6 +234,14 @@ int report_column_find(const char *name)
     return -1;
 }
 
+enum list_need report_column_need(size_t column)
+{
+    void (*text)(const struct listener *, char *) = list_columns[column].text;
+    if (text == text_process || text == text_pidns)
+        return LIST_NEEDS_OWNERS;
+    return text == text_half_open || text == text_oldest || text == text_remarks ? LIST_NEEDS_WAITING : LIST_NEEDS_NOTHING;
+}
+
 int report_column_compare(size_t column, const struct listener *a, const struct listener *b)
 {
     const struct list_column *c = &list_columns[column];
