@@ -1,4 +1,4 @@
-/* The event loop: epoll for descriptors, one timerfd for all timers, signalfd for SIGINT and SIGTERM. */
+/* The event loop: epoll for descriptors, one timerfd for all timers, signalfd for SIGINT, SIGTERM and SIGHUP. */
 #ifndef BACKLOGCTL_LOOP_H
 #define BACKLOGCTL_LOOP_H
 
@@ -31,13 +31,13 @@ struct loop {
     struct timer *timers; /* ascending by due */
     nsec timerfd_due;     /* what the timerfd is set to; 0: disarmed */
     struct watch signals; /* fd -1: this loop does not take signals */
-    int signal;           /* the first SIGINT or SIGTERM that came; 0: none */
+    int signal;           /* the first SIGINT, SIGTERM or SIGHUP that came; 0: none */
     bool stopped;
     struct epoll_event *batch; /* what the last wait brought, while it is handled; NULL otherwise */
     int batch_size;
 };
 
-/* Blocks SIGINT and SIGTERM in the calling thread (threads made later inherit that), and ignores SIGPIPE. To be called
+/* Blocks SIGINT, SIGTERM and SIGHUP in the calling thread (threads made later inherit that), and ignores SIGPIPE. To be called
    before any thread is made, by a program that gives one loop `take_signals`. */
 void loop_block_signals(void);
 

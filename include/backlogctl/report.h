@@ -4,7 +4,7 @@
 #define BACKLOGCTL_REPORT_H
 
 #include "backlogctl/measurement.h"
-#include "backlogctl/survey.h"
+#include "backlogctl/watched.h"
 
 #include <stdio.h>
 
@@ -74,6 +74,61 @@ void report_resize_json(FILE *out, const struct resizing *resizing);
 
 void report_measurement_text(FILE *out, const struct measurement *m, const struct report_style *style);
 void report_measurement_json(FILE *out, const struct measurement *m);
+
+/* ---- Watched listeners ---- */
+
+/* `order`: the ones to show, as indexes into the list; `sampled`: the place in it of the one that is looked at fast. */
+void report_watch_text(FILE *out, const struct watching *w, const size_t *order, size_t count, size_t sampled,
+                       const struct report_style *style);
+void report_watch_json(FILE *out, const struct watching *w, const size_t *order, size_t count);
+void report_alert_text(FILE *out, const struct alert *alert, const struct report_style *style);
+void report_alert_json(FILE *out, const struct alert *alert);
+/* "queue>=5: 127.0.0.1:80 had 7". Returns out. */
+#define REPORT_ALERT_SIZE 320
+const char *report_alert(const struct alert *alert, char out[REPORT_ALERT_SIZE]);
+
+/* The live view: lines of text for a screen of `rows` x `columns` cells, each in one style, with other styles in parts. */
+enum frame_style {
+    FRAME_PLAIN,
+    FRAME_BAR,      /* title, keys: across the screen */
+    FRAME_HEAD,
+    FRAME_SELECTED, /* across the screen */
+    FRAME_BOLD,
+    FRAME_GOOD,
+    FRAME_WARNING,
+    FRAME_ALARM,
+    FRAME_NEWS,
+    FRAME_DIM,
+    FRAME_STYLES
+};
+#define FRAME_TEXT_SIZE 1024
+#define FRAME_ROWS_MIN 8
+#define FRAME_COLUMNS_MIN 40
+#define FRAME_PARTS_MAX 3
+struct frame_line {
+    char text[FRAME_TEXT_SIZE]; /* UTF-8, one cell a character; may be wider than the screen: then it is cut */
+    enum frame_style style;
+    struct frame_part {
+        int from, cells; /* 0 cells: none */
+        enum frame_style style;
+    } parts[FRAME_PARTS_MAX];
+};
+struct frame {
+    struct frame_line *lines; /* `rows` of them, the caller's */
+    size_t rows, count;       /* count: those that are filled in */
+    size_t listed;            /* rows of listeners that fit */
+    int columns;
+    bool utf8; /* blocks for bars, else ASCII */
+};
+struct watch_view {
+    const size_t *order;    /* listeners to show */
+    size_t count, selected; /* selected: a place in `order` */
+    const char *filter;     /* "" for none */
+    const char *sort_name;
+    const char *not_sampled; /* why the selected one is not looked at fast; NULL: it is */
+    bool typing, paused, reverse, help;
+};
+void report_watch_frame(struct frame *frame, const struct watching *w, const struct watch_view *view);
 
 /* Prometheus text exposition format, version 0.0.4. */
 void report_survey_prometheus(FILE *out, const struct survey *survey);

@@ -22,6 +22,7 @@ static void ending_signals(sigset_t *set)
     sigemptyset(set);
     sigaddset(set, SIGINT);
     sigaddset(set, SIGTERM);
+    sigaddset(set, SIGHUP); /* one that is ignored (nohup) never comes */
 }
 
 void loop_block_signals(void)

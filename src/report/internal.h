@@ -111,6 +111,12 @@ struct list_column {
 };
 extern const struct list_column list_columns[];
 
+/* "full,dropping", or "-". */
+void text_of_remarks(const struct listener *listener, char out[LIST_CELL_SIZE]);
+
+/* What a remark means to a person. Static storage. */
+const char *remark_meaning(enum remark remark);
+
 /* ---- times.c ---- */
 
 /* How the burst went out is worth a line: it had a rate to keep, or several threads or source addresses. */

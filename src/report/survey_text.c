@@ -110,6 +110,11 @@ static const char *const meanings[REMARK_COUNT] = {
     [REMARK_SMALL] = "a small backlog: a burst of more connections than that overflows it, see resize",
 };
 
+const char *remark_meaning(enum remark remark)
+{
+    return meanings[remark];
+}
+
 static void write_remark(FILE *out, const struct survey *survey, enum remark remark)
 {
     char place[LIST_CELL_SIZE];

@@ -1,0 +1,79 @@
+/* Keeps listeners in view: surveys that cost little, and fast looks at one listener in between. */
+#ifndef BACKLOGCTL_WATCHER_H
+#define BACKLOGCTL_WATCHER_H
+
+#include "backlogctl/error.h"
+#include "backlogctl/loop.h"
+#include "backlogctl/sockdiag.h"
+#include "backlogctl/surveyor.h"
+#include "backlogctl/watched.h"
+
+/* ---- watcher.c: bookkeeping, without I/O ---- */
+
+/* Takes in a survey. A listener is known again by its cookie and namespace. What the survey did not look for (owner, half-open,
+   oldest) stays as it was. 0 or -ENOMEM. */
+int watcher_merge(struct watching *w, const struct survey *survey, nsec elapsed);
+
+/* The one with this cookie in this namespace; NULL: it is not known. */
+struct watched *watcher_find(const struct watching *w, uint64_t cookie, uint64_t netns);
+
+/* Takes in one look at a listener. */
+void watcher_sample(struct watching *w, struct watched *one, uint64_t queue, uint64_t drops, nsec elapsed);
+
+/* Ends the interval: rates and peaks; those that have been gone for long are forgotten. */
+void watcher_end_interval(struct watching *w, nsec elapsed);
+
+/* A copy that stands still: 0 or -ENOMEM. Both are to be released. */
+int watcher_copy(struct watching *copy, const struct watching *w);
+void watcher_release(struct watching *w);
+
+/* ---- lookout.c: a survey an interval, without paying each time for what is costly ---- */
+
+/* Who holds a socket. */
+struct owner_note {
+    uint64_t cookie, netns, pidns;
+    pid_t pid;
+    uint32_t processes;
+    char process[32];
+};
+
+/* Zeroed is safe to release. Owners are looked for when a listener comes that was not there before, and now and then; who waits
+   (half-open, oldest) as long as that takes a small share of the time. */
+struct lookout {
+    struct survey_query query;
+    struct owner_note *owners; /* owned; ascending by cookie and namespace */
+    size_t owner_count, hidden;
+    nsec owners_due, waiting_due;
+};
+
+/* As survey_take, of lookout->query. */
+int lookout_take(struct lookout *lookout, struct survey *survey, struct error *err);
+void lookout_release(struct lookout *lookout);
+
+/* ---- sampler.c: one listener, a thousand times a second ---- */
+
+#define SAMPLER_PERIOD NSEC_PER_MSEC
+
+/* Looks by a clock of its own, on an absolute schedule. Where a look is costly (a socket that only a dump finds) it looks less
+   often, so that looking takes some 2 % of a core at most. */
+struct sampler {
+    struct watch tick; /* its timerfd; fd -1: resting */
+    struct loop *loop;
+    struct sockdiag diag;
+    uint64_t netns;    /* where `diag` was opened; 0: not open */
+    struct listener target;
+    nsec period, cheapest;
+    uint32_t looks;    /* since the period was last thought over */
+    void (*seen)(void *context, const struct listener *target, uint64_t queue, uint64_t drops);
+    void *context;
+};
+
+/* `facts`: its network namespace, which the thread visits to open a socket there. An aim that is the present one changes nothing.
+   0 or -errno: then it rests, and the listener is seen by surveys only. -EXDEV: the thread could not come back, and is in the
+   other namespace now. */
+int sampler_aim(struct sampler *sampler, const struct listener *target, const struct netns_facts *facts, struct error *err);
+void sampler_rest(struct sampler *sampler);
+/* Before the loop's release. A sampler whose loop was never set is left alone. */
+void sampler_release(struct sampler *sampler);
+
+#endif

@@ -1,0 +1,248 @@
+/* backlogctl watch: listeners over time, on a terminal or for a file. */
+#include "watch_internal.h"
+
+#include "backlogctl/judge.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static nsec elapsed(const struct watch_run *run)
+{
+    return clock_now() - run->began;
+}
+
+void watch_fail(struct watch_run *run, const struct error *err)
+{
+    watch_screen_close(run);
+    run->status = say_error(run->command, err);
+    loop_stop(&run->loop);
+}
+
+void watch_flush(struct watch_run *run)
+{
+    if (!run->status)
+        run->status = output_flush(run->command);
+    if (run->status)
+        loop_stop(&run->loop);
+}
+
+/* ---- Looking ---- */
+
+static void tell_news(struct watch_run *run)
+{
+    struct report_style style = output_style(run->settings);
+    bool told = false;
+    for (size_t i = 0; i < run->w.alert_count; i++) {
+        struct alert *alert = &run->w.alerts[i];
+        if (!alert->news)
+            continue;
+        alert->news = false;
+        clock_stamp(alert->stamp);
+        told = true;
+        if (run->settings->json)
+            report_alert_json(stdout, alert);
+        else if (!run->screen && !run->settings->quiet)
+            report_alert_text(stdout, alert, &style);
+    }
+    if (told && !run->screen)
+        watch_flush(run);
+    else if (told)
+        watch_draw(run);
+}
+
+static int look_at_all(struct watch_run *run)
+{
+    struct survey survey;
+    struct error err = {0};
+    int status = lookout_take(&run->lookout, &survey, &err);
+    if (!status && watcher_merge(&run->w, &survey, elapsed(run)))
+        status = error_set(&err, ENOMEM, "no memory for %zu listeners", survey.count);
+    survey_release(&survey);
+    if (status)
+        watch_fail(run, &err);
+    return status;
+}
+
+static void seen(void *context, const struct listener *target, uint64_t queue, uint64_t drops)
+{
+    struct watch_run *run = context;
+    struct watched *one = watcher_find(&run->w, target->cookie, target->netns);
+    if (!one || one->state == WATCH_GONE)
+        return;
+    watcher_sample(&run->w, one, queue, drops, elapsed(run));
+    if (!run->w.alert_count)
+        return;
+    judge_watch_one(&run->w, one);
+    tell_news(run);
+}
+
+static const struct netns_facts *netns_of(const struct watch_run *run, uint64_t netns)
+{
+    for (size_t i = 0; i < run->w.namespace_count; i++)
+        if (run->w.namespaces[i].inode == netns)
+            return &run->w.namespaces[i];
+    return NULL;
+}
+
+void watch_aim(struct watch_run *run)
+{
+    const struct watched *one = run->cookie ? watcher_find(&run->w, run->cookie, run->netns) : NULL;
+    const struct netns_facts *facts = one && one->state != WATCH_GONE ? netns_of(run, one->now.netns) : NULL;
+    run->not_sampled = (struct error){0};
+    if (!facts)
+        sampler_rest(&run->sampler);
+    else if (sampler_aim(&run->sampler, &one->now, facts, &run->not_sampled) == -EXDEV)
+        watch_fail(run, &run->not_sampled);
+}
+
+/* ---- Intervals ---- */
+
+static void print_block(struct watch_run *run)
+{
+    struct report_style style = output_style(run->settings);
+    if (run->settings->json)
+        report_watch_json(stdout, &run->w, run->order, run->shown);
+    else if (!run->settings->quiet)
+        report_watch_text(stdout, &run->w, run->order, run->shown, run->not_sampled.code ? run->shown : run->place, &style);
+    watch_flush(run);
+}
+
+static void end_interval(struct watch_run *run)
+{
+    if (look_at_all(run))
+        return;
+    watcher_end_interval(&run->w, elapsed(run));
+    judge_watch(&run->w);
+    if (watch_arrange(run)) {
+        watch_fail(run, &(struct error){.code = ENOMEM, .text = "no memory"});
+        return;
+    }
+    tell_news(run);
+    if (run->screen)
+        watch_draw(run);
+    else if (!run->status)
+        print_block(run);
+}
+
+static void interval_due(struct timer *timer)
+{
+    struct watch_run *run = (struct watch_run *)((char *)timer - offsetof(struct watch_run, interval));
+    nsec next = timer->due + run->w.interval;
+    end_interval(run);
+    if (run->settings->watch.iterations && run->w.number >= run->settings->watch.iterations)
+        loop_stop(&run->loop);
+    /* What was missed, in a machine that slept, is left out. */
+    nsec now = clock_now();
+    if (next <= now)
+        next += (now - next) / run->w.interval * run->w.interval + run->w.interval;
+    loop_arm(&run->loop, timer, next);
+}
+
+/* ---- Beginning and end ---- */
+
+/* What was seen since the last interval, when the end comes within one. */
+static void print_rest(struct watch_run *run)
+{
+    nsec since = elapsed(run) - run->w.interval_began;
+    if (!run->screen && !run->status && since > run->w.interval / 10 &&
+        (!run->settings->watch.iterations || run->w.number < run->settings->watch.iterations))
+        end_interval(run);
+}
+
+static int finish(struct watch_run *run)
+{
+    bool ever = false;
+    for (size_t i = 0; i < run->w.alert_count; i++) {
+        const struct alert *alert = &run->w.alerts[i];
+        char text[REPORT_ALERT_SIZE];
+        ever |= alert->times > 0;
+        if (alert->times)
+            say(run->command, "alert, %llu time%s, last at %s: %s", (unsigned long long)alert->times, alert->times == 1 ? "" : "s",
+                alert->stamp, report_alert(alert, text));
+    }
+    if (run->status)
+        return run->status;
+    if (run->loop.signal)
+        return EXIT_SIGNAL + run->loop.signal;
+    return ever ? EXIT_EXPECTATION : EXIT_DONE;
+}
+
+static void begin(struct watch_run *run)
+{
+    struct error err = {0};
+    run->began = clock_now();
+    if (look_at_all(run))
+        return;
+    for (size_t i = 0; i < run->w.count; i++) /* what is there at the beginning is no news of the first interval's */
+        run->w.list[i].last = run->w.list[i].open;
+    judge_watch(&run->w);
+    if (watch_arrange(run)) {
+        watch_fail(run, &(struct error){.code = ENOMEM, .text = "no memory"});
+        return;
+    }
+    if (run->wants_screen && watch_screen_open(run, &err))
+        say(run->command, "%s: going on as with --batch", err.text);
+    tell_news(run);
+    if (run->screen)
+        watch_draw(run);
+}
+
+static int watch_listeners(struct watch_run *run)
+{
+    struct error err = {0};
+    const struct watch_settings *settings = &run->settings->watch;
+    begin(run);
+    loop_arm(&run->loop, &run->interval, run->began + run->w.interval);
+    if (!run->status && loop_run(&run->loop, settings->duration ? run->began + settings->duration : NSEC_NEVER, &err))
+        watch_fail(run, &err);
+    print_rest(run);
+    watch_screen_close(run);
+    return finish(run);
+}
+
+static void set_up(struct watch_run *run, const struct command *command, const struct settings *settings)
+{
+    const struct watch_settings *watch = &settings->watch;
+    run->command = command;
+    run->settings = settings;
+    run->interval.fired = interval_due;
+    run->keys.fd = run->resized.fd = run->sampler.tick.fd = -1;
+    run->sampler.loop = &run->loop;
+    run->sampler.seen = seen;
+    run->sampler.context = run;
+    run->lookout.query = settings->survey;
+    run->w.interval = watch->interval;
+    run->wants_screen = !watch->batch && !settings->json && !settings->quiet && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
+    run->w.alert_count = watch->alerts.count;
+    for (size_t i = 0; i < run->w.alert_count; i++)
+        run->w.alerts[i].e = watch->alerts.list[i];
+}
+
+static int watch_command(const struct command *command, const struct settings *settings)
+{
+    struct error err = {0};
+    struct watch_run *run = calloc(1, sizeof *run);
+    if (!run)
+        return say_error(command, &(struct error){.code = ENOMEM, .text = "no memory"});
+    set_up(run, command, settings);
+    watch_block_signals(run);
+    int status = loop_init(&run->loop, true, &err) ? say_error(command, &err) : watch_listeners(run);
+    sampler_release(&run->sampler);
+    lookout_release(&run->lookout);
+    watcher_release(&run->w);
+    watcher_release(&run->still);
+    loop_release(&run->loop);
+    free(run->order);
+    free(run);
+    return status;
+}
+
+const struct command command_watch = {
+    .name = "watch",
+    .summary = "Show listeners as they fill and drop, live or a block an interval",
+    .run = watch_command,
+    .groups = {&options_select, &options_watch, &options_output},
+};

@@ -1,0 +1,122 @@
+/* Surveys for who watches: owners and waiting clients are looked for only as often as their price allows. */
+#include "backlogctl/watcher.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What was costly is not done again before this many times its price has passed. */
+#define PRICE_RATIO 100
+/* A socket may go to another process while it stays the same (socket activation, a restart by fork). */
+#define OWNERS_AGAIN (10 * NSEC_PER_SEC)
+
+static int compare_notes(const void *left, const void *right)
+{
+    const struct owner_note *a = left, *b = right;
+    if (a->cookie != b->cookie)
+        return a->cookie < b->cookie ? -1 : 1;
+    return a->netns < b->netns ? -1 : a->netns > b->netns;
+}
+
+static const struct owner_note *find_note(const struct lookout *lookout, const struct listener *listener)
+{
+    struct owner_note key = {.cookie = listener->cookie, .netns = listener->netns};
+    return lookout->owner_count
+               ? bsearch(&key, lookout->owners, lookout->owner_count, sizeof *lookout->owners, compare_notes)
+               : NULL;
+}
+
+/* Fills in what is known of the owners; false when a listener is new. */
+static bool recall_owners(const struct lookout *lookout, struct survey *survey)
+{
+    for (size_t i = 0; i < survey->count; i++) {
+        struct listener *listener = &survey->listeners[i];
+        const struct owner_note *note = find_note(lookout, listener);
+        if (!note)
+            return false;
+        listener->pid = note->pid;
+        listener->pidns = note->pidns;
+        listener->processes = note->processes;
+        memcpy(listener->process, note->process, sizeof listener->process);
+    }
+    survey->processes_hidden = lookout->hidden;
+    return true;
+}
+
+static int note_owners(struct lookout *lookout, const struct survey *survey, struct error *err)
+{
+    struct owner_note *owners = realloc(lookout->owners, (survey->count + 1) * sizeof *owners);
+    if (!owners)
+        return error_set(err, ENOMEM, "no memory for the owners of %zu listeners", survey->count);
+    lookout->owners = owners;
+    lookout->owner_count = survey->count;
+    lookout->hidden = survey->processes_hidden;
+    for (size_t i = 0; i < survey->count; i++) {
+        const struct listener *listener = &survey->listeners[i];
+        owners[i] = (struct owner_note){.cookie = listener->cookie,
+                                        .netns = listener->netns,
+                                        .pidns = listener->pidns,
+                                        .pid = listener->pid,
+                                        .processes = listener->processes};
+        memcpy(owners[i].process, listener->process, sizeof owners[i].process);
+    }
+    if (survey->count)
+        qsort(owners, survey->count, sizeof *owners, compare_notes);
+    return 0;
+}
+
+/* The process is chosen by its name here, as the survey may come without names. */
+static void select_process(struct survey *survey, const char *process)
+{
+    size_t kept = 0;
+    survey->owners_unseen = 0;
+    for (size_t i = 0; i < survey->count; i++) {
+        if (process && strcmp(survey->listeners[i].process, process))
+            continue;
+        survey->owners_unseen += !survey->listeners[i].pid;
+        survey->listeners[kept++] = survey->listeners[i];
+    }
+    survey->count = kept;
+}
+
+/* One survey, and when the costly parts may come again. */
+static int take(struct lookout *lookout, struct survey *survey, bool owners, struct error *err)
+{
+    struct survey_query query = lookout->query;
+    nsec began = clock_now();
+    query.process = NULL;
+    query.no_owners = !owners;
+    query.no_waiting = began < lookout->waiting_due;
+    *survey = (struct survey){0};
+    int status = survey_take(survey, &query, err);
+    nsec now = clock_now(), again = now + (now - began) * PRICE_RATIO;
+    if (owners)
+        lookout->owners_due = again > now + OWNERS_AGAIN ? again : now + OWNERS_AGAIN;
+    else if (!query.no_waiting)
+        lookout->waiting_due = again;
+    return status;
+}
+
+int lookout_take(struct lookout *lookout, struct survey *survey, struct error *err)
+{
+    bool owners = clock_now() >= lookout->owners_due;
+    int status = take(lookout, survey, owners, err);
+    if (!status && !owners && !recall_owners(lookout, survey)) {
+        survey_release(survey);
+        owners = true;
+        status = take(lookout, survey, owners, err);
+    }
+    if (!status && owners)
+        status = note_owners(lookout, survey, err);
+    if (status)
+        return status;
+    select_process(survey, lookout->query.process);
+    return 0;
+}
+
+void lookout_release(struct lookout *lookout)
+{
+    free(lookout->owners);
+    *lookout = (struct lookout){0};
+}

@@ -1,0 +1,156 @@
+/* Fast looks at one listener: a periodic timerfd, and one question to sock_diag each time it fires. */
+#include "backlogctl/watcher.h"
+
+#include "backlogctl/fd.h"
+#include "backlogctl/netns.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <sys/epoll.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+/* A look may cost this part of the time between two. */
+#define PRICE_RATIO 60
+#define PERIOD_MAX (50 * NSEC_PER_MSEC)
+#define LOOKS_TO_JUDGE 16
+
+/* ---- Where to ask ---- */
+
+static int open_there(struct sampler *sampler, const struct netns_facts *facts, struct error *err)
+{
+    SCOPED_FD there = facts->pid ? netns_open_pid(facts->pid, err) : netns_open_name(facts->name, err);
+    SCOPED_FD back = there < 0 ? -1 : netns_open_name("/proc/thread-self/ns/net", err);
+    if (there < 0 || back < 0)
+        return there < 0 ? there : back;
+    int status = netns_enter(there, 0, err);
+    if (status)
+        return status;
+    status = netns_inode(0) == facts->inode ? sockdiag_open(&sampler->diag, err)
+                                            : error_set(err, ESRCH, "that network namespace is no longer there");
+    struct error lost = {0};
+    if (netns_enter(back, 0, &lost)) {
+        sockdiag_close(&sampler->diag);
+        return error_set(err, EXDEV, "cannot come back: %s", lost.text);
+    }
+    return status;
+}
+
+/* A sock_diag socket asks about the namespace that it was opened in, for ever. */
+static int open_diag(struct sampler *sampler, const struct netns_facts *facts, struct error *err)
+{
+    if (sampler->netns == facts->inode)
+        return 0;
+    sockdiag_close(&sampler->diag);
+    sampler->netns = 0;
+    int status = netns_inode(0) == facts->inode ? sockdiag_open(&sampler->diag, err) : open_there(sampler, facts, err);
+    if (!status)
+        sampler->netns = facts->inode;
+    return status;
+}
+
+/* ---- Looking ---- */
+
+static int look(struct sampler *sampler, uint64_t *queue, uint64_t *drops)
+{
+    int status;
+    *queue = *drops = 0;
+    if (sampler->target.kind >= KIND_UNIX_STREAM) {
+        struct unix_listener now = {0};
+        status = unixdiag_exact(&sampler->diag, sampler->target.inode, sampler->target.cookie, &now, NULL);
+        *queue = now.queue;
+    } else {
+        struct diag_socket now = {0};
+        status = sockdiag_socket(&sampler->diag, &sampler->target, &now, NULL);
+        *queue = now.rqueue;
+        *drops = now.drops;
+    }
+    return status;
+}
+
+static int set_period(struct sampler *sampler, nsec period, struct error *err)
+{
+    struct timespec every = {.tv_sec = period / NSEC_PER_SEC, .tv_nsec = period % NSEC_PER_SEC};
+    struct itimerspec setting = {.it_interval = every, .it_value = every};
+    if (timerfd_settime(sampler->tick.fd, 0, &setting, NULL))
+        return error_errno(err, "timerfd_settime");
+    sampler->period = period;
+    return 0;
+}
+
+/* By the cheapest of some looks: the others were interrupted. */
+static void think_over(struct sampler *sampler, nsec price)
+{
+    if (!sampler->looks || price < sampler->cheapest)
+        sampler->cheapest = price;
+    if (++sampler->looks < LOOKS_TO_JUDGE)
+        return;
+    nsec wanted = (sampler->cheapest * PRICE_RATIO + SAMPLER_PERIOD - 1) / SAMPLER_PERIOD * SAMPLER_PERIOD;
+    wanted = wanted < SAMPLER_PERIOD ? SAMPLER_PERIOD : wanted > PERIOD_MAX ? PERIOD_MAX : wanted;
+    sampler->looks = 0;
+    if (wanted != sampler->period)
+        set_period(sampler, wanted, NULL);
+}
+
+static void tick(struct watch *watch, uint32_t events)
+{
+    struct sampler *sampler = (struct sampler *)((char *)watch - offsetof(struct sampler, tick));
+    uint64_t expirations, queue, drops;
+    (void)events;
+    if (read(watch->fd, &expirations, sizeof expirations) != (ssize_t)sizeof expirations)
+        return;
+    nsec began = clock_now();
+    int status = look(sampler, &queue, &drops);
+    think_over(sampler, clock_now() - began);
+    if (!status)
+        sampler->seen(sampler->context, &sampler->target, queue, drops);
+    else if (status == -ENOENT)
+        sampler_rest(sampler); /* it has gone: the next survey tells */
+}
+
+static int start(struct sampler *sampler, struct error *err)
+{
+    sampler->tick = (struct watch){.ready = tick, .fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK)};
+    if (sampler->tick.fd < 0)
+        return error_errno(err, "timerfd_create");
+    sampler->looks = 0;
+    int status = set_period(sampler, SAMPLER_PERIOD, err);
+    if (!status)
+        status = loop_add(sampler->loop, &sampler->tick, EPOLLIN, err);
+    if (status)
+        fd_close(&sampler->tick.fd);
+    return status;
+}
+
+int sampler_aim(struct sampler *sampler, const struct listener *target, const struct netns_facts *facts, struct error *err)
+{
+    bool same = sampler->target.cookie == target->cookie && sampler->target.netns == target->netns;
+    bool resting = !sampler->tick.ready || sampler->tick.fd < 0;
+    sampler->target = *target; /* its group may have changed */
+    if (same && !resting)
+        return 0;
+    int status = open_diag(sampler, facts, err);
+    sampler->looks = 0;
+    if (!status && resting)
+        status = start(sampler, err);
+    else if (!status)
+        status = set_period(sampler, SAMPLER_PERIOD, err);
+    if (status)
+        sampler_rest(sampler);
+    return status;
+}
+
+void sampler_rest(struct sampler *sampler)
+{
+    if (!sampler->tick.ready)
+        return;
+    loop_remove(sampler->loop, &sampler->tick);
+    fd_close(&sampler->tick.fd);
+}
+
+void sampler_release(struct sampler *sampler)
+{
+    sampler_rest(sampler);
+    sockdiag_close(&sampler->diag);
+    *sampler = (struct sampler){0};
+}

@@ -1,0 +1,203 @@
+/* Listeners over time: what came, what went, how long their queues got. */
+#include "backlogctl/watcher.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool is(const struct watched *one, uint64_t cookie, uint64_t netns)
+{
+    return one->now.cookie == cookie && one->now.netns == netns;
+}
+
+struct watched *watcher_find(const struct watching *w, uint64_t cookie, uint64_t netns)
+{
+    for (size_t i = 0; i < w->count; i++)
+        if (is(&w->list[i], cookie, netns))
+            return &w->list[i];
+    return NULL;
+}
+
+/* Surveys keep their order, so the next one is mostly where the last one was left. */
+static struct watched *find_near(const struct watching *w, const struct listener *listener, size_t *near)
+{
+    for (size_t i = 0; i < w->count; i++) {
+        size_t at = (*near + i) % w->count;
+        if (is(&w->list[at], listener->cookie, listener->netns)) {
+            *near = at + 1;
+            return &w->list[at];
+        }
+    }
+    return NULL;
+}
+
+/* Seconds without a look count as empty. */
+static void note_history(struct watched *one, uint64_t queue, nsec elapsed)
+{
+    uint32_t second = (uint32_t)(elapsed / NSEC_PER_SEC), capped = queue < UINT32_MAX ? (uint32_t)queue : UINT32_MAX;
+    if (!one->history_to || second >= one->history_to + WATCH_HISTORY)
+        one->history_from = one->history_to = second;
+    while (one->history_to <= second)
+        one->history[one->history_to++ % WATCH_HISTORY] = 0;
+    if (one->history_to - one->history_from > WATCH_HISTORY)
+        one->history_from = one->history_to - WATCH_HISTORY;
+    if (capped > one->history[second % WATCH_HISTORY])
+        one->history[second % WATCH_HISTORY] = capped;
+}
+
+void watcher_sample(struct watching *w, struct watched *one, uint64_t queue, uint64_t drops, nsec elapsed)
+{
+    uint32_t more = (uint32_t)drops - (uint32_t)one->now.drops; /* the kernel's counter has 32 bits and begins again */
+    w->elapsed = elapsed;
+    one->now.queue = queue;
+    one->now.drops = drops;
+    if (one->now.drops_known) {
+        one->drops += more;
+        one->open.drops += more;
+    }
+    one->open.samples++;
+    if (queue > one->open.peak)
+        one->open.peak = queue;
+    if (queue > one->peak) {
+        one->peak = queue;
+        one->peak_at = elapsed;
+    }
+    note_history(one, queue, elapsed);
+}
+
+/* ---- Surveys ---- */
+
+static struct watched *add(struct watching *w)
+{
+    if (w->count == w->room) {
+        size_t room = w->room ? 2 * w->room : 64;
+        struct watched *list = realloc(w->list, room * sizeof *list);
+        if (!list)
+            return NULL;
+        w->list = list;
+        w->room = room;
+    }
+    w->list[w->count] = (struct watched){0};
+    return &w->list[w->count++];
+}
+
+static void keep_unasked(struct listener *now, const struct listener *before)
+{
+    if (!now->pid) {
+        now->pid = before->pid;
+        now->processes = before->processes;
+        now->pidns = before->pidns;
+        memcpy(now->process, before->process, sizeof now->process);
+    }
+    if (now->half_open_known || !before->half_open_known)
+        return;
+    now->half_open_known = true;
+    now->half_open = before->half_open;
+    now->oldest_known = before->oldest_known && now->queue;
+    now->oldest_ms = now->oldest_known ? before->oldest_ms : 0;
+}
+
+static int merge_one(struct watching *w, const struct listener *listener, nsec elapsed, size_t *near)
+{
+    struct watched *one = find_near(w, listener, near);
+    if (!one) {
+        one = add(w);
+        if (!one)
+            return -ENOMEM;
+        one->now = *listener;
+        one->state = w->surveys > 1 ? WATCH_APPEARED : WATCH_PRESENT;
+        one->changed = w->surveys > 1 ? elapsed : 0;
+        *near = w->count;
+    } else if (one->state == WATCH_GONE) { /* a dump may miss one */
+        one->state = WATCH_APPEARED;
+        one->changed = elapsed;
+    } else {
+        one->state = WATCH_PRESENT;
+    }
+    struct listener before = one->now;
+    one->now = *listener;
+    one->now.drops = before.drops;
+    keep_unasked(&one->now, &before);
+    one->survey = w->surveys;
+    watcher_sample(w, one, listener->queue, listener->drops, elapsed);
+    return 0;
+}
+
+static int keep_namespaces(struct watching *w, const struct survey *survey)
+{
+    struct netns_facts *list = realloc(w->namespaces, (survey->namespace_count + 1) * sizeof *list);
+    if (!list)
+        return -ENOMEM;
+    memcpy(list, survey->namespaces, survey->namespace_count * sizeof *list);
+    w->namespaces = list;
+    w->namespace_count = survey->namespace_count;
+    return 0;
+}
+
+int watcher_merge(struct watching *w, const struct survey *survey, nsec elapsed)
+{
+    size_t near = 0;
+    w->elapsed = elapsed;
+    w->surveys++;
+    w->owners_unseen = survey->owners_unseen;
+    w->processes_hidden = survey->processes_hidden;
+    memcpy(w->at, survey->taken_at, sizeof w->at);
+    memcpy(w->incomplete, survey->incomplete, sizeof w->incomplete);
+    if (keep_namespaces(w, survey))
+        return -ENOMEM;
+    for (size_t i = 0; i < survey->count; i++)
+        if (merge_one(w, &survey->listeners[i], elapsed, &near))
+            return -ENOMEM;
+    for (size_t i = 0; i < w->count; i++)
+        if (w->list[i].state != WATCH_GONE && w->list[i].survey != w->surveys) {
+            w->list[i].state = WATCH_GONE;
+            w->list[i].changed = elapsed;
+            w->list[i].now.queue = 0; /* who waited was reset */
+        }
+    return 0;
+}
+
+void watcher_end_interval(struct watching *w, nsec elapsed)
+{
+    size_t kept = 0;
+    w->took = elapsed - w->interval_began;
+    for (size_t i = 0; i < w->count; i++) {
+        struct watched *one = &w->list[i];
+        if (one->state == WATCH_GONE && elapsed - one->changed > WATCH_NEWS_SPAN)
+            continue;
+        one->last = one->open;
+        one->last.drops_per_second = w->took > 0 ? (double)one->open.drops * NSEC_PER_SEC / (double)w->took : 0;
+        one->open = (struct watch_span){.peak = one->state == WATCH_GONE ? 0 : one->now.queue};
+        if (kept != i)
+            w->list[kept] = *one;
+        kept++;
+    }
+    w->count = kept;
+    w->elapsed = w->interval_began = elapsed;
+    w->number++;
+}
+
+int watcher_copy(struct watching *copy, const struct watching *w)
+{
+    *copy = *w;
+    copy->room = w->count;
+    copy->list = malloc((w->count + 1) * sizeof *copy->list);
+    copy->namespaces = malloc((w->namespace_count + 1) * sizeof *copy->namespaces);
+    if (!copy->list || !copy->namespaces) {
+        watcher_release(copy);
+        return -ENOMEM;
+    }
+    if (w->count)
+        memcpy(copy->list, w->list, w->count * sizeof *copy->list);
+    if (w->namespace_count)
+        memcpy(copy->namespaces, w->namespaces, w->namespace_count * sizeof *copy->namespaces);
+    return 0;
+}
+
+void watcher_release(struct watching *w)
+{
+    free(w->list);
+    free(w->namespaces);
+    *w = (struct watching){0};
+}

@@ -1,0 +1,104 @@
+/* Remarks on watched listeners, and alerts. */
+#include "backlogctl/judge.h"
+
+/* Of the interval that has ended, where a measure is about one. A rate above 0 is never rounded to it. */
+static bool measure(const struct watched *one, enum measure m, int64_t *seen)
+{
+    if (m == MEASURE_PEAK) {
+        *seen = (int64_t)one->last.peak;
+        return true;
+    }
+    if (m == MEASURE_DROP_RATE) {
+        *seen = (int64_t)one->last.drops_per_second;
+        *seen += one->last.drops_per_second > (double)*seen;
+        return one->now.drops_known;
+    }
+    return judge_listener_measure(&one->now, m, seen);
+}
+
+static bool meets(const struct expectation *e, const struct watched *one, int64_t *seen)
+{
+    return one->state != WATCH_GONE && measure(one, (enum measure)e->measure, seen) &&
+           judge_compare(*seen, (enum compare)e->compare, e->expected);
+}
+
+static void met(const struct watching *w, struct alert *alert, int64_t seen, const struct listener *by)
+{
+    alert->met = true;
+    if (alert->holds)
+        return;
+    alert->holds = alert->news = true;
+    alert->times++;
+    alert->at = w->elapsed;
+    alert->stamp[0] = '\0';
+    alert->by = by ? *by : (struct listener){0};
+    alert->e.seen = seen;
+    alert->e.seen_known = true;
+}
+
+static void set_percent(struct listener *listener)
+{
+    listener->percent = listener->capacity ? (uint32_t)(listener->queue * 100 / listener->capacity) : 0;
+}
+
+/* Measures that are about an interval or about all listeners have nothing to say of one look. */
+static bool tells_of_one_look(enum measure m)
+{
+    return m != MEASURE_LISTENERS && m != MEASURE_PEAK && m != MEASURE_DROP_RATE;
+}
+
+void judge_watch_one(struct watching *w, struct watched *one)
+{
+    int64_t seen;
+    set_percent(&one->now);
+    for (size_t i = 0; i < w->alert_count; i++)
+        if (tells_of_one_look((enum measure)w->alerts[i].e.measure) && meets(&w->alerts[i].e, one, &seen))
+            met(w, &w->alerts[i], seen, &one->now);
+}
+
+static void judge_alert(struct watching *w, struct alert *alert)
+{
+    int64_t seen = 0;
+    if (alert->e.measure != MEASURE_LISTENERS) {
+        for (size_t i = 0; i < w->count; i++)
+            if (meets(&alert->e, &w->list[i], &seen))
+                met(w, alert, seen, &w->list[i].now);
+    } else {
+        for (size_t i = 0; i < w->count; i++)
+            seen += w->list[i].state != WATCH_GONE;
+        if (judge_compare(seen, (enum compare)alert->e.compare, alert->e.expected))
+            met(w, alert, seen, 0);
+    }
+    alert->holds = alert->met;
+    alert->met = false;
+}
+
+static const struct netns_facts *netns_of(const struct watching *w, uint64_t netns)
+{
+    for (size_t i = 0; i < w->namespace_count; i++)
+        if (w->namespaces[i].inode == netns)
+            return &w->namespaces[i];
+    return 0;
+}
+
+void judge_watch(struct watching *w)
+{
+    for (size_t i = 0; i < w->count; i++) {
+        struct watched *one = &w->list[i];
+        set_percent(&one->now);
+        one->now.remarks = judge_remarks(&one->now, netns_of(w, one->now.netns));
+        /* Here it is known whether it drops now. */
+        one->now.remarks &= ~(1u << REMARK_DROPPING);
+        if (one->last.drops)
+            one->now.remarks = (one->now.remarks & ~(1u << REMARK_DROPPED)) | 1u << REMARK_DROPPING;
+        else if (one->now.drops_known && one->now.drops)
+            one->now.remarks |= 1u << REMARK_DROPPED;
+    }
+    for (size_t i = 0; i < w->namespace_count; i++) {
+        struct netns_facts *facts = &w->namespaces[i];
+        uint64_t all = facts->counters.known ? facts->counters.value[COUNTER_LISTEN_DROPS] : 0;
+        facts->drops_gone = all > facts->listener_drops ? all - facts->listener_drops : 0;
+    }
+    for (size_t i = 0; i < w->alert_count; i++)
+        judge_alert(w, &w->alerts[i]);
+}

@@ -1,0 +1,141 @@
+/* Watched listeners for a file or a pipe: a block of text, or a JSON object a line (schema backlogctl.watch/1). */
+#include "watch_internal.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define SCHEMA "backlogctl.watch/1"
+
+/* ---- Text ---- */
+
+static const char *color_of(const struct watching *w, const struct watched *one)
+{
+    enum frame_style style = watch_style(w, one);
+    return style == FRAME_ALARM     ? COLOR_RED
+           : style == FRAME_WARNING ? COLOR_YELLOW
+           : style == FRAME_NEWS    ? COLOR_GREEN
+           : style == FRAME_DIM     ? COLOR_BLUE
+                                    : NULL;
+}
+
+static void write_heading(FILE *out, const struct watching *w, size_t count)
+{
+    char span[NSEC_TEXT_SIZE];
+    fprintf(out, "%s, after %s: ", w->at, nsec_text(w->elapsed, span));
+    if (count)
+        fprintf(out, "%zu listener%s", count, plural(count));
+    else
+        fputs("no listener", out);
+    if (w->namespace_count == 1 && w->namespaces[0].somaxconn >= 0)
+        fprintf(out, ", net.core.somaxconn %" PRId64, w->namespaces[0].somaxconn);
+    putc('\n', out);
+}
+
+/* Once is enough: the first block says what holds for all. */
+static void write_notes(FILE *out, const struct watching *w, const size_t *order, size_t count, size_t sampled)
+{
+    char place[REPORT_PLACE_SIZE];
+    if (w->number != 1)
+        return;
+    if (sampled < count)
+        fprintf(out, "(a sampled peak is a lower bound: %s was looked at %.0f times a second, the others once an interval)\n",
+                report_place(&w->list[order[sampled]].now, place), watch_hz(w, &w->list[order[sampled]]));
+    if (*w->incomplete)
+        fprintf(out, "(evidence is missing: %s)\n", w->incomplete);
+    if (w->owners_unseen && w->processes_hidden)
+        fprintf(out, "(the process of %zu listener%s is not shown: as root it is)\n", w->owners_unseen, plural(w->owners_unseen));
+}
+
+void report_watch_text(FILE *out, const struct watching *w, const size_t *order, size_t count, size_t sampled,
+                       const struct report_style *style)
+{
+    char text[WATCH_TEXT_SIZE];
+    struct watch_layout layout = {.w = w};
+    watch_layout_file(&layout, order, count);
+    write_heading(out, w, count);
+    if (count) {
+        watch_header(&layout, text);
+        fprintf(out, "%s\n", text);
+    }
+    for (size_t i = 0; i < count; i++) {
+        const struct watched *one = &w->list[order[i]];
+        const char *color = color_of(w, one);
+        watch_row(&layout, one, text);
+        if (color)
+            write_colored(out, style, color, text);
+        else
+            fputs(text, out);
+        putc('\n', out);
+    }
+    write_notes(out, w, order, count, sampled);
+    putc('\n', out);
+}
+
+const char *report_alert(const struct alert *alert, char out[REPORT_ALERT_SIZE])
+{
+    char place[REPORT_PLACE_SIZE] = "there";
+    if (alert->by.known)
+        report_place(&alert->by, place);
+    snprintf(out, REPORT_ALERT_SIZE, "%s: %s %s %" PRId64, alert->e.text, place, alert->by.known ? "had" : "were", alert->e.seen);
+    return out;
+}
+
+void report_alert_text(FILE *out, const struct alert *alert, const struct report_style *style)
+{
+    char text[REPORT_ALERT_SIZE];
+    fprintf(out, "%s ", alert->stamp);
+    write_colored(out, style, COLOR_RED, "ALERT");
+    fprintf(out, " %s\n", report_alert(alert, text));
+}
+
+/* ---- JSON ---- */
+
+static json_t *watched_json(const struct watching *w, const struct watched *one)
+{
+    json_t *object = json_listener(&one->now);
+    bool known = one->now.drops_known;
+    json_t *more = json_pack("{s:s, s:o, s:I, s:o, s:I, s:o, s:o, s:o, s:I, s:o}", "state", watch_state_name(one->state),
+                             "changed_us", json_span(one->changed ? one->changed : NSEC_NEVER), "peak", (json_int_t)one->peak,
+                             "peak_at_us", json_span(one->peak ? one->peak_at : NSEC_NEVER), "interval_peak",
+                             (json_int_t)one->last.peak, "interval_drops", json_known(known, one->last.drops), "new_drops",
+                             json_known(known, one->drops), "drops_per_second",
+                             known ? json_real(one->last.drops_per_second) : json_null(), "samples",
+                             (json_int_t)one->last.samples, "sampled_hz", json_real((double)(int64_t)(watch_hz(w, one) * 10 + 0.5) / 10));
+    json_object_update(object, more);
+    json_decref(more);
+    return object;
+}
+
+static json_t *alerts_json(const struct watching *w)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < w->alert_count; i++) {
+        const struct alert *alert = &w->alerts[i];
+        json_array_append_new(list, json_pack("{s:s, s:I, s:b, s:I}", "text", alert->e.text, "expected", (json_int_t)alert->e.expected,
+                                              "holds", (int)alert->holds, "times", (json_int_t)alert->times));
+    }
+    return list;
+}
+
+void report_watch_json(FILE *out, const struct watching *w, const size_t *order, size_t count)
+{
+    json_t *listeners = json_array(), *namespaces = json_array();
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(listeners, watched_json(w, &w->list[order[i]]));
+    for (size_t i = 0; i < w->namespace_count; i++)
+        json_array_append_new(namespaces, json_netns(&w->namespaces[i]));
+    write_json_line(out, json_pack("{s:s, s:s, s:s, s:o, s:o, s:I, s:o, s:o, s:o, s:I, s:I, s:o}", "schema", SCHEMA, "event",
+                                   "interval", "at", w->at, "elapsed_us", json_span(w->elapsed), "interval_us", json_span(w->took),
+                                   "number", (json_int_t)w->number, "listeners", listeners, "namespaces", namespaces, "alerts",
+                                   alerts_json(w), "owners_unseen", (json_int_t)w->owners_unseen, "processes_hidden",
+                                   (json_int_t)w->processes_hidden, "incomplete",
+                                   *w->incomplete ? json_text(w->incomplete) : json_null()));
+}
+
+void report_alert_json(FILE *out, const struct alert *alert)
+{
+    write_json_line(out, json_pack("{s:s, s:s, s:s, s:o, s:s, s:I, s:I, s:I, s:o}", "schema", SCHEMA, "event", "alert", "at",
+                                   alert->stamp, "elapsed_us", json_span(alert->at), "text", alert->e.text, "expected",
+                                   (json_int_t)alert->e.expected, "seen", (json_int_t)alert->e.seen, "times",
+                                   (json_int_t)alert->times, "listener", alert->by.known ? json_listener(&alert->by) : json_null()));
+}

@@ -1,0 +1,296 @@
+/* The live view of watched listeners as lines of text with their styles; somebody else puts them on a screen. */
+#include "watch_internal.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Title, header and keys. */
+#define AROUND 3
+#define DETAILS_MAX 8
+/* Listeners that stay in view, however many details there would be. */
+#define LISTED_MIN 3
+
+static struct frame_line *add(struct frame *frame, enum frame_style style)
+{
+    if (frame->count == frame->rows)
+        return NULL;
+    struct frame_line *line = &frame->lines[frame->count++];
+    memset(line->parts, 0, sizeof line->parts);
+    line->style = style;
+    line->text[0] = '\0';
+    return line;
+}
+
+__attribute__((format(printf, 3, 4))) static struct frame_line *add_text(struct frame *frame, enum frame_style style,
+                                                                         const char *format, ...)
+{
+    struct frame_line *line = add(frame, style);
+    if (!line)
+        return NULL;
+    va_list args;
+    va_start(args, format);
+    vsnprintf(line->text, sizeof line->text, format, args);
+    va_end(args);
+    return line;
+}
+
+static void put_part(struct frame_line *line, int from, int cells, enum frame_style style)
+{
+    for (size_t i = 0; line && i < FRAME_PARTS_MAX; i++)
+        if (!line->parts[i].cells) {
+            line->parts[i] = (struct frame_part){from, cells, style};
+            return;
+        }
+}
+
+static void add_title(struct frame *frame, const struct watching *w, const struct watch_view *view)
+{
+    char interval[NSEC_TEXT_SIZE], where[96] = "";
+    const struct netns_facts *netns = w->namespace_count ? &w->namespaces[0] : NULL;
+    if (w->namespace_count > 1)
+        snprintf(where, sizeof where, "  %zu namespaces", w->namespace_count);
+    else if (netns && *netns->name)
+        snprintf(where, sizeof where, "  netns %s", netns->name);
+    else if (netns)
+        snprintf(where, sizeof where, "  netns %" PRIu64, netns->inode);
+    struct frame_line *line = add_text(frame, FRAME_BAR, " %s%s  %.8sZ  every %s  %zu of %zu listener%s%s",
+                                       frame->columns < 60 ? "" : "backlogctl watch", view->paused ? "  PAUSED" : "",
+                                       strlen(w->at) > 19 ? w->at + 11 : "", nsec_text(w->interval, interval), view->count, w->count,
+                                       plural(w->count), where);
+    size_t used = strlen(line->text);
+    if (netns && w->namespace_count == 1 && netns->somaxconn >= 0)
+        snprintf(line->text + used, sizeof line->text - used, "  somaxconn %" PRId64, netns->somaxconn);
+}
+
+/* ---- The list ---- */
+
+static void add_row(struct frame *frame, const struct watch_layout *layout, const struct watched *one, bool selected)
+{
+    enum frame_style style = watch_style(layout->w, one);
+    struct frame_line *line = add(frame, selected ? FRAME_SELECTED : style);
+    if (!line)
+        return;
+    int cells = watch_row(layout, one, line->text), bar = watch_column_at(layout, WATCH_BAR);
+    if (!selected && bar >= 0 && bar < cells)
+        put_part(line, bar, layout->width[WATCH_BAR], watch_bar_style(one));
+}
+
+static void add_rows(struct frame *frame, const struct watching *w, const struct watch_view *view, size_t room)
+{
+    struct watch_layout layout = {.w = w, .utf8 = frame->utf8};
+    watch_layout_screen(&layout, frame->columns);
+    struct frame_line *header = add(frame, FRAME_HEAD);
+    watch_header(&layout, header->text);
+    size_t top = view->selected >= room ? view->selected - room + 1 : 0;
+    frame->listed = room;
+    for (size_t i = 0; i < room; i++) {
+        if (top + i < view->count)
+            add_row(frame, &layout, &w->list[view->order[top + i]], top + i == view->selected);
+        else if (!i && *view->filter && w->count)
+            add_text(frame, FRAME_PLAIN, "  nothing matches '%s' (/ then Esc shows all)", view->filter);
+        else if (!i)
+            add_text(frame, FRAME_PLAIN, "  no listener");
+        else
+            add(frame, FRAME_PLAIN);
+    }
+}
+
+/* ---- The selected listener ---- */
+
+static void add_name(struct frame *frame, const struct watching *w, const struct watched *one)
+{
+    char place[REPORT_PLACE_SIZE], ago[NSEC_TEXT_SIZE], owner[64] = "owner not seen";
+    if (one->now.pid && one->now.processes > 1)
+        snprintf(owner, sizeof owner, "%s/%d and %" PRIu32 " more", one->now.process, (int)one->now.pid, one->now.processes - 1);
+    else if (one->now.pid)
+        snprintf(owner, sizeof owner, "%s/%d", one->now.process, (int)one->now.pid);
+    nsec since = w->elapsed - one->changed;
+    nsec_text(since - since % NSEC_PER_SEC, ago);
+    struct frame_line *line = add_text(frame, FRAME_HEAD, " %s  %s  %s", report_place(&one->now, place),
+                                       socket_kind_name((enum socket_kind)one->now.kind), owner);
+    if (!line)
+        return;
+    size_t used = strlen(line->text);
+    if (one->state == WATCH_GONE)
+        snprintf(line->text + used, sizeof line->text - used, "  GONE %s ago", ago);
+    else if (watch_is_new(w, one))
+        snprintf(line->text + used, sizeof line->text - used, "  NEW %s ago", ago);
+    else if (one->now.group > 1)
+        snprintf(line->text + used, sizeof line->text - used, "  %" PRIu32 " of %" PRIu32 " in its reuseport group", one->now.member,
+                 one->now.group);
+}
+
+static void add_peak(struct frame *frame, const struct watching *w, const struct watched *one)
+{
+    char ago[NSEC_TEXT_SIZE], oldest[NSEC_TEXT_SIZE];
+    nsec since = w->elapsed - one->peak_at;
+    since -= since % (since < NSEC_PER_SEC ? NSEC_PER_SEC / 10 : NSEC_PER_SEC);
+    struct frame_line *line = add_text(frame, FRAME_PLAIN, "  queue %" PRIu64 " of %" PRIu64 "  ", one->now.queue, one->now.capacity);
+    if (!line)
+        return;
+    size_t used = strlen(line->text), room = sizeof line->text;
+    if (one->peak)
+        used += (size_t)snprintf(line->text + used, room - used, "peak %" PRIu64 " (%" PRIu64 "%%) %s ago", one->peak,
+                                 one->now.capacity ? one->peak * 100 / one->now.capacity : 0, nsec_text(since, ago));
+    else
+        used += (size_t)snprintf(line->text + used, room - used, "nobody seen waiting yet");
+    if (one->now.oldest_known)
+        used += (size_t)snprintf(line->text + used, room - used, "  oldest waits %s",
+                                 nsec_text(one->now.oldest_ms * NSEC_PER_MSEC, oldest));
+    if (one->now.half_open_known)
+        snprintf(line->text + used, room - used, "  %" PRIu32 " half-open", one->now.half_open);
+}
+
+static void add_drops(struct frame *frame, const struct watched *one)
+{
+    if (!one->now.drops_known)
+        add_text(frame, FRAME_PLAIN, "  drops are not counted for this kind of socket");
+    else
+        add_text(frame, one->last.drops ? FRAME_ALARM : FRAME_PLAIN,
+                 "  drops %" PRIu64 " since it was made, %" PRIu64 " while watched, %" PRIu64 " in the last interval", one->now.drops,
+                 one->drops, one->last.drops);
+}
+
+static void add_sampling(struct frame *frame, const struct watching *w, const struct watch_view *view, const struct watched *one)
+{
+    double hz = watch_hz(w, one);
+    char gap[NSEC_TEXT_SIZE];
+    if (view->not_sampled)
+        add_text(frame, FRAME_DIM, "  looked at once an interval only: %s", view->not_sampled);
+    else if (hz > 0)
+        add_text(frame, FRAME_DIM, "  looked at %.0f times a second; the peak is a lower bound: a burst within %s may pass unseen", hz,
+                 nsec_text((nsec)((double)NSEC_PER_SEC / hz / 1e5) * 100000 + NSEC_PER_MSEC / 10, gap));
+    else
+        add_text(frame, FRAME_DIM, "  the peak is a lower bound: a burst between two looks may pass unseen");
+}
+
+/* Words that do not fit the line go on in the next one. */
+static void add_folded(struct frame *frame, enum frame_style style, const char *text)
+{
+    char *folded = NULL, *save = NULL;
+    size_t size = 0;
+    FILE *memory = open_memstream(&folded, &size);
+    if (!memory)
+        return;
+    write_folded(memory, text, frame->columns - 2, 2);
+    if (!fclose(memory))
+        for (char *line = strtok_r(folded, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+            add_text(frame, style, "  %s", line);
+    free(folded);
+}
+
+static void add_remarks(struct frame *frame, const struct watched *one)
+{
+    char text[WATCH_TEXT_SIZE];
+    for (enum remark r = 0; r < REMARK_COUNT && one->state != WATCH_GONE; r++)
+        if (one->now.remarks >> r & 1) {
+            snprintf(text, sizeof text, "%s: %s", remark_name(r), remark_meaning(r));
+            add_folded(frame, r <= REMARK_DROPPING || r == REMARK_NOT_ACCEPTING ? FRAME_ALARM : FRAME_PLAIN, text);
+        }
+}
+
+/* The more important lines first, as many as there is room for. */
+static void add_details(struct frame *frame, const struct watching *w, const struct watch_view *view, size_t room)
+{
+    size_t whole = frame->rows, end = frame->count + room;
+    frame->rows = end;
+    if (view->selected < view->count) {
+        const struct watched *one = &w->list[view->order[view->selected]];
+        char spark[WATCH_TEXT_SIZE];
+        int width = frame->columns >= 80 ? 60 : 20;
+        add_name(frame, w, one);
+        add_peak(frame, w, one);
+        add_text(frame, FRAME_PLAIN, "  last minute %s%s%s", frame->utf8 ? "▕" : "|",
+                 watch_spark(w, one, width, frame->utf8, spark), frame->utf8 ? "▏" : "|");
+        add_drops(frame, one);
+        add_sampling(frame, w, view, one);
+        add_remarks(frame, one);
+    }
+    while (frame->count < end)
+        add(frame, FRAME_PLAIN);
+    frame->rows = whole;
+}
+
+/* ---- Alerts, keys, help ---- */
+
+static void add_alert(struct frame *frame, const struct watching *w)
+{
+    const struct alert *last = NULL;
+    char text[REPORT_ALERT_SIZE];
+    size_t holding = 0;
+    for (size_t i = 0; i < w->alert_count; i++) {
+        const struct alert *alert = &w->alerts[i];
+        holding += alert->holds;
+        if (alert->times && (!last || alert->holds > last->holds || (alert->holds == last->holds && alert->at >= last->at)))
+            last = alert;
+    }
+    if (!last)
+        add_text(frame, FRAME_PLAIN, " no alert so far");
+    else
+        add_text(frame, holding ? FRAME_ALARM : FRAME_WARNING, " %s %.8sZ %s", holding ? "ALERT" : "was",
+                 strlen(last->stamp) > 19 ? last->stamp + 11 : "", report_alert(last, text));
+}
+
+static void add_keys(struct frame *frame, const struct watch_view *view)
+{
+    if (view->help)
+        add_text(frame, FRAME_BAR, " any key goes back");
+    else if (view->typing)
+        add_text(frame, FRAME_BAR, " filter: %s_  (Enter keeps it, Esc shows all)", view->filter);
+    else if (frame->columns < 60)
+        add_text(frame, FRAME_BAR, " q quit  ? help  s sort: %s%s%s%s", view->reverse ? "-" : "", view->sort_name,
+                 *view->filter ? "  /" : "", view->filter);
+    else
+        add_text(frame, FRAME_BAR, " q quit  ? help  j/k move  s sort: %s%s  r reverse  p pause  / filter%s%s",
+                 view->reverse ? "-" : "", view->sort_name, *view->filter ? ": " : "", view->filter);
+}
+
+static void add_help(struct frame *frame, size_t room)
+{
+    static const char *const lines[] = {
+        "  Up Down j k    choose a listener",
+        "  PgUp PgDn      a page up, down",
+        "  Home End g G   the first, the last",
+        "  s  r           sort by the next, reverse",
+        "  /              filter by address, process",
+        "  Esc            no filter",
+        "  p Space        pause, go on",
+        "  q              quit",
+        "",
+        "  !  full, or dropping connections now",
+        "  ?  clients wait for a second and more",
+        "  +  new    x  gone",
+        "  holds  connections that its queue holds",
+        "  peak   longest queue seen: a lower bound",
+        "  The chosen one is looked at some 1000",
+        "  times a second, so that bursts between",
+        "  two screens are seen; the others once.",
+    };
+    for (size_t i = 0; i < room; i++)
+        add_text(frame, FRAME_PLAIN, "%s", i < sizeof lines / sizeof *lines ? lines[i] : "");
+}
+
+void report_watch_frame(struct frame *frame, const struct watching *w, const struct watch_view *view)
+{
+    frame->count = frame->listed = 0;
+    if (frame->rows < FRAME_ROWS_MIN || frame->columns < FRAME_COLUMNS_MIN) {
+        add_text(frame, FRAME_PLAIN, "too small: want %dx%d", FRAME_COLUMNS_MIN, FRAME_ROWS_MIN);
+        return;
+    }
+    size_t room = frame->rows - AROUND - (w->alert_count > 0);
+    size_t details = room - LISTED_MIN < DETAILS_MAX ? room - LISTED_MIN : DETAILS_MAX;
+    if (frame->rows < 16 && details > room / 2)
+        details = room / 2;
+    add_title(frame, w, view);
+    if (view->help) {
+        add_help(frame, frame->rows - 2);
+    } else {
+        add_rows(frame, w, view, room - details);
+        add_details(frame, w, view, details);
+        if (w->alert_count)
+            add_alert(frame, w);
+    }
+    add_keys(frame, view);
+}

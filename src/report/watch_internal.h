@@ -1,0 +1,61 @@
+/* What the reports of watched listeners share. */
+#ifndef REPORT_WATCH_INTERNAL_H
+#define REPORT_WATCH_INTERNAL_H
+
+#include "internal.h"
+
+#include "backlogctl/watched.h"
+
+#define WATCH_TEXT_SIZE FRAME_TEXT_SIZE
+
+/* In the order they stand in a row. */
+enum watch_column {
+    WATCH_MARK,
+    WATCH_ADDRESS,
+    WATCH_BAR,
+    WATCH_QUEUE,
+    WATCH_HOLDS,
+    WATCH_PEAK,
+    WATCH_RATE,
+    WATCH_DROPS,
+    WATCH_HALF_OPEN,
+    WATCH_OLDEST,
+    WATCH_SAMPLES,
+    WATCH_PROCESS,
+    WATCH_REMARKS,
+    WATCH_SPARK,
+    WATCH_COLUMNS
+};
+
+/* The width of each column in cells; 0: not shown. */
+struct watch_layout {
+    const struct watching *w;
+    int width[WATCH_COLUMNS];
+    bool utf8;
+};
+
+/* What fits a screen: the more important columns first, then wider ones. */
+void watch_layout_screen(struct watch_layout *layout, int columns);
+/* All that a file can hold: as wide as these rows are. */
+void watch_layout_file(struct watch_layout *layout, const size_t *order, size_t count);
+
+/* Return the text's width in cells. */
+int watch_header(const struct watch_layout *layout, char out[WATCH_TEXT_SIZE]);
+int watch_row(const struct watch_layout *layout, const struct watched *one, char out[WATCH_TEXT_SIZE]);
+/* The cell where a column begins; -1 when it is not shown. */
+int watch_column_at(const struct watch_layout *layout, enum watch_column column);
+
+/* How alarming: FRAME_ALARM, FRAME_WARNING, FRAME_NEWS, FRAME_DIM or FRAME_PLAIN. */
+enum frame_style watch_style(const struct watching *w, const struct watched *one);
+enum frame_style watch_bar_style(const struct watched *one);
+
+/* The last minute, the present second at the right, in `width` cells. Returns out. */
+const char *watch_spark(const struct watching *w, const struct watched *one, int width, bool utf8, char out[WATCH_TEXT_SIZE]);
+
+/* How long ago it came or went is worth a word. */
+bool watch_is_new(const struct watching *w, const struct watched *one);
+
+/* Looks a second in the last interval. */
+double watch_hz(const struct watching *w, const struct watched *one);
+
+#endif

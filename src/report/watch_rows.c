@@ -1,0 +1,326 @@
+/* One watched listener as a row of text; what batch output and the live view share. */
+#include "watch_internal.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/* Eighths of a character cell, from nothing to all of it. */
+static const char *const bar_utf8[] = {"░", "▏", "▎", "▍", "▌", "▋", "▊", "▉", "█"};
+static const char *const spark_utf8[] = {" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
+static const char spark_ascii[] = " _.:-=+*#";
+
+#define LEVELS 8
+
+/* ---- Cells: text at most `width` wide ---- */
+
+typedef void cell_text(const struct watch_layout *layout, const struct watched *one, int width, char out[WATCH_TEXT_SIZE]);
+
+/* A number that does not fit is given in thousands, millions and so on. */
+static void put_number(uint64_t number, int width, char out[WATCH_TEXT_SIZE])
+{
+    static const char units[] = "kMGTPE";
+    int length = snprintf(out, WATCH_TEXT_SIZE, "%" PRIu64, number);
+    for (size_t unit = 0; length > width && units[unit]; unit++) {
+        number /= 1000;
+        length = snprintf(out, WATCH_TEXT_SIZE, "%" PRIu64 "%c", number, units[unit]);
+    }
+}
+
+/* The end of an address tells more than its beginning. */
+static void put_cut(const char *text, int width, char out[WATCH_TEXT_SIZE])
+{
+    int length = (int)strlen(text);
+    if (length <= width || width < 3)
+        snprintf(out, WATCH_TEXT_SIZE, "%.*s", width, text);
+    else
+        snprintf(out, WATCH_TEXT_SIZE, "..%s", text + length - width + 2);
+}
+
+bool watch_is_new(const struct watching *w, const struct watched *one)
+{
+    return one->changed && w->elapsed - one->changed <= WATCH_NEWS_SPAN;
+}
+
+static void text_mark(const struct watch_layout *layout, const struct watched *one, int width, char out[WATCH_TEXT_SIZE])
+{
+    (void)width;
+    uint32_t remarks = one->now.remarks;
+    const char *mark = one->state == WATCH_GONE                                             ? "x"
+                       : remarks & (1u << REMARK_FULL | 1u << REMARK_DROPPING)              ? "!"
+                       : remarks & 1u << REMARK_NOT_ACCEPTING                               ? "?"
+                       : watch_is_new(layout->w, one)                                       ? "+"
+                                                                                            : " ";
+    snprintf(out, WATCH_TEXT_SIZE, "%s", mark);
+}
+
+static void text_address(const struct watch_layout *layout, const struct watched *one, int width, char out[WATCH_TEXT_SIZE])
+{
+    char place[REPORT_PLACE_SIZE];
+    (void)layout;
+    put_cut(report_place(&one->now, place), width, out);
+}
+
+static void text_bar(const struct watch_layout *layout, const struct watched *one, int width, char out[WATCH_TEXT_SIZE])
+{
+    const struct listener *l = &one->now;
+    int inner = layout->utf8 ? width : width - 2;
+    uint64_t all = (uint64_t)inner * 8, eighths = l->capacity ? l->queue * all / l->capacity : 0;
+    if (eighths > all)
+        eighths = all; /* a backlog that was lowered holds more than it may */
+    if (l->queue && !eighths)
+        eighths = 1;
+    size_t used = (size_t)snprintf(out, WATCH_TEXT_SIZE, "%s", layout->utf8 ? "" : "[");
+    for (uint64_t cell = 0; cell < (uint64_t)inner; cell++) {
+        uint64_t here = eighths > cell * 8 ? eighths - cell * 8 : 0;
+        const char *ascii = here >= 4 || (here && !cell) ? "#" : " ";
+        used += (size_t)snprintf(out + used, WATCH_TEXT_SIZE - used, "%s", layout->utf8 ? bar_utf8[here > 8 ? 8 : here] : ascii);
+    }
+    if (!layout->utf8)
+        snprintf(out + used, WATCH_TEXT_SIZE - used, "]");
+}
+
+static void text_queue(const struct watch_layout *layout, const struct watched *one, int width, char out[WATCH_TEXT_SIZE])
+{
+    (void)layout;
+    put_number(one->now.queue, width, out);
+}
+
+static void text_holds(const struct watch_layout *layout, const struct watched *one, int width, char out[WATCH_TEXT_SIZE])
+{
+    (void)layout;
+    put_number(one->now.capacity, width, out);
+}
+
+static void text_peak(const struct watch_layout *layout, const struct watched *one, int width, char out[WATCH_TEXT_SIZE])
+{
+    (void)layout;
+    put_number(one->peak, width, out);
+}
+
+static void text_rate(const struct watch_layout *layout, const struct watched *one, int width, char out[WATCH_TEXT_SIZE])
+{
+    double rate = one->last.drops_per_second;
+    (void)layout;
+    if (!one->now.drops_known)
+        snprintf(out, WATCH_TEXT_SIZE, "-");
+    else if (rate > 0 && rate < 9.95)
+        snprintf(out, WATCH_TEXT_SIZE, "%.1f", rate < 0.1 ? 0.1 : rate); /* a little is not nothing */
+    else
+        put_number((uint64_t)(rate + 0.5), width, out);
+}
+
+static void text_drops(const struct watch_layout *layout, const struct watched *one, int width, char out[WATCH_TEXT_SIZE])
+{
+    (void)layout;
+    snprintf(out, WATCH_TEXT_SIZE, "-");
+    if (one->now.drops_known)
+        put_number(one->now.drops, width, out);
+}
+
+static void text_half(const struct watch_layout *layout, const struct watched *one, int width, char out[WATCH_TEXT_SIZE])
+{
+    (void)layout;
+    snprintf(out, WATCH_TEXT_SIZE, "-");
+    if (one->now.half_open_known)
+        put_number(one->now.half_open, width, out);
+}
+
+static void text_oldest(const struct watch_layout *layout, const struct watched *one, int width, char out[WATCH_TEXT_SIZE])
+{
+    char span[NSEC_TEXT_SIZE];
+    (void)layout, (void)width;
+    snprintf(out, WATCH_TEXT_SIZE, "%s", one->now.oldest_known ? nsec_text(one->now.oldest_ms * NSEC_PER_MSEC, span) : "-");
+}
+
+double watch_hz(const struct watching *w, const struct watched *one)
+{
+    return w->took > 0 ? (double)one->last.samples * NSEC_PER_SEC / (double)w->took : 0;
+}
+
+static void text_samples(const struct watch_layout *layout, const struct watched *one, int width, char out[WATCH_TEXT_SIZE])
+{
+    (void)layout;
+    put_number(one->last.samples, width, out);
+}
+
+static void text_process(const struct watch_layout *layout, const struct watched *one, int width, char out[WATCH_TEXT_SIZE])
+{
+    char cell[LIST_CELL_SIZE];
+    (void)layout;
+    list_columns[report_column_find("process")].text(&one->now, cell);
+    snprintf(out, WATCH_TEXT_SIZE, "%.*s", width, cell);
+}
+
+static void text_remarks(const struct watch_layout *layout, const struct watched *one, int width, char out[WATCH_TEXT_SIZE])
+{
+    char cell[LIST_CELL_SIZE];
+    (void)layout;
+    text_of_remarks(&one->now, cell);
+    const char *state = one->state == WATCH_PRESENT ? "" : watch_state_name(one->state);
+    if (!strcmp(cell, "-") && *state)
+        *cell = '\0';
+    snprintf(out, WATCH_TEXT_SIZE, "%.*s", width, "");
+    size_t used = (size_t)snprintf(out, WATCH_TEXT_SIZE, "%s%s", state, *state && *cell ? "," : "");
+    snprintf(out + used, WATCH_TEXT_SIZE - used, "%s", cell);
+    out[width] = '\0';
+}
+
+static uint32_t second_peak(const struct watched *one, int64_t second)
+{
+    if (second < 0 || second < one->history_from || second >= one->history_to)
+        return 0;
+    return one->history[second % WATCH_HISTORY];
+}
+
+const char *watch_spark(const struct watching *w, const struct watched *one, int width, bool utf8, char out[WATCH_TEXT_SIZE])
+{
+    int64_t now = w->elapsed / NSEC_PER_SEC, group = (WATCH_HISTORY + width - 1) / width;
+    size_t used = 0;
+    *out = '\0';
+    for (int cell = width; cell-- > 0;) {
+        uint64_t longest = 0;
+        for (int64_t back = cell * group; back < (cell + 1) * group && back < WATCH_HISTORY; back++)
+            if (second_peak(one, now - back) > longest)
+                longest = second_peak(one, now - back);
+        uint64_t level = one->now.capacity ? (longest * LEVELS + one->now.capacity - 1) / one->now.capacity : 0;
+        level = level > LEVELS ? LEVELS : level;
+        used += utf8 ? (size_t)snprintf(out + used, WATCH_TEXT_SIZE - used, "%s", spark_utf8[level])
+                     : (size_t)snprintf(out + used, WATCH_TEXT_SIZE - used, "%c", spark_ascii[level]);
+    }
+    return out;
+}
+
+static void text_spark(const struct watch_layout *layout, const struct watched *one, int width, char out[WATCH_TEXT_SIZE])
+{
+    watch_spark(layout->w, one, width, layout->utf8, out);
+}
+
+/* ---- Columns ---- */
+
+static const struct {
+    const char *head;
+    int narrow, wide; /* cells it takes at least, and may take */
+    int rank;         /* the lower the more important; 0: not on a screen */
+    bool left;
+    bool blocks;      /* its text fills the width, whatever its bytes are */
+    cell_text *text;
+} columns_of_watch[WATCH_COLUMNS] = {
+    [WATCH_MARK] = {"", 1, 1, 1, true, false, text_mark},
+    [WATCH_ADDRESS] = {"address", 14, 36, 1, true, false, text_address},
+    [WATCH_BAR] = {"full", 8, 12, 5, true, true, text_bar},
+    [WATCH_QUEUE] = {"queue", 6, 6, 1, false, false, text_queue},
+    [WATCH_HOLDS] = {"holds", 6, 6, 2, false, false, text_holds},
+    [WATCH_PEAK] = {"peak", 6, 6, 3, false, false, text_peak},
+    [WATCH_RATE] = {"drops/s", 7, 7, 4, false, false, text_rate},
+    [WATCH_DROPS] = {"drops", 7, 7, 6, false, false, text_drops},
+    [WATCH_HALF_OPEN] = {"half", 6, 6, 9, false, false, text_half},
+    [WATCH_OLDEST] = {"oldest", 6, 6, 8, false, false, text_oldest},
+    [WATCH_SAMPLES] = {"looks", 6, 6, 0, false, false, text_samples},
+    [WATCH_PROCESS] = {"process", 10, 24, 7, true, false, text_process},
+    [WATCH_REMARKS] = {"remarks", 16, 30, 11, true, false, text_remarks},
+    [WATCH_SPARK] = {"last minute", 12, 60, 10, true, true, text_spark},
+};
+
+void watch_layout_screen(struct watch_layout *layout, int columns)
+{
+    static const enum watch_column growing[] = {WATCH_ADDRESS, WATCH_PROCESS, WATCH_BAR, WATCH_SPARK, WATCH_REMARKS};
+    memset(layout->width, 0, sizeof layout->width);
+    int left = columns;
+    for (int rank = 1; rank <= WATCH_COLUMNS; rank++)
+        for (int c = 0; c < WATCH_COLUMNS; c++)
+            if (columns_of_watch[c].rank == rank && left > columns_of_watch[c].narrow) {
+                layout->width[c] = columns_of_watch[c].narrow;
+                left -= layout->width[c] + 1;
+            }
+    for (size_t i = 0; i < sizeof growing / sizeof *growing && left > 0; i++) {
+        int *width = &layout->width[growing[i]], room = columns_of_watch[growing[i]].wide - *width;
+        if (!*width)
+            continue;
+        int more = room < left ? room : left;
+        /* A spark of whole groups of seconds only. */
+        if (growing[i] == WATCH_SPARK)
+            more = left >= 48 ? 48 : left >= 18 ? 18 : left >= 8 ? 8 : left >= 3 ? 3 : 0;
+        *width += more;
+        left -= more;
+    }
+}
+
+void watch_layout_file(struct watch_layout *layout, const size_t *order, size_t count)
+{
+    static const enum watch_column as_needed[] = {WATCH_ADDRESS, WATCH_PROCESS, WATCH_REMARKS};
+    char text[WATCH_TEXT_SIZE];
+    for (int c = 0; c < WATCH_COLUMNS; c++)
+        layout->width[c] = columns_of_watch[c].narrow;
+    layout->width[WATCH_MARK] = layout->width[WATCH_SPARK] = 0;
+    for (size_t i = 0; i < sizeof as_needed / sizeof *as_needed; i++) {
+        int width = (int)strlen(columns_of_watch[as_needed[i]].head);
+        for (size_t o = 0; o < count; o++) {
+            columns_of_watch[as_needed[i]].text(layout, &layout->w->list[order[o]], LIST_CELL_SIZE, text);
+            if ((int)strlen(text) > width)
+                width = (int)strlen(text);
+        }
+        layout->width[as_needed[i]] = width;
+    }
+}
+
+int watch_column_at(const struct watch_layout *layout, enum watch_column column)
+{
+    int at = 0;
+    for (int c = 0; c < (int)column; c++)
+        at += layout->width[c] ? layout->width[c] + 1 : 0;
+    return layout->width[column] ? at : -1;
+}
+
+/* `one` NULL: the heads. */
+static int write_cells(const struct watch_layout *layout, const struct watched *one, char out[WATCH_TEXT_SIZE])
+{
+    size_t used = 0;
+    int cells = 0;
+    *out = '\0';
+    for (int c = 0; c < WATCH_COLUMNS; c++) {
+        int width = layout->width[c];
+        if (!width)
+            continue;
+        char text[WATCH_TEXT_SIZE];
+        snprintf(text, sizeof text, "%.*s", width, columns_of_watch[c].head);
+        if (one)
+            columns_of_watch[c].text(layout, one, width, text);
+        const char *gap = used ? " " : "";
+        int pad = one && columns_of_watch[c].blocks ? 0 : columns_of_watch[c].left ? -width : width;
+        used += (size_t)snprintf(out + used, WATCH_TEXT_SIZE - used, "%s%*s", gap, pad, text);
+        cells += width + (*gap ? 1 : 0);
+    }
+    while (used && out[used - 1] == ' ') {
+        out[--used] = '\0';
+        cells--;
+    }
+    return cells;
+}
+
+int watch_header(const struct watch_layout *layout, char out[WATCH_TEXT_SIZE])
+{
+    return write_cells(layout, NULL, out);
+}
+
+int watch_row(const struct watch_layout *layout, const struct watched *one, char out[WATCH_TEXT_SIZE])
+{
+    return write_cells(layout, one, out);
+}
+
+enum frame_style watch_style(const struct watching *w, const struct watched *one)
+{
+    if (one->state == WATCH_GONE)
+        return FRAME_DIM;
+    if (one->now.remarks & (1u << REMARK_FULL | 1u << REMARK_DROPPING | 1u << REMARK_NOT_ACCEPTING))
+        return FRAME_ALARM;
+    if (watch_is_new(w, one))
+        return FRAME_NEWS;
+    return one->now.percent >= 50 ? FRAME_WARNING : FRAME_PLAIN;
+}
+
+enum frame_style watch_bar_style(const struct watched *one)
+{
+    if (one->now.queue > one->now.backlog)
+        return FRAME_ALARM;
+    return one->now.percent >= 50 ? FRAME_WARNING : one->now.queue ? FRAME_GOOD : FRAME_DIM;
+}
