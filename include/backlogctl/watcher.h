@@ -54,16 +54,17 @@ void lookout_release(struct lookout *lookout);
 
 #define SAMPLER_PERIOD NSEC_PER_MSEC
 
-/* Looks by a clock of its own, on an absolute schedule. Where a look is costly (a socket that only a dump finds) it looks less
-   often, so that looking takes some 2 % of a core at most. */
+/* Looks by a clock of its own, on an absolute schedule. Where a look is costly (a machine that wakes up slowly, a socket that only
+   a dump finds) it looks less often, so that looking takes some 2 % of a core. */
 struct sampler {
     struct watch tick; /* its timerfd; fd -1: resting */
     struct loop *loop;
     struct sockdiag diag;
     uint64_t netns;    /* where `diag` was opened; 0: not open */
     struct listener target;
-    nsec period, cheapest;
+    nsec period;       /* 0: never ran */
     uint32_t looks;    /* since the period was last thought over */
+    nsec used, cheapest; /* CPU time of the thread at the last stretch of looks, and the price of the cheapest stretch */
     void (*seen)(void *context, const struct listener *target, uint64_t queue, uint64_t drops);
     void *context;
 };

@@ -38,7 +38,7 @@ static void write_notes(FILE *out, const struct watching *w, const size_t *order
     if (w->number != 1)
         return;
     if (sampled < count)
-        fprintf(out, "(a sampled peak is a lower bound: %s was looked at %.0f times a second, the others once an interval)\n",
+        fprintf(out, "(a sampled peak is a lower bound: %s was sampled at %.0f Hz, the others once an interval)\n",
                 report_place(&w->list[order[sampled]].now, place), watch_hz(w, &w->list[order[sampled]]));
     if (*w->incomplete)
         fprintf(out, "(evidence is missing: %s)\n", w->incomplete);

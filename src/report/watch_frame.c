@@ -55,13 +55,15 @@ static void add_title(struct frame *frame, const struct watching *w, const struc
         snprintf(where, sizeof where, "  netns %s", netns->name);
     else if (netns)
         snprintf(where, sizeof where, "  netns %" PRIu64, netns->inode);
-    struct frame_line *line = add_text(frame, FRAME_BAR, " %s%s  %.8sZ  every %s  %zu of %zu listener%s%s",
-                                       frame->columns < 60 ? "" : "backlogctl watch", view->paused ? "  PAUSED" : "",
-                                       strlen(w->at) > 19 ? w->at + 11 : "", nsec_text(w->interval, interval), view->count, w->count,
-                                       plural(w->count), where);
-    size_t used = strlen(line->text);
-    if (netns && w->namespace_count == 1 && netns->somaxconn >= 0)
-        snprintf(line->text + used, sizeof line->text - used, "  somaxconn %" PRId64, netns->somaxconn);
+    char count[48], somaxconn[40] = "";
+    if (view->count < w->count)
+        snprintf(count, sizeof count, "%zu of %zu listeners", view->count, w->count);
+    else
+        snprintf(count, sizeof count, "%zu listener%s", w->count, plural(w->count));
+    if (w->namespace_count == 1 && netns->somaxconn >= 0)
+        snprintf(somaxconn, sizeof somaxconn, "  somaxconn %" PRId64, netns->somaxconn);
+    add_text(frame, FRAME_BAR, " watch  %.8sZ%s  every %s  %s%s%s", strlen(w->at) > 19 ? w->at + 11 : "",
+             view->paused ? "  PAUSED" : "", nsec_text(w->interval, interval), count, somaxconn, where);
 }
 
 /* ---- The list ---- */
@@ -158,9 +160,9 @@ static void add_sampling(struct frame *frame, const struct watching *w, const st
     double hz = watch_hz(w, one);
     char gap[NSEC_TEXT_SIZE];
     if (view->not_sampled)
-        add_text(frame, FRAME_DIM, "  looked at once an interval only: %s", view->not_sampled);
+        add_text(frame, FRAME_DIM, "  sampled once an interval only: %s", view->not_sampled);
     else if (hz > 0)
-        add_text(frame, FRAME_DIM, "  looked at %.0f times a second; the peak is a lower bound: a burst within %s may pass unseen", hz,
+        add_text(frame, FRAME_DIM, "  sampled at %.0f Hz: the peak is a lower bound, a burst within %s may pass unseen", hz,
                  nsec_text((nsec)((double)NSEC_PER_SEC / hz / 1e5) * 100000 + NSEC_PER_MSEC / 10, gap));
     else
         add_text(frame, FRAME_DIM, "  the peak is a lower bound: a burst between two looks may pass unseen");
