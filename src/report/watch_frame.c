@@ -55,7 +55,7 @@ static void add_title(struct frame *frame, const struct watching *w, const struc
         snprintf(where, sizeof where, "  netns %s", netns->name);
     else if (netns)
         snprintf(where, sizeof where, "  netns %" PRIu64, netns->inode);
-    char count[48], somaxconn[40] = "";
+    char count[80], somaxconn[40] = "";
     if (view->count < w->count)
         snprintf(count, sizeof count, "%zu of %zu listeners", view->count, w->count);
     else
@@ -231,8 +231,9 @@ static void add_alert(struct frame *frame, const struct watching *w)
     if (!last)
         add_text(frame, FRAME_PLAIN, " no alert so far");
     else
-        add_text(frame, holding ? FRAME_ALARM : FRAME_WARNING, " %s %.8sZ %s", holding ? "ALERT" : "was",
-                 strlen(last->stamp) > 19 ? last->stamp + 11 : "", report_alert(last, text));
+        add_text(frame, holding ? FRAME_ALARM : FRAME_WARNING, " %s%.*s %s", holding ? "ALERT" : "was",
+                 frame->columns < 60 || strlen(last->stamp) < 20 ? 0 : 9, strlen(last->stamp) < 20 ? "" : last->stamp + 10,
+                 report_alert(last, text));
 }
 
 static void add_keys(struct frame *frame, const struct watch_view *view)

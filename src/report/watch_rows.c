@@ -199,31 +199,34 @@ static void text_spark(const struct watch_layout *layout, const struct watched *
 
 static const struct {
     const char *head;
-    int narrow, wide; /* cells it takes at least, and may take */
+    int narrow;       /* cells it takes at least */
     int rank;         /* the lower the more important; 0: not on a screen */
     bool left;
     bool blocks;      /* its text fills the width, whatever its bytes are */
     cell_text *text;
 } columns_of_watch[WATCH_COLUMNS] = {
-    [WATCH_MARK] = {"", 1, 1, 1, true, false, text_mark},
-    [WATCH_ADDRESS] = {"address", 14, 36, 1, true, false, text_address},
-    [WATCH_BAR] = {"full", 8, 12, 5, true, true, text_bar},
-    [WATCH_QUEUE] = {"queue", 6, 6, 1, false, false, text_queue},
-    [WATCH_HOLDS] = {"holds", 6, 6, 2, false, false, text_holds},
-    [WATCH_PEAK] = {"peak", 6, 6, 3, false, false, text_peak},
-    [WATCH_RATE] = {"drops/s", 7, 7, 4, false, false, text_rate},
-    [WATCH_DROPS] = {"drops", 7, 7, 6, false, false, text_drops},
-    [WATCH_HALF_OPEN] = {"half", 6, 6, 9, false, false, text_half},
-    [WATCH_OLDEST] = {"oldest", 6, 6, 8, false, false, text_oldest},
-    [WATCH_SAMPLES] = {"looks", 6, 6, 0, false, false, text_samples},
-    [WATCH_PROCESS] = {"process", 10, 24, 7, true, false, text_process},
-    [WATCH_REMARKS] = {"remarks", 16, 30, 11, true, false, text_remarks},
-    [WATCH_SPARK] = {"last minute", 12, 60, 10, true, true, text_spark},
+    [WATCH_MARK] = {"", 1, 1, true, false, text_mark},
+    [WATCH_ADDRESS] = {"address", 14, 1, true, false, text_address},
+    [WATCH_BAR] = {"full", 6, 5, true, true, text_bar},
+    [WATCH_QUEUE] = {"queue", 6, 1, false, false, text_queue},
+    [WATCH_HOLDS] = {"holds", 6, 2, false, false, text_holds},
+    [WATCH_PEAK] = {"peak", 6, 3, false, false, text_peak},
+    [WATCH_RATE] = {"drops/s", 7, 4, false, false, text_rate},
+    [WATCH_DROPS] = {"drops", 6, 6, false, false, text_drops},
+    [WATCH_HALF_OPEN] = {"half", 6, 9, false, false, text_half},
+    [WATCH_OLDEST] = {"oldest", 6, 8, false, false, text_oldest},
+    [WATCH_SAMPLES] = {"looks", 6, 0, false, false, text_samples},
+    [WATCH_PROCESS] = {"process", 13, 7, true, false, text_process},
+    [WATCH_REMARKS] = {"remarks", 16, 11, true, false, text_remarks},
+    [WATCH_SPARK] = {"last minute", 12, 10, true, true, text_spark},
 };
 
 void watch_layout_screen(struct watch_layout *layout, int columns)
 {
-    static const enum watch_column growing[] = {WATCH_ADDRESS, WATCH_PROCESS, WATCH_BAR, WATCH_SPARK, WATCH_REMARKS};
+    static const struct {
+        enum watch_column column;
+        int wide;
+    } growing[] = {{WATCH_ADDRESS, 21}, {WATCH_PROCESS, 20}, {WATCH_REMARKS, 24}, {WATCH_ADDRESS, 36}, {WATCH_SPARK, 60}, {WATCH_BAR, 12}};
     memset(layout->width, 0, sizeof layout->width);
     int left = columns;
     for (int rank = 1; rank <= WATCH_COLUMNS; rank++)
@@ -232,16 +235,15 @@ void watch_layout_screen(struct watch_layout *layout, int columns)
                 layout->width[c] = columns_of_watch[c].narrow;
                 left -= layout->width[c] + 1;
             }
-    for (size_t i = 0; i < sizeof growing / sizeof *growing && left > 0; i++) {
-        int *width = &layout->width[growing[i]], room = columns_of_watch[growing[i]].wide - *width;
-        if (!*width)
+    for (size_t i = 0; i < sizeof growing / sizeof *growing; i++) {
+        int *width = &layout->width[growing[i].column], more = growing[i].wide - *width;
+        if (!*width || more <= 0)
             continue;
-        int more = room < left ? room : left;
-        /* A spark of whole groups of seconds only. */
-        if (growing[i] == WATCH_SPARK)
+        more = more < left ? more : left;
+        if (growing[i].column == WATCH_SPARK) /* whole groups of seconds */
             more = left >= 48 ? 48 : left >= 18 ? 18 : left >= 8 ? 8 : left >= 3 ? 3 : 0;
-        *width += more;
-        left -= more;
+        *width += more > 0 ? more : 0;
+        left -= more > 0 ? more : 0;
     }
 }
 

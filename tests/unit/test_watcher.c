@@ -1,0 +1,284 @@
+/* Listeners over time, without a kernel: surveys and looks go in, what is remembered of them comes out. And the alerts on it. */
+#include "sample_run.h"
+#include "suite.h"
+
+#include "backlogctl/judge.h"
+#include "backlogctl/watcher.h"
+
+#include <string.h>
+
+#define SECOND NSEC_PER_SEC
+#define NETNS 4026531840u
+
+static struct listener listener(uint64_t cookie, uint64_t queue, uint64_t drops)
+{
+    struct listener one = sample_listener(9, queue, drops);
+    one.cookie = cookie;
+    one.netns = NETNS;
+    return one;
+}
+
+/* Takes in a survey of these listeners and ends the interval there. */
+static void interval(struct watching *w, struct listener *list, size_t count, nsec at)
+{
+    struct netns_facts facts = {.inode = NETNS, .ours = true, .somaxconn = 4096};
+    struct survey survey = {.listeners = list, .count = count, .namespaces = &facts, .namespace_count = 1};
+    ck_assert_int_eq(watcher_merge(w, &survey, at), 0);
+    watcher_end_interval(w, at);
+    judge_watch(w);
+}
+
+static const struct watched *of(const struct watching *w, uint64_t cookie)
+{
+    const struct watched *one = watcher_find(w, cookie, NETNS);
+    ck_assert_ptr_nonnull(one);
+    return one;
+}
+
+START_TEST(listeners_come_and_go)
+{
+    struct watching w = {.interval = SECOND};
+    struct listener both[] = {listener(1, 0, 0), listener(2, 0, 0)};
+    interval(&w, both, 1, 0);
+    ck_assert_int_eq(of(&w, 1)->state, WATCH_PRESENT);
+    ck_assert_int_eq(of(&w, 1)->changed, 0);
+    interval(&w, both, 2, SECOND);
+    ck_assert_int_eq(of(&w, 2)->state, WATCH_APPEARED);
+    ck_assert_int_eq(of(&w, 2)->changed, SECOND);
+    interval(&w, both, 2, 2 * SECOND);
+    ck_assert_int_eq(of(&w, 2)->state, WATCH_PRESENT);
+    both[0].queue = 3;
+    interval(&w, both + 1, 1, 3 * SECOND);
+    ck_assert_int_eq(of(&w, 1)->state, WATCH_GONE);
+    ck_assert_uint_eq(of(&w, 1)->now.queue, 0);
+    interval(&w, both + 1, 1, 3 * SECOND + WATCH_NEWS_SPAN);
+    ck_assert_uint_eq(w.count, 2);
+    interval(&w, both + 1, 1, 4 * SECOND + WATCH_NEWS_SPAN);
+    ck_assert_uint_eq(w.count, 1);
+    ck_assert_ptr_null(watcher_find(&w, 1, NETNS));
+    watcher_release(&w);
+}
+END_TEST
+
+START_TEST(one_that_comes_back_is_told_apart_by_its_cookie)
+{
+    struct watching w = {.interval = SECOND};
+    struct listener one = listener(1, 5, 100);
+    interval(&w, &one, 1, 0);
+    one = listener(2, 0, 0); /* the same address, another socket: its counter began again */
+    interval(&w, &one, 1, SECOND);
+    ck_assert_uint_eq(w.count, 2);
+    ck_assert_int_eq(of(&w, 1)->state, WATCH_GONE);
+    ck_assert_int_eq(of(&w, 2)->state, WATCH_APPEARED);
+    ck_assert_uint_eq(of(&w, 2)->last.drops, 0);
+    ck_assert_uint_eq(of(&w, 2)->peak, 0);
+    ck_assert_ptr_null(watcher_find(&w, 2, NETNS + 1));
+    watcher_release(&w);
+}
+END_TEST
+
+START_TEST(rates_are_exact)
+{
+    struct watching w = {.interval = SECOND};
+    struct listener one = listener(1, 0, UINT32_MAX - 4);
+    interval(&w, &one, 1, 0);
+    ck_assert_uint_eq(of(&w, 1)->drops, 0);
+    one.drops = 5; /* the kernel's counter went over its end: 10 more */
+    interval(&w, &one, 1, 2 * SECOND);
+    ck_assert_uint_eq(of(&w, 1)->last.drops, 10);
+    ck_assert_double_eq_tol(of(&w, 1)->last.drops_per_second, 5.0, 1e-9);
+    ck_assert(of(&w, 1)->now.remarks & 1u << REMARK_DROPPING);
+    interval(&w, &one, 1, 3 * SECOND);
+    ck_assert_uint_eq(of(&w, 1)->last.drops, 0);
+    ck_assert(!(of(&w, 1)->now.remarks & 1u << REMARK_DROPPING));
+    ck_assert(of(&w, 1)->now.remarks & 1u << REMARK_DROPPED);
+    ck_assert_uint_eq(of(&w, 1)->drops, 10);
+    watcher_release(&w);
+}
+END_TEST
+
+START_TEST(looks_between_surveys_count)
+{
+    struct watching w = {.interval = SECOND};
+    struct listener one = listener(1, 0, 0);
+    interval(&w, &one, 1, 0);
+    struct watched *at = watcher_find(&w, 1, NETNS);
+    for (int ms = 1; ms <= 900; ms++)
+        watcher_sample(&w, at, ms == 300 ? 8 : 0, ms >= 300 ? 3 : 0, ms * NSEC_PER_MSEC);
+    one.drops = 3;
+    interval(&w, &one, 1, SECOND);
+    ck_assert_uint_eq(of(&w, 1)->peak, 8);
+    ck_assert_int_eq(of(&w, 1)->peak_at, 300 * NSEC_PER_MSEC);
+    ck_assert_uint_eq(of(&w, 1)->last.peak, 8);
+    ck_assert_uint_eq(of(&w, 1)->last.samples, 901);
+    ck_assert_uint_eq(of(&w, 1)->last.drops, 3);
+    ck_assert_uint_eq(of(&w, 1)->history[0], 8);
+    interval(&w, &one, 1, 2 * SECOND);
+    ck_assert_uint_eq(of(&w, 1)->last.peak, 0);
+    ck_assert_uint_eq(of(&w, 1)->peak, 8);
+    watcher_release(&w);
+}
+END_TEST
+
+START_TEST(history_is_the_last_minute)
+{
+    struct watching w = {.interval = SECOND};
+    struct listener one = listener(1, 0, 0);
+    for (uint32_t second = 0; second < 150; second++) {
+        one.queue = second % 10;
+        interval(&w, &one, 1, second * SECOND + SECOND / 2);
+    }
+    const struct watched *at = of(&w, 1);
+    ck_assert_uint_eq(at->history_from, 90);
+    ck_assert_uint_eq(at->history_to, 150);
+    for (uint32_t second = 90; second < 150; second++)
+        ck_assert_uint_eq(at->history[second % WATCH_HISTORY], second % 10);
+    one.queue = 7; /* after a sleep of the machine */
+    interval(&w, &one, 1, 1000 * SECOND);
+    ck_assert_uint_eq(of(&w, 1)->history_from, 1000);
+    ck_assert_uint_eq(of(&w, 1)->history[1000 % WATCH_HISTORY], 7);
+    watcher_release(&w);
+}
+END_TEST
+
+/* A survey that did not look for them leaves the owner and who waits as they were. */
+START_TEST(what_was_not_asked_stays)
+{
+    struct watching w = {.interval = SECOND};
+    struct listener one = listener(1, 2, 0);
+    one.pid = 77;
+    one.processes = 2;
+    one.half_open_known = one.oldest_known = true;
+    one.half_open = 4;
+    one.oldest_ms = 1500;
+    memcpy(one.process, "nginx", 6);
+    interval(&w, &one, 1, 0);
+    one = listener(1, 1, 0);
+    interval(&w, &one, 1, SECOND);
+    ck_assert_int_eq(of(&w, 1)->now.pid, 77);
+    ck_assert_str_eq(of(&w, 1)->now.process, "nginx");
+    ck_assert_uint_eq(of(&w, 1)->now.half_open, 4);
+    ck_assert_uint_eq(of(&w, 1)->now.oldest_ms, 1500);
+    one.queue = 0; /* then nobody is the oldest */
+    interval(&w, &one, 1, 2 * SECOND);
+    ck_assert(!of(&w, 1)->now.oldest_known);
+    watcher_release(&w);
+}
+END_TEST
+
+START_TEST(a_copy_stands_still)
+{
+    struct watching w = {.interval = SECOND}, copy;
+    struct listener one = listener(1, 2, 0);
+    interval(&w, &one, 1, 0);
+    ck_assert_int_eq(watcher_copy(&copy, &w), 0);
+    one.queue = 9;
+    interval(&w, &one, 1, SECOND);
+    ck_assert_uint_eq(of(&copy, 1)->now.queue, 2);
+    ck_assert_uint_eq(of(&w, 1)->now.queue, 9);
+    watcher_release(&copy);
+    watcher_release(&copy);
+    watcher_release(&w);
+}
+END_TEST
+
+START_TEST(thousands_come_and_go)
+{
+    enum { MANY = 5000 };
+    struct watching w = {.interval = SECOND};
+    struct listener *list = calloc(MANY, sizeof *list);
+    ck_assert_ptr_nonnull(list);
+    for (size_t i = 0; i < MANY; i++)
+        list[i] = listener(i + 1, i % 10, 0);
+    for (nsec second = 0; second < 10; second++)
+        interval(&w, list + second, MANY - (size_t)second, second * SECOND);
+    ck_assert_uint_eq(w.count, MANY);
+    ck_assert_int_eq(of(&w, 1)->state, WATCH_GONE);
+    ck_assert_int_eq(of(&w, MANY)->state, WATCH_PRESENT);
+    free(list);
+    watcher_release(&w);
+}
+END_TEST
+
+/* ---- Alerts ---- */
+
+static void expect(struct watching *w, enum measure measure, enum compare compare, int64_t expected)
+{
+    w->alerts[w->alert_count++].e =
+        (struct expectation){.measure = (uint8_t)measure, .compare = (uint8_t)compare, .expected = expected};
+}
+
+START_TEST(a_look_between_surveys_makes_an_alert_hold)
+{
+    struct watching w = {.interval = SECOND};
+    struct listener one = listener(1, 0, 0);
+    expect(&w, MEASURE_QUEUE, COMPARE_GE, 5);
+    interval(&w, &one, 1, 0);
+    struct alert *alert = &w.alerts[0];
+    ck_assert(!alert->holds && !alert->times);
+    struct watched *at = watcher_find(&w, 1, NETNS);
+    for (uint64_t queue = 3; queue < 9; queue++) {
+        watcher_sample(&w, at, queue, 0, SECOND / 2 + (nsec)queue);
+        judge_watch_one(&w, at);
+    }
+    ck_assert(alert->holds && alert->news);
+    ck_assert_uint_eq(alert->times, 1);
+    ck_assert_int_eq(alert->e.seen, 5);
+    ck_assert_int_eq(alert->at, SECOND / 2 + 5);
+    ck_assert_uint_eq(alert->by.cookie, 1);
+    alert->news = false;
+    interval(&w, &one, 1, SECOND);
+    ck_assert_msg(alert->holds && !alert->news, "it held in this interval, and that was told");
+    interval(&w, &one, 1, 2 * SECOND);
+    ck_assert(!alert->holds);
+    one.queue = 6;
+    interval(&w, &one, 1, 3 * SECOND);
+    ck_assert(alert->holds && alert->news);
+    ck_assert_uint_eq(alert->times, 2);
+    watcher_release(&w);
+}
+END_TEST
+
+START_TEST(alerts_on_an_interval_and_on_all)
+{
+    struct watching w = {.interval = SECOND};
+    struct listener both[] = {listener(1, 0, 0), listener(2, 0, 0)};
+    expect(&w, MEASURE_DROP_RATE, COMPARE_GT, 0);
+    expect(&w, MEASURE_PEAK, COMPARE_GE, 4);
+    expect(&w, MEASURE_LISTENERS, COMPARE_LT, 2);
+    interval(&w, both, 2, 0);
+    ck_assert(!w.alerts[0].holds && !w.alerts[1].holds && !w.alerts[2].holds);
+    watcher_sample(&w, watcher_find(&w, 2, NETNS), 4, 0, SECOND / 2);
+    both[0].drops = 1;
+    interval(&w, both, 2, 100 * SECOND); /* 0.01 a second is more than 0 */
+    ck_assert(w.alerts[0].holds && w.alerts[1].holds && !w.alerts[2].holds);
+    ck_assert_int_eq(w.alerts[0].e.seen, 1);
+    ck_assert_uint_eq(w.alerts[1].by.cookie, 2);
+    interval(&w, both, 1, 101 * SECOND);
+    ck_assert(!w.alerts[0].holds && !w.alerts[1].holds && w.alerts[2].holds);
+    ck_assert_int_eq(w.alerts[2].e.seen, 1);
+    ck_assert(!w.alerts[2].by.known);
+    watcher_release(&w);
+}
+END_TEST
+
+static Suite *make_suite(void)
+{
+    const TTest *const tests[] = {
+        listeners_come_and_go,
+        one_that_comes_back_is_told_apart_by_its_cookie,
+        rates_are_exact,
+        looks_between_surveys_count,
+        history_is_the_last_minute,
+        what_was_not_asked_stays,
+        a_copy_stands_still,
+        thousands_come_and_go,
+        a_look_between_surveys_makes_an_alert_hold,
+        alerts_on_an_interval_and_on_all,
+    };
+    Suite *suite = suite_create("watcher");
+    suite_add(suite, "bookkeeping", 60, tests, COUNT(tests));
+    return suite;
+}
+
+SUITE_MAIN(make_suite)
