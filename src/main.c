@@ -6,8 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
-static const struct command *const commands[] = {&command_run,  &command_probe,  &command_serve,
-                                                  &command_list, &command_resize, &command_measure};
+static const struct command *const commands[] = {&command_run,  &command_probe,  &command_serve,  &command_list,
+                                                  &command_watch, &command_resize, &command_measure};
 
 #define COMMANDS (sizeof commands / sizeof *commands)
 

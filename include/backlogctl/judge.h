@@ -3,7 +3,7 @@
 #define BACKLOGCTL_JUDGE_H
 
 #include "backlogctl/measurement.h"
-#include "backlogctl/survey.h"
+#include "backlogctl/watched.h"
 
 /* Gives every attempt of every target its verdict, reason and evidence, marks the one attempt of each connection that
    decides (the one that got through; else the first that found a listener; else the last), and counts. May be called
@@ -34,6 +34,14 @@ void judge_survey(struct survey *survey);
 
 /* Fills in exact, ok and the expectations. */
 void judge_measurement(struct measurement *m);
+
+/* The remarks on one listener; `netns` NULL: not known. */
+uint32_t judge_remarks(const struct listener *listener, const struct netns_facts *netns);
+
+/* After a survey was taken in: remarks, percent, and which alerts hold. After a sample of one: the alerts that this one makes hold
+   (whether they still do is seen at the next survey). An alert that begins to hold has news. */
+void judge_watch(struct watching *w);
+void judge_watch_one(struct watching *w, struct watched *one);
 
 /* A listener's value of a measure; false when nobody knows it. */
 bool judge_listener_measure(const struct listener *listener, enum measure measure, int64_t *seen);

@@ -269,6 +269,8 @@ enum measure {
     MEASURE_PERCENT,   /* queue of capacity, in whole percent */
     MEASURE_OLDEST,    /* waiting time of the first in the queue, in ms */
     MEASURE_LISTENERS, /* how many listeners were selected */
+    MEASURE_PEAK,      /* watch only: longest queue seen in this interval */
+    MEASURE_DROP_RATE, /* watch only: drops per second in the last interval */
     MEASURE_COUNT
 };
 

@@ -20,9 +20,10 @@ struct expectations {
     size_t count;
 };
 
-/* What an expectation of a burst may measure, and what one of listeners may: bits 1 << measure. */
+/* What an expectation of a burst may measure, and what one of listeners and of watched ones may: bits 1 << measure. */
 #define MEASURES_OF_BURST ((1u << (MEASURE_CAPACITY + 1)) - 1)
-#define MEASURES_OF_LISTENER ((((1u << MEASURE_COUNT) - 1) & ~((1u << VERDICT_COUNT) - 1)) | 1u << VERDICT_HALF_OPEN)
+#define MEASURES_OF_LISTENER ((((1u << MEASURE_PEAK) - 1) & ~((1u << VERDICT_COUNT) - 1)) | 1u << VERDICT_HALF_OPEN)
+#define MEASURES_OF_WATCH (MEASURES_OF_LISTENER | 1u << MEASURE_PEAK | 1u << MEASURE_DROP_RATE)
 
 /* How a list is shown. */
 #define SORT_KEYS_MAX 4
@@ -42,6 +43,14 @@ struct resize_settings {
     bool given; /* there is no default for the backlog */
     int32_t backlog;
     bool all, dry_run;
+};
+
+struct watch_settings {
+    nsec interval;       /* between screens, blocks or records */
+    bool batch;
+    uint32_t iterations; /* 0: no bound */
+    nsec duration;       /* 0: no bound */
+    struct expectations alerts;
 };
 
 struct measure_settings {
@@ -64,6 +73,7 @@ struct settings {
     struct list_settings list;
     struct resize_settings resize;
     struct measure_settings measure;
+    struct watch_settings watch;
     const char *sysctls[SYSCTLS_MAX]; /* KEY=VALUE */
     size_t sysctl_count;
     bool host_net;
@@ -90,7 +100,7 @@ struct option_group {
     const struct option_spec *options;
 };
 extern const struct option_group options_target, options_server, options_probe, options_lab, options_output, options_select,
-    options_list, options_resize, options_measure;
+    options_list, options_resize, options_measure, options_watch;
 
 #define OPTION_GROUPS_MAX 6
 struct command {
@@ -100,7 +110,7 @@ struct command {
     const struct option_group *groups[OPTION_GROUPS_MAX]; /* NULL at the end */
 };
 extern const struct command command_serve, command_probe, command_run, command_list, command_resize,
-    command_measure;
+    command_measure, command_watch;
 
 /* Reads argv[1..] into *settings. 0 or -EINVAL with a text that names the option, the value and what is accepted. */
 int options_parse(const struct command *command, int argc, char **argv, struct settings *settings, struct error *err);

@@ -4,7 +4,7 @@
 #define BACKLOGCTL_REPORT_H
 
 #include "backlogctl/measurement.h"
-#include "backlogctl/survey.h"
+#include "backlogctl/watched.h"
 
 #include <stdio.h>
 
@@ -74,6 +74,39 @@ void report_resize_json(FILE *out, const struct resizing *resizing);
 
 void report_measurement_text(FILE *out, const struct measurement *m, const struct report_style *style);
 void report_measurement_json(FILE *out, const struct measurement *m);
+
+/* ---- Watched listeners ---- */
+
+/* `order`: the ones to show, as indexes into the list; `sampled`: the place in it of the one that is looked at fast. */
+void report_watch_text(FILE *out, const struct watching *w, const size_t *order, size_t count, size_t sampled,
+                       const struct report_style *style);
+void report_watch_json(FILE *out, const struct watching *w, const size_t *order, size_t count);
+void report_alert_text(FILE *out, const struct alert *alert);
+void report_alert_json(FILE *out, const struct alert *alert);
+
+/* The live view: lines of text, each in one style, for a screen of `rows` x `columns` cells. */
+enum frame_style { FRAME_PLAIN, FRAME_TITLE, FRAME_BOLD, FRAME_SELECTED, FRAME_ALARM, FRAME_NEWS, FRAME_DIM, FRAME_STYLES };
+#define FRAME_TEXT_SIZE 1024
+#define FRAME_ROWS_MIN 9
+#define FRAME_COLUMNS_MIN 40
+struct frame_line {
+    char text[FRAME_TEXT_SIZE]; /* UTF-8; may be wider than the screen: then it is cut */
+    enum frame_style style;
+};
+struct frame {
+    struct frame_line *lines; /* `rows` of them, the caller's */
+    size_t rows, count;
+    int columns;
+    bool utf8; /* blocks for bars, else ASCII */
+};
+struct watch_view {
+    const size_t *order;    /* listeners to show */
+    size_t count, selected; /* selected: a place in `order` */
+    const char *filter;     /* "" for none */
+    const char *sort_name;
+    bool typing, paused, reverse;
+};
+void report_watch_frame(struct frame *frame, const struct watching *w, const struct watch_view *view);
 
 /* Prometheus text exposition format, version 0.0.4. */
 void report_survey_prometheus(FILE *out, const struct survey *survey);

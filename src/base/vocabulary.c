@@ -1,5 +1,5 @@
 /* The names of the model's enums, from the same lists that make the enums. */
-#include "backlogctl/model.h"
+#include "backlogctl/watched.h"
 
 #define NAME(symbol, name) name,
 #define NAMES(function, type, list)                                                                              \
@@ -17,4 +17,5 @@ NAMES(tcp_state_name, tcp_state, TCP_STATES)
 NAMES(counter_name, counter, COUNTERS)
 NAMES(socket_kind_name, socket_kind, SOCKET_KINDS)
 NAMES(remark_name, remark, REMARKS)
+NAMES(watch_state_name, watch_state, WATCH_STATES)
 NAMES(server_event_name, server_event_kind, SERVER_EVENTS)

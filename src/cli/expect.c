@@ -17,13 +17,15 @@ static const char *measure_name(size_t measure)
                                         [MEASURE_CAPACITY - VERDICT_COUNT] = "capacity",
                                         [MEASURE_PERCENT - VERDICT_COUNT] = "percent",
                                         [MEASURE_OLDEST - VERDICT_COUNT] = "oldest_ms",
-                                        [MEASURE_LISTENERS - VERDICT_COUNT] = "listeners"};
+                                        [MEASURE_LISTENERS - VERDICT_COUNT] = "listeners",
+                                        [MEASURE_PEAK - VERDICT_COUNT] = "peak",
+                                        [MEASURE_DROP_RATE - VERDICT_COUNT] = "drops_per_second"};
     return measure < VERDICT_COUNT ? verdict_name((enum verdict)measure) : names[measure - VERDICT_COUNT];
 }
 
 static const char *example(uint32_t measures)
 {
-    return measures == MEASURES_OF_LISTENER ? "queue<=10" : "queued=3";
+    return measures != MEASURES_OF_BURST ? "queue<=10" : "queued=3";
 }
 
 /* Longest first, so that "<=" is not read as "<". */

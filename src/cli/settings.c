@@ -17,6 +17,7 @@ const struct settings settings_default = {
     .port = DEFAULT_PORT,
     .server = {.backlog = 128, .accept_count = ACCEPT_UNLIMITED},
     .probe = {.count = 10, .timeout = 2 * NSEC_PER_SEC},
+    .watch = {.interval = NSEC_PER_SEC},
     .measure = {.freeze.budget = 300 * NSEC_PER_MSEC},
 };
 
@@ -364,6 +365,23 @@ static const struct option_spec measure[] = {
     {0},
 };
 
+static const struct option_spec watch[] = {
+    {.name = "interval", .letter = 'i', .argument = "DUR", .take = take_duration, .min = 100 * NSEC_PER_MSEC,
+     .max = 3600 * NSEC_PER_SEC, FIELD(watch.interval), .help = "time between screens, or blocks of output (default 1s)"},
+    {.name = "batch", .take = take_flag, FIELD(watch.batch),
+     .help = "print a block an interval, also on a terminal; --json prints a JSON object a line"},
+    {.name = "iterations", .letter = 'n', .argument = "N", .take = take_u32, .min = 1, .max = 1000000000, FIELD(watch.iterations),
+     .help = "end after N intervals"},
+    {.name = "duration", .argument = "DUR", .take = take_duration, FIELD(watch.duration), .help = "end after this time"},
+    {.name = "sort", .argument = "NAMES", .take = take_sort, FIELD(list),
+     .help = "sort by these columns of list; -NAME downwards (default: -percent,-drops); the first row is sampled fast"},
+    {.name = "alert", .letter = 'a', .argument = "EXPR", .take = take_expectations, .max = MEASURES_OF_WATCH, FIELD(watch.alerts),
+     .help = "say when this begins to hold for any listener, and exit with status 1 if it ever did: MEASURE OP NUMBER, "
+             "comma-separated, such as queue>=100,drops_per_second>0; measures are those of list --expect, and peak and "
+             "drops_per_second"},
+    {0},
+};
+
 const struct option_group options_target = {"Where", target};
 const struct option_group options_server = {"The server", server};
 const struct option_group options_probe = {"The burst", probe};
@@ -372,4 +390,5 @@ const struct option_group options_output = {"Output", output};
 const struct option_group options_select = {"Which listeners", choose};
 const struct option_group options_resize = {"The new size", resize};
 const struct option_group options_measure = {"The measurement", measure};
+const struct option_group options_watch = {"The view", watch};
 const struct option_group options_list = {"The list", list};

@@ -23,7 +23,7 @@ bool judge_listener_measure(const struct listener *listener, enum measure measur
     return measure == MEASURE_QUEUE || measure == MEASURE_BACKLOG || measure == MEASURE_CAPACITY || measure == MEASURE_PERCENT;
 }
 
-static uint32_t remarks_of(const struct listener *listener, const struct netns_facts *netns)
+uint32_t judge_remarks(const struct listener *listener, const struct netns_facts *netns)
 {
     bool full = listener->queue > listener->backlog;
     bool dropped = listener->drops_known && listener->drops;
@@ -77,7 +77,7 @@ void judge_survey(struct survey *survey)
     for (size_t i = 0; i < survey->count; i++) {
         struct listener *listener = &survey->listeners[i];
         listener->percent = listener->capacity ? (uint32_t)(listener->queue * 100 / listener->capacity) : 0;
-        listener->remarks = remarks_of(listener, netns_of(survey, listener));
+        listener->remarks = judge_remarks(listener, netns_of(survey, listener));
     }
     for (size_t i = 0; i < survey->expectation_count; i++) {
         judge_expectation(survey, &survey->expectations[i]);

@@ -113,7 +113,7 @@ static void text_inode(const struct listener *l, char out[LIST_CELL_SIZE])
     number_text(out, l->inode, l->inode);
 }
 
-static void text_remarks(const struct listener *l, char out[LIST_CELL_SIZE])
+void text_of_remarks(const struct listener *l, char out[LIST_CELL_SIZE])
 {
     size_t used = 0;
     *out = '\0';
@@ -209,7 +209,7 @@ const struct list_column list_columns[] = {
     {"netns", "netns", "network namespace (shown with --all-netns)", true, false, false, text_netns, order_netns},
     {"uid", "uid", "user id of who made it", true, false, false, text_uid, order_uid},
     {"inode", "inode", "inode of the socket", true, false, false, text_inode, order_inode},
-    {"remarks", "remarks", "what is worth saying, see backlogctl(7)", false, true, true, text_remarks, order_remarks},
+    {"remarks", "remarks", "what is worth saying, see backlogctl(7)", false, true, true, text_of_remarks, order_remarks},
 };
 
 size_t report_column_count(void)
@@ -239,7 +239,7 @@ enum list_need report_column_need(size_t column)
     void (*text)(const struct listener *, char *) = list_columns[column].text;
     if (text == text_process || text == text_pidns)
         return LIST_NEEDS_OWNERS;
-    return text == text_half_open || text == text_oldest || text == text_remarks ? LIST_NEEDS_WAITING : LIST_NEEDS_NOTHING;
+    return text == text_half_open || text == text_oldest || text == text_of_remarks ? LIST_NEEDS_WAITING : LIST_NEEDS_NOTHING;
 }
 
 int report_column_compare(size_t column, const struct listener *a, const struct listener *b)

@@ -111,6 +111,9 @@ struct list_column {
 };
 extern const struct list_column list_columns[];
 
+/* "full,dropping", or "-". */
+void text_of_remarks(const struct listener *listener, char out[LIST_CELL_SIZE]);
+
 /* ---- times.c ---- */
 
 /* How the burst went out is worth a line: it had a rate to keep, or several threads or source addresses. */

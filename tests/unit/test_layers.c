@@ -46,7 +46,7 @@ static const struct {
     {"server.h", ENGINE},   {"judge.h", JUDGE},   {"report.h", REPORT}, {"experiment.h", CLI},
     {"options.h", CLI},     {"output.h", CLI},    {"survey.h", MODEL},  {"surveyor.h", ENGINE},
     {"selection.h", CLI},   {"borrow.h", KERNEL}, {"freeze.h", ENGINE}, {"capacity.h", ENGINE},
-    {"measurement.h", MODEL},
+    {"measurement.h", MODEL}, {"watched.h", MODEL}, {"watcher.h", ENGINE}, {"screen.h", CLI},
 };
 
 static enum layer layer_of_header(const char *name)

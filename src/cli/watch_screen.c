@@ -1,0 +1,188 @@
+/* The live view of watch: keys in, frames out. */
+#include "watch_internal.h"
+
+#include "backlogctl/fd.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+static void resize_set(sigset_t *set)
+{
+    sigemptyset(set);
+    sigaddset(set, SIGWINCH);
+}
+
+void watch_block_signals(const struct watch_run *run)
+{
+    sigset_t set;
+    resize_set(&set);
+    loop_block_signals();
+    if (run->wants_screen)
+        sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
+void watch_draw(struct watch_run *run)
+{
+    struct watch_view view = {.order = run->order,
+                              .count = run->shown,
+                              .selected = run->place,
+                              .filter = run->filter,
+                              .sort_name = watch_sort_name(run),
+                              .typing = run->typing,
+                              .paused = run->paused,
+                              .reverse = run->reverse};
+    report_watch_frame(&run->frame, &run->w, &view);
+    screen_draw(run->screen, &run->frame);
+}
+
+/* ---- Keys ---- */
+
+static void type(struct watch_run *run, int key)
+{
+    size_t length = strlen(run->filter);
+    if (key == KEY_IS_ENTER || key == KEY_IS_ESCAPE)
+        run->typing = false;
+    if (key == KEY_IS_ESCAPE)
+        run->filter[0] = '\0';
+    else if (key == KEY_IS_BACKSPACE && length)
+        run->filter[length - 1] = '\0';
+    else if (key >= ' ' && key <= '~' && length + 1 < sizeof run->filter) {
+        run->filter[length] = (char)key;
+        run->filter[length + 1] = '\0';
+    }
+    watch_choose(run);
+}
+
+static void move(struct watch_run *run, long by)
+{
+    long place = (long)run->place + by, last = (long)run->shown - 1;
+    watch_select(run, (size_t)(place < 0 || last < 0 ? 0 : place > last ? last : place));
+}
+
+static void command_key(struct watch_run *run, int key)
+{
+    long page = (long)run->frame.rows / 2, all = (long)run->shown;
+    switch (key) {
+    case 'q':
+        return loop_stop(&run->loop);
+    case 'j':
+    case KEY_IS_DOWN:
+        return move(run, 1);
+    case 'k':
+    case KEY_IS_UP:
+        return move(run, -1);
+    case KEY_IS_PAGE_DOWN:
+        return move(run, page);
+    case KEY_IS_PAGE_UP:
+        return move(run, -page);
+    case KEY_IS_HOME:
+    case 'g':
+        return move(run, -all);
+    case KEY_IS_END:
+    case 'G':
+        return move(run, all);
+    case 's':
+        watch_next_sort(run);
+        break;
+    case 'r':
+        if (!strcmp(watch_sort_name(run), "as given"))
+            watch_next_sort(run);
+        run->reverse = !run->reverse;
+        break;
+    case '/':
+        run->typing = true;
+        break;
+    case KEY_IS_ESCAPE:
+        run->filter[0] = '\0';
+        break;
+    case 'p':
+    case ' ':
+        run->paused = !run->paused;
+        break;
+    default:
+        return;
+    }
+    watch_choose(run);
+}
+
+static void keys_ready(struct watch *watch, uint32_t events)
+{
+    struct watch_run *run = (struct watch_run *)((char *)watch - offsetof(struct watch_run, keys));
+    int key, got = 0;
+    while ((key = screen_read_key(run->screen)) != KEY_IS_NONE) {
+        got++;
+        if (run->typing)
+            type(run, key);
+        else
+            command_key(run, key);
+    }
+    if (!got && events & (EPOLLHUP | EPOLLERR)) { /* the terminal is gone */
+        loop_stop(&run->loop);
+        return;
+    }
+    watch_draw(run);
+}
+
+/* ---- The screen ---- */
+
+static int fit_frame(struct watch_run *run, bool resized)
+{
+    int rows, columns;
+    screen_size(run->screen, resized, &rows, &columns);
+    struct frame_line *lines = realloc(run->frame.lines, (size_t)rows * sizeof *lines);
+    if (!lines)
+        return -ENOMEM;
+    run->frame = (struct frame){.lines = lines, .rows = (size_t)rows, .columns = columns, .utf8 = screen_utf8(run->screen)};
+    return 0;
+}
+
+static void resize_ready(struct watch *watch, uint32_t events)
+{
+    struct watch_run *run = (struct watch_run *)((char *)watch - offsetof(struct watch_run, resized));
+    struct signalfd_siginfo info;
+    (void)events;
+    while (read(watch->fd, &info, sizeof info) == sizeof info)
+        ;
+    if (fit_frame(run, true))
+        loop_stop(&run->loop);
+    else
+        watch_draw(run);
+}
+
+int watch_screen_open(struct watch_run *run, struct error *err)
+{
+    sigset_t set;
+    resize_set(&set);
+    run->keys = (struct watch){.ready = keys_ready, .fd = STDIN_FILENO};
+    run->resized = (struct watch){.ready = resize_ready, .fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK)};
+    if (run->resized.fd < 0)
+        return error_errno(err, "signalfd");
+    int status = screen_open(&run->screen, output_style(run->settings).color, err);
+    if (!status && fit_frame(run, false))
+        status = error_set(err, ENOMEM, "no memory for the screen");
+    if (!status)
+        status = loop_add(&run->loop, &run->keys, EPOLLIN, err);
+    if (!status)
+        status = loop_add(&run->loop, &run->resized, EPOLLIN, err);
+    if (status)
+        watch_screen_close(run);
+    return status;
+}
+
+void watch_screen_close(struct watch_run *run)
+{
+    if (run->screen)
+        loop_remove(&run->loop, &run->keys);
+    loop_remove(&run->loop, &run->resized);
+    fd_close(&run->resized.fd);
+    screen_close(run->screen);
+    run->screen = NULL;
+    free(run->frame.lines);
+    run->frame = (struct frame){0};
+}
