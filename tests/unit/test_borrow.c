@@ -272,7 +272,6 @@ END_TEST
 
 START_TEST(errors_say_what_is_wrong)
 {
-    struct error err = {0};
     struct held held = hold(listen_unix(), true);
     assert_refused(held.pid, 1, ENOENT, "holds no socket 1");
     assert_refused(held.pid, 0, EINVAL, "inode");
