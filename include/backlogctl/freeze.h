@@ -1,6 +1,13 @@
-/* Stops all threads of some processes for a bounded time. Whatever becomes of us meanwhile, they go on: a guardian process of
-   ours does the stopping, ends it when we end, and never lets it last longer than the budget; by ptrace(2) the kernel itself
-   lets them go when the guardian dies. */
+/* Stops all threads of some processes for a bounded time.
+
+   A guardian, a child process, does it. Whatever happens to the caller or the guardian, SIGKILL at any moment included, the
+   targets go on running: the kernel lets tracees go when their tracer ends (ptrace(2)), and with FREEZE_STOP a watcher, a
+   second child, continues them when the guardian ends. Both have sessions of their own: what is sent to the caller's process
+   group or terminal misses them. Only FREEZE_STOP has a gap: who kills guardian and watcher at one stroke, as cgroup.kill
+   does, and the caller too, leaves the targets stopped until somebody sends SIGCONT.
+
+   Targets notice little: epoll_wait(2) and the other calls that signal(7) lists ("interruption by stop signals") may return
+   EINTR. FREEZE_STOP can be seen: their parents get SIGCHLD, and they themselves SIGCONT. */
 #ifndef BACKLOGCTL_FREEZE_H
 #define BACKLOGCTL_FREEZE_H
 
@@ -12,34 +19,44 @@
 #include <sys/types.h>
 
 enum freeze_method {
-    FREEZE_AUTO,   /* ptrace where that is permitted, else stop */
-    FREEZE_PTRACE, /* PTRACE_SEIZE and PTRACE_INTERRUPT of every thread: nobody else sees it */
-    FREEZE_STOP,   /* SIGSTOP, then SIGCONT: the parents of the processes see it; survives the death of all of our processes but
-                      the last one of them */
+    FREEZE_AUTO,   /* ptrace, and where that is not permitted the stop signal */
+    FREEZE_PTRACE, /* PTRACE_SEIZE and PTRACE_INTERRUPT: CAP_SYS_PTRACE, or the same user, a dumpable process and
+                      kernel.yama.ptrace_scope 0 */
+    FREEZE_STOP,   /* SIGSTOP and SIGCONT: the same user or CAP_KILL */
 };
 
 struct freeze_settings {
-    nsec budget; /* counted from the moment at which the first thread is stopped; > 0 */
+    nsec budget; /* > 0: the longest time from the first thread stopped until all are let go */
     enum freeze_method method;
 };
 
 struct freeze_facts {
-    enum freeze_method method; /* the one taken */
-    size_t processes, threads; /* stopped */
-    nsec lasted;               /* from the first stop to the release */
-    bool expired;              /* the budget ended it, or the guardian was killed */
+    enum freeze_method method; /* never FREEZE_AUTO */
+    size_t processes, threads; /* that were stopped */
+    nsec asked;                /* the first thread was told to stop, CLOCK_MONOTONIC: the budget counts from here */
+    nsec began;                /* all were stopped */
+    nsec lasted;               /* from `asked` until all were let go; an upper bound when the guardian was killed */
+    bool expired;              /* the budget ended it */
+    bool broken;               /* ended before freeze_end, and not by the budget: a target died or was continued by somebody, or
+                                  a process of ours was killed */
+    size_t died;               /* targets that are gone at the end */
 };
 
 struct freeze;
 
-/* Returns when every thread is stopped. 0; -EPERM: not allowed (the text names the right), -ESRCH: none of them is there any
-   more, -ETIMEDOUT: not all stopped within the budget (and all go on again), -EINVAL: no process, ours, or process 1. */
+/* Returns once every thread of the `count` processes is stopped. Processes that were stopped before stay so afterwards. May be
+   called from any thread; another with the same descriptor table may end it. Costs one or two forks.
+   0, or, with nothing left stopped: -EINVAL no process, our own, process 1, a thread's id, no budget; -ESRCH one is gone;
+   -EPERM no right, the text names what is missing; -ETIMEDOUT the budget ended before all were stopped (uninterruptible
+   sleep); -ENOSYS, -ENOMEM, -EAGAIN, -EMFILE, ... */
 int freeze_begin(struct freeze **out, const pid_t *pids, size_t count, const struct freeze_settings *settings, struct error *err);
 
-/* Still stopped, and within the budget? About 1 us. */
-bool freeze_holds(const struct freeze *freeze);
+/* False once it has ended by itself: the budget is over, or it is broken. What was seen before it said true was seen with all
+   of them stopped. Does not wait. */
+bool freeze_holds(struct freeze *freeze);
 
-/* Lets all go on, returns when they do, frees. 0, or -ECHILD when the guardian had been killed: they went on then. */
+/* Lets all go, returns after that and frees. `out` may be NULL, `freeze` too (then nothing is done). 0, also when it had ended
+   before or a target died; -errno when a process could not be continued. */
 int freeze_end(struct freeze *freeze, struct freeze_facts *out);
 
 #endif

@@ -1,4 +1,4 @@
-/* Freezes processes: makes the guardian that does it, and ends it. */
+/* The caller's side of a freeze: starts guardian and watcher, makes words of their faults, ends and reaps them. */
 #include "freeze_internal.h"
 
 #include "backlogctl/fd.h"
@@ -7,190 +7,398 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 struct freeze {
-    struct guard guard;
     enum freeze_method method;
-    pid_t guardian;
-    int release, ready; /* our ends */
+    nsec budget;
+    struct freeze_board *board;
+    size_t board_size;
+    int lifeline;            /* our end; shut down to release */
+    int guardian_fd;         /* its pidfd: others may hold copies of its end of the lifeline. -1: an old kernel */
+    pid_t guardian, watcher; /* 0: none */
+    bool guardian_killed, over;
 };
 
-static void freeze_free(struct freeze *freeze)
+/* ---- Words ---- */
+
+/* A number of /proc/PID/status; -1 when there is none. */
+static long status_number(pid_t pid, const char *key)
 {
-    struct guard *guard = &freeze->guard;
-    fd_close(&freeze->release);
-    fd_close(&freeze->ready);
-    fd_close(&guard->release);
-    fd_close(&guard->ready);
-    for (size_t i = 0; guard->pidfds && i < guard->count; i++)
-        fd_close(&guard->pidfds[i]);
-    if (guard->shared)
-        munmap(guard->shared, sizeof *guard->shared);
-    free(guard->pidfds);
-    free(guard->tracees);
-    free(guard->dents);
+    char path[40], line[128];
+    long value = -1;
+    snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
+    FILE *file = fopen(path, "re");
+    while (file && value < 0 && fgets(line, sizeof line, file))
+        if (!strncmp(line, key, strlen(key)))
+            value = atol(line + strlen(key));
+    if (file)
+        fclose(file);
+    return value;
+}
+
+#define RIGHTS "CAP_SYS_PTRACE, or the same user, a dumpable process and kernel.yama.ptrace_scope 0"
+
+static int seize_refused(const struct freeze_board *board, struct error *err)
+{
+    long tracer = status_number(board->pid, "TracerPid:");
+    if (tracer > 0)
+        return error_set(err, board->code, "ptrace of process %d: %s: process %ld traces it already", (int)board->pid,
+                         strerror(board->code), tracer);
+    return error_set(err, board->code, "ptrace of process %d: %s: it takes " RIGHTS, (int)board->pid, strerror(board->code));
+}
+
+static int fault_text(const struct freeze_board *board, struct error *err)
+{
+    int pid = (int)board->pid, code = board->code;
+    switch (board->fault) {
+    case FAULT_NONE:
+        return error_set(err, ECHILD, "the guardian of the freeze was killed before it had begun");
+    case FAULT_OURS:
+        return error_set(err, code, "cannot start the guardian of the freeze: %s", strerror(code));
+    case FAULT_TIMER:
+        return error_set(err, code, "timer_create: %s (RLIMIT_SIGPENDING): no freeze without a timer to end it", strerror(code));
+    case FAULT_WATCHER:
+        return error_set(err, code, "the watcher of the freeze was killed before it had begun");
+    case FAULT_LIST:
+        return error_set(err, code, "cannot list the threads in /proc/%d/task: %s", pid, strerror(code));
+    case FAULT_GONE:
+        return error_set(err, code, "process %d is gone", pid);
+    case FAULT_SEIZE:
+        return seize_refused(board, err);
+    case FAULT_SIGNAL:
+        return error_set(err, code, "SIGSTOP to process %d: %s: it takes the same user or CAP_KILL", pid, strerror(code));
+    case FAULT_ROOM:
+        return error_set(err, code, "process %d has too many threads to freeze (more than %u in all)", pid, TRACEES_MAX);
+    case FAULT_SLOW:
+        return error_set(err, code,
+                         "process %d did not stop within the budget (thread %d is in state %c; D cannot be stopped): it runs "
+                         "on; give it longer",
+                         pid, (int)board->tid, board->tid ? proc_thread_state(board->pid, board->tid) : '?');
+    }
+    return -code;
+}
+
+/* ---- Ends ---- */
+
+static int wait_for(pid_t pid)
+{
+    int status = 0;
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        continue;
+    return status; /* of a child that somebody else has reaped: 0 */
+}
+
+/* Ends guardian and watcher, and sees to it that nothing stays stopped. */
+static int stop_guarding(struct freeze *freeze)
+{
+    if (freeze->lifeline >= 0)
+        shutdown(freeze->lifeline, SHUT_RDWR); /* reaches it whoever holds copies of our end */
+    if (freeze->guardian)
+        freeze->guardian_killed = WIFSIGNALED(wait_for(freeze->guardian));
+    if (freeze->watcher)
+        wait_for(freeze->watcher);
+    freeze->guardian = freeze->watcher = 0;
+    return freeze->board ? freeze_continue(freeze->board) : 0; /* for when both were killed */
+}
+
+static void release(struct freeze *freeze)
+{
+    for (size_t i = 0; freeze->board && i < freeze->board->count; i++)
+        fd_close(&freeze->board->targets[i].pidfd);
+    if (freeze->board)
+        munmap(freeze->board, freeze->board_size);
+    fd_close(&freeze->lifeline);
+    fd_close(&freeze->guardian_fd);
     free(freeze);
 }
 
-static int make_pipe(int *read_end, int *write_end, struct error *err)
+/* ---- Beginning ---- */
+
+static struct freeze *freeze_new(const pid_t *pids, size_t count, nsec budget, enum freeze_method method, struct error *err)
 {
-    int ends[2];
-    if (pipe2(ends, O_CLOEXEC))
-        return error_errno(err, "pipe2");
-    *read_end = ends[0];
-    *write_end = ends[1];
-    return 0;
+    struct freeze *freeze = malloc(sizeof *freeze);
+    if (!freeze) {
+        error_set(err, ENOMEM, "no memory for a freeze");
+        return NULL;
+    }
+    *freeze = (struct freeze){.method = method, .budget = budget, .lifeline = -1, .guardian_fd = -1};
+    freeze->board_size = sizeof *freeze->board + count * sizeof *freeze->board->targets;
+    freeze->board = mmap(NULL, freeze->board_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (freeze->board == MAP_FAILED) {
+        error_errno(err, "mmap for a freeze of %zu processes", count);
+        freeze->board = NULL;
+        release(freeze);
+        return NULL;
+    }
+    for (size_t i = 0; i < count; i++) {
+        size_t same = 0; /* one named twice is one */
+        while (same < freeze->board->count && freeze->board->targets[same].pid != pids[i])
+            same++;
+        if (same == freeze->board->count)
+            freeze->board->targets[freeze->board->count++] = (struct freeze_target){.pid = pids[i], .pidfd = -1};
+    }
+    return freeze;
 }
 
-/* A process that stands still already is not ours to continue. */
-static int open_processes(struct guard *guard, struct error *err)
+static int open_targets(struct freeze_board *board, struct error *err)
 {
-    for (size_t i = 0; i < guard->count; i++) {
-        char state = guard_state_of(guard->pids[i], guard->pids[i]);
-        if (state == 'T' || state == 't')
-            continue;
-        guard->pidfds[i] = (int)syscall(SYS_pidfd_open, guard->pids[i], 0);
-        if (guard->pidfds[i] < 0 && errno != ESRCH)
-            return error_errno(err, "pidfd_open of process %d", (int)guard->pids[i]);
+    for (size_t i = 0; i < board->count; i++) {
+        struct freeze_target *target = &board->targets[i];
+        target->pidfd = (int)syscall(SYS_pidfd_open, target->pid, 0);
+        if (target->pidfd < 0 && errno == ESRCH)
+            return error_set(err, ESRCH, "process %d is gone", (int)target->pid);
+        if (target->pidfd < 0)
+            return error_errno(err, "pidfd_open of process %d", (int)target->pid);
     }
     return 0;
 }
 
-static int prepare(struct freeze *freeze, struct error *err)
+static int compare_fds(const void *a, const void *b)
 {
-    struct guard *guard = &freeze->guard;
-    guard->shared = mmap(NULL, sizeof *guard->shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (guard->shared == MAP_FAILED) {
-        guard->shared = NULL;
-        return error_errno(err, "mmap");
+    return *(const int *)a - *(const int *)b;
+}
+
+/* The descriptors that a child keeps, ascending, malloc'ed: those in `fds` that are open, and the targets'. */
+static int *list_kept(const struct freeze_board *board, const int *fds, size_t fd_count, size_t *count)
+{
+    int *kept = calloc(fd_count + board->count, sizeof *kept);
+    *count = 0;
+    for (size_t i = 0; kept && i < fd_count + board->count; i++) {
+        int fd = i < fd_count ? fds[i] : board->targets[i - fd_count].pidfd;
+        if (fd >= 0)
+            kept[(*count)++] = fd;
     }
-    guard->tracees = malloc(FREEZE_THREADS_MAX * sizeof *guard->tracees);
-    guard->dents = malloc(FREEZE_DENTS_SIZE);
-    guard->pidfds = malloc(guard->count * sizeof *guard->pidfds);
-    if (!guard->tracees || !guard->dents || !guard->pidfds)
-        return error_set(err, ENOMEM, "no memory for the freeze");
-    for (size_t i = 0; i < guard->count; i++)
-        guard->pidfds[i] = -1;
-    int status = make_pipe(&guard->release, &freeze->release, err);
-    if (!status)
-        status = make_pipe(&freeze->ready, &guard->ready, err);
-    if (!status && freeze->method == FREEZE_STOP)
-        status = open_processes(guard, err);
+    if (kept)
+        qsort(kept, *count, sizeof *kept, compare_fds);
+    return kept;
+}
+
+/* The child has all signals blocked from the start: none of the caller's handlers ever runs in it. */
+static pid_t fork_blocked(void)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    pid_t pid = fork();
+    if (pid)
+        pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return pid;
+}
+
+static void *map_private(size_t size)
+{
+    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return memory == MAP_FAILED ? NULL : memory;
+}
+
+static int fork_guardian(struct freeze *freeze, struct guard *guard, struct error *err)
+{
+    const size_t tracees_size = TRACEES_MAX * sizeof *guard->tracees, known_size = TIDS_MAX / 8;
+    const int fds[] = {guard->lifeline, guard->caller, guard->mate};
+    size_t count;
+    int status = 0, *kept = list_kept(freeze->board, fds, 3, &count);
+    guard->tracees = map_private(tracees_size);
+    guard->known = map_private(known_size);
+    if (!kept || !guard->tracees || !guard->known) {
+        status = error_set(err, ENOMEM, "no memory for the guardian of a freeze");
+    } else {
+        freeze->guardian = fork_blocked();
+        if (!freeze->guardian)
+            freeze_guardian(guard, kept, count);
+        if (freeze->guardian < 0) {
+            freeze->guardian = 0;
+            status = error_errno(err, "fork of the guardian");
+        }
+    }
+    if (guard->tracees)
+        munmap(guard->tracees, tracees_size);
+    if (guard->known)
+        munmap(guard->known, known_size);
+    free(kept);
     return status;
 }
 
-/* What interrupts the caller, such as a Ctrl-C, is the caller's to handle. SIGALRM is the guardian's last resort. */
-static _Noreturn void live_as_guardian(struct freeze *freeze)
+/* After the guardian, which waits for it: so it has the guardian's pidfd. */
+static int fork_watcher(struct freeze *freeze, int mate, struct error *err)
 {
-    sigset_t all;
-    sigfillset(&all);
-    sigdelset(&all, SIGALRM);
-    sigprocmask(SIG_SETMASK, &all, NULL);
-    signal(SIGALRM, SIG_DFL);
-    close(freeze->release);
-    close(freeze->ready);
-    if (freeze->method == FREEZE_STOP)
-        guard_by_stop(&freeze->guard);
-    guard_by_ptrace(&freeze->guard);
+    const int fds[] = {mate, freeze->guardian_fd};
+    size_t count;
+    int *kept = list_kept(freeze->board, fds, 2, &count);
+    if (!kept)
+        return error_set(err, ENOMEM, "no memory for the watcher of a freeze");
+    freeze->watcher = fork_blocked();
+    if (!freeze->watcher)
+        freeze_watcher(freeze->board, mate, freeze->guardian_fd, kept, count);
+    int status = freeze->watcher < 0 ? error_errno(err, "fork of the watcher") : 0;
+    if (status)
+        freeze->watcher = 0;
+    free(kept);
+    return status;
 }
 
-static int explain_failure(const struct freeze_shared *shared, enum freeze_method method, struct error *err)
+static int make_pair(int *first, int *second, struct error *err)
 {
-    if (shared->code == EPERM && method == FREEZE_PTRACE)
-        return error_set(err, EPERM, "process %d cannot be stopped by ptrace: it takes the same user, and CAP_SYS_PTRACE or "
-                                     "kernel.yama.ptrace_scope 0, and no other tracer", (int)shared->culprit);
-    if (shared->code == EPERM)
-        return error_set(err, EPERM, "process %d cannot be stopped: it takes the same user, or CAP_KILL", (int)shared->culprit);
-    if (shared->code == ESRCH)
-        return error_set(err, ESRCH, "the processes are gone");
-    if (shared->code == ETIMEDOUT)
-        return error_set(err, ETIMEDOUT, "process %d did not stop within the budget, and goes on", (int)shared->culprit);
-    return error_set(err, shared->code ? shared->code : ECHILD, "the guardian of the freeze failed: %s", strerror(shared->code));
+    int ends[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends))
+        return error_errno(err, "socketpair for a freeze");
+    *first = ends[0];
+    *second = ends[1];
+    return 0;
 }
 
-static int begin(struct freeze **out, const pid_t *pids, size_t count, nsec budget, enum freeze_method method, struct error *err)
+static int start(struct freeze *freeze, struct error *err)
 {
-    struct freeze *freeze = calloc(1, sizeof *freeze);
-    if (!freeze)
-        return error_set(err, ENOMEM, "no memory for the freeze");
-    freeze->method = method;
-    freeze->release = freeze->ready = freeze->guard.release = freeze->guard.ready = -1;
-    freeze->guard.pids = pids;
-    freeze->guard.count = count;
-    freeze->guard.budget = budget;
-    freeze->guard.maker = getpid();
-    int status = prepare(freeze, err);
-    if (!status) {
-        freeze->guardian = fork();
-        if (!freeze->guardian)
-            live_as_guardian(freeze);
-        if (freeze->guardian < 0)
-            status = error_errno(err, "fork");
-    }
-    if (status) {
-        freeze_free(freeze);
+    SCOPED_FD lifeline = -1;
+    SCOPED_FD guardians_mate = -1;
+    SCOPED_FD watchers_mate = -1;
+    SCOPED_FD caller = (int)syscall(SYS_pidfd_open, getpid(), 0); /* may fail: see struct guard */
+    bool watched = freeze->method == FREEZE_STOP;
+    int status = make_pair(&freeze->lifeline, &lifeline, err);
+    if (!status && watched)
+        status = make_pair(&guardians_mate, &watchers_mate, err);
+    if (!status && watched)
+        status = open_targets(freeze->board, err);
+    if (status)
         return status;
-    }
-    fd_close(&freeze->guard.release);
-    fd_close(&freeze->guard.ready);
+    struct guard guard = {.board = freeze->board,
+                          .method = freeze->method,
+                          .budget = freeze->budget,
+                          .lifeline = lifeline,
+                          .caller = caller,
+                          .mate = guardians_mate,
+                          .signals = -1};
+    status = fork_guardian(freeze, &guard, err);
+    if (status)
+        return status;
+    freeze->guardian_fd = (int)syscall(SYS_pidfd_open, freeze->guardian, 0);
+    return watched ? fork_watcher(freeze, watchers_mate, err) : 0;
+}
+
+/* Waits for the guardian's byte, or its end. */
+static int await_frozen(struct freeze *freeze, struct error *err)
+{
     char byte;
-    while (read(freeze->ready, &byte, 1) < 0 && errno == EINTR)
-        ;
-    if (freeze->guard.shared->state == FREEZE_STOPPED || freeze->guard.shared->state == FREEZE_OVER) {
+    struct pollfd fds[] = {{freeze->lifeline, POLLIN, 0}, {freeze->guardian_fd, POLLIN, 0}};
+    while (poll(fds, 2, -1) < 0)
+        if (errno != EINTR)
+            return error_errno(err, "poll of the guardian");
+    if (recv(freeze->lifeline, &byte, 1, MSG_DONTWAIT) == 1)
+        return 0;
+    stop_guarding(freeze); /* the board is complete when the guardian has ended */
+    return fault_text(freeze->board, err);
+}
+
+static int attempt(struct freeze **out, const pid_t *pids, size_t count, nsec budget, enum freeze_method method,
+                   struct error *err)
+{
+    struct freeze *freeze = freeze_new(pids, count, budget, method, err);
+    if (!freeze)
+        return -ENOMEM;
+    int status = start(freeze, err);
+    if (!status)
+        status = await_frozen(freeze, err);
+    if (!status) {
         *out = freeze;
         return 0;
     }
-    fd_close(&freeze->release);
-    waitpid(freeze->guardian, NULL, 0);
-    status = explain_failure(freeze->guard.shared, method, err);
-    freeze_free(freeze);
+    stop_guarding(freeze);
+    release(freeze);
     return status;
+}
+
+static int check_request(const pid_t *pids, size_t count, const struct freeze_settings *settings, struct error *err)
+{
+    if (!count || settings->budget <= 0)
+        return error_set(err, EINVAL, count ? "a freeze needs a time budget" : "no process to freeze");
+    for (size_t i = 0; i < count; i++) {
+        int pid = (int)pids[i];
+        if (pid <= 1)
+            return error_set(err, EINVAL, pid == 1 ? "process %d is not to be frozen" : "%d is not the id of a process", pid);
+        long process = status_number(pids[i], "Tgid:");
+        if (process < 0)
+            return error_set(err, ESRCH, "process %d is gone, or /proc hides it", pid);
+        if (process == getpid())
+            return error_set(err, EINVAL, "process %d is this program itself", pid);
+        if (process != pid)
+            return error_set(err, EINVAL, "%d is a thread of process %ld: name the process", pid, process);
+    }
+    return 0;
 }
 
 int freeze_begin(struct freeze **out, const pid_t *pids, size_t count, const struct freeze_settings *settings, struct error *err)
 {
+    struct error first = {0}, second = {0};
+    bool automatic = settings->method == FREEZE_AUTO;
     *out = NULL;
-    for (size_t i = 0; i < count; i++)
-        if (pids[i] <= 1 || pids[i] == getpid())
-            return error_set(err, EINVAL, "process %d cannot be stopped by us", (int)pids[i]);
-    if (!count || settings->budget <= 0)
-        return error_set(err, EINVAL, "nothing to stop");
-    if (settings->method != FREEZE_AUTO)
-        return begin(out, pids, count, settings->budget, settings->method, err);
-    struct error why = {0};
-    int status = begin(out, pids, count, settings->budget, FREEZE_PTRACE, &why);
+    int status = check_request(pids, count, settings, err);
+    if (status)
+        return status;
+    status = attempt(out, pids, count, settings->budget, automatic ? FREEZE_PTRACE : settings->method, &first);
+    if (!status)
+        return 0;
+    if (!automatic || (status != -EPERM && status != -EACCES && status != -ENOSYS))
+        return error_set(err, -status, "%s", first.text);
+    status = attempt(out, pids, count, settings->budget, FREEZE_STOP, &second);
+    if (!status)
+        return 0;
     if (status == -EPERM)
-        return begin(out, pids, count, settings->budget, FREEZE_STOP, err);
-    return status ? error_set(err, why.code, "%s", why.text) : 0;
+        return error_set(err, EPERM,
+                         "cannot stop the target: it takes " RIGHTS "; SIGSTOP takes the same user or CAP_KILL (%.120s)",
+                         first.text);
+    return error_set(err, -status, "%s", second.text);
 }
 
-bool freeze_holds(const struct freeze *freeze)
+/* ---- Holding and ending ---- */
+
+bool freeze_holds(struct freeze *freeze)
 {
-    const struct freeze_shared *shared = freeze->guard.shared;
-    struct pollfd ready = {.fd = freeze->ready};
-    return atomic_load(&shared->state) == FREEZE_STOPPED && clock_now() < shared->first_stop + freeze->guard.budget &&
-           poll(&ready, 1, 0) == 0; /* else the guardian is dead */
+    /* After its byte the guardian sends nothing: any event is its end. It closes them before the kernel lets go. */
+    struct pollfd fds[] = {{freeze->lifeline, POLLIN, 0}, {freeze->guardian_fd, POLLIN, 0}};
+    if (!freeze->over && freeze->method == FREEZE_STOP)
+        freeze->over = !freeze_still_stopped(freeze->board);
+    if (!freeze->over)
+        freeze->over = atomic_load(&freeze->board->ended) || poll(fds, 2, 0) > 0;
+    return !freeze->over;
+}
+
+static size_t count_dead(const struct freeze_board *board)
+{
+    size_t dead = 0;
+    for (size_t i = 0; i < board->count; i++)
+        dead += !proc_count(board->targets[i].pid).live;
+    return dead;
 }
 
 int freeze_end(struct freeze *freeze, struct freeze_facts *out)
 {
-    const struct freeze_shared *shared = freeze->guard.shared;
-    int ended;
-    fd_close(&freeze->release);
-    while (waitpid(freeze->guardian, &ended, 0) < 0 && errno == EINTR)
-        ;
-    bool killed = shared->state != FREEZE_OVER;
-    *out = (struct freeze_facts){.method = freeze->method,
-                                 .processes = freeze->guard.count,
-                                 .threads = shared->threads,
-                                 .lasted = (killed ? clock_now() : shared->released) - shared->first_stop,
-                                 .expired = killed || shared->expired};
-    freeze_free(freeze);
-    return killed ? -ECHILD : 0;
+    if (!freeze)
+        return 0;
+    int status = stop_guarding(freeze);
+    const struct freeze_board *board = freeze->board;
+    nsec let_go = board->let_go ? board->let_go : clock_now();
+    /* Not having come so far by its deadline, it was killed by its timer. */
+    bool late = freeze->guardian_killed && let_go - board->asked >= freeze->budget;
+    int cause = atomic_load(&board->ended);
+    if (out)
+        *out = (struct freeze_facts){
+            .method = freeze->method,
+            .processes = board->count,
+            .threads = board->threads,
+            .asked = board->asked,
+            .began = board->began,
+            .lasted = let_go - board->asked,
+            .expired = cause == CAUSE_BUDGET || (!cause && late),
+            .broken = cause == CAUSE_BROKEN || (!cause && !late),
+            .died = count_dead(board),
+        };
+    release(freeze);
+    return status;
 }

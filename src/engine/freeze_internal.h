@@ -1,60 +1,136 @@
-/* What the guardian process and its maker share. */
-#ifndef ENGINE_FREEZE_INTERNAL_H
-#define ENGINE_FREEZE_INTERNAL_H
+/* What the sides of a freeze share: the caller (freeze.c), its guardian (freeze_guard.c) with the two methods
+   (freeze_ptrace.c, freeze_stop.c), and the watcher (freeze_stop.c).
+
+   Guardian and watcher are forked from a process that may have threads: they call nothing that allocates or locks. */
+#ifndef FREEZE_INTERNAL_H
+#define FREEZE_INTERNAL_H
 
 #include "backlogctl/freeze.h"
 
 #include <stdatomic.h>
+#include <time.h>
 
-#define FREEZE_THREADS_MAX 65536
-#define FREEZE_DENTS_SIZE 32768
+#define GUARDIAN_NAME "freeze-guardian"
+#define WATCHER_NAME "freeze-watcher"
 
-enum freeze_state { FREEZE_STARTING, FREEZE_STOPPED, FREEZE_OVER, FREEZE_FAILED };
+/* ---- The board: memory shared by all sides ---- */
 
-/* In memory that both processes see. */
-struct freeze_shared {
-    _Atomic int state;
-    int code;          /* FAILED: a positive errno */
-    pid_t culprit;     /* the process that it is about */
-    nsec first_stop;   /* 0: none yet */
-    nsec released;
-    size_t threads;
-    bool expired;
+enum freeze_cause {
+    CAUSE_NONE,
+    CAUSE_RELEASED, /* by the caller, or it is dead */
+    CAUSE_BUDGET,
+    CAUSE_BROKEN,
+    CAUSE_FAULT, /* never frozen; the board has the fault */
 };
+
+/* What failed in the guardian: words are made of it by the caller. */
+enum freeze_fault {
+    FAULT_NONE,
+    FAULT_OURS,  /* making itself a guardian */
+    FAULT_TIMER, /* timer_create(2) */
+    FAULT_WATCHER,
+    FAULT_LIST, /* reading /proc/PID/task */
+    FAULT_GONE,
+    FAULT_SEIZE,  /* ptrace(2) */
+    FAULT_SIGNAL, /* pidfd_send_signal(2) */
+    FAULT_ROOM,   /* more threads than we have room for */
+    FAULT_SLOW,   /* the budget ended first */
+};
+
+struct freeze_target {
+    pid_t pid;
+    int pidfd;        /* FREEZE_STOP; the same number in all sides */
+    size_t live;      /* threads held */
+    atomic_bool ours; /* may have been stopped by us and has not been continued: whoever survives sends SIGCONT */
+};
+
+/* Written by the guardian. Read by others after its first byte, or when it has ended; atomics at any time. */
+struct freeze_board {
+    enum freeze_fault fault;
+    int code; /* a positive errno value */
+    pid_t pid, tid;
+    size_t threads;
+    nsec asked, began, let_go; /* 0: not yet */
+    atomic_int ended;          /* enum freeze_cause, set before the first target is let go */
+    size_t count;
+    struct freeze_target targets[];
+};
+
+/* ---- The guardian ---- */
 
 struct tracee {
-    pid_t pid, tid;
-    int signal;   /* was about to be delivered: handed on with the release */
-    bool stopped, gone;
+    pid_t tid;
+    int signal; /* that it was about to get when it stopped; 0: none */
+    enum { TRACEE_COMING, TRACEE_HELD, TRACEE_GONE } state;
+    size_t target;
 };
 
-/* Everything that the guardian uses is made before it is: after a fork of a process with threads nothing can be allocated. */
+#define TRACEES_MAX (1u << 18)
+#define TIDS_MAX (1u << 22) /* PID_MAX_LIMIT of the kernel */
+
 struct guard {
-    struct freeze_shared *shared;
+    struct freeze_board *board;
+    enum freeze_method method;
     nsec budget;
-    const pid_t *pids;
-    int *pidfds;           /* FREEZE_STOP: one a process, -1: was stopped already */
-    size_t count;
-    struct tracee *tracees; /* FREEZE_THREADS_MAX */
-    size_t tracee_count;
-    char *dents;            /* FREEZE_DENTS_SIZE */
-    int release;            /* at its end the maker wants the end, or is dead */
-    int ready;              /* a byte: stopped, or failed */
-    pid_t maker;
+    nsec deadline;          /* 0: nothing is stopped yet */
+    int lifeline;           /* a byte goes to the caller when all are stopped; any event from there means release */
+    int caller;             /* its pidfd: others may hold copies of its end of the lifeline. -1: an old kernel */
+    int mate;               /* FREEZE_STOP: to the watcher; a byte comes when it watches. -1: none */
+    int signals;            /* SIGCHLD of tracees; -1: none */
+    struct tracee *tracees; /* FREEZE_PTRACE: room for TRACEES_MAX, touched as needed */
+    unsigned char *known;   /* a bit for each of TIDS_MAX: is in `tracees` and not gone */
+    size_t used, scanned;   /* tracees; the target whose threads are being listed */
 };
 
-/* The lives of the guardian; they end with _exit. */
-_Noreturn void guard_by_ptrace(struct guard *guard);
-_Noreturn void guard_by_stop(struct guard *guard);
+/* Makes a process just forked independent of the caller: own session, default signals, all blocked, `kept` (ascending) the
+   only descriptors. 0 or -errno. */
+int freeze_leave_caller(const char *name, const int *kept, size_t count);
 
-/* Says that the freeze stands, waits for the end of the release pipe or of the budget, and notes which it was. */
-void guard_wait(struct guard *guard);
-_Noreturn void guard_fail(struct guard *guard, int code, pid_t culprit);
+/* The guardian's life, after the fork. */
+_Noreturn void freeze_guardian(struct guard *guard, const int *kept, size_t count);
 
-/* Calls `each` for every thread of a process, without allocating; it returns false to end that. False: the process is gone. */
-bool guard_threads(struct guard *guard, pid_t pid, bool (*each)(struct guard *guard, pid_t pid, pid_t tid));
+/* To be called before the first thread is stopped: from here the budget counts, and the kernel's timer kills the guardian soon
+   after it. 0 or -1 with a fault. */
+int guard_start_budget(struct guard *guard);
 
-/* The letter of a thread's state in /proc/PID/task/TID/stat, 0 when it is gone. */
-char guard_state_of(pid_t pid, pid_t tid);
+/* Waits until `until`, an event of a tracee, or the end of it all. CAUSE_NONE: go on. */
+enum freeze_cause guard_wait(struct guard *guard, nsec until);
+
+/* Records a fault; the first one stays. Returns -1. */
+int guard_fault(struct guard *guard, enum freeze_fault fault, int code, pid_t pid, pid_t tid);
+
+/* ---- The methods: stop returns CAUSE_NONE once every thread is stopped ---- */
+
+enum freeze_cause freeze_ptrace_stop(struct guard *guard);
+bool freeze_ptrace_holds(struct guard *guard);
+void freeze_ptrace_release(struct guard *guard);
+
+enum freeze_cause freeze_stop_stop(struct guard *guard);
+bool freeze_stop_holds(struct guard *guard);
+void freeze_stop_release(struct guard *guard);
+
+/* For the caller too: whether every target is stopped still and none is gone; SIGCONT to those that we had stopped. */
+bool freeze_still_stopped(const struct freeze_board *board);
+int freeze_continue(struct freeze_board *board);
+
+/* The watcher's life: continues the targets when the guardian ends. */
+_Noreturn void freeze_watcher(struct freeze_board *board, int mate, int guardian, const int *kept, size_t count);
+
+/* ---- /proc without allocation (freeze_proc.c) ---- */
+
+/* Calls `each` for the threads of a process until it returns other than 0, and returns that; -errno when they cannot be
+   listed. Threads that come or go meanwhile may be missed, and others with them. */
+typedef int thread_each(void *context, pid_t pid, pid_t tid);
+int proc_threads(pid_t pid, thread_each *each, void *context);
+
+/* The state letter of proc_pid_stat(5); 0 when the thread is gone. */
+char proc_thread_state(pid_t pid, pid_t tid);
+bool proc_state_dead(char state);
+
+/* Counts the threads of a process that are not dead, and of those the stopped ones. */
+struct proc_census {
+    size_t live, stopped /* T */, traced /* t */;
+};
+struct proc_census proc_count(pid_t pid);
 
 #endif

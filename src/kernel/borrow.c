@@ -1,4 +1,4 @@
-/* Takes a duplicate of another process's listening socket, and calls listen(2) on it. */
+/* Borrows a listening socket from the process that holds it: found by its link, checked by its link, listened on, closed. */
 #include "backlogctl/borrow.h"
 
 #include "backlogctl/fd.h"
@@ -6,6 +6,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,88 +16,172 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Between the reading of a link and the taking of its descriptor the number may get another meaning: then it is looked for
-   again. */
-#define TRIES 3
+#define ATTEMPTS 8 /* a server that closes and opens descriptors all the time is followed that often */
+#define LINK_SIZE 64
 
-#define RIGHTS "its own user may (if it is dumpable), or root: CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH"
+struct borrowing {
+    pid_t pid;
+    uint32_t inode;
+    int pidfd;
+    char link[LINK_SIZE]; /* what links to the socket read */
+};
 
-static void link_of(uint32_t inode, char out[32])
+/* ---- Why not ---- */
+
+static int gone(const struct borrowing *b, struct error *err)
 {
-    snprintf(out, 32, "socket:[%u]", inode);
+    return error_set(err, ESRCH, "process %d is gone", (int)b->pid);
 }
 
-static bool leads_to(int directory, const char *name, const char *wanted)
+static bool has_ended(const struct borrowing *b)
 {
-    char link[64];
+    struct pollfd one = {.fd = b->pidfd, .events = POLLIN};
+    return poll(&one, 1, 0) > 0;
+}
+
+static int not_held(const struct borrowing *b, struct error *err)
+{
+    if (has_ended(b))
+        return gone(b, err);
+    return error_set(err, ENOENT, "process %d holds no socket %" PRIu32 " (any more): look for its owner again", (int)b->pid,
+                     b->inode);
+}
+
+static int unreadable(const struct borrowing *b, int code, struct error *err)
+{
+    return error_set(err, code,
+                     "cannot read /proc/%d/fd: %s: it takes the same user and a dumpable process, or CAP_SYS_PTRACE and "
+                     "CAP_DAC_READ_SEARCH",
+                     (int)b->pid, strerror(code));
+}
+
+/* 0 where there is no Yama. */
+static int ptrace_scope(void)
+{
+    char digit = '0';
+    SCOPED_FD fd = open("/proc/sys/kernel/yama/ptrace_scope", O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || read(fd, &digit, 1) != 1)
+        return 0;
+    return digit - '0';
+}
+
+static int refused(const struct borrowing *b, struct error *err)
+{
+    int scope = ptrace_scope();
+    if (scope)
+        return error_set(err, EPERM,
+                         "pidfd_getfd of process %d: %s: it takes CAP_SYS_PTRACE, as kernel.yama.ptrace_scope is %d "
+                         "(0: the same user and a dumpable process would do)",
+                         (int)b->pid, strerror(EPERM), scope);
+    return error_set(err, EPERM,
+                     "pidfd_getfd of process %d: %s: it takes the same user and a dumpable process, or CAP_SYS_PTRACE (a "
+                     "sandbox may forbid it all the same)",
+                     (int)b->pid, strerror(EPERM));
+}
+
+static int too_old(const char *call, struct error *err)
+{
+    return error_set(err, ENOSYS, "%s: this kernel does not have it: borrowing a socket takes Linux 5.6", call);
+}
+
+/* ---- Finding and checking ---- */
+
+static int open_process(struct borrowing *b, struct error *err)
+{
+    b->pidfd = b->pid > 0 ? (int)syscall(SYS_pidfd_open, b->pid, 0) : -1;
+    if (b->pidfd >= 0)
+        return 0;
+    if (b->pid <= 0 || errno == EINVAL)
+        return error_set(err, EINVAL, "%d is not the id of a process", (int)b->pid);
+    if (errno == ESRCH)
+        return gone(b, err);
+    return errno == ENOSYS ? too_old("pidfd_open", err) : error_errno(err, "pidfd_open of process %d", (int)b->pid);
+}
+
+static bool reads(int directory, const char *name, const char *wanted)
+{
+    char link[LINK_SIZE];
     ssize_t length = readlinkat(directory, name, link, sizeof link - 1);
     if (length <= 0)
         return false;
     link[length] = '\0';
+    errno = 0;
     return !strcmp(link, wanted);
 }
 
-/* The number of the socket in the process's descriptor table, or -errno. */
-static int find_number(pid_t pid, const char *wanted, struct error *err)
+/* The number of a descriptor of the socket in the other process. */
+static int find_number(const struct borrowing *b, struct error *err)
 {
     char path[32];
-    snprintf(path, sizeof path, "/proc/%d/fd", (int)pid);
-    DIR *descriptors = opendir(path);
-    if (!descriptors && errno == ENOENT)
-        return error_set(err, ESRCH, "process %d is gone", (int)pid);
-    if (!descriptors)
-        return error_set(err, EPERM, "the descriptors of process %d cannot be read: " RIGHTS, (int)pid);
-    int number = -1;
+    snprintf(path, sizeof path, "/proc/%d/fd", (int)b->pid);
+    DIR *directory = opendir(path);
+    if (!directory && (errno == EACCES || errno == EPERM))
+        return unreadable(b, errno, err);
+    if (!directory)
+        return errno == ENOENT || errno == ESRCH ? gone(b, err) : error_errno(err, "opendir %s", path);
+    int found = -1, denied = 0;
     struct dirent *entry;
-    while (number < 0 && (entry = readdir(descriptors)))
-        if (leads_to(dirfd(descriptors), entry->d_name, wanted))
-            number = atoi(entry->d_name);
-    closedir(descriptors);
-    return number >= 0 ? number : error_set(err, ENOENT, "process %d does not hold that socket any more", (int)pid);
+    while (found < 0 && (entry = readdir(directory))) {
+        if (entry->d_name[0] == '.')
+            continue;
+        if (reads(dirfd(directory), entry->d_name, b->link))
+            found = atoi(entry->d_name);
+        else if (errno == EACCES || errno == EPERM)
+            denied = errno;
+    }
+    closedir(directory);
+    if (found < 0)
+        return denied ? unreadable(b, denied, err) : not_held(b, err);
+    return found;
 }
 
-static int open_process(pid_t pid, struct error *err)
+/* By the link alone: a call on it could disturb a stranger, should the number have been closed and used again. */
+static bool is_the_socket(const struct borrowing *b, int fd)
 {
-    int fd = (int)syscall(SYS_pidfd_open, pid, 0);
-    if (fd >= 0)
-        return fd;
-    if (errno == ESRCH)
-        return error_set(err, ESRCH, "process %d is gone", (int)pid);
-    return error_errno(err, "pidfd_open of process %d", (int)pid);
+    char path[48]; /* thread-self: the thread may have a table of its own */
+    snprintf(path, sizeof path, "/proc/thread-self/fd/%d", fd);
+    return reads(AT_FDCWD, path, b->link);
 }
 
-static int take_number(int process, pid_t pid, int number, struct error *err)
+/* A duplicate, which is CLOEXEC (pidfd_getfd(2)), or -errno. */
+static int duplicate(const struct borrowing *b, struct error *err)
 {
-    int fd = (int)syscall(SYS_pidfd_getfd, process, number, 0);
-    if (fd >= 0)
-        return fd;
-    if (errno == EPERM)
-        return error_set(err, EPERM, "a socket of process %d cannot be borrowed: " RIGHTS, (int)pid);
-    if (errno == ENOSYS)
-        return error_set(err, ENOSYS, "this kernel cannot lend sockets: pidfd_getfd(2) came with Linux 5.6");
-    return error_errno(err, "pidfd_getfd of process %d", (int)pid);
+    for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
+        int number = find_number(b, err);
+        if (number < 0)
+            return number;
+        SCOPED_FD fd = (int)syscall(SYS_pidfd_getfd, b->pidfd, number, 0);
+        if (fd >= 0 && is_the_socket(b, fd))
+            return fd_steal(&fd);
+        if (fd >= 0 || errno == EBADF)
+            continue;
+        if (errno == EPERM)
+            return refused(b, err);
+        if (errno == ENOSYS)
+            return too_old("pidfd_getfd", err);
+        return errno == ESRCH ? gone(b, err) : error_errno(err, "pidfd_getfd of process %d", (int)b->pid);
+    }
+    return error_set(err, ESTALE, "process %d moves socket %" PRIu32 " between descriptors: try again", (int)b->pid, b->inode);
 }
 
 static int borrow(pid_t pid, uint32_t inode, struct error *err)
 {
-    char wanted[32], name[32];
-    link_of(inode, wanted);
-    SCOPED_FD process = open_process(pid, err), own = open("/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (process < 0)
-        return process;
-    for (int tries = 0; tries < TRIES; tries++) {
-        int number = find_number(pid, wanted, err);
-        if (number < 0)
-            return number;
-        struct error why = {0};
-        SCOPED_FD fd = take_number(process, pid, number, &why);
-        if (fd < 0 && why.code != EBADF)
-            return error_set(err, why.code, "%s", why.text);
-        snprintf(name, sizeof name, "%d", fd);
-        if (fd >= 0 && leads_to(own, name, wanted))
-            return fd_steal(&fd);
-    }
-    return error_set(err, EAGAIN, "process %d changes its descriptors too fast: try again", (int)pid);
+    struct borrowing b = {.pid = pid, .inode = inode, .pidfd = -1};
+    if (!inode)
+        return error_set(err, EINVAL, "0 is not the inode of a socket");
+    int status = open_process(&b, err);
+    if (status)
+        return status;
+    snprintf(b.link, sizeof b.link, "socket:[%" PRIu32 "]", inode);
+    int fd = duplicate(&b, err);
+    fd_close(&b.pidfd);
+    return fd;
+}
+
+int borrow_check(pid_t pid, uint32_t inode, struct error *err)
+{
+    SCOPED_FD fd = borrow(pid, inode, err);
+    return fd < 0 ? fd : 0;
 }
 
 int borrow_listen(pid_t pid, uint32_t inode, int backlog, struct error *err)
@@ -103,11 +189,7 @@ int borrow_listen(pid_t pid, uint32_t inode, int backlog, struct error *err)
     SCOPED_FD fd = borrow(pid, inode, err);
     if (fd < 0)
         return fd;
-    return listen(fd, backlog) ? error_errno(err, "listen on the socket of process %d", (int)pid) : 0;
-}
-
-int borrow_check(pid_t pid, uint32_t inode, struct error *err)
-{
-    SCOPED_FD fd = borrow(pid, inode, err);
-    return fd < 0 ? fd : 0;
+    if (listen(fd, backlog))
+        return error_errno(err, "listen(%d) on socket %" PRIu32 " of process %d", backlog, inode, (int)pid);
+    return 0;
 }

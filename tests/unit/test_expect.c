@@ -116,7 +116,8 @@ END_TEST
 /* Every measure by its name, with each operator. */
 START_TEST(all_measures_and_operators)
 {
-    static const char *const others[] = {"drops", "queue", "backlog", "capacity", "percent", "oldest_ms", "listeners"};
+    static const char *const others[] = {"drops", "queue", "backlog", "capacity", "percent", "oldest_ms", "listeners",
+                                        "peak", "drops_per_second"};
     static const struct {
         const char *text;
         enum compare compare;
@@ -132,7 +133,7 @@ START_TEST(all_measures_and_operators)
             snprintf(wanted.text, sizeof wanted.text, "%s%s42",
                      m < VERDICT_COUNT ? verdict_name((enum verdict)m) : others[m - VERDICT_COUNT],
                      operators[o].text);
-            uint32_t measures = m <= MEASURE_CAPACITY ? MEASURES_OF_BURST : MEASURES_OF_LISTENER;
+            uint32_t measures = m <= MEASURE_CAPACITY ? MEASURES_OF_BURST : m <= MEASURE_LISTENERS ? MEASURES_OF_LISTENER : MEASURES_OF_WATCH;
             ck_assert_msg(!expectations_parse(wanted.text, measures, &settings.expect, &err), "%s: %s", wanted.text, err.text);
             assert_same(wanted.text, &settings.expect.list[0], &wanted);
             /* A verdict is nothing of a listener, but for half_open; its percentage is nothing of a burst. */

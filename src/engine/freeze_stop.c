@@ -1,0 +1,162 @@
+/* Stopping by SIGSTOP, for where ptrace is not permitted. The kernel does not undo that when we die, so two processes stand
+   for it: the guardian, and a watcher that continues the targets when the guardian ends. When the watcher ends first, the
+   guardian ends the freeze: at no time does it hang on one process that may be killed. */
+#include "freeze_internal.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define RECHECK NSEC_PER_MSEC
+#define CLEAN_SCANS 2 /* a list of threads may be cut short, and the stop of one traced by others may be for something else */
+
+static int send_signal(const struct freeze_target *target, int number)
+{
+    return syscall(SYS_pidfd_send_signal, target->pidfd, number, NULL, 0) ? -errno : 0;
+}
+
+int freeze_continue(struct freeze_board *board)
+{
+    int first = 0;
+    for (size_t i = 0; i < board->count; i++) {
+        if (!atomic_load(&board->targets[i].ours))
+            continue;
+        int status = send_signal(&board->targets[i], SIGCONT);
+        if (status && status != -ESRCH && !first)
+            first = status;
+        atomic_store(&board->targets[i].ours, false); /* afterwards: killed in between, the watcher does it again */
+    }
+    return first;
+}
+
+static bool all_threads_stopped(const struct freeze_board *board)
+{
+    for (size_t i = 0; i < board->count; i++) {
+        struct proc_census census = proc_count(board->targets[i].pid);
+        if (!census.live || census.stopped + census.traced < census.live)
+            return false;
+    }
+    return true;
+}
+
+/* Once all threads have stopped they go on together: one tells for all. */
+bool freeze_still_stopped(const struct freeze_board *board)
+{
+    for (size_t i = 0; i < board->count; i++) {
+        pid_t pid = board->targets[i].pid;
+        char state = proc_thread_state(pid, pid);
+        struct proc_census census = {0};
+        if (state == 'Z') /* the first thread only, or all of them */
+            census = proc_count(pid);
+        if (state != 'T' && state != 't' && (!census.live || census.stopped + census.traced < census.live))
+            return false;
+    }
+    return true;
+}
+
+/* ---- The guardian's part ---- */
+
+static enum freeze_cause await_watcher(struct guard *guard)
+{
+    char byte;
+    struct pollfd fds[] = {{guard->lifeline, POLLIN, 0}, {guard->caller, POLLIN, 0}, {guard->mate, POLLIN, 0}};
+    while (poll(fds, 3, -1) < 0) /* nothing but an error of memory: signals are blocked */
+        continue;
+    if (fds[0].revents || fds[1].revents)
+        return CAUSE_RELEASED;
+    if (recv(guard->mate, &byte, 1, 0) == 1)
+        return CAUSE_NONE;
+    guard_fault(guard, FAULT_WATCHER, ECHILD, 0, 0);
+    return CAUSE_FAULT;
+}
+
+static int send_stops(struct guard *guard)
+{
+    struct freeze_board *board = guard->board;
+    if (guard_start_budget(guard))
+        return -1;
+    for (size_t i = 0; i < board->count; i++) {
+        struct freeze_target *target = &board->targets[i];
+        struct proc_census census = proc_count(target->pid);
+        if (census.live && census.stopped == census.live)
+            continue;                      /* by others: not ours to continue */
+        atomic_store(&target->ours, true); /* first: killed in between, a SIGCONT too many does no harm */
+        int status = send_signal(target, SIGSTOP);
+        if (status) {
+            atomic_store(&target->ours, false);
+            return guard_fault(guard, status == -ESRCH ? FAULT_GONE : FAULT_SIGNAL, -status, target->pid, target->pid);
+        }
+    }
+    return 0;
+}
+
+/* Counts the threads; faults when a target is gone. */
+static int count_stopped(struct guard *guard)
+{
+    struct freeze_board *board = guard->board;
+    for (size_t i = 0; i < board->count; i++) {
+        struct freeze_target *target = &board->targets[i];
+        target->live = proc_count(target->pid).live;
+        board->threads += target->live;
+        if (!target->live)
+            return guard_fault(guard, FAULT_GONE, ESRCH, target->pid, target->pid);
+    }
+    return 0;
+}
+
+static bool one_is_gone(const struct freeze_board *board)
+{
+    for (size_t i = 0; i < board->count; i++)
+        if (!proc_count(board->targets[i].pid).live)
+            return true;
+    return false;
+}
+
+enum freeze_cause freeze_stop_stop(struct guard *guard)
+{
+    enum freeze_cause cause = await_watcher(guard);
+    if (cause)
+        return cause;
+    if (send_stops(guard))
+        return CAUSE_FAULT;
+    for (int clean = 0; clean < CLEAN_SCANS;) {
+        if (all_threads_stopped(guard->board)) {
+            clean++;
+            continue;
+        }
+        clean = 0;
+        if (one_is_gone(guard->board))
+            break;
+        cause = guard_wait(guard, clock_now() + RECHECK);
+        if (cause == CAUSE_BUDGET)
+            guard_fault(guard, FAULT_SLOW, ETIMEDOUT, guard->board->targets[0].pid, 0);
+        if (cause)
+            return cause;
+    }
+    return count_stopped(guard) ? CAUSE_FAULT : CAUSE_NONE;
+}
+
+bool freeze_stop_holds(struct guard *guard)
+{
+    return freeze_still_stopped(guard->board);
+}
+
+void freeze_stop_release(struct guard *guard)
+{
+    freeze_continue(guard->board);
+}
+
+/* ---- The watcher ---- */
+
+_Noreturn void freeze_watcher(struct freeze_board *board, int mate, int guardian, const int *kept, size_t count)
+{
+    struct pollfd fds[] = {{mate, POLLIN, 0}, {guardian, POLLIN, 0}};
+    if (!freeze_leave_caller(WATCHER_NAME, kept, count) && send(mate, "", 1, MSG_NOSIGNAL) == 1)
+        while (poll(fds, 2, -1) < 0)
+            continue;
+    freeze_continue(board);
+    _exit(0);
+}
