@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -13,39 +14,61 @@
 static void print(FILE *out, const struct settings *settings, const struct survey *survey, bool to_file)
 {
     struct report_style style = to_file ? (struct report_style){.color = settings->color == COLOR_ALWAYS} : output_style(settings);
+    if (settings->quiet)
+        return;
     if (settings->list.prometheus)
         report_survey_prometheus(out, survey);
     else if (settings->json)
         report_survey_json(out, survey);
-    else if (!settings->quiet)
+    else
         report_survey_text(out, survey, &settings->list.view, &style);
 }
 
+static int write_file(int fd, const struct settings *settings, const struct survey *survey, struct error *err)
+{
+    FILE *file = fdopen(fd, "w");
+    if (!file) {
+        int status = error_errno(err, "cannot write --output");
+        close(fd);
+        return status;
+    }
+    mode_t mask = umask(0);
+    umask(mask);
+    fchmod(fd, 0666 & ~mask); /* mkostemp made it for us alone */
+    print(file, settings, survey, true);
+    int status = fflush(file) || ferror(file) || fsync(fd) ? error_errno(err, "cannot write --output") : 0;
+    fclose(file);
+    return status;
+}
+
 /* A reader finds the file as it was or as it is now, never a part of it. */
-static int print_to_file(const struct settings *settings, const struct survey *survey, struct error *err)
+static int write_and_rename(const struct settings *settings, const struct survey *survey, struct error *err)
 {
     const char *path = settings->list.output;
     char *temporary = NULL;
     if (asprintf(&temporary, "%s.XXXXXX", path) < 0)
         return error_set(err, ENOMEM, "no memory for a file name");
-    int fd = mkostemp(temporary, O_CLOEXEC), status = 0;
-    FILE *file = fd < 0 ? NULL : fdopen(fd, "w");
-    if (!file) {
-        status = error_errno(err, "cannot make %s", temporary);
-    } else {
-        mode_t mask = umask(0);
-        umask(mask);
-        fchmod(fd, 0666 & ~mask); /* mkostemp makes it for us alone */
-        print(file, settings, survey, true);
-        if (fflush(file) || ferror(file) || fsync(fd))
-            status = error_errno(err, "cannot write %s", temporary);
-        fclose(file);
-        if (!status && rename(temporary, path))
-            status = error_errno(err, "cannot rename %s to %s", temporary, path);
-        if (status)
-            unlink(temporary);
-    }
+    int fd = mkostemp(temporary, O_CLOEXEC);
+    int status = fd < 0 ? error_errno(err, "cannot make a file beside --output %s", path) : write_file(fd, settings, survey, err);
+    if (!status && rename(temporary, path))
+        status = error_errno(err, "cannot put --output %s in place", path);
+    if (status && fd >= 0)
+        unlink(temporary);
     free(temporary);
+    return status;
+}
+
+static int print_to_file(const struct settings *settings, const struct survey *survey, struct error *err)
+{
+    struct stat existing;
+    sigset_t all, before;
+    /* As root, rename would put a plain file in the place of /dev/null. */
+    if (!lstat(settings->list.output, &existing) && !S_ISREG(existing.st_mode))
+        return error_set(err, EINVAL, "--output %s is there and no regular file, which rename would replace", settings->list.output);
+    sigfillset(&all);
+    sigprocmask(SIG_BLOCK, &all, &before); /* a signal in between would leave the temporary file behind */
+    int status = write_and_rename(settings, survey, err);
+    sigprocmask(SIG_SETMASK, &before, NULL);
     return status;
 }
 
@@ -57,7 +80,7 @@ static void say_broken(const struct command *command, const struct survey *surve
         if (!e->ok && e->seen_known)
             say(command, "expected %s, seen %lld", e->text, (long long)e->seen);
         else if (!e->ok)
-            say(command, "expected %s, but %s", e->text, survey->count ? "nobody knows" : "no listener was selected");
+            say(command, "expected %s, but %s", e->text, !survey->count ? "no listener was selected" : e->broken ? "nobody knows" : "AF_UNIX listeners have none");
     }
 }
 

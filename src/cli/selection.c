@@ -16,7 +16,10 @@ static int compare(const void *left, const void *right, void *context)
         if (order)
             return list->sort[i].down ? -order : order;
     }
+    int order = report_column_compare((size_t)report_column_find("address"), left, right);
     const struct listener *a = left, *b = right;
+    if (order)
+        return order;
     return a->cookie < b->cookie ? -1 : a->cookie > b->cookie;
 }
 

@@ -44,17 +44,20 @@ static int survey_here(struct surveyor *s, struct netns_facts *facts, struct err
 {
     s->netns = facts->inode;
     s->here = s->survey->count;
+    /* Before the listeners: what is dropped meanwhile must not seem to be the drops of one that has gone. */
+    read_namespace(s, facts);
     int status = sockdiag_open(&s->diag, err);
     if (!status)
         status = surveyor_list(s, err);
     if (!status && s->survey->count > s->here)
         surveyor_find_waiting(s);
     sockdiag_close(&s->diag);
-    if (status)
+    if (status) {
+        s->survey->count = s->here;
         return status;
+    }
     for (size_t i = s->here; i < s->survey->count; i++)
         facts->listener_drops += s->survey->listeners[i].drops;
-    read_namespace(s, facts);
     return 0;
 }
 
@@ -162,6 +165,7 @@ static int survey_one(struct surveyor *s, struct error *err)
 struct owners {
     struct listener **by_inode;
     size_t count;
+    pid_t *last; /* the process seen last, of each */
 };
 
 static int compare_by_inode(const void *left, const void *right)
@@ -178,6 +182,10 @@ static void note_owner(void *context, uint32_t inode, pid_t pid)
     if (!found)
         return;
     struct listener *listener = *found;
+    pid_t *last = &owners->last[found - owners->by_inode];
+    if (*last == pid)
+        return; /* another descriptor of the same process */
+    *last = pid;
     if (!listener->pid) {
         listener->pid = pid;
         owner_name(pid, listener->process);
@@ -191,9 +199,10 @@ static int find_owners(struct surveyor *s, struct error *err)
     struct survey *survey = s->survey;
     if (s->query->no_owners || !survey->count)
         return 0;
-    struct owners owners = {.by_inode = malloc(survey->count * sizeof *owners.by_inode)};
+    struct owners owners = {.by_inode = malloc(survey->count * sizeof *owners.by_inode),
+                            .last = calloc(survey->count, sizeof *owners.last)};
     uint32_t *inodes = malloc(survey->count * sizeof *inodes);
-    if (owners.by_inode && inodes) {
+    if (owners.by_inode && owners.last && inodes) {
         for (size_t i = 0; i < survey->count; i++)
             if (survey->listeners[i].inode)
                 owners.by_inode[owners.count++] = &survey->listeners[i];
@@ -202,8 +211,9 @@ static int find_owners(struct surveyor *s, struct error *err)
             inodes[i] = owners.by_inode[i]->inode;
         survey->processes_hidden = owners_walk(inodes, owners.count, note_owner, &owners);
     }
-    bool failed = !owners.by_inode || !inodes;
+    bool failed = !owners.by_inode || !owners.last || !inodes;
     free(owners.by_inode);
+    free(owners.last);
     free(inodes);
     return failed ? error_set(err, ENOMEM, "no memory for the owners of %zu listeners", survey->count) : 0;
 }
@@ -219,19 +229,21 @@ static bool selected(const struct survey_query *query, const struct listener *li
     bool is_unix = listener->kind >= KIND_UNIX_STREAM;
     return (!query->port || (!is_unix && listener->local.port == query->port)) &&
            (!query->path || (is_unix && !strcmp(listener->path, query->path))) &&
-           (query->address.family == AF_UNSPEC || (!is_unix && same_address(listener->local, &query->address))) &&
-           (!query->process || !strcmp(listener->process, query->process));
+           (query->address.family == AF_UNSPEC || (!is_unix && same_address(listener->local, &query->address)));
 }
 
 static void select_listeners(struct survey *survey, const struct survey_query *query)
 {
     size_t kept = 0;
-    for (size_t i = 0; i < survey->count; i++)
-        if (selected(query, &survey->listeners[i]))
-            survey->listeners[kept++] = survey->listeners[i];
+    for (size_t i = 0; i < survey->count; i++) {
+        struct listener *listener = &survey->listeners[i];
+        if (!selected(query, listener))
+            continue;
+        survey->owners_unseen += !query->no_owners && !listener->pid; /* one of them may be of the wanted process */
+        if (!query->process || !strcmp(listener->process, query->process))
+            survey->listeners[kept++] = *listener;
+    }
     survey->count = kept;
-    for (size_t i = 0; i < kept && !query->no_owners; i++)
-        survey->owners_unseen += !survey->listeners[i].pid;
 }
 
 int survey_take(struct survey *survey, const struct survey_query *query, struct error *err)

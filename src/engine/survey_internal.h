@@ -14,6 +14,8 @@ struct surveyor {
     size_t kept;       /* listeners before the dump that goes on: what a new try of it goes back to */
     size_t room;
     bool out_of_memory;
+    int family;        /* of the children that are asked for now, */
+    bool counting;     /* and whether those are half-open */
 };
 
 /* Keeps the first reason why evidence is missing. */

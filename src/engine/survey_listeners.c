@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <net/if.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,8 +45,9 @@ static void each_tcp(void *context, const struct diag_socket *socket)
     listener->local = socket->local;
     listener->dual_stack = socket->family == AF_INET6 && endpoint_is_any(&socket->local) && socket->has_v6only && !socket->v6only;
     listener->interface = socket->interface;
-    if (!socket->interface || socket->local.scope || !if_indextoname(socket->interface, listener->device))
-        listener->device[0] = '\0';
+    /* Here, where its number means something: the report is written in another namespace. */
+    if (socket->interface && !if_indextoname(socket->interface, listener->device))
+        snprintf(listener->device, sizeof listener->device, "%u", socket->interface);
     listener->inode = socket->inode;
     listener->cookie = socket->cookie;
     listener->uid = socket->uid;
@@ -80,7 +82,7 @@ static void each_unix(void *context, const struct unix_listener *socket)
 
 static int list_tcp(struct surveyor *s, int family, struct error *err)
 {
-    struct sockdiag_query query = {.family = family, .states = SOCKDIAG_LISTEN, .want_memory = true};
+    struct sockdiag_query query = {.family = family, .states = SOCKDIAG_LISTEN, .want_memory = true, .want_info = true}; /* info: says MPTCP */
     s->kept = s->survey->count;
     int status = sockdiag_dump(&s->diag, &query, each_tcp, s, err);
     return status == -EINTR ? 0 : status;
@@ -174,24 +176,38 @@ static struct listener *parent_of(const struct surveyor *s, const struct diag_so
         else
             high = middle;
     }
-    struct listener *any = NULL;
+    struct listener *best = NULL;
+    int best_score = 0;
     for (struct listener *l = &s->survey->listeners[low]; l < &s->survey->listeners[s->survey->count]; l++) {
         if (l->kind >= KIND_UNIX_STREAM || l->local.family != child->family || l->local.port != child->local.port)
             break;
         if (l->interface && l->interface != child->interface)
             continue;
-        if (endpoint_equal(&l->local, &child->local))
-            return l;
-        if (endpoint_is_any(&l->local) && !any)
-            any = l;
+        /* As the kernel prefers them: the exact address, then the device. The first of a group stands for it. */
+        bool exact = endpoint_equal(&l->local, &child->local);
+        int score = !exact && !endpoint_is_any(&l->local) ? 0 : 1 + 2 * exact + (l->interface != 0);
+        if (score > best_score) {
+            best = l;
+            best_score = score;
+        }
     }
-    return any;
+    return best;
+}
+
+/* The kernel interrupted the list of half-open requests, and it comes again from its beginning. */
+static void forget_half_open(const struct surveyor *s)
+{
+    for (size_t i = s->here; i < s->survey->count; i++)
+        if (s->survey->listeners[i].local.family == s->family)
+            s->survey->listeners[i].half_open = 0;
 }
 
 static void each_child(void *context, const struct diag_socket *child)
 {
     struct surveyor *s = context;
     struct listener *parent = child ? parent_of(s, child) : NULL;
+    if (!child && s->counting)
+        forget_half_open(s);
     if (!parent)
         return;
     if (child->state == STATE_SYN_RECV || child->state == STATE_NEW_SYN_RECV)
@@ -202,12 +218,17 @@ static void each_child(void *context, const struct diag_socket *child)
     }
 }
 
-static void ask_children(struct surveyor *s, int family, uint32_t states, uint16_t port)
+/* False when the kernel gave no answer; one that it interrupted counts as far as it came. */
+static bool ask_children(struct surveyor *s, int family, uint32_t states, uint16_t port)
 {
     struct error err = {0};
     struct sockdiag_query query = {.family = family, .states = states, .local_port = port, .want_info = true};
-    if (sockdiag_dump(&s->diag, &query, each_child, s, &err))
+    s->family = family;
+    s->counting = states & SOCKDIAG_STATE(STATE_SYN_RECV);
+    int status = sockdiag_dump(&s->diag, &query, each_child, s, &err);
+    if (status)
         surveyor_note(s, &err);
+    return !status || status == -EINTR;
 }
 
 #define HALF_OPEN (SOCKDIAG_STATE(STATE_SYN_RECV) | SOCKDIAG_STATE(STATE_NEW_SYN_RECV))
@@ -228,13 +249,13 @@ static size_t ports_with_queue(const struct surveyor *s, int family, uint16_t po
 }
 
 /* What was found for the first of a reuseport group is the group's: the kernel does not tell whose child one is. */
-static void spread_over_groups(struct surveyor *s)
+static void spread_over_groups(struct surveyor *s, const bool answered[2])
 {
     for (size_t i = s->here; i < s->survey->count; i++) {
         struct listener *l = &s->survey->listeners[i];
         const struct listener *first = l - (l->member - 1);
         l->half_open = first->half_open;
-        l->half_open_known = l->kind < KIND_UNIX_STREAM;
+        l->half_open_known = l->kind < KIND_UNIX_STREAM && answered[l->local.family == AF_INET6];
         l->oldest_ms = first->oldest_ms;
         l->oldest_known = first->oldest_known;
     }
@@ -243,18 +264,19 @@ static void spread_over_groups(struct surveyor *s)
 void surveyor_find_waiting(struct surveyor *s)
 {
     static const int families[] = {AF_INET, AF_INET6};
+    bool answered[2];
     if (s->query->no_waiting || s->query->path)
         return;
     for (size_t f = 0; f < 2; f++) {
         uint16_t ports[PORTS_ONE_BY_ONE + 1];
         size_t count = ports_with_queue(s, families[f], ports);
-        ask_children(s, families[f], HALF_OPEN, s->query->port);
+        answered[f] = ask_children(s, families[f], HALF_OPEN, s->query->port);
         if (count > PORTS_ONE_BY_ONE)
-            ask_children(s, families[f], WAITING, 0);
+            answered[f] &= ask_children(s, families[f], WAITING, 0);
         else
             for (size_t i = 0; i < count; i++)
-                ask_children(s, families[f], WAITING, ports[i]);
+                answered[f] &= ask_children(s, families[f], WAITING, ports[i]);
     }
-    spread_over_groups(s);
+    spread_over_groups(s, answered);
 }
 

@@ -101,13 +101,19 @@ void owner_name(pid_t pid, char out[OWNER_NAME_SIZE])
             out[i] = '?';
 }
 
+struct holders {
+    struct listener *listener;
+    pid_t last;
+};
+
 static void note_owner(void *context, uint32_t inode, pid_t pid)
 {
-    struct listener *listener = context;
+    struct holders *holders = context;
     (void)inode;
-    if (!listener->pid)
-        listener->pid = pid;
-    listener->processes++;
+    if (!holders->listener->pid)
+        holders->listener->pid = pid;
+    holders->listener->processes += pid != holders->last;
+    holders->last = pid;
 }
 
 void owner_find(struct listener *listener)
@@ -115,8 +121,9 @@ void owner_find(struct listener *listener)
     listener->pid = 0;
     listener->processes = 0;
     listener->process[0] = '\0';
+    struct holders holders = {.listener = listener};
     if (listener->inode)
-        owners_walk(&listener->inode, 1, note_owner, listener);
+        owners_walk(&listener->inode, 1, note_owner, &holders);
     if (listener->pid)
         owner_name(listener->pid, listener->process);
 }

@@ -9,6 +9,14 @@ static bool is_unix(const struct listener *l)
     return l->kind >= KIND_UNIX_STREAM;
 }
 
+/* Without its zone, whose number may mean nothing here: the survey has put the name into `device`. */
+static const char *address_text(const struct listener *l, char out[ENDPOINT_TEXT_SIZE])
+{
+    struct endpoint plain = l->local;
+    plain.scope = *l->device ? 0 : plain.scope;
+    return endpoint_address_text(&plain, out);
+}
+
 const char *report_place(const struct listener *l, char out[LIST_CELL_SIZE])
 {
     char text[ENDPOINT_TEXT_SIZE];
@@ -16,9 +24,11 @@ const char *report_place(const struct listener *l, char out[LIST_CELL_SIZE])
         snprintf(out, LIST_CELL_SIZE, "%s", *l->path ? l->path : "(no name)");
     else if (l->dual_stack)
         snprintf(out, LIST_CELL_SIZE, "*%s%s:%u", *l->device ? "%" : "", l->device, l->local.port);
+    else if (l->local.scope && *l->device)
+        snprintf(out, LIST_CELL_SIZE, "[%s%%%s]:%u", address_text(l, text), l->device, l->local.port);
     else if (*l->device)
         snprintf(out, LIST_CELL_SIZE, l->local.family == AF_INET6 ? "[%s]%%%s:%u" : "%s%%%s:%u",
-                 endpoint_address_text(&l->local, text), l->device, l->local.port);
+                 address_text(l, text), l->device, l->local.port);
     else
         snprintf(out, LIST_CELL_SIZE, "%s", endpoint_text(&l->local, text));
     return out;
@@ -191,7 +201,7 @@ static int64_t order_remarks(const struct listener *l)
 const struct list_column list_columns[] = {
     {"kind", "kind", "tcp, mptcp, unix_stream or unix_seqpacket", false, true, false, text_kind, NULL},
     {"address", "address", "where it listens; *:PORT takes IPv6 and IPv4; a leading @: an abstract AF_UNIX name", false, true,
-     true, text_place, order_place},
+     true, text_place, order_place, 21},
     {"queue", "queue", "connections that wait to be accepted (accept queue)", true, true, false, text_queue, order_queue},
     {"backlog", "backlog", "effective backlog, after the clamp by net.core.somaxconn", true, true, false, text_backlog,
      order_backlog},
@@ -204,13 +214,30 @@ const struct list_column list_columns[] = {
     {"oldest", "oldest", "how long the first in the queue has waited; of the whole reuseport group", true, true, false,
      text_oldest, order_oldest},
     {"member", "member", "place in its reuseport group", true, true, false, text_member, order_member},
-    {"process", "process", "name/pid of who holds it, +N: and N more", false, true, true, text_process, NULL},
+    {"process", "process", "name/pid of who holds it, +N: and N more", false, true, true, text_process, NULL, 12},
     {"pidns", "pidns", "pid namespace of that process, if it is not ours", true, true, false, text_pidns, NULL},
     {"netns", "netns", "network namespace (shown with --all-netns)", true, false, false, text_netns, order_netns},
     {"uid", "uid", "user id of who made it", true, false, false, text_uid, order_uid},
     {"inode", "inode", "inode of the socket", true, false, false, text_inode, order_inode},
-    {"remarks", "remarks", "what is worth saying, see backlogctl(7)", false, true, true, text_of_remarks, order_remarks},
+    {"remarks", "remarks", "what is worth saying, see backlogctl(7)", false, true, true, text_of_remarks, order_remarks, 13},
 };
+
+void list_cell(size_t column, const struct listener *listener, size_t width, char out[LIST_CELL_SIZE])
+{
+    list_columns[column].text(listener, out);
+    size_t length = strlen(out), tail = 0;
+    if (length <= width || width < 3)
+        return;
+    if (list_columns[column].text == text_place)
+        tail = width - 2;
+    else if (list_columns[column].text == text_process && strrchr(out, '/'))
+        tail = strlen(strrchr(out, '/'));
+    if (tail > width - 2)
+        tail = width - 2;
+    memmove(out + width - tail, out + length - tail, tail + 1);
+    memcpy(out + width - tail - 2, "..", 2);
+    out[width] = '\0';
+}
 
 size_t report_column_count(void)
 {

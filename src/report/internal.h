@@ -105,9 +105,10 @@ struct list_column {
     const char *help;
     bool number;  /* to the right */
     bool usual;   /* shown unless --columns says otherwise */
-    bool yields;  /* cut when the table is too wide */
+    bool yields;  /* cut, down to `least` characters, when the table is too wide */
     void (*text)(const struct listener *listener, char out[LIST_CELL_SIZE]); /* "-": nothing to say */
     int64_t (*order)(const struct listener *listener); /* NULL: by text */
+    uint8_t least;
 };
 extern const struct list_column list_columns[];
 
@@ -116,6 +117,9 @@ void text_of_remarks(const struct listener *listener, char out[LIST_CELL_SIZE]);
 
 /* What a remark means to a person. Static storage. */
 const char *remark_meaning(enum remark remark);
+
+/* The text of a cell, cut to `width` at the place that says least: a path keeps its end, a process its number. */
+void list_cell(size_t column, const struct listener *listener, size_t width, char out[LIST_CELL_SIZE]);
 
 /* ---- times.c ---- */
 

@@ -8,18 +8,39 @@ static void write_label(FILE *out, const char *name, const char *value)
 {
     fprintf(out, "%s=\"", name);
     for (; *value; value++) {
-        if (*value == '\\' || *value == '"')
+        if (*value == '\\' || *value == '"' || *value == '\n')
             putc('\\', out);
-        putc(*value, out);
+        putc(*value == '\n' ? 'n' : *value, out);
     }
     putc('"', out);
 }
 
-/* What names a listener and stays the same when its server is restarted; `netns` only where there are several, and the
-   number of a namespace has another meaning after a reboot. */
+#define NETNS_LABEL_SIZE (sizeof((struct netns_facts *)0)->name)
+
+/* The namespace, unless it is ours: so the series of our own listeners stay the same, however many others there are. Its name
+   where it has one, for its number has another meaning after a reboot. */
+static bool netns_label(const struct netns_facts *facts, char out[NETNS_LABEL_SIZE])
+{
+    if (*facts->name)
+        snprintf(out, NETNS_LABEL_SIZE, "%s", facts->name);
+    else
+        snprintf(out, NETNS_LABEL_SIZE, "%" PRIu64, facts->inode);
+    return !facts->ours;
+}
+
+static const struct netns_facts *netns_of(const struct survey *survey, const struct listener *l)
+{
+    static const struct netns_facts unknown = {.ours = true};
+    for (size_t i = 0; i < survey->namespace_count; i++)
+        if (survey->namespaces[i].inode == l->netns)
+            return &survey->namespaces[i];
+    return &unknown;
+}
+
+/* What names a listener and stays the same when its server is restarted. */
 static void write_labels(FILE *out, const struct survey *survey, const struct listener *l)
 {
-    char place[LIST_CELL_SIZE], number[24];
+    char place[LIST_CELL_SIZE], number[24], netns[NETNS_LABEL_SIZE];
     putc('{', out);
     write_label(out, "kind", socket_kind_name((enum socket_kind)l->kind));
     putc(',', out);
@@ -32,10 +53,9 @@ static void write_labels(FILE *out, const struct survey *survey, const struct li
         putc(',', out);
         write_label(out, l->group > 1 ? "member" : "inode", number);
     }
-    if (survey->namespace_count > 1) {
-        snprintf(number, sizeof number, "%" PRIu64, l->netns);
+    if (netns_label(netns_of(survey, l), netns)) {
         putc(',', out);
-        write_label(out, "netns", number);
+        write_label(out, "netns", netns);
     }
     putc('}', out);
 }
@@ -104,8 +124,12 @@ static void write_netns_metric(FILE *out, const struct survey *survey, const cha
         if (value(facts) < 0)
             continue;
         fputs(name, out);
-        if (survey->namespace_count > 1)
-            fprintf(out, "{netns=\"%" PRIu64 "\"}", facts->inode);
+        char netns[NETNS_LABEL_SIZE];
+        if (netns_label(facts, netns)) {
+            putc('{', out);
+            write_label(out, "netns", netns);
+            putc('}', out);
+        }
         fprintf(out, " %" PRId64 "\n", value(facts));
     }
 }
@@ -125,6 +149,11 @@ static int64_t value_listen_drops(const struct netns_facts *facts)
     return facts->counters.known ? (int64_t)facts->counters.value[COUNTER_LISTEN_DROPS] : -1;
 }
 
+static int64_t value_drops_gone(const struct netns_facts *facts)
+{
+    return facts->counters.known ? (int64_t)facts->drops_gone : -1;
+}
+
 void report_survey_prometheus(FILE *out, const struct survey *survey)
 {
     for (size_t m = 0; m < sizeof metrics / sizeof *metrics; m++)
@@ -135,4 +164,6 @@ void report_survey_prometheus(FILE *out, const struct survey *survey)
                        value_overflows);
     write_netns_metric(out, survey, "backlogctl_netns_listen_drops_total", "counter", "ListenDrops of the network namespace.",
                        value_listen_drops);
+    write_netns_metric(out, survey, "backlogctl_netns_drops_gone", "gauge",
+                       "ListenDrops that no listener which is there accounts for.", value_drops_gone);
 }

@@ -14,13 +14,14 @@
 struct list_layout {
     const struct survey *survey;
     uint8_t columns[LIST_COLUMNS_MAX];
+    size_t widths[LIST_COLUMNS_MAX];
     size_t count, width;
 };
 
-/* The widest cell; 0 when no row has anything to say. */
-static size_t cell_width(const struct survey *survey, size_t column)
+/* The widest cell, or the head; 0 when no row has anything to say. */
+static size_t column_width(const struct survey *survey, size_t column)
 {
-    size_t width = 0;
+    size_t width = strlen(list_columns[column].head);
     bool empty = true;
     char cell[LIST_CELL_SIZE];
     for (size_t i = 0; i < survey->count; i++) {
@@ -37,23 +38,80 @@ static bool shown_by_itself(const struct survey *survey, size_t column)
 {
     if (!strcmp(list_columns[column].name, "netns"))
         return survey->namespace_count > 1;
-    return list_columns[column].usual && (!survey->count || cell_width(survey, column));
+    return list_columns[column].usual && column_width(survey, column);
 }
 
-static void layout_choose(struct list_layout *layout, const struct list_view *view)
+static void layout_add(struct list_layout *layout, size_t column)
 {
-    if (view->count) {
-        memcpy(layout->columns, view->columns, view->count);
-        layout->count = view->count;
-    } else {
-        for (size_t c = 0; c < report_column_count(); c++)
-            if (shown_by_itself(layout->survey, c))
-                layout->columns[layout->count++] = (uint8_t)c;
+    size_t width = column_width(layout->survey, column), head = strlen(list_columns[column].head);
+    layout->columns[layout->count] = (uint8_t)column;
+    layout->widths[layout->count++] = width ? width : head;
+    layout->width += (width ? width : head) + 1;
+}
+
+static void layout_drop(struct list_layout *layout, const char *name)
+{
+    size_t kept = 0;
+    for (size_t c = 0; c < layout->count; c++)
+        if (strcmp(list_columns[layout->columns[c]].name, name)) {
+            layout->columns[kept] = layout->columns[c];
+            layout->widths[kept++] = layout->widths[c];
+        } else {
+            layout->width -= layout->widths[c] + 1;
+        }
+    layout->count = kept;
+}
+
+/* Takes from a column what the table is too wide by. */
+static void layout_cut(struct list_layout *layout, const char *name, size_t columns)
+{
+    for (size_t c = 0; c < layout->count; c++) {
+        const struct list_column *column = &list_columns[layout->columns[c]];
+        if (strcmp(column->name, name) || layout->widths[c] <= column->least || layout->width <= columns)
+            continue;
+        size_t can = layout->widths[c] - column->least, must = layout->width - columns;
+        layout->widths[c] -= can < must ? can : must;
+        layout->width -= can < must ? can : must;
     }
-    for (size_t i = 0; i < layout->count; i++) {
-        size_t head = strlen(list_columns[layout->columns[i]].head), cells = cell_width(layout->survey, layout->columns[i]);
-        layout->width += (cells > head ? cells : head) + 1;
+}
+
+static bool any_half_open(const struct survey *survey)
+{
+    for (size_t i = 0; i < survey->count; i++)
+        if (survey->listeners[i].half_open)
+            return true;
+    return false;
+}
+
+/* What gives way on a narrow screen. The address tells the kind well enough, and the words below the table explain the remarks;
+   columns that were asked for are cut and never dropped. */
+static void layout_squeeze(struct list_layout *layout, size_t columns, bool chosen)
+{
+    static const char *const cut[] = {"remarks", "process", "address"}, *const drop[] = {"kind", "member", "half_open", "pidns"};
+    struct list_layout least = *layout;
+    for (size_t i = 0; i < sizeof drop / sizeof *drop && !chosen; i++) {
+        for (size_t c = 0; c < sizeof cut / sizeof *cut; c++)
+            layout_cut(&least, cut[c], columns);
+        if (least.width <= columns)
+            break;
+        if (strcmp(drop[i], "half_open") || !any_half_open(layout->survey))
+            layout_drop(layout, drop[i]);
+        least = *layout;
     }
+    for (size_t c = 0; c < sizeof cut / sizeof *cut; c++)
+        layout_cut(layout, cut[c], columns);
+}
+
+static void layout_choose(struct list_layout *layout, const struct list_view *view, int columns)
+{
+    for (size_t c = 0; c < view->count; c++)
+        layout_add(layout, view->columns[c]);
+    for (size_t c = 0; c < report_column_count() && !view->count; c++)
+        if (shown_by_itself(layout->survey, c))
+            layout_add(layout, c);
+    /* No blank behind the last column, but smartcols keeps one place free. */
+    if (columns > 0 && layout->width > (size_t)columns)
+        layout_squeeze(layout, (size_t)columns, view->count);
 }
 
 static const char *row_color(const struct listener *listener)
@@ -73,7 +131,7 @@ static int fill_rows(struct libscols_table *table, const struct list_layout *lay
         if (!line || (color && scols_line_set_color(line, color)))
             return -1;
         for (size_t c = 0; c < layout->count; c++) {
-            list_columns[layout->columns[c]].text(listener, cell);
+            list_cell(layout->columns[c], listener, layout->widths[c], cell);
             if (scols_line_set_data(line, c, cell))
                 return -1;
         }
@@ -83,12 +141,13 @@ static int fill_rows(struct libscols_table *table, const struct list_layout *lay
 
 static int print_list(FILE *out, const struct list_layout *layout, const struct report_style *style)
 {
-    struct libscols_table *table = table_begin(out, style, layout->width, " ");
+    /* The widths are chosen already: a table that is still too wide is printed so, and not cut anywhere. */
+    struct report_style whole = {.color = style->color};
+    struct libscols_table *table = table_begin(out, &whole, layout->width, " ");
     int status = table ? 0 : -1;
     for (size_t c = 0; c < layout->count && !status; c++) {
         const struct list_column *column = &list_columns[layout->columns[c]];
-        int flags = (column->number ? SCOLS_FL_RIGHT : 0) | (column->yields ? SCOLS_FL_TRUNC : 0);
-        status = scols_table_new_column(table, column->head, 0, flags) ? 0 : -1;
+        status = scols_table_new_column(table, column->head, 0, column->number ? SCOLS_FL_RIGHT : 0) ? 0 : -1;
     }
     if (!status)
         status = fill_rows(table, layout);
@@ -101,13 +160,14 @@ static int print_list(FILE *out, const struct list_layout *layout, const struct 
 /* ---- In words ---- */
 
 static const char *const meanings[REMARK_COUNT] = {
-    [REMARK_FULL] = "new clients get no answer (AF_UNIX: EAGAIN, or they wait) until the application accepts",
-    [REMARK_DROPPING] = "connections are being dropped; the clients try again after 1s, 2s and so on",
-    [REMARK_DROPPED] = "connections were dropped at some time since the listener was made, see drops; watch shows when",
-    [REMARK_NOT_ACCEPTING] = "clients have waited for a second and more: the application is stuck, overloaded or stopped",
-    [REMARK_CLAMPED] = "the backlog equals net.core.somaxconn, so the application may have asked for more: raise that sysctl, "
-                       "then restart the server or use resize",
-    [REMARK_SMALL] = "a small backlog: a burst of more connections than that overflows it, see resize",
+    [REMARK_FULL] = "The accept queue is full: new clients get no answer (AF_UNIX: EAGAIN, or they wait) until the application "
+                    "accepts",
+    [REMARK_DROPPING] = "It is full and has dropped connections: their clients try again after 1s, 2s and so on",
+    [REMARK_DROPPED] = "It dropped connections at some time since it was made; 'backlogctl watch' shows whether it goes on",
+    [REMARK_NOT_ACCEPTING] = "A client has waited for a second or more: the application is stuck, overloaded or stopped",
+    [REMARK_CLAMPED] = "The backlog equals net.core.somaxconn, so the application may have asked for more: raise that sysctl, "
+                       "then restart the server or use 'backlogctl resize'",
+    [REMARK_SMALL] = "A small backlog: a burst of a few more connections than that overflows it, see 'backlogctl resize'",
 };
 
 const char *remark_meaning(enum remark remark)
@@ -115,20 +175,36 @@ const char *remark_meaning(enum remark remark)
     return meanings[remark];
 }
 
+/* Members of a reuseport group have one address, and it is named once. */
+static bool same_place(const struct listener *a, const struct listener *b)
+{
+    return a->group > 1 && a->group == b->group && a->netns == b->netns && a->kind == b->kind && a->interface == b->interface &&
+           endpoint_equal(&a->local, &b->local);
+}
+
 static void write_remark(FILE *out, const struct survey *survey, enum remark remark)
 {
     char place[LIST_CELL_SIZE];
-    size_t count = 0;
+    const struct listener *last = NULL;
+    size_t count = 0, named = 0, covered = 0;
     for (size_t i = 0; i < survey->count; i++)
         count += survey->listeners[i].remarks >> remark & 1;
     fprintf(out, "%s (%zu):", remark_name(remark), count);
-    size_t named = 0;
-    for (size_t i = 0; i < survey->count && named < NAMED_MAX; i++)
-        if (survey->listeners[i].remarks >> remark & 1)
-            fprintf(out, "%s %s", named++ ? "," : "", report_place(&survey->listeners[i], place));
-    if (count > named)
-        fprintf(out, " and %zu more", count - named);
-    fprintf(out, ": %s.", meanings[remark]);
+    for (size_t i = 0; i < survey->count; i++) {
+        const struct listener *l = &survey->listeners[i];
+        if (!(l->remarks >> remark & 1))
+            continue;
+        bool again = last && same_place(last, l);
+        if (!again && named == NAMED_MAX)
+            break;
+        if (!again)
+            fprintf(out, "%s %s", named++ ? "," : "", report_place(l, place));
+        last = l;
+        covered++;
+    }
+    if (count > covered)
+        fprintf(out, " and %zu more", count - covered);
+    fprintf(out, ". %s.", meanings[remark]);
 }
 
 static void write_netns_name(FILE *out, const struct netns_facts *facts)
@@ -144,46 +220,50 @@ static void write_sysctl(FILE *out, const char **before, const char *key, int64_
 {
     if (value < 0)
         return;
-    fprintf(out, "%s%s %" PRId64, *before, key, value);
+    fprintf(out, "%s%s=%" PRId64, *before, key, value);
     *before = ", ";
 }
 
 static void write_namespace(FILE *out, const struct survey *survey, const struct netns_facts *facts)
 {
     const char *before = "";
-    if (survey->namespace_count > 1 || !facts->ours) {
+    if (survey->namespace_count == 1 && facts->ours) {
+        fputs("this network namespace: ", out);
+    } else {
         write_netns_name(out, facts);
-        before = ": ";
+        before = ": "; /* of a sysctl; a comma comes before the next one */
     }
-    write_sysctl(out, &before, "net.core.somaxconn", facts->somaxconn);
-    write_sysctl(out, &before, "net.ipv4.tcp_max_syn_backlog", facts->tcp_max_syn_backlog);
+    write_sysctl(out, &before, "somaxconn", facts->somaxconn);
+    write_sysctl(out, &before, "tcp_max_syn_backlog", facts->tcp_max_syn_backlog);
     write_sysctl(out, &before, "tcp_syncookies", facts->tcp_syncookies);
     write_sysctl(out, &before, "tcp_abort_on_overflow", facts->tcp_abort_on_overflow);
     if (!facts->counters.known)
         return;
-    fprintf(out, "%sListenOverflows %" PRIu64 ", ListenDrops %" PRIu64 " since it was made", *before ? "; " : "",
+    fprintf(out, "%s since it was made: ListenOverflows %" PRIu64 ", ListenDrops %" PRIu64, *before ? ";" : "",
             facts->counters.value[COUNTER_LISTEN_OVERFLOWS], facts->counters.value[COUNTER_LISTEN_DROPS]);
     if (facts->drops_gone)
-        fprintf(out, ", %" PRIu64 " of which no listener that is there accounts for (those had been dropped by listeners that are gone)",
-                facts->drops_gone);
+        fprintf(out, ", of which %" PRIu64 " by listeners that are gone: no living one accounts for them", facts->drops_gone);
 }
 
 static void write_missing(FILE *out, const struct survey *survey)
 {
     if (survey->owners_unseen && survey->processes_hidden)
         fprintf(out,
-                "the process of %zu listener%s is not shown: %zu processes of other users cannot be looked into; as root "
-                "(CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH) they can",
-                survey->owners_unseen, plural(survey->owners_unseen), survey->processes_hidden);
+                "The process of %zu listener%s is not known: %zu process%s of other users cannot be looked into. Root can, or who has "
+                "CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH",
+                survey->owners_unseen, plural(survey->owners_unseen), survey->processes_hidden,
+                survey->processes_hidden == 1 ? "" : "es");
     else if (survey->owners_unseen)
-        fprintf(out, "no process in /proc holds %zu of the listeners: the kernel itself does, or a process in another pid namespace",
+        fprintf(out, "No process in /proc holds %zu of the listeners: the kernel itself does, or a process in another pid namespace",
                 survey->owners_unseen);
+    if (survey->owners_unseen)
+        putc('.', out);
 }
 
 static void write_closed(FILE *out, const struct survey *survey)
 {
     if (survey->namespaces_closed)
-        fprintf(out, "%zu network namespace%s could not be entered: as root (CAP_SYS_ADMIN) they can", survey->namespaces_closed,
+        fprintf(out, "%zu network namespace%s could not be entered: that takes CAP_SYS_ADMIN.", survey->namespaces_closed,
                 plural(survey->namespaces_closed));
 }
 
@@ -217,6 +297,8 @@ static void write_expectation(FILE *out, const struct survey *survey, const stru
         fputs("ok", out);
     else if (!survey->count && e->measure != MEASURE_LISTENERS)
         fputs("FAILED, no listener was selected", out);
+    else if (!e->broken && e->measure != MEASURE_LISTENERS)
+        fputs("FAILED, none of the listeners has such a figure: they are AF_UNIX", out);
     else if (e->measure == MEASURE_LISTENERS)
         fprintf(out, "FAILED, seen %" PRId64, e->seen);
     else if (e->seen_known)
@@ -262,7 +344,7 @@ static void write_words(FILE *out, const struct survey *survey, const struct rep
 void report_survey_text(FILE *out, const struct survey *survey, const struct list_view *view, const struct report_style *style)
 {
     struct list_layout layout = {.survey = survey};
-    layout_choose(&layout, view);
+    layout_choose(&layout, view, style->columns);
     if (!survey->count)
         fputs("no listener\n", out);
     else if (print_list(out, &layout, style))

@@ -45,6 +45,9 @@ static const struct {
     {{"serve", "--port", "60002", "--duration", "200ms"}, 0, 0},
     {{"serve", "--port", "60002"}, 128 + SIGINT, SIGINT},
     {{"serve", "--help"}, 0, 0},
+    {{"list"}, 0, 0},
+    {{"list", "--all-netns", "--json", "--expect", "backlog>=5"}, 1, 0},
+    {{"list", "--prometheus", "--sort", "-queue,address"}, 0, 0},
 };
 
 START_TEST(clean_under_valgrind)

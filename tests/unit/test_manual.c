@@ -15,9 +15,10 @@
 #define ITEM_SIZE 128
 
 static const struct command *const commands[] = {&command_serve, &command_probe, &command_run, &command_resize,
-                                                 &command_measure};
+                                                 &command_measure, &command_list};
 static const char *const pages[] = {"backlogctl.1", "backlogctl-serve.1", "backlogctl-probe.1",
-                                    "backlogctl-run.1", "backlogctl-resize.1", "backlogctl-measure.1", "backlogctl.7"};
+                                    "backlogctl-run.1", "backlogctl-resize.1", "backlogctl-measure.1", "backlogctl-list.1",
+                                    "backlogctl.7"};
 
 /* ---- Reading pages ---- */
 
@@ -204,6 +205,47 @@ START_TEST(every_word_is_explained)
 }
 END_TEST
 
+START_TEST(every_remark_and_column_is_explained)
+{
+    char *page = read_page("backlogctl.7"), *remarks = section(page, "REMARKS"), *list = read_page("backlogctl-list.1"),
+         *output = section(list, "OUTPUT"), *options = section(list, "OPTIONS"), item[ITEM_SIZE];
+    static const char *const measures[] = {"queue", "backlog", "capacity", "percent", "half_open", "drops", "oldest_ms", "listeners"};
+    for (int r = 0; r < REMARK_COUNT; r++)
+        check_item(remarks, "Cm", remark_name((enum remark)r));
+    for (size_t c = 0; c < report_column_count(); c++) {
+        snprintf(item, sizeof item, ".It Cm %s No *", report_column_name(c));
+        if (!has_line(output, item))
+            check_item(output, "Cm", report_column_name(c));
+    }
+    for (size_t m = 0; m < COUNT(measures); m++)
+        check_item(options, "Cm", measures[m]);
+    free(options);
+    free(output);
+    free(list);
+    free(remarks);
+    free(page);
+}
+END_TEST
+
+/* Every metric stands in the page with its type. */
+START_TEST(every_metric_is_explained)
+{
+    struct survey survey = {0};
+    FILE *out = catch_begin();
+    report_survey_prometheus(out, &survey);
+    char *text = catch_end(out), *page = read_page("backlogctl-list.1"), *metrics = section(page, "METRICS"), *save = NULL;
+    char name[ITEM_SIZE], type[ITEM_SIZE], item[3 * ITEM_SIZE];
+    for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+        if (sscanf(line, "# TYPE %100s %20s", name, type) == 2) {
+            snprintf(item, sizeof item, ".It Va %s No %s", name, type);
+            ck_assert_msg(has_line(metrics, item), "backlogctl-list(1) lacks '%s'", item);
+        }
+    free(metrics);
+    free(page);
+    free(text);
+}
+END_TEST
+
 START_TEST(every_event_is_explained)
 {
     char *page = read_page("backlogctl-serve.1"), *output = section(page, "OUTPUT");
@@ -320,6 +362,23 @@ START_TEST(every_member_of_resize_and_measure_is_explained)
 }
 END_TEST
 
+START_TEST(every_member_of_list_is_explained)
+{
+    struct listener one = {.known = true, .kind = KIND_UNIX_STREAM};
+    struct netns_facts facts = {.ours = true};
+    struct survey survey = {.listeners = &one, .count = 1, .namespaces = &facts, .namespace_count = 1, .expectation_count = 1};
+    FILE *out = catch_begin();
+    report_survey_json(out, &survey);
+    char *text = catch_end(out), *page = read_page("backlogctl.7"), *reference = section(page, "JSON OF LIST");
+    json_t *report = json_parse(text);
+    check_members(reference, report);
+    json_decref(report);
+    free(reference);
+    free(page);
+    free(text);
+}
+END_TEST
+
 static void check_lines(const char *text, char *lines)
 {
     char *save = NULL;
@@ -389,6 +448,9 @@ static Suite *make_suite(void)
     tcase_add_loop_test(tcase, help_fits_eighty_columns, 0, COUNT(commands));
     tcase_add_loop_test(tcase, every_page_has_its_sections, 0, COUNT(commands));
     tcase_add_test(tcase, every_word_is_explained);
+    tcase_add_test(tcase, every_remark_and_column_is_explained);
+    tcase_add_test(tcase, every_metric_is_explained);
+    tcase_add_test(tcase, every_member_of_list_is_explained);
     tcase_add_test(tcase, every_event_is_explained);
     tcase_add_test(tcase, every_measure_is_explained);
     tcase_add_test(tcase, every_exit_status_is_explained);

@@ -20,6 +20,9 @@ static const struct command every = {
     .summary = "Know all options",
     .groups = {&options_target, &options_server, &options_probe, &options_lab, &options_output},
 };
+/* Those of list: --port, --host and --backlog are others there. */
+static const struct command chooser = {
+    .name = "chooser", .summary = "Choose", .groups = {&options_select, &options_list, &options_output}};
 static const struct command few = {
     .name = "few", .summary = "Know a few options", .groups = {&options_output}};
 
@@ -165,6 +168,73 @@ START_TEST(each_option_sets_its_field)
     memcpy((char *)&settings + field, (const char *)&settings_default + field, sizes[kind]);
     ck_assert_msg(!memcmp(&settings, &settings_default, sizeof settings), "%s: sets another field too",
                   first);
+}
+END_TEST
+
+static const struct {
+    const char *words[5];
+    enum kind kind;
+    size_t field;
+    int64_t number;
+    const char *text;
+} choices[] = {
+    {{"--port", "80"}, SETS(U16, survey.port, 80)},
+    {{"-p65535"}, SETS(U16, survey.port, 65535)},
+    {{"--unix", "/run/x"}, SETS_TEXT(survey.path, "/run/x")},
+    {{"--process", "nginx"}, SETS_TEXT(survey.process, "nginx")},
+    {{"--pid", "1"}, SETS(INT, survey.pid, 1)},
+    {{"--netns", "blue"}, SETS_TEXT(survey.netns, "blue")},
+    {{"--all-netns"}, SETS(BOOL, survey.all_netns, true)},
+    {{"--prometheus"}, SETS(BOOL, list.prometheus, true)},
+    {{"--prom"}, SETS(BOOL, list.prometheus, true)},
+    {{"--output", "x.prom"}, SETS_TEXT(list.output, "x.prom")},
+    {{"--columns=help"}, SETS(BOOL, list.columns_help, true)},
+};
+
+START_TEST(each_choice_sets_its_field)
+{
+    struct settings settings;
+    struct error err;
+    ck_assert_msg(!parse(&chooser, choices[_i].words, &settings, &err), "%s", err.text);
+    if (choices[_i].kind == TEXT)
+        ck_assert_str_eq(*(const char *const *)((const char *)&settings + choices[_i].field), choices[_i].text);
+    else
+        ck_assert_int_eq(number_at(&settings, choices[_i].kind, choices[_i].field), choices[_i].number);
+    memcpy((char *)&settings + choices[_i].field, (const char *)&settings_default + choices[_i].field, sizes[choices[_i].kind]);
+    ck_assert_msg(!memcmp(&settings, &settings_default, sizeof settings), "%s: sets another field too", choices[_i].words[0]);
+}
+END_TEST
+
+START_TEST(columns_and_keys_are_read)
+{
+    static const char *const words[] = {"--columns=kind", "--columns", "queue,half-open,oldest", "--sort", "-drops,address", "--host",
+                                        "::1", NULL};
+    struct settings settings;
+    struct error err;
+    ck_assert_msg(!parse(&chooser, words, &settings, &err), "%s", err.text);
+    ck_assert_uint_eq(settings.list.view.count, 3); /* the last one counts */
+    ck_assert_str_eq(report_column_name(settings.list.view.columns[1]), "half_open");
+    ck_assert_uint_eq(settings.list.sort_count, 2);
+    ck_assert(settings.list.sort[0].down && !settings.list.sort[1].down);
+    ck_assert_str_eq(report_column_name(settings.list.sort[0].column), "drops");
+    ck_assert_int_eq(settings.survey.address.family, AF_INET6);
+    ck_assert_uint_eq(settings.survey.address.bytes[15], 1);
+}
+END_TEST
+
+START_TEST(columns_have_an_end)
+{
+    char names[32 * 6] = "queue";
+    const char *const words[] = {"--columns", names, NULL};
+    struct settings settings;
+    struct error err;
+    for (size_t i = 1; i < LIST_COLUMNS_MAX; i++)
+        strcat(names, ",queue");
+    ck_assert_int_eq(parse(&chooser, words, &settings, &err), 0);
+    ck_assert_uint_eq(settings.list.view.count, LIST_COLUMNS_MAX);
+    strcat(names, ",queue");
+    ck_assert_int_eq(parse(&chooser, words, &settings, &err), -EINVAL);
+    ck_assert_ptr_nonnull(strstr(err.text, "want at most 24 columns"));
 }
 END_TEST
 
@@ -502,11 +572,14 @@ static Suite *make_suite(void)
         long_words_do_not_overflow,
         the_table_is_sound,
         the_help_tells_all,
+        columns_and_keys_are_read,
+        columns_have_an_end,
     };
     Suite *suite = suite_create("options");
     suite_add(suite, "plain", 10, tests, COUNT(tests));
     TCase *rows = tcase_create("table rows");
     tcase_add_loop_test(rows, each_option_sets_its_field, 0, COUNT(settings_rows));
+    tcase_add_loop_test(rows, each_choice_sets_its_field, 0, COUNT(choices));
     tcase_add_loop_test(rows, bad_words_are_named, 0, COUNT(bad));
     suite_add_tcase(suite, rows);
     return suite;

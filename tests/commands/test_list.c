@@ -1,0 +1,556 @@
+/* Listeners of every kind, of real servers and of other namespaces, with ss as the oracle. */
+#include "suite.h"
+
+#include "report.h"
+#include "servers.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Listeners as a python program makes them; clients are kept in C. */
+#define LISTENING                                                                                                          \
+    "import socket,time,os,sys;S=socket;L=[];C=[]\n"                                                                       \
+    "def tcp(a,p,b=7,share=0,only=1,device='',protocol=0,scope=0):\n"                                                      \
+    " f=S.AF_INET6 if ':' in a else S.AF_INET;s=S.socket(f,S.SOCK_STREAM,protocol);L.append(s)\n"                           \
+    " s.setsockopt(S.SOL_SOCKET,S.SO_REUSEPORT,share)\n"                                                                   \
+    " f==S.AF_INET6 and s.setsockopt(S.IPPROTO_IPV6,S.IPV6_V6ONLY,only)\n"                                                  \
+    " device and s.setsockopt(S.SOL_SOCKET,S.SO_BINDTODEVICE,device.encode())\n"                                            \
+    " s.bind((a,p,0,scope) if scope else (a,p));s.listen(b);return s\n"                                                     \
+    "def local(p,t=S.SOCK_STREAM,b=7):\n s=S.socket(S.AF_UNIX,t);L.append(s);s.bind(p);s.listen(b)\n"                        \
+    "def client(p,n,a='127.0.0.1'):\n"                                                                                     \
+    " for i in range(n):\n  c=S.socket();C.append(c);c.setblocking(False);c.connect_ex((a,p))\n"
+#define AND_WAIT "\nprint('ready',flush=True);time.sleep(100)\n"
+
+static struct outcome list(const char *options, int status)
+{
+    char command[640];
+    snprintf(command, sizeof command, "exec %s list %s", BACKLOGCTL, options);
+    struct outcome outcome = process_run((const char *[]){"sh", "-c", command, NULL}, NULL);
+    ck_assert_msg(outcome.status == status, "list %s: status %d: %s%s", options, outcome.status, outcome.out, outcome.err);
+    return outcome;
+}
+
+static void list_says(const char *options, int status, const char *words)
+{
+    struct outcome outcome = list(options, status);
+    char *text = outcome.out; /* lines are folded: read them as one */
+    for (char *p = strstr(text, "\n  "); p; p = strstr(p, "\n  "))
+        memmove(p + 1, p + 3, strlen(p + 3) + 1), *p = ' ';
+    ck_assert_msg(strstr(outcome.err, words) || strstr(text, words), "list %s: '%s%s' lacks '%s'", options, text, outcome.err, words);
+    outcome_free(&outcome);
+}
+
+static json_t *list_json(const char *options)
+{
+    char line[512];
+    snprintf(line, sizeof line, "--json %s", options);
+    struct outcome outcome = list(line, 0);
+    json_error_t error;
+    json_t *report = json_loads(outcome.out, JSON_REJECT_DUPLICATES, &error);
+    ck_assert_msg(report != NULL, "%s: %s", error.text, outcome.out);
+    ck_assert_str_eq(report_text(report, "schema"), "backlogctl.list/1");
+    outcome_free(&outcome);
+    return report;
+}
+
+static json_t *nth(const json_t *report, size_t n)
+{
+    json_t *one = json_array_get(json_object_get(report, "listeners"), n);
+    ck_assert_msg(one != NULL, "no listener %zu", n);
+    return one;
+}
+
+static bool has_remark(const json_t *listener, const char *remark)
+{
+    json_t *one;
+    size_t i;
+    json_array_foreach(json_object_get(listener, "remarks"), i, one) if (!strcmp(json_string_value(one), remark)) return true;
+    return false;
+}
+
+/* Queue, backlog, address and drops of every TCP listener, and queue, backlog and name of every AF_UNIX one. */
+static void agrees_with_ss(size_t at_least)
+{
+    char *theirs = shell("ss -HltnmO | awk '{match($0,/,d[0-9]+\\)/);print $2,$3,$4,substr($0,RSTART+2,RLENGTH-3)}' |"
+                         "sed -E 's/\\](%%[a-z0-9]+):/\\1]:/' | LC_ALL=C sort;ss -Hlx | awk '{print $3,$4,$5,\"-\"}' | LC_ALL=C sort");
+    char *ours = shell("%s list --columns queue,backlog,address,drops | awk '/^$/{exit} NR>1{print $1,$2,$3,$4}' | LC_ALL=C sort >"
+                       "/tmp/backlogctl-test-$$;grep -v -- '-$' /tmp/backlogctl-test-$$;grep -- '-$' /tmp/backlogctl-test-$$;"
+                       "rm /tmp/backlogctl-test-$$", BACKLOGCTL);
+    ck_assert_str_eq(ours, theirs);
+    size_t lines = 1;
+    for (const char *p = ours; *p; p++)
+        lines += *p == '\n';
+    ck_assert_uint_ge(lines, at_least);
+    free(ours);
+    free(theirs);
+}
+
+/* ---- Kinds ---- */
+
+START_TEST(every_kind_is_listed)
+{
+    struct process server;
+    char folder[] = "/tmp/backlogctl-test-XXXXXX", program[2048];
+    static const struct {
+        const char *address, *kind;
+        long port, backlog;
+        bool dual;
+    } expected[] = {{"0.0.0.0", "tcp", 6002, 8, false},      {"127.0.0.1", "tcp", 6003, 9, false}, {"127.0.0.1", "tcp", 6003, 9, false},
+                    {"127.0.0.1", "tcp", 6003, 9, false},    {"0.0.0.0", "tcp", 6004, 10, false},  {"::1", "tcp", 6005, 11, false},
+                    {"::", "tcp", 6006, 12, true},           {"::", "tcp", 6007, 13, false},       {"fe80::7", "tcp", 6008, 14, false}};
+    in_private_namespace();
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    free(shell("ip -6 addr add fe80::7/64 dev lo"));
+    snprintf(program, sizeof program,
+             LISTENING "tcp('0.0.0.0',6002,8);[tcp('127.0.0.1',6003,9,share=1) for i in range(3)];tcp('0.0.0.0',6004,10,device='lo')\n"
+                       "tcp('::1',6005,11);tcp('::',6006,12,only=0);tcp('::',6007,13);tcp('fe80::7',6008,14,scope=1)\n"
+                       "local('%s/stream',b=15);local('\\0packets',S.SOCK_SEQPACKET,16);local('')" AND_WAIT, folder);
+    if (!python_begin(program, &server))
+        return;
+    agrees_with_ss(12);
+    json_t *report = list_json("");
+    ck_assert_uint_eq(json_array_size(json_object_get(report, "listeners")), COUNT(expected) + 3);
+    for (size_t i = 0; i < COUNT(expected); i++) {
+        json_t *one = nth(report, i);
+        ck_assert_str_eq(report_text(one, "address"), expected[i].address);
+        ck_assert_str_eq(report_text(one, "kind"), expected[i].kind);
+        ck_assert_int_eq(report_number(one, "port"), expected[i].port);
+        ck_assert_int_eq(report_number(one, "backlog"), expected[i].backlog);
+        ck_assert_int_eq(json_is_true(json_object_get(one, "dual_stack")), expected[i].dual);
+        ck_assert_int_eq(report_number(one, "group"), expected[i].port == 6003 ? 3 : 1);
+        ck_assert_int_eq(report_number(one, "pid"), server.pid);
+        ck_assert_str_eq(report_text(one, "process"), "python3");
+        ck_assert_int_eq(report_number(one, "processes"), 1);
+    }
+    ck_assert_str_eq(report_text(nth(report, 4), "device"), "lo");
+    ck_assert_str_eq(report_text(nth(report, 8), "device"), "lo");
+    ck_assert_int_eq(report_number(nth(report, 3), "member"), 3);
+    ck_assert_str_eq(report_text(nth(report, 9), "kind"), "unix_stream");
+    ck_assert_str_eq(report_text(nth(report, 11), "path"), "@packets");
+    ck_assert_str_eq(report_text(nth(report, 11), "kind"), "unix_seqpacket");
+    json_decref(report);
+    list_says("--port 6008", 0, "[fe80::7%lo]:6008");
+    list_says("--port 6006", 0, "*:6006");
+    python_end(&server);
+    free(shell("rm -r %s", folder));
+}
+END_TEST
+
+START_TEST(mptcp_is_named)
+{
+    struct process server;
+    if (access("/proc/sys/net/mptcp/enabled", R_OK)) {
+        printf("skipped: this kernel has no MPTCP\n");
+        return;
+    }
+    in_private_namespace();
+    if (!python_begin(LISTENING "tcp('127.0.0.1',6001,7,protocol=262);client(6001,3)" AND_WAIT, &server))
+        return;
+    agrees_with_ss(1);
+    json_t *report = list_json("");
+    ck_assert_str_eq(report_text(nth(report, 0), "kind"), "mptcp");
+    ck_assert_int_eq(report_number(nth(report, 0), "queue"), 3);
+    json_decref(report);
+    python_end(&server);
+}
+END_TEST
+
+/* A descriptor that a process has twice does not make it two processes. */
+START_TEST(processes_are_counted_once)
+{
+    struct process server;
+    in_private_namespace();
+    if (!python_begin(LISTENING "s=tcp('127.0.0.1',6001);d=s.dup()\nif not os.fork():time.sleep(100)\n" AND_WAIT, &server))
+        return;
+    json_t *report = list_json("");
+    ck_assert_int_eq(report_number(nth(report, 0), "processes"), 2);
+    ck_assert_int_eq(report_number(nth(report, 0), "pid"), server.pid);
+    json_decref(report);
+    free(shell("pkill -KILL -P %d || true", (int)server.pid));
+    python_end(&server);
+}
+END_TEST
+
+/* ---- Queues ---- */
+
+START_TEST(real_server_agrees_with_ss)
+{
+    const struct real_server *server = &real_servers[_i];
+    struct process process;
+    char folder[64], count[24];
+    in_private_namespace();
+    if (!server_begin(server, &process, folder))
+        return;
+    agrees_with_ss(1);
+    char *pids = shell("ss -Hltnp sport = :60001 | grep -o 'pid=[0-9]*' | cut -d= -f2 | xargs");
+    free(shell("kill -STOP %s", pids));
+    snprintf(count, sizeof count, "%ld", server->backlog + 11);
+    struct process clients =
+        process_start((const char *[]){BACKLOGCTL, "probe", "--count", count, "--timeout", "60s", "--quiet", NULL}, NULL);
+    free(shell("for i in $(seq 200); do ss -Hltn sport = :60001 | grep -q 'LISTEN %ld ' && exit 0; sleep 0.05; done; exit 1",
+               server->backlog + 1));
+    usleep(1200 * 1000);
+    free(shell("kill -STOP %d", (int)clients.pid));
+    json_t *report = list_json("--port 60001"), *one = nth(report, 0);
+    ck_assert_int_eq(report_number(one, "queue"), server->backlog + 1);
+    ck_assert_int_eq(report_number(one, "percent"), 100);
+    ck_assert_int_ge(report_number(one, "drops"), 10);
+    ck_assert_int_ge(report_number(one, "oldest_ms"), 1000);
+    ck_assert_int_eq(report_number(one, "processes"), (long)server->processes);
+    ck_assert_ptr_nonnull(strstr(server->program, report_text(one, "process")));
+    ck_assert(has_remark(one, "full") && has_remark(one, "dropping") && has_remark(one, "not_accepting"));
+    ck_assert_int_eq(has_remark(one, "small"), server->backlog < 16);
+    json_decref(report);
+    process_signal(&clients, SIGKILL);
+    struct outcome outcome = process_finish(&clients, 20 * NSEC_PER_SEC);
+    outcome_free(&outcome);
+    agrees_with_ss(1);
+    free(shell("kill -CONT %s", pids));
+    free(pids);
+    server_end(&process, folder);
+}
+END_TEST
+
+START_TEST(real_server_is_clamped)
+{
+    const struct real_server *server = &real_servers[_i];
+    struct process process;
+    char folder[64];
+    if (server->backlog < 16)
+        return; /* python's own backlog is below the clamp */
+    in_private_namespace();
+    set_sysctl("net.core.somaxconn", "16");
+    struct real_server clamped = *server;
+    clamped.backlog = 16;
+    if (!server_begin(&clamped, &process, folder))
+        return;
+    agrees_with_ss(1);
+    list_says("--port 60001", 0, "clamped (1): 127.0.0.1:60001. The backlog equals net.core.somaxconn");
+    list_says("--port 60001", 0, "somaxconn=16");
+    server_end(&process, folder);
+}
+END_TEST
+
+START_TEST(half_open_and_oldest_are_those_of_ss)
+{
+    struct process server;
+    in_private_namespace();
+    if (!python_begin(LISTENING "s=tcp('::',6001,64,only=0);s.setsockopt(S.IPPROTO_TCP,S.TCP_DEFER_ACCEPT,1);client(6001,5)\n"
+                                "time.sleep(0.2);s.listen(1);s.setsockopt(S.IPPROTO_TCP,S.TCP_DEFER_ACCEPT,0)\n"
+                                "tcp('127.0.0.1',6002,share=1);client(6002,2);tcp('0.0.0.0',6002,share=1);client(6002,3,'127.0.0.2')\n"
+                                "tcp('127.0.0.1',6003)" AND_WAIT, &server))
+        return;
+    usleep(300 * 1000);
+    char *theirs = shell("ss -Htn state syn-recv sport = :6001 | wc -l");
+    json_t *report = list_json("");
+    ck_assert_str_eq(theirs, "5");
+    json_t *exact = nth(report, 1), *any = nth(report, 0), *idle = nth(report, 2), *deferred = nth(report, 3);
+    ck_assert_int_eq(report_number(deferred, "half_open"), 5);
+    ck_assert_int_eq(report_number(exact, "queue"), 2);
+    ck_assert_int_eq(report_number(any, "queue"), 3);
+    ck_assert_int_ge(report_number(exact, "oldest_ms"), 250);
+    ck_assert_int_lt(report_number(any, "oldest_ms"), 20000);
+    ck_assert(json_is_null(json_object_get(idle, "oldest_ms")));
+    ck_assert_int_eq(report_number(idle, "half_open"), 0);
+    json_decref(report);
+    free(theirs);
+    list_says("--port 6003 --expect oldest_ms=0,half_open=0", 0, "expect oldest_ms=0: ok");
+    python_end(&server);
+}
+END_TEST
+
+START_TEST(drops_of_closed_listeners_are_told)
+{
+    struct process server;
+    in_private_namespace();
+    if (!python_begin(LISTENING "a=tcp('127.0.0.1',6001,0);client(6001,6);a.close();tcp('127.0.0.1',6002,0);client(6002,3)" AND_WAIT,
+                      &server))
+        return;
+    json_t *report = list_json("");
+    json_t *here = json_array_get(json_object_get(report, "namespaces"), 0);
+    long gone = report_number(here, "drops_gone"), living = report_number(here, "listener_drops");
+    ck_assert_int_eq(gone, 5);
+    ck_assert_int_ge(living, 2);
+    ck_assert_int_eq(report_number(here, "counters.ListenDrops"), gone + living);
+    json_decref(report);
+    list_says("", 0, "of which 5 by listeners that are gone");
+    python_end(&server);
+}
+END_TEST
+
+/* ---- Choosing ---- */
+
+START_TEST(options_select_and_sort)
+{
+    struct process server;
+    in_private_namespace();
+    if (!python_begin(LISTENING "tcp('127.0.0.1',6001,3);tcp('127.0.0.2',6001,5);tcp('127.0.0.1',6002,4);local('\\0one');client(6002,1)"
+                      AND_WAIT, &server))
+        return;
+    static const struct {
+        const char *options, *rows;
+    } rows[] = {
+        {"--columns backlog", "3 5 4 7"},
+        {"--columns backlog --port 6001", "3 5"},
+        {"--columns backlog --port 6001 --host 127.0.0.2", "5"},
+        {"--columns backlog --unix @one", "7"},
+        {"--columns backlog --process python3", "3 5 4 7"},
+        {"--columns backlog --process nginx", ""},
+        {"--columns backlog --sort backlog", "3 4 5 7"},
+        {"--columns backlog --sort=-queue,backlog", "4 3 5 7"},
+        {"--columns backlog --sort=-queue", "4 3 5 7"},
+        {"--columns half-open --port 6001", "0 0"},
+        {"--columns percent --port 6002", "20%"},
+        {"--columns member --port 6002", "-"},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        char *seen = shell("%s list %s | awk '/^$/{exit} !/^no listener/ && NR>1{print $1}' | xargs", BACKLOGCTL, rows[i].options);
+        ck_assert_msg(!strcmp(seen, rows[i].rows), "%s: '%s'", rows[i].options, seen);
+        free(seen);
+    }
+    list_says("--process nginx", 0, "no listener");
+    list_says("--columns help", 0, "drops      packets that it dropped since it was made");
+    python_end(&server);
+}
+END_TEST
+
+START_TEST(expectations_are_kept_or_not)
+{
+    struct process server;
+    in_private_namespace();
+    if (!python_begin(LISTENING "tcp('127.0.0.1',6001,3);tcp('127.0.0.1',6002,1024);local('\\0one',b=9)" AND_WAIT, &server))
+        return;
+    list_says("--port 6002 --expect 'backlog>=1024,drops=0'", 0, "expect backlog>=1024: ok");
+    list_says("--port 6001 --expect 'backlog>=1024,drops=0'", 1, "expect backlog>=1024: FAILED, 127.0.0.1:6001 has 3");
+    list_says("--expect 'backlog>=1024'", 1, "FAILED, 127.0.0.1:6001 has 3, and 1 more");
+    list_says("--expect 'drops=0'", 0, "expect drops=0: ok");
+    list_says("--unix @one --expect 'drops=0'", 1, "FAILED, none of the listeners has such a figure");
+    list_says("--port 6009 --expect 'backlog>=1'", 1, "FAILED, no listener was selected");
+    list_says("--port 6009 --expect 'listeners=0'", 0, "expect listeners=0: ok");
+    list_says("--port 6001 --expect 'listeners=2'", 1, "FAILED, seen 1");
+    list_says("--port 6001 --columns address --expect 'oldest_ms<5'", 0, "ok");
+    list_says("--port 6001 --quiet --expect 'backlog>=1024'", 1, "expected backlog>=1024, seen 3");
+    struct outcome outcome = list("--quiet --prometheus --port 6001", 0);
+    ck_assert_str_eq(outcome.out, "");
+    outcome_free(&outcome);
+    python_end(&server);
+}
+END_TEST
+
+/* ---- Namespaces ---- */
+
+/* A process of the test's, in a namespace of its own below this one, that listens on 6009. */
+static bool other_begin(struct process *other)
+{
+    if (!program_exists("python3")) {
+        printf("skipped: python3 is not installed\n");
+        return false;
+    }
+    *other = process_start((const char *[]){"unshare", "--net", "python3", "-c",
+                                            LISTENING "tcp('0.0.0.0',6009);tcp('0.0.0.0',6010)" AND_WAIT, NULL}, NULL);
+    char *line = process_line(other, 20 * NSEC_PER_SEC);
+    ck_assert_ptr_nonnull(line);
+    free(line);
+    return true;
+}
+
+START_TEST(other_namespaces_are_seen)
+{
+    struct process other, server;
+    char options[128];
+    in_private_namespace();
+    if (!other_begin(&other) || !python_begin(LISTENING "tcp('127.0.0.1',6001)" AND_WAIT, &server))
+        return;
+    for (int path = 0; path < 2; path++) {
+        snprintf(options, sizeof options, path ? "--netns /proc/%d/ns/net" : "--pid %d", (int)other.pid);
+        json_t *report = list_json(options);
+        ck_assert_uint_eq(json_array_size(json_object_get(report, "listeners")), 2);
+        ck_assert_int_eq(report_number(nth(report, 0), "port"), 6009);
+        ck_assert_int_eq(report_number(nth(report, 0), "pid"), other.pid);
+        json_decref(report);
+    }
+    json_t *report = list_json("--all-netns --port 6009"); /* elsewhere on the machine somebody may listen, but not there */
+    ck_assert_uint_eq(json_array_size(json_object_get(report, "listeners")), 1);
+    long theirs = report_number(nth(report, 0), "netns");
+    json_decref(report);
+    report = list_json("--all-netns");
+    json_t *one;
+    size_t i, ours = 0, others = 0;
+    json_array_foreach(json_object_get(report, "listeners"), i, one)
+    {
+        ours += json_integer_value(json_object_get(one, "port")) == 6001 && report_number(one, "pid") == server.pid;
+        others += report_number(one, "netns") == theirs;
+    }
+    ck_assert_uint_eq(ours, 1);
+    ck_assert_uint_eq(others, 2);
+    json_decref(report);
+    python_end(&server);
+    python_end(&other);
+}
+END_TEST
+
+START_TEST(names_of_ip_netns_are_taken)
+{
+    char name[32];
+    struct process server;
+    if (!is_root()) {
+        printf("skipped: ip netns takes root\n");
+        return;
+    }
+    snprintf(name, sizeof name, "backlogctl-test-%d", (int)getpid());
+    free(shell("ip netns add %s && ip netns exec %s ip link set lo up", name, name));
+    server = process_start((const char *[]){"ip", "netns", "exec", name, BACKLOGCTL, "serve", "--port", "6009", NULL}, NULL);
+    char *line = process_line(&server, 20 * NSEC_PER_SEC), options[64];
+    snprintf(options, sizeof options, "--netns %s --columns address", name);
+    struct outcome named = list(options, 0), metrics;
+    snprintf(options, sizeof options, "--all-netns --prometheus --port 6009");
+    metrics = list(options, 0);
+    process_signal(&server, SIGTERM);
+    struct outcome ended = process_finish(&server, 20 * NSEC_PER_SEC);
+    free(shell("ip netns delete %s", name)); /* before anything can fail */
+    ck_assert_ptr_nonnull(line);
+    ck_assert_ptr_nonnull(strstr(named.out, "127.0.0.1:6009"));
+    ck_assert_ptr_nonnull(strstr(named.out, name));
+    char label[64];
+    snprintf(label, sizeof label, "netns=\"%s\"", name);
+    ck_assert_msg(strstr(metrics.out, label) != NULL, "%s", metrics.out);
+    free(line);
+    outcome_free(&named);
+    outcome_free(&metrics);
+    outcome_free(&ended);
+}
+END_TEST
+
+/* ---- Rights ---- */
+
+START_TEST(missing_rights_are_said)
+{
+    struct process server, other;
+    if (!is_root()) {
+        printf("skipped: only root can be another user's server\n");
+        return;
+    }
+    in_private_namespace();
+    if (!other_begin(&other) || !python_begin(LISTENING "tcp('127.0.0.1',6001)" AND_WAIT, &server))
+        return;
+    static const struct process_setup nobody = {.as_nobody = true};
+    struct outcome outcome = process_run((const char *[]){BACKLOGCTL, "list", NULL}, &nobody);
+    ck_assert_int_eq(outcome.status, 0);
+    ck_assert_ptr_nonnull(strstr(outcome.out, "127.0.0.1:6001"));
+    ck_assert_msg(strstr(outcome.out, "The process of 1 listener is not known") && strstr(outcome.out, "CAP_SYS_PTRACE"), "%s",
+                  outcome.out);
+    outcome_free(&outcome);
+    outcome = process_run((const char *[]){BACKLOGCTL, "list", "--process", "python3", NULL}, &nobody);
+    ck_assert_msg(strstr(outcome.out, "no listener") && strstr(outcome.out, "CAP_SYS_PTRACE"), "%s", outcome.out);
+    outcome_free(&outcome);
+    outcome = process_run((const char *[]){BACKLOGCTL, "list", "--all-netns", NULL}, &nobody);
+    ck_assert_int_eq(outcome.status, 0);
+    ck_assert_msg(strstr(outcome.out, "network namespaces of") != NULL, "%s", outcome.out);
+    outcome_free(&outcome);
+    char pid[24];
+    snprintf(pid, sizeof pid, "%d", (int)other.pid);
+    outcome = process_run((const char *[]){BACKLOGCTL, "list", "--pid", pid, NULL}, &nobody);
+    ck_assert_int_eq(outcome.status, 3);
+    ck_assert_msg(strstr(outcome.err, "CAP_SYS_") != NULL, "%s", outcome.err);
+    outcome_free(&outcome);
+    python_end(&server);
+    python_end(&other);
+}
+END_TEST
+
+/* ---- Prometheus and files ---- */
+
+static const char *promtool(void)
+{
+    const char *path = getenv("BACKLOGCTL_PROMTOOL");
+    return path && *path ? path : program_exists("promtool") ? "promtool" : NULL;
+}
+
+START_TEST(promtool_has_nothing_to_say)
+{
+    struct process server;
+    if (!promtool()) {
+        printf("skipped: promtool is not installed (BACKLOGCTL_PROMTOOL or PATH)\n");
+        return;
+    }
+    in_private_namespace();
+    char *said = shell("%s list --prometheus | %s check metrics 2>&1", BACKLOGCTL, promtool());
+    ck_assert_str_eq(said, "");
+    free(said);
+    if (!python_begin(LISTENING "[tcp('127.0.0.1',6001,share=1) for i in range(3)];tcp('::',6002,only=0);client(6002,3)\n"
+                                "local('\\0a\\\\b\"c\\n{}');local('')" AND_WAIT, &server))
+        return;
+    said = shell("%s list --prometheus | %s check metrics 2>&1", BACKLOGCTL, promtool());
+    ck_assert_str_eq(said, "");
+    free(said);
+    list_says("--prometheus --port 6002", 0, "backlogctl_listener_queue_length{kind=\"tcp\",listener=\"*:6002\",process=\"python3\"} 3\n");
+    python_end(&server);
+}
+END_TEST
+
+START_TEST(output_is_whole_or_as_before)
+{
+    struct process server;
+    char folder[] = "/tmp/backlogctl-test-XXXXXX";
+    in_private_namespace();
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    if (!python_begin(LISTENING "[tcp('127.0.0.1',6000+i) for i in range(300)]" AND_WAIT, &server))
+        return;
+    /* A reader that looks all the time finds the last line of the whole report in each file that it finds. */
+    char *seen = shell("umask 022; cd %s; (while [ ! -e stop ]; do cp m.prom copy 2>/dev/null && tail -n 1 copy; done | sort | "
+                       "uniq -c | wc -l >lines) & for i in $(seq 30); do %s list --prometheus --output m.prom || exit 1; done;"
+                       "touch stop; wait; xargs <lines; stat -c %%a m.prom; ls | grep -c 'm.prom.' || true", folder, BACKLOGCTL);
+    ck_assert_str_eq(seen, "1\n644\n0");
+    free(seen);
+    char options[128];
+    snprintf(options, sizeof options, "--prometheus --output %s/none/m.prom", folder);
+    list_says(options, 3, "cannot make a file beside --output");
+    snprintf(options, sizeof options, "--output %s", folder);
+    list_says(options, 3, "no regular file");
+    list_says("--output /dev/null", 3, "no regular file");
+    struct stat null;
+    ck_assert(!stat("/dev/null", &null) && S_ISCHR(null.st_mode));
+    seen = shell("cd %s; chmod 555 .; ls | xargs", folder);
+    if (is_root()) {
+        char path[64];
+        snprintf(path, sizeof path, "%s/x.prom", folder);
+        struct outcome outcome = process_run((const char *[]){BACKLOGCTL, "list", "--output", path, NULL},
+                                             &(struct process_setup){.as_nobody = true});
+        ck_assert_int_eq(outcome.status, 3);
+        outcome_free(&outcome);
+    }
+    ck_assert_str_eq(seen, "copy lines m.prom stop");
+    free(seen);
+    python_end(&server);
+    free(shell("rm -r %s", folder));
+}
+END_TEST
+
+static Suite *make_suite(void)
+{
+    const TTest *const tests[] = {every_kind_is_listed,
+                                  mptcp_is_named,
+                                  processes_are_counted_once,
+                                  half_open_and_oldest_are_those_of_ss,
+                                  drops_of_closed_listeners_are_told,
+                                  options_select_and_sort,
+                                  expectations_are_kept_or_not,
+                                  other_namespaces_are_seen,
+                                  names_of_ip_netns_are_taken,
+                                  missing_rights_are_said,
+                                  promtool_has_nothing_to_say,
+                                  output_is_whole_or_as_before};
+    Suite *suite = suite_create("list");
+    TCase *tcase = tcase_create("real servers");
+    tcase_set_timeout(tcase, 90);
+    tcase_add_loop_test(tcase, real_server_agrees_with_ss, 0, REAL_SERVERS);
+    tcase_add_loop_test(tcase, real_server_is_clamped, 0, REAL_SERVERS);
+    suite_add_tcase(suite, tcase);
+    suite_add(suite, "listeners", 60, tests, COUNT(tests));
+    return suite;
+}
+
+SUITE_MAIN(make_suite)
