@@ -162,7 +162,7 @@ static void add_sampling(struct frame *frame, const struct watching *w, const st
     if (view->not_sampled)
         add_text(frame, FRAME_DIM, "  sampled once an interval only: %s", view->not_sampled);
     else if (hz > 0)
-        add_text(frame, FRAME_DIM, "  sampled at %.0f Hz: the peak is a lower bound, a burst within %s may pass unseen", hz,
+        add_text(frame, FRAME_DIM, "  sampled at %.0f Hz: a lower bound, as a burst within %s may pass unseen", hz,
                  nsec_text((nsec)((double)NSEC_PER_SEC / hz / 1e5) * 100000 + NSEC_PER_MSEC / 10, gap));
     else
         add_text(frame, FRAME_DIM, "  the peak is a lower bound: a burst between two looks may pass unseen");
