@@ -143,11 +143,14 @@ static void interval_due(struct timer *timer)
 
 /* ---- Beginning and end ---- */
 
+/* An end this soon after an interval leaves no rest to speak of. */
+#define REST_MIN (20 * NSEC_PER_MSEC)
+
 /* What was seen since the last interval, when the end comes within one. */
 static void print_rest(struct watch_run *run)
 {
     nsec since = elapsed(run) - run->w.interval_began;
-    if (!run->screen && !run->status && since > run->w.interval / 10 &&
+    if (!run->screen && !run->status && since > REST_MIN &&
         (!run->settings->watch.iterations || run->w.number < run->settings->watch.iterations))
         end_interval(run);
 }

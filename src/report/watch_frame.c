@@ -228,12 +228,12 @@ static void add_alert(struct frame *frame, const struct watching *w)
         if (alert->times && (!last || alert->holds > last->holds || (alert->holds == last->holds && alert->at >= last->at)))
             last = alert;
     }
+    bool stamped = last && frame->columns >= 60 && strlen(last->stamp) >= 20;
     if (!last)
         add_text(frame, FRAME_PLAIN, " no alert so far");
     else
-        add_text(frame, holding ? FRAME_ALARM : FRAME_WARNING, " %s%.*s %s", holding ? "ALERT" : "was",
-                 frame->columns < 60 || strlen(last->stamp) < 20 ? 0 : 9, strlen(last->stamp) < 20 ? "" : last->stamp + 10,
-                 report_alert(last, text));
+        add_text(frame, holding ? FRAME_ALARM : FRAME_WARNING, " %s%s%.8s %s", holding ? "ALERT" : "was", stamped ? " " : "",
+                 stamped ? last->stamp + 11 : "", report_alert(last, text));
 }
 
 static void add_keys(struct frame *frame, const struct watch_view *view)

@@ -78,7 +78,7 @@ START_TEST(figures_are_those_of_ss)
     snprintf(figures, sizeof figures, "%ld %ld", report_number(one, "queue"), report_number(one, "backlog"));
     ck_assert_str_eq(figures, seen);
     ck_assert_int_ge(report_number(one, "peak"), report_number(one, "queue"));
-    ck_assert_int_eq(report_number(one, "drops_per_second") < 0, 0);
+    ck_assert(json_is_real(json_object_get(one, "drops_per_second")));
     ck_assert_str_eq(report_text(one, "state"), "present");
     json_decref(record);
     stop(&watch, 128 + SIGTERM);
@@ -265,15 +265,15 @@ static void burst(int server)
 /* A process of the test's that looks as often as watch may: what it does not see for want of a CPU, watch need not have seen. */
 struct witness {
     volatile unsigned looks; /* that found somebody waiting */
-    pid_t pid;
 };
 
-static struct witness *witness_start(void)
+static struct witness *witness_start(pid_t *pid)
 {
     struct witness *witness = mmap(NULL, sizeof *witness, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     ck_assert(witness != MAP_FAILED);
-    witness->pid = fork();
-    if (witness->pid)
+    *pid = fork();
+    ck_assert_int_ge(*pid, 0);
+    if (*pid)
         return witness;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     struct sockdiag diag = {0};
@@ -307,7 +307,8 @@ START_TEST(every_burst_is_caught)
 {
     in_private_namespace();
     int server = listen_on(PORT, 2 * BURST);
-    struct witness *witness = witness_start();
+    pid_t pid;
+    struct witness *witness = witness_start(&pid);
     struct process watch = process_start(ARGS(BACKLOGCTL, "watch", "--json", "-i", "100ms", "-p", "60001"), NULL);
     json_decref(next_record(&watch));
     int fair = 0, caught = 0;
@@ -327,7 +328,7 @@ START_TEST(every_burst_is_caught)
         ck_assert_int_le(longest, BURST);
     }
     printf("%d of %d bursts caught, %d witnessed\n", caught, BURSTS, fair);
-    kill(witness->pid, SIGKILL);
+    kill(pid, SIGKILL);
     stop(&watch, 128 + SIGTERM);
     close(server);
 }

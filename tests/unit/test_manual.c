@@ -15,10 +15,10 @@
 #define ITEM_SIZE 128
 
 static const struct command *const commands[] = {&command_serve, &command_probe, &command_run, &command_resize,
-                                                 &command_measure, &command_list};
+                                                 &command_measure, &command_list, &command_watch};
 static const char *const pages[] = {"backlogctl.1", "backlogctl-serve.1", "backlogctl-probe.1",
                                     "backlogctl-run.1", "backlogctl-resize.1", "backlogctl-measure.1", "backlogctl-list.1",
-                                    "backlogctl.7"};
+                                    "backlogctl-watch.1", "backlogctl.7"};
 
 /* ---- Reading pages ---- */
 
@@ -379,6 +379,40 @@ START_TEST(every_member_of_list_is_explained)
 }
 END_TEST
 
+START_TEST(every_member_of_watch_is_explained)
+{
+    struct watched one = {.now = sample_listener(2, 0, 0)};
+    struct netns_facts netns = {0};
+    struct watching w = {.list = &one, .count = 1, .namespaces = &netns, .namespace_count = 1, .alert_count = 1};
+    w.alerts[0].by = one.now;
+    FILE *out = catch_begin();
+    report_watch_json(out, &w, &(size_t){0}, 1);
+    char *text = catch_end(out), *page = read_page("backlogctl.7"), *reference = section(page, "JSON OF WATCH");
+    json_t *record = json_parse(text), *listener = json_array_get(member(record, "listeners"), 0), *list;
+    out = catch_begin();
+    report_alert_json(out, &w.alerts[0]);
+    free(text);
+    text = catch_end(out);
+    json_t *alert = json_parse(text);
+    const char *name;
+    json_t *value;
+    void *next;
+    list = json_deep_copy(member(alert, "listener")); /* what is said of a listener in list */
+    json_object_foreach_safe(list, next, name, value) json_object_del(listener, name);
+    json_array_clear(member(record, "namespaces"));
+    json_object_clear(member(alert, "listener"));
+    ck_assert_uint_gt(json_object_size(listener), 5);
+    check_members(reference, record);
+    check_members(reference, alert);
+    json_decref(list);
+    json_decref(alert);
+    json_decref(record);
+    free(reference);
+    free(page);
+    free(text);
+}
+END_TEST
+
 static void check_lines(const char *text, char *lines)
 {
     char *save = NULL;
@@ -456,6 +490,7 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, every_exit_status_is_explained);
     tcase_add_test(tcase, every_member_of_a_report_is_explained);
     tcase_add_test(tcase, every_member_of_an_event_is_explained);
+    tcase_add_test(tcase, every_member_of_watch_is_explained);
     tcase_add_test(tcase, every_member_of_resize_and_measure_is_explained);
     tcase_add_loop_test(tcase, mandoc_has_nothing_to_say, 0, COUNT(pages));
     suite_add_tcase(suite, tcase);

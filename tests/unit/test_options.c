@@ -23,6 +23,8 @@ static const struct command every = {
 /* Those of list: --port, --host and --backlog are others there. */
 static const struct command chooser = {
     .name = "chooser", .summary = "Choose", .groups = {&options_select, &options_list, &options_output}};
+static const struct command watching = {
+    .name = "watching", .summary = "Know the options of watch", .groups = {&options_select, &options_watch, &options_output}};
 static const struct command few = {
     .name = "few", .summary = "Know a few options", .groups = {&options_output}};
 
@@ -238,6 +240,51 @@ START_TEST(columns_have_an_end)
 }
 END_TEST
 
+static const struct {
+    const char *words[3];
+    enum kind kind;
+    size_t field;
+    int64_t number;
+} watch_rows[] = {
+    {{"--interval", "100ms"}, SETS(I64, watch.interval, 100 * NSEC_PER_MSEC)},
+    {{"-i60m"}, SETS(I64, watch.interval, 3600 * NSEC_PER_SEC)},
+    {{"--batch"}, SETS(BOOL, watch.batch, true)},
+    {{"--iterations", "1"}, SETS(U32, watch.iterations, 1)},
+    {{"-n", "3k"}, SETS(U32, watch.iterations, 3000)},
+    {{"--duration=2s"}, SETS(I64, watch.duration, 2 * NSEC_PER_SEC)},
+};
+
+START_TEST(each_option_of_watch_sets_its_field)
+{
+    struct settings settings;
+    struct error err;
+    size_t field = watch_rows[_i].field;
+    ck_assert_int_eq(parse(&watching, watch_rows[_i].words, &settings, &err), 0);
+    ck_assert_int_eq(number_at(&settings, watch_rows[_i].kind, field), watch_rows[_i].number);
+    memcpy((char *)&settings + field, (const char *)&settings_default + field, sizes[watch_rows[_i].kind]);
+    ck_assert(!memcmp(&settings, &settings_default, sizeof settings));
+}
+END_TEST
+
+START_TEST(alerts_add_up_and_sorts_replace)
+{
+    static const char *const words[] = {"-a",     "queue>=5,peak>9", "--alert",        "drops-per-second>0", "--sort", "port",
+                                        "--sort", "-percent,drops",  NULL};
+    struct settings settings;
+    struct error err;
+    const char *sorted[] = {"--sort", "-percent,drops", NULL};
+    ck_assert_int_eq(parse(&watching, sorted, &settings, &err), 0);
+    ck_assert_uint_eq(settings.list.sort_count, 2);
+    ck_assert(settings.list.sort[0].down && !settings.list.sort[1].down);
+    ck_assert_int_eq(parse(&watching, words, &settings, &err), -EINVAL); /* port is no column: address is */
+    ck_assert_uint_eq(settings.watch.alerts.count, 3);
+    ck_assert_str_eq(settings.watch.alerts.list[0].text, "queue>=5");
+    ck_assert_int_eq(settings.watch.alerts.list[1].measure, MEASURE_PEAK);
+    ck_assert_str_eq(settings.watch.alerts.list[2].text, "drops_per_second>0");
+    ck_assert_uint_eq(settings.expect.count, 0);
+}
+END_TEST
+
 START_TEST(defaults_are_as_documented)
 {
     static const char *const words[] = {NULL};
@@ -253,6 +300,7 @@ START_TEST(defaults_are_as_documented)
     ck_assert_uint_eq(settings.probe.count, 10);
     ck_assert_int_eq(settings.probe.timeout, 2 * NSEC_PER_SEC);
     ck_assert_int_eq(settings.color, COLOR_AUTO);
+    ck_assert_int_eq(settings.watch.interval, NSEC_PER_SEC);
 }
 END_TEST
 
@@ -580,6 +628,8 @@ static Suite *make_suite(void)
     TCase *rows = tcase_create("table rows");
     tcase_add_loop_test(rows, each_option_sets_its_field, 0, COUNT(settings_rows));
     tcase_add_loop_test(rows, each_choice_sets_its_field, 0, COUNT(choices));
+    tcase_add_loop_test(rows, each_option_of_watch_sets_its_field, 0, COUNT(watch_rows));
+    tcase_add_test(rows, alerts_add_up_and_sorts_replace);
     tcase_add_loop_test(rows, bad_words_are_named, 0, COUNT(bad));
     suite_add_tcase(suite, rows);
     return suite;

@@ -135,7 +135,7 @@ START_TEST(eighty_by_twenty_four_shows_it_all)
     static const char *const parts[] = {"somaxconn 4096", "netns 4026531840", "every 1s", "3 listeners", "nginx/1234 and 2 more",
                                         "peak 10 (100%) 14s ago", "queue 5 of 10", "12 since it was made, 7 while watched, 2 in the last",
                                         "sampled at 1000 Hz: a lower bound, as a burst within", "may pass unseen",
-                                        "[##  ]", "last minute", "-#|", "dropping: connections are being dropped", "trouble"};
+                                        "[##  ]", "last minute", "-#|", "dropping: It is full and has dropped", "trouble"};
     for (size_t i = 0; i < COUNT(parts); i++)
         must_have(s, parts[i]);
     for (size_t i = 0; i < s->frame.count; i++) {
