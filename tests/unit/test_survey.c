@@ -1,0 +1,257 @@
+/* What is made of a survey: remarks, expectations, measurements judged, AF_UNIX messages read, cells and labels written. */
+#include "sample_run.h"
+#include "suite.h"
+
+#include "backlogctl/judge.h"
+#include "backlogctl/report.h"
+#include "backlogctl/sockdiag.h"
+
+#include <errno.h>
+#include <linux/netlink.h>
+#include <linux/sock_diag.h>
+#include <linux/unix_diag.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- Remarks ---- */
+
+#define BIT(remark) (1u << REMARK_##remark)
+
+static const struct {
+    uint64_t queue, backlog, drops;
+    uint32_t oldest_ms;
+    bool oldest_known;
+    int64_t somaxconn;
+    uint32_t remarks;
+} remarks[] = {
+    {0, 128, 0, 0, false, 4096, 0},
+    {128, 128, 0, 0, false, 4096, 0}, /* there is room for one more */
+    {129, 128, 0, 0, false, 4096, BIT(FULL)},
+    {129, 128, 1, 0, false, 4096, BIT(FULL) | BIT(DROPPING)},
+    {128, 128, 1, 0, false, 4096, BIT(DROPPED)},
+    {1, 128, 0, NOT_ACCEPTING_MS - 1, true, 4096, 0},
+    {1, 128, 0, NOT_ACCEPTING_MS, true, 4096, BIT(NOT_ACCEPTING)},
+    {1, 128, 0, NOT_ACCEPTING_MS, false, 4096, 0},
+    {0, 128, 0, NOT_ACCEPTING_MS, true, 4096, 0}, /* it was taken in between the two looks */
+    {0, 128, 0, 0, false, 128, BIT(CLAMPED)},
+    {0, 128, 0, 0, false, -1, 0},
+    {0, SMALL_BACKLOG, 0, 0, false, 4096, 0},
+    {0, SMALL_BACKLOG - 1, 0, 0, false, 4096, BIT(SMALL)},
+    {1, 0, 7, 2000, true, 0, BIT(FULL) | BIT(DROPPING) | BIT(NOT_ACCEPTING) | BIT(CLAMPED) | BIT(SMALL)},
+};
+
+START_TEST(remarks_rest_on_figures)
+{
+    struct netns_facts netns = {.somaxconn = remarks[_i].somaxconn};
+    struct listener one = {.queue = remarks[_i].queue,
+                           .backlog = remarks[_i].backlog,
+                           .drops = remarks[_i].drops,
+                           .drops_known = true,
+                           .oldest_ms = remarks[_i].oldest_ms,
+                           .oldest_known = remarks[_i].oldest_known};
+    ck_assert_uint_eq(judge_remarks(&one, &netns), remarks[_i].remarks);
+    one.drops_known = false;
+    ck_assert_uint_eq(judge_remarks(&one, NULL), remarks[_i].remarks & ~(BIT(DROPPING) | BIT(DROPPED) | BIT(CLAMPED)));
+}
+END_TEST
+
+/* ---- Expectations ---- */
+
+static struct listener two[2] = {
+    {.known = true, .queue = 3, .backlog = 10, .capacity = 11, .drops = 5, .drops_known = true, .half_open_known = true},
+    {.known = true, .kind = KIND_UNIX_STREAM, .queue = 0, .backlog = 20, .capacity = 21},
+};
+
+static const struct {
+    size_t count; /* of the listeners above */
+    struct expectation e;
+    bool ok, known;
+    int64_t seen;
+    size_t broken, broken_by;
+} expectations[] = {
+    {2, {.measure = MEASURE_BACKLOG, .compare = COMPARE_GE, .expected = 10}, true, false, 0, 0, 0},
+    {2, {.measure = MEASURE_BACKLOG, .compare = COMPARE_GE, .expected = 11}, false, true, 10, 1, 0},
+    {2, {.measure = MEASURE_BACKLOG, .compare = COMPARE_LE, .expected = 10}, false, true, 20, 1, 1},
+    {2, {.measure = MEASURE_QUEUE, .compare = COMPARE_GT, .expected = 5}, false, true, 3, 2, 0},
+    {2, {.measure = MEASURE_PERCENT, .compare = COMPARE_LT, .expected = 28}, true, false, 0, 0, 0},
+    {2, {.measure = MEASURE_DROPS, .compare = COMPARE_EQ, .expected = 5}, true, false, 0, 0, 0}, /* AF_UNIX drops nothing */
+    {2, {.measure = MEASURE_DROPS, .compare = COMPARE_EQ, .expected = 0}, false, true, 5, 1, 0},
+    {2, {.measure = VERDICT_HALF_OPEN, .compare = COMPARE_EQ, .expected = 0}, true, false, 0, 0, 0},
+    {2, {.measure = MEASURE_OLDEST, .compare = COMPARE_EQ, .expected = 0}, true, false, 0, 0, 0},
+    {2, {.measure = MEASURE_LISTENERS, .compare = COMPARE_EQ, .expected = 2}, true, true, 2, 0, 0},
+    {0, {.measure = MEASURE_LISTENERS, .compare = COMPARE_EQ, .expected = 0}, true, true, 0, 0, 0},
+    {0, {.measure = MEASURE_BACKLOG, .compare = COMPARE_GE, .expected = 0}, false, false, 0, 0, 0},
+};
+
+START_TEST(expectations_hold_for_every_listener)
+{
+    struct netns_facts netns = {.somaxconn = 4096, .listener_drops = 5, .counters = {.known = true}};
+    netns.counters.value[COUNTER_LISTEN_DROPS] = 12;
+    struct survey survey = {.listeners = two, .count = expectations[_i].count, .namespaces = &netns, .namespace_count = 1,
+                            .expectations = {expectations[_i].e}, .expectation_count = 1};
+    judge_survey(&survey);
+    const struct expectation *e = &survey.expectations[0];
+    ck_assert_int_eq(e->ok, expectations[_i].ok);
+    ck_assert_int_eq(survey.ok, expectations[_i].ok);
+    ck_assert_int_eq(e->seen_known, expectations[_i].known);
+    ck_assert_int_eq(e->seen, expectations[_i].seen);
+    ck_assert_uint_eq(e->broken, expectations[_i].broken);
+    ck_assert_uint_eq(e->broken_by, expectations[_i].broken_by);
+    ck_assert_uint_eq(netns.drops_gone, 7);
+    ck_assert(!expectations[_i].count || two[0].percent == 27);
+}
+END_TEST
+
+START_TEST(measurements_are_judged)
+{
+    struct measurement m = {.listener = two[0], .held = 11, .full = true, .served = 0, .expectation_count = 1};
+    m.expectations[0] = (struct expectation){.measure = MEASURE_CAPACITY, .compare = COMPARE_EQ, .expected = 11};
+    judge_measurement(&m);
+    ck_assert(m.exact && m.ok && m.expectations[0].ok);
+    m.served = NSEC_NEVER; /* it holds what it should, and serves no more */
+    judge_measurement(&m);
+    ck_assert(m.exact && !m.ok);
+    m.served = 0;
+    m.held = 10;
+    judge_measurement(&m);
+    ck_assert(!m.exact && !m.ok && m.expectations[0].seen == 10);
+    m.held = 11;
+    m.full = false; /* eleven were counted, but it might have held more */
+    judge_measurement(&m);
+    ck_assert(!m.exact && !m.ok && !m.expectations[0].seen_known);
+}
+END_TEST
+
+/* ---- AF_UNIX messages ---- */
+
+struct message {
+    struct nlmsghdr header;
+    struct unix_diag_msg fixed;
+    char attributes[200];
+};
+
+static void put_attribute(struct message *m, uint16_t type, const void *payload, size_t size)
+{
+    struct nlattr attribute = {.nla_len = (uint16_t)(NLA_HDRLEN + size), .nla_type = type};
+    char *at = (char *)m + m->header.nlmsg_len;
+    memcpy(at, &attribute, sizeof attribute);
+    memcpy(at + NLA_HDRLEN, payload, size);
+    m->header.nlmsg_len += (uint32_t)NLA_ALIGN(attribute.nla_len);
+}
+
+static void make_message(struct message *m, const char *name, size_t size)
+{
+    struct unix_diag_rqlen lengths = {3, 7};
+    uint32_t uid = 1000;
+    *m = (struct message){.header = {.nlmsg_len = NLMSG_HDRLEN + sizeof m->fixed, .nlmsg_type = SOCK_DIAG_BY_FAMILY},
+                          .fixed = {.udiag_family = AF_UNIX, .udiag_type = SOCK_SEQPACKET, .udiag_state = STATE_LISTEN,
+                                    .udiag_ino = 99, .udiag_cookie = {5, 1}}};
+    put_attribute(m, UNIX_DIAG_NAME, name, size);
+    put_attribute(m, UNIX_DIAG_RQLEN, &lengths, sizeof lengths);
+    put_attribute(m, UNIX_DIAG_UID, &uid, sizeof uid);
+}
+
+START_TEST(unix_messages_are_read)
+{
+    static const struct {
+        const char *name;
+        size_t size;
+        const char *path;
+    } names[] = {{"/run/a", 7, "/run/a"}, {"/run/a", 6, "/run/a"}, {"\0hidden", 7, "@hidden"}, {"\0a\0b", 4, "@a?b"},
+                 {"/a\033[31m", 7, "/a?[31m"}, {"", 0, ""}};
+    for (size_t i = 0; i < COUNT(names); i++) {
+        struct message m;
+        struct unix_listener one;
+        make_message(&m, names[i].name, names[i].size);
+        ck_assert_int_eq(unix_parse(&m, m.header.nlmsg_len, &one), 0);
+        ck_assert_str_eq(one.path, names[i].path);
+        ck_assert(one.has_queue && one.queue == 3 && one.backlog == 7 && one.inode == 99 && one.uid == 1000);
+        ck_assert_int_eq(one.type, SOCK_SEQPACKET);
+        ck_assert_uint_eq(one.cookie, UINT64_C(1) << 32 | 5);
+    }
+}
+END_TEST
+
+/* Cut anywhere, or with any byte wrong: an answer or a refusal, and nothing read beyond (the sanitizers look). */
+START_TEST(mangled_unix_messages_do_no_harm)
+{
+    struct message whole;
+    char longest[UNIX_NAME_SIZE + 20];
+    memset(longest, 'x', sizeof longest);
+    make_message(&whole, longest, sizeof longest);
+    struct unix_listener one;
+    ck_assert_int_eq(unix_parse(&whole, whole.header.nlmsg_len, &one), 0);
+    ck_assert_uint_eq(strlen(one.path), UNIX_NAME_SIZE - 1);
+    for (size_t length = 0; length < whole.header.nlmsg_len; length++) {
+        char *cut = malloc(length ? length : 1);
+        memcpy(cut, &whole, length);
+        int status = unix_parse(cut, length, &one);
+        ck_assert_int_eq(status, length < NLMSG_HDRLEN + sizeof whole.fixed ? -EBADMSG : 0);
+        free(cut);
+    }
+    for (size_t at = 0; at < whole.header.nlmsg_len; at++)
+        for (int value = 0; value < 256; value += 5) {
+            struct message wrong = whole;
+            ((unsigned char *)&wrong)[at] = (unsigned char)value;
+            unix_parse(&wrong, whole.header.nlmsg_len, &one);
+            ck_assert_uint_lt(strnlen(one.path, sizeof one.path), sizeof one.path);
+        }
+    whole.fixed.udiag_state = STATE_ESTABLISHED;
+    ck_assert_int_eq(unix_parse(&whole, whole.header.nlmsg_len, &one), -ENOENT);
+}
+END_TEST
+
+/* ---- Text ---- */
+
+START_TEST(every_column_has_something_to_say)
+{
+    struct netns_facts netns = {.ours = true, .somaxconn = 4096};
+    struct listener one = two[0];
+    one.local = (struct endpoint){.family = AF_INET, .port = 80, .bytes = {10, 0, 0, 1}};
+    struct survey survey = {.listeners = &one, .count = 1, .namespaces = &netns, .namespace_count = 1};
+    judge_survey(&survey);
+    for (size_t c = 0; c < report_column_count(); c++) {
+        struct list_view view = {.columns = {(uint8_t)c}, .count = 1};
+        FILE *out = catch_begin();
+        report_survey_text(out, &survey, &view, &(struct report_style){0});
+        char *text = catch_end(out);
+        const char *cell = strchr(text, '\n');
+        ck_assert_msg(cell && cell[1 + strspn(cell + 1, " ")] > ' ', "%s: %s", report_column_name(c), text);
+        free(text);
+        ck_assert_int_eq(report_column_find(report_column_name(c)), (int)c);
+        ck_assert_int_eq(report_column_compare(c, &one, &one), 0);
+    }
+    ck_assert_int_eq(report_column_find("half-open"), report_column_find("half_open"));
+    ck_assert_int_eq(report_column_find("nonsense"), -1);
+}
+END_TEST
+
+START_TEST(labels_are_escaped)
+{
+    struct netns_facts netns = {.ours = true, .somaxconn = 4096};
+    struct listener one = two[1];
+    strcpy(one.path, "/a\"b\\c");
+    struct survey survey = {.listeners = &one, .count = 1, .namespaces = &netns, .namespace_count = 1};
+    FILE *out = catch_begin();
+    report_survey_prometheus(out, &survey);
+    char *text = catch_end(out);
+    ck_assert_msg(strstr(text, "listener=\"/a\\\"b\\\\c\"") != NULL, "%s", text);
+    ck_assert_ptr_null(strstr(text, "listener_drops_total{")); /* AF_UNIX has none */
+    free(text);
+}
+END_TEST
+
+static Suite *make_suite(void)
+{
+    const TTest *const tests[] = {measurements_are_judged, unix_messages_are_read, mangled_unix_messages_do_no_harm,
+                                  every_column_has_something_to_say, labels_are_escaped};
+    Suite *suite = suite_create("survey");
+    TCase *tcase = tcase_create("rows");
+    tcase_add_loop_test(tcase, remarks_rest_on_figures, 0, COUNT(remarks));
+    tcase_add_loop_test(tcase, expectations_hold_for_every_listener, 0, COUNT(expectations));
+    suite_add_tcase(suite, tcase);
+    suite_add(suite, "plain", 20, tests, COUNT(tests));
+    return suite;
+}
+
+SUITE_MAIN(make_suite)
