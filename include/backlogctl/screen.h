@@ -6,6 +6,9 @@
 
 struct screen; /* one at a time: ncurses has one of its own */
 
+/* Whether there is a description of the terminal that TERM names (terminfo(5)). */
+bool screen_is_known(void);
+
 /* stdin and stdout are a terminal. 0, or -ENOTTY when it cannot be driven (TERM). */
 int screen_open(struct screen **out, bool color, struct error *err);
 

@@ -54,7 +54,7 @@ static int cannot(struct error *err)
 int screen_open(struct screen **out, bool color, struct error *err)
 {
     const char *term = getenv("TERM");
-    if (!term || !*term || !strcmp(term, "dumb"))
+    if (!term || !*term || !strcmp(term, "dumb") || !screen_is_known())
         return cannot(err);
     struct screen *screen = calloc(1, sizeof *screen);
     if (!screen)
