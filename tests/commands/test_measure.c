@@ -135,7 +135,9 @@ START_TEST(interrupted_measurement_lets_go)
     if (!server_begin(&real_servers[1], &process, folder))
         return;
     for (int i = 0; i < 8; i++) {
-        struct process victim = process_start((const char *[]){BACKLOGCTL, "measure", "--port", "60001", "--yes", "--json", NULL}, NULL);
+        /* With what the one before may have left in the queue. */
+        struct process victim = process_start(
+            (const char *[]){BACKLOGCTL, "measure", "--port", "60001", "--yes", "--with-waiting", "--json", NULL}, NULL);
         usleep((useconds_t)i * 1500);
         process_signal(&victim, SIGINT);
         struct outcome outcome = process_finish(&victim, 20 * NSEC_PER_SEC);
