@@ -116,7 +116,8 @@ static int survey_others(struct surveyor *s, struct error *err)
             survey->namespaces_closed++;
         else
             survey->namespaces[kept++] = facts;
-        status = netns_enter(home, 0, err);
+        if (netns_inode(0) != survey->namespaces[0].inode) /* who could not leave has no right to come back either */
+            status = netns_enter(home, 0, err);
     }
     survey->namespace_count = kept;
     return status;

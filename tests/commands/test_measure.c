@@ -99,7 +99,7 @@ START_TEST(killed_measurements_leave_a_serving_server)
                                               NULL);
         usleep((i * 7919 % KILLS) * 3000 + 500); /* from before the freeze to after it, in no order */
         process_signal(&victim, SIGKILL);
-        struct outcome outcome = process_finish(&victim, 20 * NSEC_PER_SEC);
+        struct outcome outcome = process_finish(&victim, 60 * NSEC_PER_SEC);
         outcome_free(&outcome);
         nobody_stands_still();
         server_must_answer(server);
