@@ -105,7 +105,7 @@ START_TEST(interrupted_burst_is_reported)
         ck_assert_msg(report != NULL, "%.200s", outcome.out);
         ck_assert_str_eq(report_text(report, "interrupted_by"), "SIGINT");
         size_t rows = json_array_size(json_object_get(report, "connections"));
-        ck_assert_uint_ge(rows, 1);
+        ck_assert_uint_ge(rows, _i ? 1 : 0); /* the first moment may come before the first connection */
         ck_assert_int_eq(report_count(report, "queued") + report_count(report, "timed_out"), (long)rows);
         json_decref(report);
     }
