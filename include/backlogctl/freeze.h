@@ -2,7 +2,7 @@
 
    A guardian, a child process, does it. Whatever happens to the caller or the guardian, SIGKILL at any moment included, the
    targets go on running: the kernel lets tracees go when their tracer ends (ptrace(2)), and with FREEZE_STOP a watcher, a
-   second child, continues them when the guardian ends. Both have sessions of their own: what is sent to the caller's process
+   second child, continues them when the guardian ends. Both have process groups of their own: what is sent to the caller's
    group or terminal misses them. Only FREEZE_STOP has a gap: who kills guardian and watcher at one stroke, as cgroup.kill
    does, and the caller too, leaves the targets stopped until somebody sends SIGCONT.
 

@@ -55,11 +55,14 @@ static int seize_refused(const struct freeze_board *board, struct error *err)
     return error_set(err, board->code, "ptrace of process %d: %s: it takes " RIGHTS, (int)board->pid, strerror(board->code));
 }
 
-static int fault_text(const struct freeze_board *board, struct error *err)
+/* `late`: the budget was over when the guardian ended. */
+static int fault_text(const struct freeze_board *board, bool late, struct error *err)
 {
     int pid = (int)board->pid, code = board->code;
     switch (board->fault) {
     case FAULT_NONE:
+        if (late)
+            return error_set(err, ETIMEDOUT, "the target did not stop within the budget: it runs on; give it longer");
         return error_set(err, ECHILD, "the guardian of the freeze was killed before it had begun");
     case FAULT_OURS:
         return error_set(err, code, "cannot start the guardian of the freeze: %s", strerror(code));
@@ -78,10 +81,12 @@ static int fault_text(const struct freeze_board *board, struct error *err)
     case FAULT_ROOM:
         return error_set(err, code, "process %d has too many threads to freeze (more than %u in all)", pid, TRACEES_MAX);
     case FAULT_SLOW:
+        if (!board->state)
+            return error_set(err, code, "process %d did not stop within the budget: it runs on; give it longer", pid);
         return error_set(err, code,
-                         "process %d did not stop within the budget (thread %d is in state %c; D cannot be stopped): it runs "
+                         "process %d did not stop within the budget (thread %d was in state %c; D cannot be stopped): it runs "
                          "on; give it longer",
-                         pid, (int)board->tid, board->tid ? proc_thread_state(board->pid, board->tid) : '?');
+                         pid, (int)board->tid, board->state);
     }
     return -code;
 }
@@ -293,7 +298,8 @@ static int await_frozen(struct freeze *freeze, struct error *err)
     if (recv(freeze->lifeline, &byte, 1, MSG_DONTWAIT) == 1)
         return 0;
     stop_guarding(freeze); /* the board is complete when the guardian has ended */
-    return fault_text(freeze->board, err);
+    bool late = freeze->board->asked && clock_now() - freeze->board->asked >= freeze->budget;
+    return fault_text(freeze->board, late, err);
 }
 
 static int attempt(struct freeze **out, const pid_t *pids, size_t count, nsec budget, enum freeze_method method,
@@ -381,6 +387,7 @@ int freeze_end(struct freeze *freeze, struct freeze_facts *out)
 {
     if (!freeze)
         return 0;
+    bool held = freeze_holds(freeze); /* we may see it before the guardian does */
     int status = stop_guarding(freeze);
     const struct freeze_board *board = freeze->board;
     nsec let_go = board->let_go ? board->let_go : clock_now();
@@ -396,7 +403,7 @@ int freeze_end(struct freeze *freeze, struct freeze_facts *out)
             .began = board->began,
             .lasted = let_go - board->asked,
             .expired = cause == CAUSE_BUDGET || (!cause && late),
-            .broken = cause == CAUSE_BROKEN || (!cause && !late),
+            .broken = cause == CAUSE_BROKEN || (cause == CAUSE_RELEASED && !held) || (!cause && !late),
             .died = count_dead(board),
         };
     release(freeze);

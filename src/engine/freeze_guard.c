@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -38,15 +39,25 @@ static void close_others(const int *kept, size_t count)
     syscall(SYS_close_range, from, UINT_MAX, 0);
 }
 
+/* To be in time on a busy machine, where that is permitted. */
+static void gain_priority(void)
+{
+    const struct sched_param lowest = {.sched_priority = sched_get_priority_min(SCHED_RR)};
+    if (sched_setscheduler(0, SCHED_RR, &lowest))
+        setpriority(PRIO_PROCESS, 0, PRIO_MIN);
+}
+
+/* A group of its own is enough: a session of its own would put it into a new group of the scheduler's, too (sched(7),
+   autogroups), where on a busy machine it has been seen to wait for seconds before it ran. */
 int freeze_leave_caller(const char *name, const int *kept, size_t count)
 {
     for (int number = 1; number < NSIG; number++) /* all are blocked since before the fork: no handler has run here */
         signal(number, SIG_DFL);
-    if (setsid() < 0)
+    if (setpgid(0, 0))
         return -errno;
     prctl(PR_SET_NAME, name);
     close_others(kept, count);
-    setpriority(PRIO_PROCESS, 0, PRIO_MIN); /* to be in time on a busy machine, where that is permitted */
+    gain_priority();
     return 0;
 }
 
@@ -62,6 +73,16 @@ int guard_fault(struct guard *guard, enum freeze_fault fault, int code, pid_t pi
         board->tid = tid;
     }
     return -1;
+}
+
+bool guard_late(struct guard *guard, pid_t pid, pid_t tid)
+{
+    if (!guard->deadline || clock_now() < guard->deadline)
+        return false;
+    guard_fault(guard, FAULT_SLOW, ETIMEDOUT, pid, tid);
+    if (tid && !guard->board->state)
+        guard->board->state = proc_thread_state(pid, tid);
+    return true;
 }
 
 int guard_start_budget(struct guard *guard)
@@ -101,6 +122,12 @@ enum freeze_cause guard_wait(struct guard *guard, nsec until)
 static enum freeze_cause hold(struct guard *guard)
 {
     nsec recheck = guard->method == FREEZE_STOP ? STOP_RECHECK : guard->budget;
+    sigset_t child;
+    sigemptyset(&child);
+    sigaddset(&child, SIGCHLD);
+    guard->signals = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (guard->signals < 0) /* no memory: the death of a target would go unseen */
+        return CAUSE_BROKEN;
     for (;;) {
         enum freeze_cause cause = guard_wait(guard, clock_now() + recheck);
         if (cause)
@@ -112,14 +139,7 @@ static enum freeze_cause hold(struct guard *guard)
 
 static enum freeze_cause prepare(struct guard *guard, const int *kept, size_t count)
 {
-    sigset_t child;
-    sigemptyset(&child);
-    sigaddset(&child, SIGCHLD);
     int status = freeze_leave_caller(GUARDIAN_NAME, kept, count);
-    if (!status) {
-        guard->signals = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
-        status = guard->signals < 0 ? -errno : 0;
-    }
     if (status)
         guard_fault(guard, FAULT_OURS, -status, 0, 0);
     return status ? CAUSE_FAULT : CAUSE_NONE;
@@ -131,6 +151,8 @@ _Noreturn void freeze_guardian(struct guard *guard, const int *kept, size_t coun
     enum freeze_cause cause = prepare(guard, kept, count);
     if (!cause)
         cause = methods[guard->method].stop(guard);
+    if (!cause && guard_late(guard, board->targets[0].pid, 0))
+        cause = CAUSE_BUDGET;
     if (!cause) {
         board->began = clock_now();
         cause = send(guard->lifeline, "", 1, MSG_NOSIGNAL) == 1 ? hold(guard) : CAUSE_RELEASED;

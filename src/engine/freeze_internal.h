@@ -49,6 +49,7 @@ struct freeze_board {
     enum freeze_fault fault;
     int code; /* a positive errno value */
     pid_t pid, tid;
+    char state; /* FAULT_SLOW: of that thread, 0: unknown */
     size_t threads;
     nsec asked, began, let_go; /* 0: not yet */
     atomic_int ended;          /* enum freeze_cause, set before the first target is let go */
@@ -76,13 +77,13 @@ struct guard {
     int lifeline;           /* a byte goes to the caller when all are stopped; any event from there means release */
     int caller;             /* its pidfd: others may hold copies of its end of the lifeline. -1: an old kernel */
     int mate;               /* FREEZE_STOP: to the watcher; a byte comes when it watches. -1: none */
-    int signals;            /* SIGCHLD of tracees; -1: none */
+    int signals;            /* SIGCHLD of tracees, once all are stopped; -1: not yet */
     struct tracee *tracees; /* FREEZE_PTRACE: room for TRACEES_MAX, touched as needed */
     unsigned char *known;   /* a bit for each of TIDS_MAX: is in `tracees` and not gone */
     size_t used, scanned;   /* tracees; the target whose threads are being listed */
 };
 
-/* Makes a process just forked independent of the caller: own session, default signals, all blocked, `kept` (ascending) the
+/* Makes a process just forked independent of the caller: own process group, default signals, all blocked, `kept` (ascending) the
    only descriptors. 0 or -errno. */
 int freeze_leave_caller(const char *name, const int *kept, size_t count);
 
@@ -98,6 +99,10 @@ enum freeze_cause guard_wait(struct guard *guard, nsec until);
 
 /* Records a fault; the first one stays. Returns -1. */
 int guard_fault(struct guard *guard, enum freeze_fault fault, int code, pid_t pid, pid_t tid);
+
+/* Records FAULT_SLOW when the budget is over; to be asked before it is said that all are stopped, and in long lists. `tid` 0:
+   no thread in particular. */
+bool guard_late(struct guard *guard, pid_t pid, pid_t tid);
 
 /* ---- The methods: stop returns CAUSE_NONE once every thread is stopped ---- */
 

@@ -11,7 +11,8 @@
 #include <sys/wait.h>
 
 #define CLEAN_SCANS 2 /* one list of threads may be cut short by a thread that ends while it is read */
-#define RECHECK (2 * NSEC_PER_MSEC)
+#define FIRST_PAUSE (50 * NSEC_PER_USEC)
+#define LONGEST_PAUSE (2 * NSEC_PER_MSEC)
 
 /* ---- Taking hold ---- */
 
@@ -34,6 +35,8 @@ static int take_thread(void *context, pid_t pid, pid_t tid)
     struct guard *guard = context;
     if ((unsigned)tid >= TIDS_MAX || guard->used == TRACEES_MAX)
         return guard_fault(guard, FAULT_ROOM, E2BIG, pid, tid);
+    if (guard_late(guard, pid, tid))
+        return -1;
     if (is_known(guard, tid))
         return 0;
     if (!guard->deadline && guard_start_budget(guard))
@@ -75,7 +78,8 @@ static void lose(struct guard *guard, struct tracee *tracee)
     set_known(guard, tracee->tid, false);
 }
 
-static void look_at(struct guard *guard, struct tracee *tracee)
+/* `closely`: also whether it has ended without our being told, which takes a file of /proc to be read. */
+static void look_at(struct guard *guard, struct tracee *tracee, bool closely)
 {
     siginfo_t info = {0};
     pid_t pid = guard->board->targets[tracee->target].pid;
@@ -84,7 +88,7 @@ static void look_at(struct guard *guard, struct tracee *tracee)
     } else if (!info.si_pid) {
         /* A process's first thread that has ended is not told of until the others have. */
         tracee->state = TRACEE_COMING;
-        if (proc_state_dead(proc_thread_state(pid, tracee->tid)))
+        if (closely && proc_state_dead(proc_thread_state(pid, tracee->tid)))
             lose(guard, tracee);
     } else if (info.si_code == CLD_TRAPPED || info.si_code == CLD_STOPPED) {
         tracee->state = TRACEE_HELD;
@@ -96,26 +100,29 @@ static void look_at(struct guard *guard, struct tracee *tracee)
 }
 
 /* The first one that is not stopped yet; NULL: none. */
-static struct tracee *look_at_coming(struct guard *guard)
+static struct tracee *look_at_coming(struct guard *guard, bool closely)
 {
     struct tracee *first = NULL;
     for (size_t i = 0; i < guard->used; i++) {
         struct tracee *tracee = &guard->tracees[i];
         if (tracee->state == TRACEE_COMING)
-            look_at(guard, tracee);
+            look_at(guard, tracee, closely);
         if (tracee->state == TRACEE_COMING && !first)
             first = tracee;
     }
     return first;
 }
 
+/* In rounds and not by SIGCHLD: of a thousand threads, each would call for a look at all the others. */
 static enum freeze_cause await_stops(struct guard *guard)
 {
+    nsec pause = FIRST_PAUSE;
     struct tracee *coming;
-    while ((coming = look_at_coming(guard))) {
-        enum freeze_cause cause = guard_wait(guard, clock_now() + RECHECK);
+    while ((coming = look_at_coming(guard, pause >= LONGEST_PAUSE))) {
+        enum freeze_cause cause = guard_wait(guard, clock_now() + pause);
+        pause = pause < LONGEST_PAUSE ? 2 * pause : pause;
         if (cause == CAUSE_BUDGET)
-            guard_fault(guard, FAULT_SLOW, ETIMEDOUT, guard->board->targets[coming->target].pid, coming->tid);
+            guard_late(guard, guard->board->targets[coming->target].pid, coming->tid);
         if (cause)
             return cause;
     }
@@ -150,7 +157,7 @@ bool freeze_ptrace_holds(struct guard *guard)
     bool holds = true;
     for (size_t i = 0; i < guard->used; i++)
         if (guard->tracees[i].state != TRACEE_GONE) {
-            look_at(guard, &guard->tracees[i]);
+            look_at(guard, &guard->tracees[i], true);
             holds &= guard->tracees[i].state == TRACEE_HELD;
         }
     return holds;

@@ -32,16 +32,6 @@ int freeze_continue(struct freeze_board *board)
     return first;
 }
 
-static bool all_threads_stopped(const struct freeze_board *board)
-{
-    for (size_t i = 0; i < board->count; i++) {
-        struct proc_census census = proc_count(board->targets[i].pid);
-        if (!census.live || census.stopped + census.traced < census.live)
-            return false;
-    }
-    return true;
-}
-
 /* Once all threads have stopped they go on together: one tells for all. */
 bool freeze_still_stopped(const struct freeze_board *board)
 {
@@ -73,6 +63,13 @@ static enum freeze_cause await_watcher(struct guard *guard)
     return CAUSE_FAULT;
 }
 
+static int find_running(void *context, pid_t pid, pid_t tid)
+{
+    char state = proc_thread_state(pid, tid);
+    (void)context;
+    return state != 'T' && !proc_state_dead(state);
+}
+
 static int send_stops(struct guard *guard)
 {
     struct freeze_board *board = guard->board;
@@ -80,9 +77,8 @@ static int send_stops(struct guard *guard)
         return -1;
     for (size_t i = 0; i < board->count; i++) {
         struct freeze_target *target = &board->targets[i];
-        struct proc_census census = proc_count(target->pid);
-        if (census.live && census.stopped == census.live)
-            continue;                      /* by others: not ours to continue */
+        if (!proc_threads(target->pid, find_running, NULL))
+            continue;                      /* stopped by others (or dead): not ours to continue */
         atomic_store(&target->ours, true); /* first: killed in between, a SIGCONT too many does no harm */
         int status = send_signal(target, SIGSTOP);
         if (status) {
@@ -93,26 +89,42 @@ static int send_stops(struct guard *guard)
     return 0;
 }
 
-/* Counts the threads; faults when a target is gone. */
-static int count_stopped(struct guard *guard)
+struct survey {
+    struct guard *guard;
+    size_t live;
+};
+
+/* Ends the list at the first thread that is not stopped: the next look has to go through all of them anyway. */
+static int survey_thread(void *context, pid_t pid, pid_t tid)
 {
-    struct freeze_board *board = guard->board;
-    for (size_t i = 0; i < board->count; i++) {
-        struct freeze_target *target = &board->targets[i];
-        target->live = proc_count(target->pid).live;
-        board->threads += target->live;
-        if (!target->live)
-            return guard_fault(guard, FAULT_GONE, ESRCH, target->pid, target->pid);
-    }
-    return 0;
+    struct survey *survey = context;
+    char state = proc_thread_state(pid, tid);
+    if (guard_late(survey->guard, pid, tid))
+        return -1;
+    if (proc_state_dead(state))
+        return 0;
+    survey->live++;
+    return state != 'T' && state != 't';
 }
 
-static bool one_is_gone(const struct freeze_board *board)
+/* 1: all are stopped, 0: not yet, -1: a fault. */
+static int survey_all(struct guard *guard)
 {
-    for (size_t i = 0; i < board->count; i++)
-        if (!proc_count(board->targets[i].pid).live)
-            return true;
-    return false;
+    struct freeze_board *board = guard->board;
+    board->threads = 0;
+    for (size_t i = 0; i < board->count; i++) {
+        struct survey survey = {.guard = guard};
+        pid_t pid = board->targets[i].pid;
+        int status = proc_threads(pid, survey_thread, &survey);
+        if (status == -ENOENT || status == -ESRCH || (!status && !survey.live))
+            return guard_fault(guard, FAULT_GONE, ESRCH, pid, pid);
+        if (status < 0)
+            return guard_fault(guard, FAULT_LIST, -status, pid, pid);
+        if (status)
+            return 0;
+        board->threads += survey.live;
+    }
+    return 1;
 }
 
 enum freeze_cause freeze_stop_stop(struct guard *guard)
@@ -123,20 +135,17 @@ enum freeze_cause freeze_stop_stop(struct guard *guard)
     if (send_stops(guard))
         return CAUSE_FAULT;
     for (int clean = 0; clean < CLEAN_SCANS;) {
-        if (all_threads_stopped(guard->board)) {
-            clean++;
-            continue;
-        }
-        clean = 0;
-        if (one_is_gone(guard->board))
-            break;
-        cause = guard_wait(guard, clock_now() + RECHECK);
+        int stopped = survey_all(guard);
+        if (stopped < 0)
+            return CAUSE_FAULT;
+        clean = stopped ? clean + 1 : 0;
+        cause = stopped ? CAUSE_NONE : guard_wait(guard, clock_now() + RECHECK);
         if (cause == CAUSE_BUDGET)
-            guard_fault(guard, FAULT_SLOW, ETIMEDOUT, guard->board->targets[0].pid, 0);
+            guard_late(guard, guard->board->targets[0].pid, 0);
         if (cause)
             return cause;
     }
-    return count_stopped(guard) ? CAUSE_FAULT : CAUSE_NONE;
+    return CAUSE_NONE;
 }
 
 bool freeze_stop_holds(struct guard *guard)
@@ -158,5 +167,7 @@ _Noreturn void freeze_watcher(struct freeze_board *board, int mate, int guardian
         while (poll(fds, 2, -1) < 0)
             continue;
     freeze_continue(board);
+    if (!board->let_go) /* the guardian was killed */
+        board->let_go = clock_now();
     _exit(0);
 }

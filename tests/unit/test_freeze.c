@@ -834,7 +834,7 @@ START_TEST(terminal_signals_miss_the_guardian)
     await_motion(shared, 0, 8);
     struct freeze *freeze = begin(&pid, 1, methods[_i], LONG_BUDGET);
     pid_t guardian = find_child("freeze-guardian"), watcher = find_child("freeze-watcher");
-    ck_assert(guardian && getsid(guardian) == guardian && !watcher == (methods[_i] == FREEZE_PTRACE));
+    ck_assert(guardian && getpgid(guardian) == guardian && !watcher == (methods[_i] == FREEZE_PTRACE));
     for (size_t i = 0; i < COUNT(numbers); i++) {
         kill(guardian, numbers[i]);
         if (watcher)
