@@ -99,8 +99,12 @@ int unixdiag_dump(struct sockdiag *sd, unixdiag_each *each, void *context, struc
 /* The same for one of them, by its inode and cookie. -ENOENT when it is there no more. */
 int unixdiag_exact(struct sockdiag *sd, uint32_t inode, uint64_t cookie, struct unix_listener *out, struct error *err);
 
-/* One TCP listener by its address and cookie, without a dump: queue, backlog and (with `drops`) its drops. Not for members of a
-   reuseport group, of which the kernel finds the one it likes. -ENOENT when it is there no more. */
+/* One TCP listener by its address and cookie: by an exact question (some 4 us), and where that finds another one (members of a
+   reuseport group, a listener that another hides) by a dump of its port. -ENOENT when it is there no more. */
 int sockdiag_socket(struct sockdiag *sd, const struct listener *listener, struct diag_socket *out, struct error *err);
+
+/* The queue and the drops (0 for AF_UNIX, which has none) of a listener of either kind, as the kernel has them now. 0, -ENOENT when
+   it is there no more, -errno; then both are 0. */
+int sockdiag_look(struct sockdiag *sd, const struct listener *listener, uint64_t *queue, uint64_t *drops, struct error *err);
 
 #endif

@@ -11,6 +11,11 @@
 /* The kernel tells nobody that a queue got shorter, so it is asked for this often. */
 #define LOOK_PAUSE NSEC_PER_MSEC
 
+bool filling_pause(struct filling *f)
+{
+    return !loop_run(f->loop, clock_now() + LOOK_PAUSE, NULL) && !f->loop->signal;
+}
+
 void filling_note(struct filling *f, const char *text)
 {
     if (!*f->m->incomplete)
@@ -22,32 +27,13 @@ bool filling_may_go_on(const struct filling *f)
     return !f->loop->signal && (!f->freeze || freeze_holds(f->freeze));
 }
 
-/* The queue's length and the drops as the kernel has them. */
 static int look(struct filling *f, uint64_t *queue, uint64_t *drops)
 {
-    const struct listener *l = &f->m->listener;
     struct error err = {0};
-    int status;
-    if (l->kind >= KIND_UNIX_STREAM) {
-        struct unix_listener now;
-        status = unixdiag_exact(&f->diag, l->inode, l->cookie, &now, &err);
-        *queue = now.queue;
-        *drops = 0;
-    } else {
-        struct diag_socket now;
-        status = sockdiag_socket(&f->diag, l, &now, &err);
-        *queue = now.rqueue;
-        *drops = now.drops;
-    }
+    int status = sockdiag_look(&f->diag, &f->m->listener, queue, drops, &err);
     if (status)
         filling_note(f, status == -ENOENT ? "the listener has gone meanwhile" : err.text);
     return status;
-}
-
-/* Waits on the loop, so that a signal is seen. */
-static bool pause_until(struct filling *f, nsec until)
-{
-    return !loop_run(f->loop, until, NULL) && !f->loop->signal;
 }
 
 static nsec wait_for_drain(struct filling *f, nsec released)
@@ -58,7 +44,7 @@ static nsec wait_for_drain(struct filling *f, nsec released)
             return NSEC_NEVER;
         if (queue <= f->m->listener.queue)
             return clock_now() - released;
-        if (!pause_until(f, clock_now() + LOOK_PAUSE))
+        if (!filling_pause(f))
             return NSEC_NEVER;
     }
     return NSEC_NEVER;
@@ -105,6 +91,8 @@ static void see_it_serve(struct filling *f)
     struct measurement *m = f->m;
     nsec released = clock_now();
     f->way->count(f);
+    if (m->full && !m->unanswered)
+        filling_note(f, "it took in everybody: another process, which cannot be seen from here, accepts from it, too");
     m->full = m->full && m->unanswered;
     m->drained = wait_for_drain(f, released);
     f->way->count_accepted(f);

@@ -40,6 +40,9 @@ struct filling_way {
 extern const struct filling_way filling_tcp, filling_unix;
 
 bool filling_may_go_on(const struct filling *f);
+
+/* Waits a little before the next question, on the loop, so that a signal is seen: false then. */
+bool filling_pause(struct filling *f);
 void filling_note(struct filling *f, const char *text);
 
 #endif

@@ -6,8 +6,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define LOOK_PAUSE NSEC_PER_MSEC
-
 static bool gate(void *context, size_t opened)
 {
     (void)opened;
@@ -85,12 +83,12 @@ static nsec serves(struct filling *f, nsec released, nsec patience)
     nsec served = NSEC_NEVER, deadline = clock_now() + patience;
     if (open_flood(f, &target, 1, &flood, &err) || !flood_burst(flood, f->epoch))
         filling_note(f, err.code ? err.text : "no fresh connection was tried");
-    while (!err.code && served == NSEC_NEVER && clock_now() < deadline && !f->loop->signal) {
+    while (!err.code && served == NSEC_NEVER && clock_now() < deadline) {
         flood_look(flood);
         if (!peers_look(&f->diag, &target, f->epoch, &err) && was_taken(&target.attempts[0]))
             served = clock_now() - released;
-        else
-            loop_run(f->loop, clock_now() + LOOK_PAUSE, &err);
+        else if (!filling_pause(f))
+            break;
     }
     flood_release(flood);
     free(target.attempts);

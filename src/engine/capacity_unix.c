@@ -9,8 +9,6 @@
 #include <string.h>
 #include <sys/un.h>
 
-#define LOOK_PAUSE NSEC_PER_MSEC
-
 /* Where clients of that name connect. A path is looked up where the server lives: it may have another root. */
 static int make_address(const struct filling *f, struct sockaddr_un *address, socklen_t *size, struct error *err)
 {
@@ -60,7 +58,8 @@ static int prepare(struct filling *f, struct error *err)
         return status;
     size_t limit = fd_raise_limit(f->wanted + 64);
     if (limit && f->wanted + 64 > limit)
-        return error_set(err, EMFILE, "a queue of %zu takes that many open files, and the limit is %zu (ulimit -n)", f->wanted, limit);
+        return error_set(err, EMFILE, "a queue of %zu takes that many open files, and the limit is %zu (ulimit -n)", f->wanted,
+                         limit);
     f->fds = malloc(f->wanted * sizeof *f->fds);
     return f->fds ? 0 : error_set(err, ENOMEM, "no memory for %zu connections", f->wanted);
 }
@@ -98,17 +97,16 @@ static void count_accepted(struct filling *f)
 
 static nsec serves(struct filling *f, nsec released, nsec patience)
 {
-    const struct listener *l = &f->m->listener;
     SCOPED_FD fd = connect_one(f);
     if (fd < 0)
         return NSEC_NEVER;
-    for (nsec deadline = clock_now() + patience; clock_now() < deadline && !f->loop->signal;) {
-        struct unix_listener now;
-        if (unixdiag_exact(&f->diag, l->inode, l->cookie, &now, NULL))
+    for (nsec deadline = clock_now() + patience; clock_now() < deadline;) {
+        uint64_t queue, drops;
+        if (sockdiag_look(&f->diag, &f->m->listener, &queue, &drops, NULL))
             return NSEC_NEVER;
-        if (!now.queue)
+        if (!queue)
             return clock_now() - released;
-        if (loop_run(f->loop, clock_now() + LOOK_PAUSE, NULL))
+        if (!filling_pause(f))
             return NSEC_NEVER;
     }
     return NSEC_NEVER;

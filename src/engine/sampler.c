@@ -56,23 +56,6 @@ static int open_diag(struct sampler *sampler, const struct netns_facts *facts, s
 
 /* ---- Looking ---- */
 
-static int look(struct sampler *sampler, uint64_t *queue, uint64_t *drops)
-{
-    int status;
-    *queue = *drops = 0;
-    if (sampler->target.kind >= KIND_UNIX_STREAM) {
-        struct unix_listener now = {0};
-        status = unixdiag_exact(&sampler->diag, sampler->target.inode, sampler->target.cookie, &now, NULL);
-        *queue = now.queue;
-    } else {
-        struct diag_socket now = {0};
-        status = sockdiag_socket(&sampler->diag, &sampler->target, &now, NULL);
-        *queue = now.rqueue;
-        *drops = now.drops;
-    }
-    return status;
-}
-
 static int set_period(struct sampler *sampler, nsec period, struct error *err)
 {
     struct timespec every = {.tv_sec = period / NSEC_PER_SEC, .tv_nsec = period % NSEC_PER_SEC};
@@ -128,7 +111,7 @@ static void tick(struct watch *watch, uint32_t events)
     (void)events;
     if (read(watch->fd, &expirations, sizeof expirations) != (ssize_t)sizeof expirations)
         return;
-    int status = look(sampler, &queue, &drops);
+    int status = sockdiag_look(&sampler->diag, &sampler->target, &queue, &drops, NULL);
     think_over(sampler);
     if (!status)
         sampler->seen(sampler->context, &sampler->target, queue, drops);

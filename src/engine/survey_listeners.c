@@ -82,7 +82,8 @@ static void each_unix(void *context, const struct unix_listener *socket)
 
 static int list_tcp(struct surveyor *s, int family, struct error *err)
 {
-    struct sockdiag_query query = {.family = family, .states = SOCKDIAG_LISTEN, .want_memory = true, .want_info = true}; /* info: says MPTCP */
+    /* The kernel tells of MPTCP only to who asks for info. */
+    struct sockdiag_query query = {.family = family, .states = SOCKDIAG_LISTEN, .want_memory = true, .want_info = true};
     s->kept = s->survey->count;
     int status = sockdiag_dump(&s->diag, &query, each_tcp, s, err);
     return status == -EINTR ? 0 : status;

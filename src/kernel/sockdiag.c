@@ -251,3 +251,15 @@ int sockdiag_socket(struct sockdiag *sd, const struct listener *listener, struct
     /* Members of a group, and listeners that another one hides. */
     return search_by_port(sd, listener, out, err);
 }
+
+int sockdiag_look(struct sockdiag *sd, const struct listener *listener, uint64_t *queue, uint64_t *drops, struct error *err)
+{
+    struct diag_socket tcp = {0};
+    struct unix_listener local = {0};
+    bool is_unix = listener->kind >= KIND_UNIX_STREAM;
+    int status = is_unix ? unixdiag_exact(sd, listener->inode, listener->cookie, &local, err)
+                         : sockdiag_socket(sd, listener, &tcp, err);
+    *queue = status ? 0 : is_unix ? local.queue : tcp.rqueue;
+    *drops = status ? 0 : tcp.drops;
+    return status;
+}
