@@ -36,8 +36,14 @@ void judge_survey(struct survey *survey);
 /* Fills in exact, ok and the expectations. */
 void judge_measurement(struct measurement *m);
 
-/* The remarks on one listener; `netns` NULL: not known. */
-uint32_t judge_remarks(const struct listener *listener, const struct netns_facts *netns);
+/* Fills in percent and remarks of one listener; `netns` NULL: not known. */
+void judge_listener(struct listener *listener, const struct netns_facts *netns);
+
+/* Queue of capacity. */
+uint32_t judge_percent(const struct listener *listener);
+
+/* Fills in drops_gone. */
+void judge_netns(struct netns_facts *facts);
 
 /* After an interval was ended: remarks, percent, and which alerts hold: those that a look in this interval met, or that the
    interval as a whole meets. After a fast look at one: the alerts that it meets. An alert that begins to hold has news. */

@@ -17,6 +17,15 @@ struct netns_facts {
     uint64_t drops_gone; /* ListenDrops that no listener which is there accounts for; 0 when counters are not known */
 };
 
+/* The namespace with this number; NULL: none of them. */
+static inline const struct netns_facts *netns_facts_find(const struct netns_facts *list, size_t count, uint64_t inode)
+{
+    for (size_t i = 0; i < count; i++)
+        if (list[i].inode == inode)
+            return &list[i];
+    return NULL;
+}
+
 /* What was asked for. */
 struct survey_query {
     uint16_t port;       /* 0: any */

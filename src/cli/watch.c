@@ -79,18 +79,12 @@ static void seen(void *context, const struct listener *target, uint64_t queue, u
     tell_news(run);
 }
 
-static const struct netns_facts *netns_of(const struct watch_run *run, uint64_t netns)
-{
-    for (size_t i = 0; i < run->w.namespace_count; i++)
-        if (run->w.namespaces[i].inode == netns)
-            return &run->w.namespaces[i];
-    return NULL;
-}
-
 void watch_aim(struct watch_run *run)
 {
     const struct watched *one = run->cookie ? watcher_find(&run->w, run->cookie, run->netns) : NULL;
-    const struct netns_facts *facts = one && one->state != WATCH_GONE ? netns_of(run, one->now.netns) : NULL;
+    const struct netns_facts *facts = one && one->state != WATCH_GONE
+                                          ? netns_facts_find(run->w.namespaces, run->w.namespace_count, one->now.netns)
+                                          : NULL;
     run->not_sampled = (struct error){0};
     if (!facts)
         sampler_rest(&run->sampler);

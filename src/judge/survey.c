@@ -23,23 +23,32 @@ bool judge_listener_measure(const struct listener *listener, enum measure measur
     return measure == MEASURE_QUEUE || measure == MEASURE_BACKLOG || measure == MEASURE_CAPACITY || measure == MEASURE_PERCENT;
 }
 
-uint32_t judge_remarks(const struct listener *listener, const struct netns_facts *netns)
+static uint32_t remarks_of(const struct listener *listener, const struct netns_facts *netns)
 {
     bool full = listener->queue > listener->backlog;
     bool dropped = listener->drops_known && listener->drops;
+    bool waits = listener->queue && listener->oldest_known && listener->oldest_ms >= NOT_ACCEPTING_MS;
     bool clamped = netns && netns->somaxconn >= 0 && (uint64_t)netns->somaxconn == listener->backlog;
     return (uint32_t)full << REMARK_FULL | (uint32_t)(full && dropped) << REMARK_DROPPING |
            (uint32_t)(!full && dropped) << REMARK_DROPPED |
-           (uint32_t)(listener->queue && listener->oldest_known && listener->oldest_ms >= NOT_ACCEPTING_MS) << REMARK_NOT_ACCEPTING |
-           (uint32_t)clamped << REMARK_CLAMPED | (uint32_t)(listener->backlog < SMALL_BACKLOG) << REMARK_SMALL;
+           (uint32_t)waits << REMARK_NOT_ACCEPTING | (uint32_t)clamped << REMARK_CLAMPED | (uint32_t)(listener->backlog < SMALL_BACKLOG) << REMARK_SMALL;
 }
 
-static const struct netns_facts *netns_of(const struct survey *survey, const struct listener *listener)
+uint32_t judge_percent(const struct listener *listener)
 {
-    for (size_t i = 0; i < survey->namespace_count; i++)
-        if (survey->namespaces[i].inode == listener->netns)
-            return &survey->namespaces[i];
-    return 0;
+    return listener->capacity ? (uint32_t)(listener->queue * 100 / listener->capacity) : 0;
+}
+
+void judge_listener(struct listener *listener, const struct netns_facts *netns)
+{
+    listener->percent = judge_percent(listener);
+    listener->remarks = remarks_of(listener, netns);
+}
+
+void judge_netns(struct netns_facts *facts)
+{
+    uint64_t all = facts->counters.known ? facts->counters.value[COUNTER_LISTEN_DROPS] : 0;
+    facts->drops_gone = all > facts->listener_drops ? all - facts->listener_drops : 0;
 }
 
 /* AF_UNIX drops nothing (its clients wait, or hear EAGAIN), has no SYN queue and does not tell who waits for how long. */
@@ -80,15 +89,11 @@ static void judge_expectation(const struct survey *survey, struct expectation *e
 void judge_survey(struct survey *survey)
 {
     survey->ok = true;
-    for (size_t i = 0; i < survey->namespace_count; i++) {
-        struct netns_facts *facts = &survey->namespaces[i];
-        uint64_t all = facts->counters.known ? facts->counters.value[COUNTER_LISTEN_DROPS] : 0;
-        facts->drops_gone = all > facts->listener_drops ? all - facts->listener_drops : 0;
-    }
+    for (size_t i = 0; i < survey->namespace_count; i++)
+        judge_netns(&survey->namespaces[i]);
     for (size_t i = 0; i < survey->count; i++) {
         struct listener *listener = &survey->listeners[i];
-        listener->percent = listener->capacity ? (uint32_t)(listener->queue * 100 / listener->capacity) : 0;
-        listener->remarks = judge_remarks(listener, netns_of(survey, listener));
+        judge_listener(listener, netns_facts_find(survey->namespaces, survey->namespace_count, listener->netns));
     }
     for (size_t i = 0; i < survey->expectation_count; i++) {
         judge_expectation(survey, &survey->expectations[i]);

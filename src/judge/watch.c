@@ -36,11 +36,6 @@ static void met(const struct watching *w, struct alert *alert, int64_t seen, con
     alert->e.seen_known = true;
 }
 
-static void set_percent(struct listener *listener)
-{
-    listener->percent = listener->capacity ? (uint32_t)(listener->queue * 100 / listener->capacity) : 0;
-}
-
 /* Measures that are about an interval or about all listeners have nothing to say of one look. */
 static bool tells_of_one_look(enum measure m)
 {
@@ -50,7 +45,7 @@ static bool tells_of_one_look(enum measure m)
 void judge_watch_one(struct watching *w, struct watched *one)
 {
     int64_t seen;
-    set_percent(&one->now);
+    one->now.percent = judge_percent(&one->now);
     for (size_t i = 0; i < w->alert_count; i++)
         if (tells_of_one_look((enum measure)w->alerts[i].e.measure) && meets(&w->alerts[i].e, one, &seen))
             met(w, &w->alerts[i], seen, &one->now);
@@ -73,20 +68,11 @@ static void judge_alert(struct watching *w, struct alert *alert)
     alert->met = false;
 }
 
-static const struct netns_facts *netns_of(const struct watching *w, uint64_t netns)
-{
-    for (size_t i = 0; i < w->namespace_count; i++)
-        if (w->namespaces[i].inode == netns)
-            return &w->namespaces[i];
-    return 0;
-}
-
 void judge_watch(struct watching *w)
 {
     for (size_t i = 0; i < w->count; i++) {
         struct watched *one = &w->list[i];
-        set_percent(&one->now);
-        one->now.remarks = judge_remarks(&one->now, netns_of(w, one->now.netns));
+        judge_listener(&one->now, netns_facts_find(w->namespaces, w->namespace_count, one->now.netns));
         /* Here it is known whether it drops now. */
         one->now.remarks &= ~(1u << REMARK_DROPPING);
         if (one->last.drops)
@@ -94,11 +80,8 @@ void judge_watch(struct watching *w)
         else if (one->now.drops_known && one->now.drops)
             one->now.remarks |= 1u << REMARK_DROPPED;
     }
-    for (size_t i = 0; i < w->namespace_count; i++) {
-        struct netns_facts *facts = &w->namespaces[i];
-        uint64_t all = facts->counters.known ? facts->counters.value[COUNTER_LISTEN_DROPS] : 0;
-        facts->drops_gone = all > facts->listener_drops ? all - facts->listener_drops : 0;
-    }
+    for (size_t i = 0; i < w->namespace_count; i++)
+        judge_netns(&w->namespaces[i]);
     for (size_t i = 0; i < w->alert_count; i++)
         judge_alert(w, &w->alerts[i]);
 }

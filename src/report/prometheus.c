@@ -28,15 +28,6 @@ static bool netns_label(const struct netns_facts *facts, char out[NETNS_LABEL_SI
     return !facts->ours;
 }
 
-static const struct netns_facts *netns_of(const struct survey *survey, const struct listener *l)
-{
-    static const struct netns_facts unknown = {.ours = true};
-    for (size_t i = 0; i < survey->namespace_count; i++)
-        if (survey->namespaces[i].inode == l->netns)
-            return &survey->namespaces[i];
-    return &unknown;
-}
-
 /* What names a listener and stays the same when its server is restarted. */
 static void write_labels(FILE *out, const struct survey *survey, const struct listener *l)
 {
@@ -53,7 +44,8 @@ static void write_labels(FILE *out, const struct survey *survey, const struct li
         putc(',', out);
         write_label(out, l->group > 1 ? "member" : "inode", number);
     }
-    if (netns_label(netns_of(survey, l), netns)) {
+    const struct netns_facts *facts = netns_facts_find(survey->namespaces, survey->namespace_count, l->netns);
+    if (facts && netns_label(facts, netns)) {
         putc(',', out);
         write_label(out, "netns", netns);
     }
