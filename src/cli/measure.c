@@ -87,6 +87,8 @@ static int finish(const struct command *command, const struct settings *settings
     int status = output_flush(command);
     if (status)
         return status;
+    if (!m->full && !m->signal)
+        say(command, "it was not measured to the end: %s", *m->incomplete ? m->incomplete : "the queue was not seen full");
     if (m->served == NSEC_NEVER && !m->signal)
         say(command, "the server has not accepted a fresh connection: look at it");
     if (m->signal)

@@ -8,22 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int64_t somaxconn_of(const struct survey *survey, const struct listener *listener)
-{
-    for (size_t i = 0; i < survey->namespace_count; i++)
-        if (survey->namespaces[i].inode == listener->netns)
-            return survey->namespaces[i].somaxconn;
-    return -1;
-}
-
 static void resize_one(const struct settings *settings, struct resized *one)
 {
     struct error err = {0};
     const struct listener *listener = &one->before;
     int status;
     if (!listener->pid)
-        status = error_set(&err, EPERM, "its process cannot be seen: as its user, or as root (CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH), "
-                                        "it can");
+        status = error_set(&err, EPERM, "its process cannot be seen: as its user, or as root (CAP_SYS_PTRACE, "
+                                        "CAP_DAC_READ_SEARCH), it can");
     else if (settings->resize.dry_run)
         status = borrow_check(listener->pid, listener->inode, &err);
     else
@@ -57,9 +49,11 @@ static void look_again(struct resizing *r, const struct settings *settings)
 
 static int resize_listeners(const struct command *command, const struct settings *settings, const struct survey *survey)
 {
+    const struct netns_facts *netns =
+        netns_facts_find(survey->namespaces, survey->namespace_count, survey->listeners[0].netns);
     struct resizing r = {.asked = settings->resize.backlog,
                          .dry_run = settings->resize.dry_run,
-                         .somaxconn = somaxconn_of(survey, &survey->listeners[0]),
+                         .somaxconn = netns ? netns->somaxconn : -1,
                          .list = calloc(survey->count, sizeof *r.list),
                          .count = survey->count};
     struct report_style style = output_style(settings);

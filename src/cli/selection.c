@@ -61,7 +61,7 @@ int selection_take(struct survey *survey, const struct settings *settings, struc
 }
 
 struct holder {
-    pid_t wanted; /* 0: any */
+    pid_t wanted;
     bool found;
 };
 

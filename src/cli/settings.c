@@ -346,7 +346,8 @@ static const struct option_spec list[] = {
 static const struct option_spec resize[] = {
     {.name = "backlog", .letter = 'b', .argument = "N", .take = take_resize, .min = INT_MIN, .max = INT_MAX, FIELD(resize),
      .help = "what listen(2) is called with; a negative one means somaxconn; needed"},
-    {.name = "all", .take = take_flag, FIELD(resize.all), .help = "every listener that is selected, not only one or one reuseport group"},
+    {.name = "all", .take = take_flag, FIELD(resize.all), .excludes = "all-netns",
+     .help = "every listener that is selected, not only one or one reuseport group"},
     {.name = "dry-run", .take = take_flag, FIELD(resize.dry_run), .help = "say what would change, and whether the rights suffice"},
     {0},
 };

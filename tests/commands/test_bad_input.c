@@ -30,6 +30,7 @@ static const struct bad_line bad_lines[] = {
     {{"resize", "--port", "60001", "--backlog", "5", "--pid", "2147483647"}, 3, "there is no process 2147483647"},
     {{"resize", "--port", "60001", "--backlog", "5", "--netns", "no/such"}, 3, "cannot open the network namespace no/such"},
     {{"resize", "--port", "60001", "--backlog", "5", "--netns", "/dev/null"}, 3, "that is no network namespace"},
+    {{"resize", "--port", "60001", "--backlog", "5", "--all", "--all-netns"}, 2, "--all and --all-netns exclude each other"},
     {{"measure"}, 2, "--port or --unix is needed"},
     {{"measure", "--port", "60001", "--budget", "0"}, 2, "--budget '0': out of range: want 1ms to 10s"},
     {{"measure", "--port", "60001", "--budget", "11s"}, 2, "--budget '11s': out of range: want 1ms to 10s"},
