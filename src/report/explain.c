@@ -326,6 +326,9 @@ static void say_failures(struct story *s)
             "%s %s reset by the other side: a server that closes in a hurry does that, and so does "
             "net.ipv4.tcp_abort_on_overflow=1 when the queue is full.",
             opening(s, reset, text), was_were(reset));
+    if (reset && s->run->pace.sources > 1 && !s->run->probe.source)
+        say(s, "They came from %" PRIu32 " source addresses, and a server may serve one of them only: --source 127.0.0.1 keeps to it.",
+            s->run->pace.sources);
     if (unreachable)
         say(s, "%s found no way to the address: there is no route, or a router on the way said so.",
             opening(s, unreachable, text));

@@ -66,15 +66,20 @@ void report_resize_text(FILE *out, const struct resizing *r, const struct report
     if (!changed)
         return;
     write_folded_line(out,
-                      "This acts at once and lasts until the server calls listen() again or restarts: change its own setting too.", style);
+                      "This acts at once and lasts until the server calls listen() again or restarts: change its own setting too.",
+                      style);
     if (clamped(r))
-        write_folded_line(out, "For more, raise net.core.somaxconn first, then resize again: it is read when listen() is called.", style);
+        write_folded_line(out, "For more, raise net.core.somaxconn first, then resize again: it is read when listen() is called.",
+                          style);
+    /* All that were meant are of one kind: a port and a path exclude each other. */
     if (r->list[0].before.kind >= KIND_UNIX_STREAM)
         write_folded_line(out,
                           "New clients now get this command's process and user as their peer's credentials (SO_PEERCRED), until the "
                           "server calls listen() itself.", style);
     else
-        write_folded_line(out, "Clients whose SYN was dropped come back when their own timer fires (1s, 2s, ... after the first), not before.",
+        write_folded_line(out,
+                          "Clients whose SYN was dropped come back when their own timer fires (1s, 2s, ... after the first), not "
+                          "before.",
                           style);
 }
 

@@ -130,6 +130,12 @@ static void reset(void)
     tell(VERDICT_RESET, REASON_NONE, EVIDENCE_SOCKET_ERROR);
 }
 
+static void reset_of_many_sources(void)
+{
+    reset();
+    sample.pace.sources = 3;
+}
+
 static void unreachable(void)
 {
     tell(VERDICT_UNREACHABLE, REASON_NONE, EVIDENCE_SOCKET_ERROR);
@@ -233,6 +239,8 @@ static const struct {
     {refused_gone, "refused: the listener at 127.0.0.1:60001 has gone.", "went away"},
     {gone, "The listener at 127.0.0.1:60001 went away or was replaced during the run.", "refused"},
     {reset, "1 connection was reset by the other side", "dropped the SYNs"},
+    {reset, "net.ipv4.tcp_abort_on_overflow=1", "--source"},
+    {reset_of_many_sources, "They came from 3 source addresses, and a server may serve one of them only", "dropped the SYNs"},
     {unreachable, "found no way to the address", "server"},
     {no_descriptors, "RLIMIT_NOFILE", "ip_local_port_range"},
     {no_descriptors, "says nothing about the server", "backlog"},
