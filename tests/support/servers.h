@@ -24,7 +24,7 @@ void server_must_answer(const struct real_server *server);
 /* Ends it and removes the folder. */
 void server_end(struct process *process, const char *folder);
 
-/* Runs a python program; NULL after saying why not: then the test is skipped. Waits for its first line. */
+/* Runs a python program and waits for its first line; false after saying why the test is skipped. */
 bool python_begin(const char *program, struct process *process);
 void python_end(struct process *process);
 
