@@ -64,7 +64,8 @@ static int print_to_file(const struct settings *settings, const struct survey *s
     sigset_t all, before;
     /* As root, rename would put a plain file in the place of /dev/null. */
     if (!lstat(settings->list.output, &existing) && !S_ISREG(existing.st_mode))
-        return error_set(err, EINVAL, "--output %s is there and no regular file, which rename would replace", settings->list.output);
+        return error_set(err, EINVAL, "--output %s is there and no regular file, which rename would replace",
+                         settings->list.output);
     sigfillset(&all);
     sigprocmask(SIG_BLOCK, &all, &before); /* a signal in between would leave the temporary file behind */
     int status = write_and_rename(settings, survey, err);
@@ -80,7 +81,8 @@ static void say_broken(const struct command *command, const struct survey *surve
         if (!e->ok && e->seen_known)
             say(command, "expected %s, seen %lld", e->text, (long long)e->seen);
         else if (!e->ok)
-            say(command, "expected %s, but %s", e->text, !survey->count ? "no listener was selected" : e->broken ? "nobody knows" : "AF_UNIX listeners have none");
+            say(command, "expected %s, but %s", e->text,
+                !survey->count ? "no listener was selected" : e->broken ? "nobody knows" : "AF_UNIX listeners have none");
     }
 }
 
