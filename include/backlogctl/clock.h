@@ -16,6 +16,9 @@ typedef int64_t nsec;
 /* Now, on CLOCK_MONOTONIC. Never fails. */
 nsec clock_now(void);
 
+/* CLOCK_REALTIME, which the kernel stamps packets with, minus CLOCK_MONOTONIC, as they stand now. */
+nsec clock_realtime_offset(void);
+
 /* Wall-clock time as RFC 3339 in UTC, with milliseconds: "2026-01-31T12:00:00.000Z". */
 #define CLOCK_STAMP_SIZE 32
 void clock_stamp(char out[CLOCK_STAMP_SIZE]);

@@ -9,12 +9,13 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
-/* A TCP endpoint. Plain value: compare with endpoint_equal, not memcmp. */
+/* A TCP endpoint, or what is known of an AF_UNIX one. Plain value: compare with endpoint_equal, not memcmp. */
 struct endpoint {
-    uint16_t family;   /* AF_INET, AF_INET6, or AF_UNSPEC for "none" */
+    uint16_t family;   /* AF_INET, AF_INET6, AF_UNIX, or AF_UNSPEC for "none" */
     uint16_t port;     /* host byte order, 0..65535 */
     uint32_t scope;    /* IPv6 zone index, else 0 */
-    uint8_t bytes[16]; /* network byte order; an IPv4 address takes the first four, the rest is 0 */
+    uint8_t bytes[16]; /* network byte order; an IPv4 address takes the first four, the rest is 0. AF_UNIX: an abstract name of up
+                          to 15 bytes, as autobind gives them (unix(7)), without the NUL in front; empty for every other name */
 };
 
 bool endpoint_equal(const struct endpoint *a, const struct endpoint *b);
@@ -38,11 +39,14 @@ int endpoint_range_parse(const char *text, struct endpoint_range *out, struct er
 struct endpoint endpoint_reachable(const struct endpoint *e);
 
 /* Between this form and the socket API's. endpoint_to_sockaddr returns the length to pass on.
-   endpoint_from_sockaddr gives family AF_UNSPEC for a family it does not know. */
+   endpoint_from_sockaddr gives family AF_UNSPEC for a family it does not know; the rest of *address is zeroed by the caller. */
 socklen_t endpoint_to_sockaddr(const struct endpoint *e, struct sockaddr_storage *out);
 struct endpoint endpoint_from_sockaddr(const struct sockaddr_storage *address);
 
-/* "127.0.0.1:80", "[::1]:80". Returns out. */
+/* The name of an AF_UNIX socket, '@' in front of an abstract one; 0 when it is too long for sun_path. */
+socklen_t endpoint_unix_sockaddr(const char *path, struct sockaddr_storage *out);
+
+/* "127.0.0.1:80", "[::1]:80", "@0001f". Returns out. */
 #define ENDPOINT_TEXT_SIZE 80
 const char *endpoint_text(const struct endpoint *e, char out[ENDPOINT_TEXT_SIZE]);
 

@@ -5,6 +5,7 @@
 
 #include "backlogctl/clock.h"
 #include "backlogctl/endpoint.h"
+#include "backlogctl/timeline.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -21,6 +22,7 @@
     X(VERDICT_HALF_OPEN, "half_open")     /* the client is connected, the server still waits for its ACK */      \
     X(VERDICT_LOST, "lost")               /* the client is connected, the server has forgotten it */             \
     X(VERDICT_TIMED_OUT, "timed_out")     /* no answer to its SYN while we waited */                             \
+    X(VERDICT_WOULD_BLOCK, "would_block") /* AF_UNIX: told at once that the queue is full (EAGAIN) */            \
     X(VERDICT_REFUSED, "refused")         /* nobody listens there */                                             \
     X(VERDICT_RESET, "reset")             /* was connected, then the peer reset it */                            \
     X(VERDICT_UNREACHABLE, "unreachable") /* no route, or a router said so */                                    \
@@ -95,6 +97,9 @@ enum tcp_state { TCP_STATES(MODEL_ENUM) STATE_COUNT };
     X(COUNTER_REQ_QFULL_DO_COOKIES, "TCPReqQFullDoCookies")                                                      \
     X(COUNTER_REQ_QFULL_DROP, "TCPReqQFullDrop")                                                                 \
     X(COUNTER_DEFER_ACCEPT_DROP, "TCPDeferAcceptDrop")                                                           \
+    X(COUNTER_FASTOPEN_ACTIVE, "TCPFastOpenActive")     /* SYNs whose data was acknowledged */                   \
+    X(COUNTER_FASTOPEN_PASSIVE, "TCPFastOpenPassive")   /* connections that a listener made from such a SYN */   \
+    X(COUNTER_FASTOPEN_OVERFLOW, "TCPFastOpenListenOverflow")                                                    \
     X(COUNTER_LOOPBACK_DROPPED, "LoopbackDropped") /* lo's rx drops (/proc/net/dev): its input queue was full */
 enum counter { COUNTERS(MODEL_ENUM) COUNTER_COUNT };
 
@@ -130,6 +135,18 @@ const char *remark_name(enum remark r);
 
 /* sun_path, one more for the '@', and the end; bytes that do not print are '?'. */
 #define UNIX_NAME_SIZE 110
+
+/* What connections go over. */
+struct transport {
+    enum socket_kind kind;
+    const char *path; /* AF_UNIX: where the listener is bound, an abstract name with a leading '@'; else NULL */
+    bool fastopen;    /* TCP Fast Open (RFC 7413): the first data goes with the SYN, once the server gave a cookie */
+};
+
+static inline bool is_unix(enum socket_kind kind)
+{
+    return kind == KIND_UNIX_STREAM || kind == KIND_UNIX_SEQPACKET;
+}
 
 /* Values of the counters, or the difference of two readings. */
 struct counters {
@@ -174,7 +191,7 @@ struct listener {
 /* One attempt of one connection at one address: the facts, then what the judge made of them. Times are spans since
    the start of the run, NSEC_NEVER where it did not happen or nobody saw it. */
 struct attempt {
-    struct endpoint source; /* our end; family AF_UNSPEC before it is bound */
+    struct endpoint source; /* our end; family AF_UNSPEC before it is bound; AF_UNIX: the abstract name it was given */
     nsec opened;            /* connect() was called */
     nsec established;       /* the handshake was complete as the client sees it (upper bound: when we learned of it) */
     nsec accepted;          /* accept() had returned it: exact in `run`, the sighting in `probe` */
@@ -203,13 +220,19 @@ struct attempt {
 /* One address that the burst was aimed at. */
 struct target {
     struct endpoint address;
+    struct endpoint bound;   /* where the server's side of a connection is: the address, unless the path is reflected */
+    struct transport transport;
     bool local;              /* an address of this host in this network namespace */
+    bool reflected;          /* the path swaps the two addresses of each packet: the server's side has them the other way round */
     bool looked;             /* the server's side was asked for through sock_diag, completely */
     struct listener before;  /* when the burst began */
     struct listener after;   /* at the last look; keeps the last known figures if the listener has gone */
     bool listener_gone;      /* there was one before, and it is no longer there, or another took its place */
     struct attempt *attempts; /* ascending id; owned by whoever made the run */
     size_t attempt_count;
+    struct listener *members; /* of a reuseport group, each by itself, `drops` during the run; owned as the attempts are */
+    size_t member_count;      /* 0: no group */
+    struct timeline timeline;
     /* Written by the judge: */
     bool drops_known;        /* the same listener was seen before and after, with its counter */
     uint64_t drops;          /* packets that it dropped during the run */
@@ -219,10 +242,17 @@ struct target {
 
 #define ACCEPT_UNLIMITED INT64_C(-1)
 
+#define REUSEPORT_MAX 256
+
 struct server_settings {
+    struct transport transport;
+    uint32_t reuseport;   /* listeners that share each address by SO_REUSEPORT; 0: one, without that option */
+    nsec defer_accept;    /* TCP_DEFER_ACCEPT, whole seconds; 0: off */
     int32_t backlog;      /* as given to listen(2): -2147483648..2147483647 */
     nsec accept_delay;    /* before each accept; 0: none */
     int64_t accept_count; /* accepts before stopping; ACCEPT_UNLIMITED or 0.. */
+    nsec stall;           /* it accepts nobody for so long, first when the first client comes; 0: never */
+    nsec stall_every;     /* ... and again so long after the beginning of each stall; 0: once */
     nsec duration;        /* life of the listener; 0: no bound */
     const char *greeting; /* sent to each accepted client, with a newline; NULL: none */
 };
@@ -230,11 +260,14 @@ struct server_settings {
 struct probe_settings {
     uint32_t count;    /* connections, 1..1 000 000 */
     nsec timeout;      /* patience after the burst; 0: judge at once */
-    uint32_t rate;     /* arrivals a second; 0: all at once */
+    uint32_t rate;     /* arrivals a second; 0: all at once, or: */
+    uint32_t burst;    /* so many at once, ... */
+    nsec every;        /* ... and so many more each time this is over; 0 (and burst 0): no such bursts */
     const char *send;  /* sent on each established connection, with a newline; NULL: nothing */
     nsec wait;         /* how long to wait for a listener first; 0: not */
     bool allow_remote;
     bool summary;         /* no row per connection in the report */
+    bool timeline;        /* record when what happened, and show it in the text report */
     uint32_t threads;     /* threads that open at the same time; 0 or 1: one order */
     const char *source;   /* as typed; NULL: chosen for the target */
 };
@@ -299,6 +332,7 @@ struct run {
     struct server_settings server; /* only when has_server */
     bool has_server;               /* the server was ours: asked backlog and exact accept times are known */
     bool private_namespace;
+    nsec delay;                    /* of the path, one way; 0: none but loopback's */
     uint32_t somaxconn;            /* of this network namespace; 0: unknown */
     struct target targets[TARGETS_MAX]; /* in the order tried; those never tried have no attempts */
     size_t target_count;
@@ -334,6 +368,7 @@ struct server_event {
     enum server_event_kind kind;
     nsec at;               /* since the server began to listen */
     struct endpoint local; /* the listener's address */
+    const char *path;      /* AF_UNIX: its path; as long as the server's settings */
     struct endpoint peer;  /* accepted, closed: the client */
     uint64_t number;       /* accepted, closed: the client's number from 1; dropped: how many more;
                               starved: the errno */

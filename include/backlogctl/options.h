@@ -66,6 +66,8 @@ struct settings {
     uint16_t port; /* 0: any free one; only for a server of our own */
     bool json, quiet;
     enum color_mode color;
+    struct transport transport; /* what --unix, --seqpacket, --mptcp and --fastopen come to: see settings_transport */
+    bool seqpacket, mptcp;
     struct server_settings server;
     struct probe_settings probe;
     struct expectations expect;
@@ -77,6 +79,10 @@ struct settings {
     const char *sysctls[SYSCTLS_MAX]; /* KEY=VALUE */
     size_t sysctl_count;
     bool host_net;
+    nsec delay;        /* of the lab's path, one way */
+    const char *svg;   /* a file for the picture, NULL: none */
+    const char *preset; /* NULL: none */
+    bool list_presets;
     struct endpoint_range sources[SOURCES_MAX]; /* what probe.source names */
     size_t source_ranges;
 };
@@ -91,7 +97,8 @@ struct option_spec {
     int (*take)(const struct option_spec *spec, const char *text, void *field, struct error *err);
     size_t field;         /* offset in struct settings */
     int64_t min, max;     /* of numbers; of durations if max is not 0; of expectations max is the measures */
-    const char *excludes; /* long name of an option that cannot go with this one, or NULL */
+    const char *excludes; /* long names of options that cannot go with this one, with commas between, or NULL */
+    const char *needs;    /* long name of an option without which this one means nothing, or NULL */
 };
 
 /* A heading in the help and the options under it; the list ends with a name of NULL. */
@@ -99,10 +106,10 @@ struct option_group {
     const char *title;
     const struct option_spec *options;
 };
-extern const struct option_group options_target, options_server, options_probe, options_lab, options_output, options_select,
+extern const struct option_group options_target, options_socket, options_server, options_pictures, options_probe, options_lab, options_output, options_select,
     options_list, options_resize, options_measure, options_watch;
 
-#define OPTION_GROUPS_MAX 6
+#define OPTION_GROUPS_MAX 9
 struct command {
     const char *name;
     const char *summary; /* one line */
@@ -111,6 +118,12 @@ struct command {
 };
 extern const struct command command_serve, command_probe, command_run, command_list, command_resize,
     command_measure, command_watch;
+
+/* The transport that the options name. The path is the settings' own. */
+struct transport settings_transport(const struct settings *settings);
+
+/* Where the options point: the addresses of --host, or the one place of --unix. How many, or -errno. */
+int settings_resolve(const struct settings *settings, struct endpoint out[ENDPOINTS_MAX], struct error *err);
 
 /* Reads argv[1..] into *settings. 0 or -EINVAL with a text that names the option, the value and what is accepted. */
 int options_parse(const struct command *command, int argc, char **argv, struct settings *settings, struct error *err);

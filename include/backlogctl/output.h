@@ -33,6 +33,12 @@ int output_version(void);
 /* Flushes stdout. 0, or EXIT_CANNOT after saying why: a report that did not arrive is a failed run. */
 int output_flush(const struct command *command);
 
+/* Has `write` write a file, put in place by rename(2) when all of it is on disk; `option` is what named it. 0 or -errno. */
+int output_file(const char *option, const char *path, void (*write)(FILE *out, void *context), void *context, struct error *err);
+
+/* Whether that can work at all, before anything else is done; a path of NULL can. */
+int output_file_check(const char *option, const char *path, struct error *err);
+
 /* Colours and width of stdout. */
 struct report_style output_style(const struct settings *settings);
 

@@ -9,8 +9,12 @@
 
 /* Fills in peer, age_ms, was_half_open, was_queued and the first sighting of `accepted` (as a span since `epoch`) of every
    attempt whose client is connected, sets target->looked when all could be asked for, and refreshes target->after.
-   Few connections are looked up one by one, many by one dump filtered on the port. 0 or -errno. */
+   Few connections are looked up one by one, many by one dump filtered on the port; AF_UNIX ones by one dump. 0 or -errno. */
 int peers_look(struct sockdiag *sd, struct target *target, nsec epoch, struct error *err);
+
+/* Looks at the members of the target's reuseport group, if it has one: `target->members`, malloc'ed. The first time as they are,
+   then with their drops since. 0 or -errno. */
+int peers_members(struct sockdiag *sd, struct target *target, struct error *err);
 
 /* Replaces the sightings of `accepted` by the server's own exact times. 0 or -ENOMEM. */
 int peers_note_accepts(struct target *target, const struct server_accept *clients, size_t count, nsec epoch,

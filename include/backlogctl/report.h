@@ -29,6 +29,9 @@ char *report_explain(const struct run *run);
 /* One line for a person who waits, without a newline, at most style->columns wide. `elapsed` since the burst began. */
 void report_progress(FILE *out, const struct run *run, nsec elapsed, const struct report_style *style);
 
+/* The timelines of a run, one below the other, as an SVG 1.1 picture. */
+void report_timeline_svg(FILE *out, const struct run *run);
+
 /* A server's ready line, events and summary. */
 void report_ready_text(FILE *out, const struct listener *listener, const struct server_settings *settings,
                        uint32_t somaxconn);

@@ -76,7 +76,15 @@ int sockdiag_dump(struct sockdiag *sd, const struct sockdiag_query *query, sockd
 int sockdiag_listener(struct sockdiag *sd, const struct endpoint *destination, struct listener *out,
                       struct error *err);
 
+/* The members of the reuseport group that such a SYN is spread over, each by itself, at most `room`, in the order in which they
+   were made. *count is 0 when one socket stands alone. 0 or -errno. */
+int sockdiag_members(struct sockdiag *sd, const struct endpoint *destination, struct listener *out, size_t room, size_t *count,
+                     struct error *err);
+
 /* ---- AF_UNIX: <linux/unix_diag.h> ---- */
+
+/* As sockdiag_open, for questions about AF_UNIX sockets alone: cheaper, and no kernel is too old for it. */
+int unixdiag_open(struct sockdiag *sd, struct error *err);
 
 /* A listening stream or seqpacket socket. */
 struct unix_listener {
@@ -96,8 +104,24 @@ int unix_parse(const void *message, size_t length, struct unix_listener *out);
 typedef void unixdiag_each(void *context, const struct unix_listener *listener);
 int unixdiag_dump(struct sockdiag *sd, unixdiag_each *each, void *context, struct error *err);
 
-/* The same for one of them, by its inode and cookie. -ENOENT when it is there no more. */
+/* The listener bound to a name; out->known false when there is none. */
+int unixdiag_listener(struct sockdiag *sd, const char *path, struct listener *out, struct error *err);
+
+/* The connected AF_UNIX sockets that have a name, each with its peer's inode: 0 while nobody has accepted it. */
+struct unix_client {
+    struct endpoint name; /* as endpoint_from_sockaddr gives it */
+    uint32_t peer_inode;
+    bool has_peer;
+};
+typedef void unixdiag_each_client(void *context, const struct unix_client *client);
+int unixdiag_clients(struct sockdiag *sd, unixdiag_each_client *each, void *context, struct error *err);
+
+/* The same as unixdiag_dump for one of them, by its inode and cookie. -ENOENT when it is there no more. */
 int unixdiag_exact(struct sockdiag *sd, uint32_t inode, uint64_t cookie, struct unix_listener *out, struct error *err);
+
+/* The listener that a connection reaches: sockdiag_listener or unixdiag_listener. */
+int sockdiag_reached(struct sockdiag *sd, const struct endpoint *destination, const struct transport *transport, struct listener *out,
+                     struct error *err);
 
 /* One TCP listener by its address and cookie: by an exact question (some 4 us), and where that finds another one (members of a
    reuseport group, a listener that another hides) by a dump of its port. -ENOENT when it is there no more. */

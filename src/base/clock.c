@@ -12,6 +12,15 @@ nsec clock_now(void)
     return (nsec)now.tv_sec * NSEC_PER_SEC + now.tv_nsec;
 }
 
+nsec clock_realtime_offset(void)
+{
+    struct timespec now;
+    nsec before = clock_now();
+    clock_gettime(CLOCK_REALTIME, &now);
+    nsec after = clock_now();
+    return (nsec)now.tv_sec * NSEC_PER_SEC + now.tv_nsec - (before + after) / 2;
+}
+
 void clock_stamp(char out[CLOCK_STAMP_SIZE])
 {
     struct timespec now;

@@ -9,7 +9,9 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <stddef.h>
 #include <string.h>
+#include <sys/un.h>
 
 static const uint8_t mapped_prefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
@@ -97,9 +99,28 @@ socklen_t endpoint_to_sockaddr(const struct endpoint *e, struct sockaddr_storage
     return sizeof *in6;
 }
 
+socklen_t endpoint_unix_sockaddr(const char *path, struct sockaddr_storage *out)
+{
+    struct sockaddr_un *un = (struct sockaddr_un *)out;
+    size_t length = strlen(path), abstract = *path == '@';
+    memset(out, 0, sizeof *out);
+    un->sun_family = AF_UNIX;
+    /* A path ends with NUL, an abstract name begins with one. */
+    if (length + !abstract > sizeof un->sun_path)
+        return 0;
+    memcpy(un->sun_path + abstract, path + abstract, length - abstract);
+    return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length + !abstract);
+}
+
 struct endpoint endpoint_from_sockaddr(const struct sockaddr_storage *address)
 {
     struct endpoint e = {.family = AF_UNSPEC};
+    if (address->ss_family == AF_UNIX) {
+        const struct sockaddr_un *un = (const struct sockaddr_un *)address;
+        e.family = AF_UNIX;
+        if (!un->sun_path[0])
+            memcpy(e.bytes, un->sun_path + 1, sizeof e.bytes - 1);
+    }
     if (address->ss_family == AF_INET) {
         const struct sockaddr_in *in4 = (const struct sockaddr_in *)address;
         e.family = AF_INET;
@@ -115,8 +136,21 @@ struct endpoint endpoint_from_sockaddr(const struct sockaddr_storage *address)
     return e;
 }
 
+/* Autobind names are hexadecimal digits; a peer may have chosen anything. */
+static const char *unix_text(const struct endpoint *e, char out[ENDPOINT_TEXT_SIZE])
+{
+    size_t length = 0;
+    for (; length < sizeof e->bytes && e->bytes[length]; length++)
+        out[length + 1] = (char)(e->bytes[length] > ' ' && e->bytes[length] <= '~' ? e->bytes[length] : '?');
+    out[0] = length ? '@' : '-';
+    out[length + 1] = '\0';
+    return out;
+}
+
 const char *endpoint_address_text(const struct endpoint *e, char out[ENDPOINT_TEXT_SIZE])
 {
+    if (e->family == AF_UNIX)
+        return unix_text(e, out);
     if (!inet_ntop(e->family, e->bytes, out, ENDPOINT_TEXT_SIZE)) {
         snprintf(out, ENDPOINT_TEXT_SIZE, "-");
         return out;
@@ -132,6 +166,8 @@ const char *endpoint_address_text(const struct endpoint *e, char out[ENDPOINT_TE
 const char *endpoint_text(const struct endpoint *e, char out[ENDPOINT_TEXT_SIZE])
 {
     char address[ENDPOINT_TEXT_SIZE];
+    if (e->family == AF_UNIX)
+        return unix_text(e, out);
     endpoint_address_text(e, address);
     snprintf(out, ENDPOINT_TEXT_SIZE, e->family == AF_INET6 ? "[%.70s]:%u" : "%.70s:%u", address, e->port);
     return out;

@@ -9,6 +9,7 @@
         return (size_t)value < sizeof names / sizeof *names ? names[value] : "?";                                \
     }
 
+NAMES(timeline_source_name, timeline_source, TIMELINE_SOURCES)
 NAMES(verdict_name, verdict, VERDICTS)
 NAMES(evidence_name, evidence, EVIDENCES)
 NAMES(reason_name, reason, REASONS)

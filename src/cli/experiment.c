@@ -1,14 +1,12 @@
-/* The experiment that `probe` and `run` share. It only wires: the engine produces facts, the judge verdicts, the report
-   words. */
-#include "backlogctl/experiment.h"
+/* The experiment that `probe`, `run` and what repeats it share. It only wires: the engine produces facts, the judge verdicts. */
+#include "experiment_internal.h"
 
-#include "backlogctl/flood.h"
 #include "backlogctl/judge.h"
 #include "backlogctl/netns.h"
 #include "backlogctl/output.h"
 #include "backlogctl/owner.h"
 #include "backlogctl/peers.h"
-#include "backlogctl/sockdiag.h"
+#include "backlogctl/wire.h"
 
 #include <errno.h>
 #include <stddef.h>
@@ -38,25 +36,11 @@
 /* A burst this large takes longer to look at than an interrupted user should wait. */
 #define LOOK_WHEN_INTERRUPTED 200000
 
+/* The JSON of larger bursts has a timeline only when it is asked for: it takes more room than all the rest. */
+#define TIMELINE_UNASKED_MAX 10000
+
 /* In `run` an idle server accepts at once; this is how long we wait for its thread to get a CPU. */
 #define SERVER_PATIENCE NSEC_PER_SEC
-
-struct experiment {
-    const struct command *command;
-    const struct settings *settings;
-    struct run run;
-    struct loop loop;
-    struct sockdiag diag;
-    struct counters counters_before;
-    nsec epoch;
-    struct flood *floods[TARGETS_MAX];
-    struct target *current; /* the target of the burst that is going on */
-    struct server *server;
-    uint64_t accepted_before; /* by our server, before this burst */
-    bool server_late;
-    struct report_style progress; /* columns 0: stderr is no terminal */
-    nsec progress_due;
-};
 
 /* ---- Looking ---- */
 
@@ -78,6 +62,8 @@ static void look_at_target(struct experiment *x, size_t t)
     flood_look(x->floods[t]);
     if (x->diag.netlink && peers_look(&x->diag, &x->run.targets[t], x->epoch, &err))
         note_incomplete(x, &err);
+    if (x->recorder)
+        recorder_look(x->recorder, &x->run.targets[t], clock_now() - x->epoch);
 }
 
 /* Every fact anew, and the verdicts that follow. */
@@ -138,7 +124,7 @@ static void settle(struct experiment *x, const struct target *target)
 {
     for (int looks = 0; looks < SETTLE_LOOKS && !x->loop.signal && !judge_is_settled(target); looks++) {
         uint64_t before = signature(target);
-        wait_until(x, clock_now() + SETTLE_PAUSE);
+        wait_until(x, clock_now() + SETTLE_PAUSE + 2 * x->run.delay);
         look(x);
         if (signature(target) == before)
             break;
@@ -209,7 +195,19 @@ static void lead_probe(void *context)
 
 static bool server_is_immediate(const struct experiment *x)
 {
-    return x->server && !x->settings->server.accept_delay && x->settings->server.accept_count;
+    const struct server_settings *plan = &x->settings->server;
+    return x->server && !plan->accept_delay && !plan->stall && !plan->defer_accept && plan->accept_count && !x->wire;
+}
+
+/* A socket file's type cannot be seen by looking at it, and connect() says only EPROTOTYPE. */
+static int check_type(const struct target *target, struct error *err)
+{
+    bool known = target->before.known && target->transport.path;
+    if (!known || target->before.kind == target->transport.kind)
+        return 0;
+    return error_set(err, EPROTOTYPE, target->before.kind == KIND_UNIX_SEQPACKET ? "%.120s is a SOCK_SEQPACKET listener: give --seqpacket"
+                                                                                 : "%.120s is a stream listener: leave out --seqpacket",
+                     target->transport.path);
 }
 
 static int prepare_burst(struct experiment *x, size_t t, struct error *err)
@@ -217,13 +215,21 @@ static int prepare_burst(struct experiment *x, size_t t, struct error *err)
     struct target *target = &x->run.targets[t];
     const struct probe_settings *plan = &x->settings->probe;
     if (x->diag.netlink && target->local)
-        sockdiag_listener(&x->diag, &target->address, &target->before, NULL);
+        sockdiag_reached(&x->diag, &target->bound, &target->transport, &target->before, NULL);
+    if (target->before.members > 1)
+        peers_members(&x->diag, target, NULL);
     target->after = target->before;
+    int status = check_type(target, err);
+    if (status)
+        return status;
     struct flood_settings flood = {
         .destination = target->address,
-        .local = target->local,
+        .transport = target->transport,
+        .local = target->local && !target->reflected,
         .follow = plan->timeout > 0 || plan->send,
         .rate = plan->rate,
+        .burst = plan->burst,
+        .every = plan->every,
         .threads = plan->threads,
         .send = plan->send,
         .sources = x->settings->sources,
@@ -232,7 +238,7 @@ static int prepare_burst(struct experiment *x, size_t t, struct error *err)
     };
     if (server_is_immediate(x))
         flood.gate = gate_run;
-    else if (!x->server && !plan->rate && target->before.known && x->diag.netlink)
+    else if (!x->server && !plan->rate && !plan->burst && target->before.known && x->diag.netlink)
         flood.lead = lead_probe;
     x->current = target;
     return flood_open(&x->floods[t], &flood, target->attempts, target->attempt_count, &x->loop, err);
@@ -288,6 +294,35 @@ static void later_rounds(struct experiment *x)
 
 /* ---- Beginning and end ---- */
 
+static void set_target(struct experiment *x, struct target *target, const struct endpoint *address)
+{
+    struct endpoint far = address->family == AF_UNIX ? *address : wire_ends(address->family).far;
+    target->transport = settings_transport(x->settings);
+    target->address = target->bound = *address;
+    target->reflected = x->wire && address->family != AF_UNIX;
+    target->local = target->transport.path || target->reflected;
+    if (target->reflected)
+        memcpy(target->address.bytes, far.bytes, sizeof far.bytes);
+    if (!target->local)
+        route_is_local(address, &target->local, NULL);
+    /* Also where it has no route, as ::1 without IPv6. */
+    target->local = target->local || endpoint_is_loopback(address);
+}
+
+/* In a namespace of its own every packet belongs to the run. */
+static int open_recorder(struct experiment *x, struct error *err)
+{
+    const struct probe_settings *plan = &x->settings->probe;
+    bool json = x->settings->json && !plan->summary && plan->count <= TIMELINE_UNASKED_MAX;
+    if (!plan->timeline && !x->settings->svg && !json)
+        return 0;
+    unsigned inner = x->wire ? wire_inner_device(x->wire) : 0;
+    enum timeline_source source = !x->run.private_namespace       ? TIMELINE_SAMPLES
+                                  : x->settings->transport.path ? TIMELINE_CALLS
+                                                                : TIMELINE_PACKETS;
+    return recorder_open(&x->recorder, source, plan->count, inner, err);
+}
+
 static int experiment_init(struct experiment *x, const struct endpoint *addresses, size_t count, struct error *err)
 {
     struct run *run = &x->run;
@@ -306,20 +341,17 @@ static int experiment_init(struct experiment *x, const struct endpoint *addresse
     run->target_count = count;
     run->expectation_count = x->settings->expect.count;
     memcpy(run->expectations, x->settings->expect.list, sizeof run->expectations);
-    for (size_t t = 0; t < count; t++) {
-        run->targets[t].address = addresses[t];
-        route_is_local(&addresses[t], &run->targets[t].local, NULL);
-        /* Also where it has no route, as ::1 without IPv6. */
-        run->targets[t].local = run->targets[t].local || endpoint_is_loopback(&addresses[t]);
-    }
+    run->delay = x->settings->delay;
+    for (size_t t = 0; t < count; t++)
+        set_target(x, &run->targets[t], &addresses[t]);
     int status = loop_init(&x->loop, true, err);
     if (status)
         return status;
     struct error diag_error = {0};
     if (sockdiag_open(&x->diag, &diag_error))
         note_incomplete(x, &diag_error);
-    x->progress = (struct report_style){.columns = output_columns(STDERR_FILENO)};
-    return choose_attempts(x, 0, err);
+    status = open_recorder(x, err);
+    return status ? status : choose_attempts(x, 0, err);
 }
 
 static void name_owners(struct experiment *x)
@@ -370,47 +402,37 @@ static void spread_times(struct experiment *x, size_t member, struct spread *out
     free(samples);
 }
 
-static void begin_report(const struct experiment *x)
+/* Who waits in the queue since when: not known where packets were not seen. */
+static void finish_timeline(struct experiment *x)
 {
-    struct report_style style = output_style(x->settings);
-    if (x->settings->json)
-        report_json_begin(stdout, &x->run);
-    else if (!x->settings->quiet)
-        report_text_begin(stdout, &x->run, &style);
+    struct error err = {0};
+    if (x->recorder && recorder_finish(x->recorder, x->run.targets, x->run.target_count, x->epoch, x->run.elapsed, &err))
+        note_incomplete(x, &err);
 }
 
-static int end_report(const struct experiment *x)
+static void note_wire(struct experiment *x)
 {
-    struct report_style style = output_style(x->settings);
-    if (x->settings->json)
-        report_json_end(stdout, &x->run);
-    else if (!x->settings->quiet)
-        report_text_end(stdout, &x->run, &style);
-    int status = output_flush(x->command);
-    if (status)
-        return status;
-    /* Without a report the reason for status 1 would be nowhere. */
-    for (size_t i = 0; i < x->run.expectation_count && x->settings->quiet; i++) {
-        const struct expectation *e = &x->run.expectations[i];
-        if (!e->ok && e->seen_known)
-            say(x->command, "expected %s, seen %lld", e->text, (long long)e->seen);
-        else if (!e->ok)
-            say(x->command, "expected %s, but nobody knows: no listener was seen", e->text);
-    }
-    if (x->run.signal)
-        return EXIT_SIGNAL + x->run.signal;
-    return x->run.ok ? EXIT_DONE : EXIT_EXPECTATION;
+    struct error err = {0};
+    uint64_t lost = x->wire ? wire_lost(x->wire) : 0;
+    if (!lost)
+        return;
+    error_set(&err, ENOBUFS, "the path with the delay had no room for %llu packets and lost them", (unsigned long long)lost);
+    note_incomplete(x, &err);
 }
 
-static int perform(struct experiment *x, struct error *err)
+int experiment_begin(struct experiment *x, const struct lab *lab, struct error *err)
 {
-    int status = prepare_burst(x, 0, err);
+    x->server = lab->server;
+    x->wire = lab->wire;
+    x->loop.epoll = -1;
+    int status = experiment_init(x, lab->addresses, lab->count, err);
+    return status ? status : prepare_burst(x, 0, err);
+}
+
+int experiment_go(struct experiment *x, struct error *err)
+{
+    int status = x->server ? server_start(x->server, err) : 0;
     if (status)
-        return status;
-    begin_report(x);
-    if (output_flush(x->command))
-        return -EIO;
-    if (x->server && (status = server_start(x->server, err)))
         return status;
     counters_read(&x->counters_before, NULL);
     x->epoch = clock_now();
@@ -420,39 +442,31 @@ static int perform(struct experiment *x, struct error *err)
     if (x->run.target_count > 1)
         look(x);
     x->run.signal = x->loop.signal;
+    for (size_t t = 0; t < x->run.target_count; t++)
+        if (x->run.targets[t].member_count)
+            peers_members(&x->diag, &x->run.targets[t], NULL);
     name_owners(x);
     if (x->server) {
         server_stop(x->server);
         merge_accepts(x);
     }
+    note_wire(x);
+    finish_timeline(x);
     spread_times(x, offsetof(struct attempt, established), &x->run.to_established);
     spread_times(x, offsetof(struct attempt, accepted), &x->run.to_accepted);
     judge_expectations(&x->run);
-    if (x->progress.columns)
-        fputs("\r\033[K", stderr);
     return 0;
 }
 
-int experiment_perform(const struct command *command, const struct settings *settings,
-                       const struct endpoint *addresses, size_t count, struct server *server)
+void experiment_end(struct experiment *x)
 {
-    struct error err = {0};
-    struct experiment *x = calloc(1, sizeof *x);
-    if (!x) {
-        say(command, "no memory");
-        return EXIT_CANNOT;
-    }
-    *x = (struct experiment){.command = command, .settings = settings, .server = server, .loop = {.epoll = -1}};
-    int status = experiment_init(x, addresses, count, &err);
-    if (!status)
-        status = perform(x, &err);
-    int exit_status = !status ? end_report(x) : err.code ? say_error(command, &err) : EXIT_CANNOT;
-    for (size_t t = 0; t < count; t++) {
+    recorder_release(x->recorder);
+    for (size_t t = 0; t < x->run.target_count; t++) {
         flood_release(x->floods[t]);
+        timeline_release(&x->run.targets[t].timeline);
         free(x->run.targets[t].attempts);
+        free(x->run.targets[t].members);
     }
     sockdiag_close(&x->diag);
     loop_release(&x->loop);
-    free(x);
-    return exit_status;
 }

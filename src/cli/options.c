@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define OPTIONS_MAX 64
+#define NAME_SIZE 64
 #define LONG_VALUE 256 /* getopt's value of the i-th option is LONG_VALUE + i, so that letters stay apart */
 
 /* A command's options in one row, for getopt_long and for looking up what it found. */
@@ -73,14 +74,34 @@ static int take(struct table *table, size_t i, const char *text, struct settings
     return 0;
 }
 
+static bool is_given(const struct table *table, const char *name)
+{
+    for (size_t i = 0; i < table->count; i++)
+        if (table->given[i] && !strcmp(table->specs[i]->name, name))
+            return true;
+    return false;
+}
+
+static int check_needs(const struct table *table, struct error *err)
+{
+    for (size_t i = 0; i < table->count; i++)
+        if (table->given[i] && table->specs[i]->needs && !is_given(table, table->specs[i]->needs))
+            return error_set(err, EINVAL, "--%s goes with --%s only: give both", table->specs[i]->name, table->specs[i]->needs);
+    return 0;
+}
+
 static int check_exclusive(const struct table *table, struct error *err)
 {
     for (size_t i = 0; i < table->count; i++)
-        for (size_t j = 0; j < table->count && table->given[i] && table->specs[i]->excludes; j++)
-            if (table->given[j] && !strcmp(table->specs[j]->name, table->specs[i]->excludes))
-                return error_set(err, EINVAL, "--%s and --%s exclude each other: give one of them",
-                                 table->specs[i]->name, table->specs[j]->name);
-    return 0;
+        for (const char *p = table->specs[i]->excludes; p && table->given[i]; p = *p == ',' ? p + 1 : NULL) {
+            char name[NAME_SIZE];
+            size_t length = strcspn(p, ",");
+            snprintf(name, sizeof name, "%.*s", (int)length, p);
+            if (is_given(table, name))
+                return error_set(err, EINVAL, "--%s and --%s exclude each other: give one of them", table->specs[i]->name, name);
+            p += length;
+        }
+    return check_needs(table, err);
 }
 
 int options_parse(const struct command *command, int argc, char **argv, struct settings *settings, struct error *err)

@@ -20,7 +20,7 @@
 static int check_remote(const struct command *command, struct settings *settings, const struct endpoint *addresses,
                         size_t count)
 {
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count && !settings->transport.path; i++) {
         struct error err = {0};
         char text[ENDPOINT_TEXT_SIZE];
         bool local = false;
@@ -44,11 +44,12 @@ static int check_remote(const struct command *command, struct settings *settings
     return EXIT_DONE;
 }
 
-static int listener_exists(struct sockdiag *sd, const struct endpoint *addresses, size_t count, struct error *err)
+static int listener_exists(struct sockdiag *sd, const struct endpoint *addresses, const struct transport *transport, size_t count,
+                           struct error *err)
 {
     for (size_t i = 0; i < count; i++) {
         struct listener listener;
-        int status = sockdiag_listener(sd, &addresses[i], &listener, err);
+        int status = sockdiag_reached(sd, &addresses[i], transport, &listener, err);
         if (status || listener.known)
             return status ? status : 1;
     }
@@ -63,15 +64,16 @@ static int wait_for_listener(const struct command *command, const struct setting
     char text[ENDPOINT_TEXT_SIZE], span[NSEC_TEXT_SIZE];
     int found = sockdiag_open(&sd, &err);
     nsec until = clock_now() + settings->probe.wait;
-    while (!found && !(found = listener_exists(&sd, addresses, count, &err)) && clock_now() < until)
+    while (!found && !(found = listener_exists(&sd, addresses, &settings->transport, count, &err)) && clock_now() < until)
         nanosleep(&(struct timespec){.tv_nsec = LISTENER_PAUSE}, NULL);
     sockdiag_close(&sd);
     if (found < 0)
         return say_error(command, &err);
     if (found)
         return EXIT_DONE;
-    say(command, "nobody listens on %s after --wait %s: is the server started, and on this port?",
-        endpoint_text(&addresses[0], text), nsec_text(settings->probe.wait, span));
+    say(command, "nobody listens on %s after --wait %s: is the server started, and there?",
+        settings->transport.path ? settings->transport.path : endpoint_text(&addresses[0], text),
+        nsec_text(settings->probe.wait, span));
     return EXIT_CANNOT;
 }
 
@@ -82,23 +84,25 @@ static int probe_run(const struct command *command, const struct settings *given
     struct error err = {0};
     if (!settings.port)
         return say_usage(command, "--port '0': out of range: want 1 to 65535");
-    int count = endpoint_resolve(settings.host, settings.port, settings.family, addresses, TARGETS_MAX, &err);
+    int count = settings_resolve(&settings, addresses, &err);
     if (count < 0)
         return say_error(command, &err);
     for (int i = 0; i < count; i++)
-        addresses[i] = endpoint_reachable(&addresses[i]);
+        addresses[i] = addresses[i].family == AF_UNIX ? addresses[i] : endpoint_reachable(&addresses[i]);
     int status = check_remote(command, &settings, addresses, (size_t)count);
     if (status)
         return status;
     if (settings.probe.wait && (status = wait_for_listener(command, &settings, addresses, (size_t)count)))
         return status;
     loop_block_signals();
-    return experiment_perform(command, &settings, addresses, (size_t)count, NULL);
+    struct lab lab = {.count = (size_t)count};
+    memcpy(lab.addresses, addresses, sizeof addresses);
+    return experiment_perform(command, &settings, &lab);
 }
 
 const struct command command_probe = {
     .name = "probe",
     .summary = "Open connections at a server and say what became of each",
     .run = probe_run,
-    .groups = {&options_target, &options_probe, &options_output},
+    .groups = {&options_target, &options_socket, &options_probe, &options_pictures, &options_output},
 };

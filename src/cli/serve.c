@@ -83,6 +83,7 @@ static int serve_run(const struct command *command, const struct settings *setti
     struct endpoint addresses[TARGETS_MAX];
     struct error err = {0}, left_out[TARGETS_MAX] = {0};
     struct server *server = NULL;
+    struct server_settings plan = settings->server;
     struct loop loop;
     struct serving serving = {.command = command,
                               .settings = settings,
@@ -90,14 +91,15 @@ static int serve_run(const struct command *command, const struct settings *setti
                               .loop = &loop,
                               .flush.fired = flush_due};
     int count =
-        endpoint_resolve(settings->host, settings->port, settings->family, addresses, TARGETS_MAX, &err);
+        settings_resolve(settings, addresses, &err);
     if (count < 0)
         return say_error(command, &err);
     loop_block_signals();
     if (loop_init(&loop, true, &err))
         return say_error(command, &err);
     int status = EXIT_CANNOT;
-    if (server_open(&server, &settings->server, addresses, (size_t)count, left_out, &err)) {
+    plan.transport = settings_transport(settings);
+    if (server_open(&server, &plan, addresses, (size_t)count, left_out, &err)) {
         say_error(command, &err);
     } else {
         for (int i = 0; i < count; i++)
@@ -115,5 +117,5 @@ const struct command command_serve = {
     .name = "serve",
     .summary = "Listen with a given backlog, accept at a given pace, echo lines with a !",
     .run = serve_run,
-    .groups = {&options_target, &options_server, &options_output},
+    .groups = {&options_target, &options_socket, &options_server, &options_output},
 };

@@ -125,6 +125,15 @@ static int take_resize(const struct option_spec *spec, const char *text, void *f
     return take_backlog(spec, text, &resize->backlog, err);
 }
 
+static int take_accept_rate(const struct option_spec *spec, const char *text, void *field, struct error *err)
+{
+    int64_t value;
+    int status = parse_count(text, spec->min, spec->max, &value, err);
+    if (!status)
+        *(nsec *)field = NSEC_PER_SEC / value;
+    return status;
+}
+
 static int take_pid(const struct option_spec *spec, const char *text, void *field, struct error *err)
 {
     int64_t value;
@@ -241,19 +250,40 @@ static int take_sources(const struct option_spec *spec, const char *text, void *
 
 static const struct option_spec target[] = {
     {.name = "ipv4", .letter = '4', .take = take_family, FIELD(family), .excludes = "ipv6", .help = "use IPv4 only"},
-    {.name = "ipv6", .letter = '6', .take = take_family, FIELD(family), .help = "use IPv6 only"},
-    {.name = "host", .letter = 'H', .argument = "HOST", .take = take_text, FIELD(host),
-     .help = "address or name (default 127.0.0.1)"},
-    {.name = "port", .letter = 'p', .argument = "PORT", .take = take_port, .min = 0, .max = 65535, FIELD(port),
+    {.name = "ipv6", .letter = '6', .take = take_family, FIELD(family), .excludes = "unix", .help = "use IPv6 only"},
+    {.name = "host", .letter = 'H', .argument = "HOST", .take = take_text, FIELD(host), .excludes = "unix",
+     .help = "address or name (default 127.0.0.1); :: takes IPv4 clients too"},
+    {.name = "port", .letter = 'p', .argument = "PORT", .take = take_port, .min = 0, .max = 65535, FIELD(port), .excludes = "unix",
      .help = "TCP port (default 60001)"},
+    {.name = "unix", .argument = "PATH", .take = take_text, FIELD(transport.path), .excludes = "ipv4",
+     .help = "an AF_UNIX socket instead; @NAME for an abstract one"},
+    {0},
+};
+
+static const struct option_spec kind[] = {
+    {.name = "seqpacket", .take = take_flag, FIELD(seqpacket), .needs = "unix", .help = "SOCK_SEQPACKET instead of a stream"},
+    {.name = "mptcp", .take = take_flag, FIELD(mptcp), .excludes = "unix", .help = "Multipath TCP (IPPROTO_MPTCP)"},
+    {.name = "fastopen", .take = take_flag, FIELD(transport.fastopen), .excludes = "unix",
+     .help = "TCP Fast Open: after the first connection has fetched a cookie, the others' first data goes with the SYN"},
     {0},
 };
 
 static const struct option_spec server[] = {
     {.name = "backlog", .letter = 'b', .argument = "N", .take = take_backlog, .min = INT_MIN, .max = INT_MAX,
      FIELD(server.backlog), .help = "what listen(2) is asked for; a negative one means somaxconn (default 128)"},
+    {.name = "reuseport", .argument = "K", .take = take_u32, .min = 1, .max = REUSEPORT_MAX, FIELD(server.reuseport),
+     .excludes = "unix", .help = "K listeners share the port by SO_REUSEPORT, each with such a backlog"},
+    {.name = "defer-accept", .argument = "DUR", .take = take_duration, .min = NSEC_PER_SEC, .max = 3600 * NSEC_PER_SEC,
+     FIELD(server.defer_accept), .excludes = "unix",
+     .help = "TCP_DEFER_ACCEPT: clients enter the queue with their first data, or after this time (whole seconds)"},
     {.name = "accept-delay", .letter = 'd', .argument = "DUR", .take = take_duration, FIELD(server.accept_delay),
      .help = "wait this long before each accept (default 0)"},
+    {.name = "accept-rate", .argument = "N", .take = take_accept_rate, .min = 1, .max = 1000000, FIELD(server.accept_delay),
+     .excludes = "accept-delay", .help = "the same as a number of accepts a second"},
+    {.name = "stall", .argument = "DUR", .take = take_duration, FIELD(server.stall),
+     .help = "accept nobody for this long, from the first client's arrival on"},
+    {.name = "stall-every", .argument = "DUR", .take = take_duration, FIELD(server.stall_every), .needs = "stall",
+     .help = "... and again each time this is over"},
     {.name = "accept-count", .letter = 'a', .argument = "N", .take = take_i64, .max = 1000000000,
      FIELD(server.accept_count),
      .help = "accept N clients, then leave the rest in the queue; 0 never accepts (default: no limit)"},
@@ -270,10 +300,14 @@ static const struct option_spec probe[] = {
     {.name = "timeout", .letter = 't', .argument = "DUR", .take = take_duration, FIELD(probe.timeout),
      .help = "patience after the burst; 0 judges as soon as it is out (default 2s)"},
     {.name = "rate", .letter = 'r', .argument = "N", .take = take_u32, .min = 1, .max = 50000, FIELD(probe.rate),
-     .help = "open N a second (default: all at once)"},
+     .excludes = "burst", .help = "open N a second (default: all at once)"},
+    {.name = "burst", .argument = "N", .take = take_u32, .min = 1, .max = 1000000, FIELD(probe.burst), .needs = "every",
+     .help = "open N at once, and N more each time --every is over"},
+    {.name = "every", .argument = "DUR", .take = take_duration, .min = NSEC_PER_MSEC, .max = 3600 * NSEC_PER_SEC, FIELD(probe.every),
+     .needs = "burst", .help = "time from one --burst to the next"},
     {.name = "threads", .argument = "N", .take = take_u32, .min = 1, .max = 256, FIELD(probe.threads),
      .help = "open from N threads at the same time (default: in one order, which makes the outcome on loopback exact)"},
-    {.name = "source", .argument = "ADDRS", .take = take_sources, .field = 0,
+    {.name = "source", .argument = "ADDRS", .take = take_sources, .field = 0, .excludes = "delay",
      .help = "connect from these addresses, an equal share from each: ADDR[,ADDR...] or ADDR/PREFIX (default: the "
              "target's own, and on loopback fresh ones above 100 connections)"},
     {.name = "send", .argument = "TEXT", .take = take_text, FIELD(probe.send),
@@ -292,10 +326,18 @@ static const struct option_spec probe[] = {
 };
 
 static const struct option_spec lab[] = {
+    {.name = "delay", .argument = "DUR", .take = take_duration, .min = 0, .max = 10 * NSEC_PER_SEC, FIELD(delay), .excludes = "host-net,unix,host",
+     .help = "each packet takes this long on its way: the round-trip time is twice that"},
     {.name = "sysctl", .argument = "KEY=VALUE", .take = take_sysctl, .field = 0, .excludes = "host-net",
      .help = "set a net.* sysctl of the private namespace; repeatable"},
     {.name = "host-net", .take = take_flag, FIELD(host_net),
      .help = "use this host's network instead of a private namespace"},
+    {0},
+};
+
+static const struct option_spec pictures[] = {
+    {.name = "timeline", .take = take_flag, FIELD(probe.timeline), .help = "show when what happened, a lane for each connection"},
+    {.name = "svg", .argument = "FILE", .take = take_text, FIELD(svg), .help = "draw that into FILE"},
     {0},
 };
 
@@ -383,9 +425,29 @@ static const struct option_spec watch[] = {
     {0},
 };
 
+struct transport settings_transport(const struct settings *settings)
+{
+    struct transport transport = settings->transport;
+    if (transport.path)
+        transport.kind = settings->seqpacket ? KIND_UNIX_SEQPACKET : KIND_UNIX_STREAM;
+    else if (settings->mptcp)
+        transport.kind = KIND_MPTCP;
+    return transport;
+}
+
+int settings_resolve(const struct settings *settings, struct endpoint out[ENDPOINTS_MAX], struct error *err)
+{
+    if (!settings->transport.path)
+        return endpoint_resolve(settings->host, settings->port, settings->family, out, ENDPOINTS_MAX, err);
+    out[0] = (struct endpoint){.family = AF_UNIX};
+    return 1;
+}
+
 const struct option_group options_target = {"Where", target};
+const struct option_group options_socket = {"The kind of socket", kind};
 const struct option_group options_server = {"The server", server};
 const struct option_group options_probe = {"The burst", probe};
+const struct option_group options_pictures = {"Over time", pictures};
 const struct option_group options_lab = {"The lab", lab};
 const struct option_group options_output = {"Output", output};
 const struct option_group options_select = {"Which listeners", choose};

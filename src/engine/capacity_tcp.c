@@ -15,6 +15,7 @@ static bool gate(void *context, size_t opened)
 static int open_flood(struct filling *f, struct target *target, size_t count, struct flood **flood, struct error *err)
 {
     *target = (struct target){.address = endpoint_reachable(&f->m->listener.local), .local = true};
+    target->bound = target->address;
     target->attempts = calloc(count, sizeof *target->attempts);
     if (!target->attempts)
         return error_set(err, ENOMEM, "no memory for %zu connections", count);

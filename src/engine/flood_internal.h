@@ -17,6 +17,7 @@ struct sources {
     bool only_loopback;      /* not even the first connections come from `first` */
     bool bind;               /* bind at all */
     bool bind_port;          /* and choose the port with it */
+    bool autobind;           /* AF_UNIX: an abstract name that the kernel chooses; nothing else here counts then */
     uint32_t per_source;     /* connections from one address before the next is taken */
     uint16_t low_port;       /* crowded addresses: the ports are ours to choose, from here; 0: the kernel chooses */
     uint32_t ports;          /* that many */
@@ -59,6 +60,9 @@ struct flood {
     struct crew *crew; /* the shards' threads; NULL: one shard, on the caller's thread */
     size_t shard_count;
 };
+
+/* 0, or -errno when this kernel has no such sockets. */
+int shard_check_transport(const struct flood *flood, struct error *err);
 
 int shard_init(struct shard *shard, struct loop *loop, struct error *err);
 void shard_burst(struct shard *shard, size_t end); /* from shard->opened to `end` */

@@ -73,11 +73,30 @@ static void look_for_error(struct flood *flood, size_t i)
         a->soft_error = false;
 }
 
+/* An AF_UNIX socket has no TCP_INFO: connect() said all of how it began, an error or the end of input says how it ended. */
+static enum tcp_state look_at_unix(struct flood *flood, size_t i)
+{
+    struct attempt *a = &flood->attempts[i];
+    char byte;
+    if (a->state == STATE_CLOSE || a->state == STATE_NONE)
+        return (enum tcp_state)a->state;
+    ssize_t got = recv(flood->fds[i], &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    if (!got) {
+        a->state = STATE_CLOSE_WAIT;
+    } else if (got < 0 && errno != EAGAIN && errno != EINTR) {
+        a->state = STATE_CLOSE;
+        note_error(flood, a, errno, false);
+    }
+    return (enum tcp_state)a->state;
+}
+
 /* Returns the state. */
 static enum tcp_state look_at_state(struct flood *flood, size_t i)
 {
     struct attempt *a = &flood->attempts[i];
     struct tcp_info info;
+    if (flood->fds[i] >= 0 && flood->sources.autobind)
+        return look_at_unix(flood, i);
     if (flood->fds[i] < 0 || read_info(flood->fds[i], &info))
         return STATE_NONE;
     a->state = info.tcpi_state;
@@ -107,15 +126,24 @@ void shard_look(struct shard *shard)
         look_at(shard->flood, i);
 }
 
+/* The text and a newline. */
+static void text_message(const struct flood *flood, struct iovec parts[2], struct msghdr *message)
+{
+    const char *text = flood->settings.send;
+    parts[0] = (struct iovec){.iov_base = (void *)(uintptr_t)text, .iov_len = text ? strlen(text) : 0};
+    parts[1] = (struct iovec){.iov_base = (void *)(uintptr_t) "\n", .iov_len = text ? 1 : 0};
+    *message = (struct msghdr){.msg_iov = parts, .msg_iovlen = 2};
+}
+
 static void send_text(struct flood *flood, size_t i)
 {
     struct attempt *a = &flood->attempts[i];
-    const char *text = flood->settings.send;
-    if (!text || a->sent || a->state != STATE_ESTABLISHED)
+    struct iovec parts[2];
+    struct msghdr message;
+    if (!flood->settings.send || a->sent || a->state != STATE_ESTABLISHED)
         return;
-    struct iovec parts[] = {{.iov_base = (void *)(uintptr_t)text, .iov_len = strlen(text)},
-                            {.iov_base = (void *)(uintptr_t) "\n", .iov_len = 1}};
-    a->sent = writev(flood->fds[i], parts, 2) > 0;
+    text_message(flood, parts, &message);
+    a->sent = sendmsg(flood->fds[i], &message, MSG_NOSIGNAL) > 0;
 }
 
 /* Bytes are thrown away: that some came is the evidence. */
@@ -157,7 +185,7 @@ static bool same_address(const struct endpoint *a, const struct endpoint *b)
 
 static int read_source(int fd, struct attempt *a)
 {
-    struct sockaddr_storage address;
+    struct sockaddr_storage address = {0};
     socklen_t size = sizeof address;
     if (getsockname(fd, (struct sockaddr *)&address, &size))
         return -errno;
@@ -167,8 +195,33 @@ static int read_source(int fd, struct attempt *a)
 
 static int open_socket(const struct flood *flood)
 {
-    int fd = socket(flood->settings.destination.family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    enum socket_kind kind = flood->settings.transport.kind;
+    int type = kind == KIND_UNIX_SEQPACKET ? SOCK_SEQPACKET : SOCK_STREAM;
+    int family = is_unix(kind) ? AF_UNIX : flood->settings.destination.family;
+    int fd = socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, kind == KIND_MPTCP ? IPPROTO_MPTCP : 0);
     return fd < 0 ? -errno : fd;
+}
+
+int shard_check_transport(const struct flood *flood, struct error *err)
+{
+    SCOPED_FD fd = open_socket(flood);
+    int code = fd < 0 ? -fd : 0;
+    if (code == EPROTONOSUPPORT || code == ENOPROTOOPT || code == EINVAL || code == EAFNOSUPPORT || code == ESOCKTNOSUPPORT)
+        return error_set(err, code, "cannot open such a socket (%s): %s; this kernel lacks it, or a sysctl turns it off",
+                         socket_kind_name(flood->settings.transport.kind), strerror(code));
+    return 0; /* our own limits are each connection's to tell */
+}
+
+/* An abstract name that nobody else has: the kernel chooses five digits (autobind, unix(7)). */
+static int open_autobound(struct flood *flood, size_t i)
+{
+    SCOPED_FD fd = open_socket(flood);
+    if (fd < 0)
+        return fd;
+    if (bind(fd, &(struct sockaddr){.sa_family = AF_UNIX}, sizeof(sa_family_t)))
+        return -errno;
+    int status = read_source(fd, &flood->attempts[i]);
+    return status ? status : fd_steal(&fd);
 }
 
 /* Binds to the source's port if it is free, else to any. 0 or -errno. */
@@ -224,6 +277,8 @@ static int open_with_address(struct flood *flood, struct endpoint source)
 
 static int open_bound(struct flood *flood, size_t i)
 {
+    if (flood->sources.autobind)
+        return open_autobound(flood, i);
     if (!flood->sources.bind)
         return open_socket(flood);
     struct endpoint source = sources_endpoint(&flood->sources, i);
@@ -243,6 +298,34 @@ static void watch_socket(struct shard *shard, size_t i)
         note_error(flood, a, errno, false);
 }
 
+/* Fast Open sends the first data, or an empty one, with the SYN; without a cookie it asks for one and begins like any other. An
+   AF_UNIX connect() is over when it returns. 0 or an errno. */
+static int begin_connection(struct flood *flood, size_t i, int fd)
+{
+    struct attempt *a = &flood->attempts[i];
+    struct sockaddr *destination = (struct sockaddr *)&flood->destination;
+    int status = -1;
+    if (flood->settings.transport.fastopen) {
+        struct iovec parts[2];
+        struct msghdr message;
+        text_message(flood, parts, &message);
+        message.msg_name = destination;
+        message.msg_namelen = flood->destination_size;
+        ssize_t sent = sendmsg(fd, &message, MSG_FASTOPEN | MSG_NOSIGNAL);
+        a->sent = sent > 0;
+        status = sent < 0 ? -1 : 0;
+    } else {
+        status = connect(fd, destination, flood->destination_size);
+    }
+    if (status && errno != EINPROGRESS)
+        return errno;
+    if (flood->sources.autobind) {
+        a->state = STATE_ESTABLISHED;
+        note_established(flood, a);
+    }
+    return 0;
+}
+
 static void open_one(struct shard *shard, size_t i)
 {
     struct flood *flood = shard->flood;
@@ -254,12 +337,13 @@ static void open_one(struct shard *shard, size_t i)
         return;
     }
     flood->fds[i] = fd;
-    if (connect(fd, (struct sockaddr *)&flood->destination, flood->destination_size) && errno != EINPROGRESS) {
-        note_error(flood, a, errno, false);
+    int error = begin_connection(flood, i, fd);
+    if (error) {
+        note_error(flood, a, error, false);
         fd_close(&flood->fds[i]);
         return;
     }
-    if (!flood->sources.bind_port)
+    if (!flood->sources.bind_port && !flood->sources.autobind)
         read_source(fd, a);
     look_at_state(flood, i);
     send_text(flood, i);
@@ -270,7 +354,8 @@ static void open_one(struct shard *shard, size_t i)
 static void wait_for_turn(struct shard *shard, size_t i)
 {
     struct flood *flood = shard->flood;
-    nsec due = flood->start + (nsec)((double)i * NSEC_PER_SEC / flood->settings.rate);
+    const struct flood_settings *plan = &flood->settings;
+    nsec due = flood->start + (plan->burst ? (nsec)(i / plan->burst) * plan->every : (nsec)((double)i * NSEC_PER_SEC / plan->rate));
     nsec now = clock_now();
     while (now < due && !shard->loop->signal && !atomic_load(&flood->interrupted)) {
         if (loop_run(shard->loop, due, NULL))
@@ -285,7 +370,7 @@ void shard_burst(struct shard *shard, size_t end)
 {
     struct flood *flood = shard->flood;
     for (size_t i = shard->opened; i < end; i++) {
-        if (flood->settings.rate)
+        if (flood->settings.rate || (flood->settings.burst && i % flood->settings.burst == 0))
             wait_for_turn(shard, i);
         if (i && flood->settings.gate && flood->settings.threads <= 1 && !flood->settings.gate(flood->settings.context, i))
             atomic_store(&flood->interrupted, true);

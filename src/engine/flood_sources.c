@@ -91,6 +91,10 @@ int sources_plan(struct sources *sources, const struct flood_settings *settings,
                                 .bind_port = settings->local,
                                 .per_source = (uint32_t)comfortable};
     sources->first.port = 0;
+    if (settings->transport.path) {
+        *sources = (struct sources){.autobind = true, .used = 1};
+        return 0;
+    }
     int status = check_given(settings, err);
     if (status)
         return status;

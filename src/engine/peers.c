@@ -3,6 +3,8 @@
 
 #include "backlogctl/netns.h"
 
+#include "source_index.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,6 +59,24 @@ static void note_peer(struct attempt *a, const struct diag_socket *socket, nsec 
         a->accepted = seen;
 }
 
+/* The two ends of a connection as the server's side has them. */
+static void server_side(const struct target *target, const struct endpoint *source, struct endpoint *local, struct endpoint *remote)
+{
+    *local = target->bound;
+    *remote = *source;
+    if (target->reflected)
+        memcpy(remote->bytes, target->address.bytes, sizeof remote->bytes);
+}
+
+/* The client that the server's side knows as `remote`. Behind a reflecting path all clients have one address, the listener's. */
+static struct endpoint client_of(const struct target *target, const struct endpoint *remote)
+{
+    struct endpoint client = *remote;
+    if (target->reflected)
+        memcpy(client.bytes, target->bound.bytes, sizeof client.bytes);
+    return client;
+}
+
 static int look_one_by_one(struct sockdiag *sd, struct target *target, nsec seen, struct error *err)
 {
     for (size_t i = 0; i < target->attempt_count; i++) {
@@ -64,7 +84,9 @@ static int look_one_by_one(struct sockdiag *sd, struct target *target, nsec seen
         if (!worth_asking(a))
             continue;
         struct diag_socket socket;
-        int status = sockdiag_exact(sd, &target->address, &a->source, &socket, err);
+        struct endpoint local, remote;
+        server_side(target, &a->source, &local, &remote);
+        int status = sockdiag_exact(sd, &local, &remote, &socket, err);
         if (status && status != -ENOENT)
             return status;
         a->peer = PEER_ABSENT;
@@ -75,61 +97,6 @@ static int look_one_by_one(struct sockdiag *sd, struct target *target, nsec seen
 }
 
 /* ---- Many: an index of the attempts by their source, then one pass over the kernel's sockets ---- */
-
-struct source_index {
-    struct target *target;
-    uint32_t *slots; /* attempt number + 1; 0: free */
-    size_t mask;
-    nsec seen;
-};
-
-static size_t source_hash(const struct endpoint *source)
-{
-    uint64_t hash = source->port;
-    for (size_t i = 0; i < sizeof source->bytes; i += 4) {
-        uint32_t word;
-        memcpy(&word, source->bytes + i, sizeof word);
-        hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
-        hash ^= hash >> 29;
-    }
-    return (size_t)hash;
-}
-
-static bool same_source(const struct endpoint *a, const struct endpoint *b)
-{
-    return a->port == b->port && a->family == b->family && !memcmp(a->bytes, b->bytes, sizeof a->bytes);
-}
-
-/* Indexes the attempts that `wanted` picks. */
-static int index_build(struct source_index *index, struct target *target, bool (*wanted)(const struct attempt *),
-                       struct error *err)
-{
-    size_t size = 16;
-    while (size < target->attempt_count * 2)
-        size *= 2;
-    *index = (struct source_index){.target = target, .mask = size - 1, .slots = calloc(size, sizeof *index->slots)};
-    if (!index->slots)
-        return error_set(err, ENOMEM, "no memory to index %zu connections", target->attempt_count);
-    for (size_t i = 0; i < target->attempt_count; i++) {
-        if (!wanted(&target->attempts[i]))
-            continue;
-        size_t at = source_hash(&target->attempts[i].source) & index->mask;
-        while (index->slots[at])
-            at = (at + 1) & index->mask;
-        index->slots[at] = (uint32_t)i + 1;
-    }
-    return 0;
-}
-
-static struct attempt *index_find(const struct source_index *index, const struct endpoint *source)
-{
-    for (size_t at = source_hash(source) & index->mask; index->slots[at]; at = (at + 1) & index->mask) {
-        struct attempt *a = &index->target->attempts[index->slots[at] - 1];
-        if (same_source(&a->source, source))
-            return a;
-    }
-    return NULL;
-}
 
 static void forget_peers(struct target *target)
 {
@@ -146,9 +113,10 @@ static void each_child(void *context, const struct diag_socket *socket)
         return;
     }
     struct endpoint local = endpoint_unmapped(&socket->local), remote = endpoint_unmapped(&socket->remote);
-    if (!same_source(&local, &index->target->address))
+    if (!same_source(&local, &index->target->bound))
         return;
-    struct attempt *a = index_find(index, &remote);
+    struct endpoint client = client_of(index->target, &remote);
+    struct attempt *a = source_index_find(index, &client);
     if (a)
         note_peer(a, socket, index->seen);
 }
@@ -168,7 +136,7 @@ static bool dump_is_cheaper(const struct target *target, uint64_t asked)
 static int look_by_dump(struct sockdiag *sd, struct target *target, nsec seen, struct error *err)
 {
     struct source_index index;
-    int status = index_build(&index, target, worth_asking, err);
+    int status = source_index_build(&index, target, worth_asking, err);
     if (status)
         return status;
     index.seen = seen;
@@ -186,14 +154,69 @@ static int look_by_dump(struct sockdiag *sd, struct target *target, nsec seen, s
     return status;
 }
 
+/* ---- AF_UNIX: the client's peer has an inode once accept() has given it one ---- */
+
+static bool is_connected(const struct attempt *a)
+{
+    return a->state == STATE_ESTABLISHED;
+}
+
+static void each_client(void *context, const struct unix_client *client)
+{
+    struct source_index *index = context;
+    if (!client) {
+        forget_peers(index->target);
+        return;
+    }
+    struct attempt *a = source_index_find(index, &client->name);
+    if (!a)
+        return;
+    /* In the queue since connect() returned. */
+    a->age_ms = client->peer_inode ? -1 : (int32_t)((index->seen - a->established) / NSEC_PER_MSEC);
+    a->peer = client->peer_inode ? PEER_ACCEPTED : PEER_QUEUED;
+    a->was_queued = a->was_queued || !client->peer_inode;
+    if (client->peer_inode && a->accepted == NSEC_NEVER)
+        a->accepted = index->seen;
+}
+
+static int look_at_clients(struct sockdiag *sd, struct target *target, nsec seen, struct error *err)
+{
+    struct source_index index;
+    int status = source_index_build(&index, target, is_connected, err);
+    if (status)
+        return status;
+    index.seen = seen;
+    forget_peers(target);
+    status = unixdiag_clients(sd, each_client, &index, err);
+    free(index.slots);
+    return status;
+}
+
 static void look_at_listener(struct sockdiag *sd, struct target *target)
 {
     struct listener now;
-    if (sockdiag_listener(sd, &target->address, &now, NULL))
+    if (sockdiag_reached(sd, &target->bound, &target->transport, &now, NULL))
         return;
     target->listener_gone = target->before.known && (!now.known || now.cookie != target->before.cookie);
     if (now.known)
         target->after = now;
+}
+
+int peers_members(struct sockdiag *sd, struct target *target, struct error *err)
+{
+    size_t count;
+    struct listener *now = calloc(REUSEPORT_MAX, sizeof *now);
+    if (!now)
+        return error_set(err, ENOMEM, "no memory for the members of a reuseport group");
+    int status = sockdiag_members(sd, &target->bound, now, REUSEPORT_MAX, &count, err);
+    for (size_t i = 0; i < count && !status; i++)
+        for (size_t old = 0; old < target->member_count; old++)
+            if (target->members[old].cookie == now[i].cookie)
+                now[i].drops -= target->members[old].drops;
+    free(target->members);
+    target->members = now;
+    target->member_count = status ? 0 : count;
+    return status;
 }
 
 int peers_look(struct sockdiag *sd, struct target *target, nsec epoch, struct error *err)
@@ -204,8 +227,9 @@ int peers_look(struct sockdiag *sd, struct target *target, nsec epoch, struct er
     for (size_t i = 0; i < target->attempt_count; i++)
         asked += worth_asking(&target->attempts[i]);
     nsec seen = clock_now() - epoch;
-    int status = dump_is_cheaper(target, asked) ? look_by_dump(sd, target, seen, err)
-                                                : look_one_by_one(sd, target, seen, err);
+    int status = target->transport.path             ? look_at_clients(sd, target, seen, err)
+                 : dump_is_cheaper(target, asked) ? look_by_dump(sd, target, seen, err)
+                                                  : look_one_by_one(sd, target, seen, err);
     look_at_listener(sd, target);
     target->looked = !status;
     return status;
@@ -220,12 +244,12 @@ int peers_note_accepts(struct target *target, const struct server_accept *client
                        struct error *err)
 {
     struct source_index index;
-    int status = index_build(&index, target, was_established, err);
+    int status = source_index_build(&index, target, was_established, err);
     if (status)
         return status;
     for (size_t i = 0; i < count; i++) {
-        struct endpoint peer = endpoint_unmapped(&clients[i].peer);
-        struct attempt *a = index_find(&index, &peer);
+        struct endpoint remote = endpoint_unmapped(&clients[i].peer), peer = client_of(target, &remote);
+        struct attempt *a = source_index_find(&index, &peer);
         if (a)
             a->accepted = clients[i].at - epoch;
     }

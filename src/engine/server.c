@@ -10,6 +10,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 /* shutdown() acts on the socket itself, whoever has copies of it: the kernel resets what stands in the queue,
    and nobody listens at the port. The holders close their copies; the caller's stay for whoever asks about
@@ -138,6 +139,8 @@ void server_release(struct server *server)
     holders_release(server);
     for (size_t i = 0; i < server->listener_count; i++)
         fd_close(&server->listeners[i].watch.fd);
+    if (server->made)
+        unlink(server->made);
     fd_close(&server->told.fd);
     fd_close(&server->news);
     waiting_release(server);

@@ -57,7 +57,7 @@ static bool is_starvation(int code)
 static void tell_accepted(struct holder *holder, struct listening *listener, const struct client *client)
 {
     struct server *server = holder->server;
-    bool read = server->settings.accept_delay > 0;
+    bool read = server->settings.accept_delay > 0 || server->settings.stall > 0;
     if (!read && !server->on_event && !server->starved)
         return;
     server_lock(server);
@@ -90,7 +90,7 @@ static void take_client(struct holder *holder, struct listening *listener, int f
     clients_add(&holder->clients, &client);
     accepts_record(server, &client.peer, server->last_accept);
     tell_accepted(holder, listener, &client);
-    bool none_left = server->settings.accept_delay && !listener->queue;
+    bool none_left = (server->settings.accept_delay || server->settings.stall) && !listener->queue;
     listener->waiting_since = none_left ? NSEC_NEVER : server->last_accept;
     atomic_store(&server->accepted, number);
     accepts_note(server);
@@ -107,9 +107,8 @@ static void accept_one(struct holder *holder, struct listening *listener)
         starve(holder, listener, ENOMEM);
         return;
     }
-    struct sockaddr_storage address;
+    struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
     socklen_t size = sizeof address;
-    address.ss_family = AF_UNSPEC;
     int fd = accept4(listener->watch.fd, (struct sockaddr *)&address, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0)
         take_client(holder, listener, fd, &address);
@@ -135,6 +134,20 @@ static struct listening *longest_waiting(struct server *server)
     return longest;
 }
 
+/* The end of the stall that `due` falls into, or `due`. */
+static nsec after_stall(struct server *server, nsec due)
+{
+    const struct server_settings *plan = &server->settings;
+    if (!plan->stall)
+        return due;
+    if (!server->stalls_from)
+        server->stalls_from = due;
+    nsec into = due - server->stalls_from;
+    if (plan->stall_every)
+        into %= plan->stall_every;
+    return into < plan->stall ? due + plan->stall - into : due;
+}
+
 /* Accepts what is due and arms `pace` for what is not. True when more is due: than one turn takes, or than
    this table holds. */
 static bool accept_batch(struct holder *holder)
@@ -145,8 +158,10 @@ static bool accept_batch(struct holder *holder)
         if (!listener || holder->pace.armed || atomic_load(&server->finished))
             return false;
         nsec since = listener->waiting_since, last = server->last_accept;
-        nsec due = (since > last ? since : last) + server->settings.accept_delay;
-        if (!budget || (server->settings.accept_delay && due > clock_now())) {
+        nsec due = after_stall(server, since > last ? since : last) + server->settings.accept_delay;
+        due = after_stall(server, due);
+        bool paced = server->settings.accept_delay || server->settings.stall;
+        if (!budget || (paced && due > clock_now())) {
             loop_arm(holder->loop, &holder->pace, due);
             return !budget;
         }

@@ -41,6 +41,7 @@ void events_tell(struct listening *listener, struct server_event event)
         return;
     event.at = clock_now() - server->began;
     event.local = listener->local;
+    event.path = server->settings.transport.path;
     event.queue = listener->queue;
     event.capacity = listener_capacity(listener);
     event.drops = listener->drops;

@@ -15,6 +15,8 @@ struct listening {
     struct server *server;
     struct watch watch; /* in the accepter's loop; the descriptor has the same number in every table */
     struct endpoint local;
+    uint32_t inode; /* AF_UNIX only: what sock_diag knows it by */
+    uint64_t cookie;
     nsec waiting_since; /* accepter's: when the first in the queue came to be first; NSEC_NEVER: none is */
     /* Under the lock. As read last; after the end of the listener, its last figures. */
     uint32_t queue, backlog, drops;
@@ -61,6 +63,7 @@ struct server {
     size_t greeting_length;
     struct listening *listeners;
     size_t listener_count;
+    const char *made; /* the file of an AF_UNIX listener, to be removed; NULL: none */
     nsec began; /* listening */
 
     struct loop *loop; /* the caller's; NULL: not attached */
@@ -75,6 +78,7 @@ struct server {
 
     /* The accepter's, handed on with that role. */
     nsec last_accept;
+    nsec stalls_from; /* when the first client was seen: the first stall began; 0: none has been */
     bool recording; /* set by server_start */
     struct server_accept *accepts;
     size_t accept_count, accept_room;

@@ -227,10 +227,10 @@ static bool same_address(struct endpoint a, const struct endpoint *b)
 
 static bool selected(const struct survey_query *query, const struct listener *listener)
 {
-    bool is_unix = listener->kind >= KIND_UNIX_STREAM;
-    return (!query->port || (!is_unix && listener->local.port == query->port)) &&
-           (!query->path || (is_unix && !strcmp(listener->path, query->path))) &&
-           (query->address.family == AF_UNSPEC || (!is_unix && same_address(listener->local, &query->address)));
+    bool by_path = is_unix((enum socket_kind)listener->kind);
+    return (!query->port || (!by_path && listener->local.port == query->port)) &&
+           (!query->path || (by_path && !strcmp(listener->path, query->path))) &&
+           (query->address.family == AF_UNSPEC || (!by_path && same_address(listener->local, &query->address)));
 }
 
 static void select_listeners(struct survey *survey, const struct survey_query *query)

@@ -95,6 +95,10 @@ static void judge_error(struct attempt *a, const struct witness *w)
 {
     enum reason reason = a->soft_error ? REASON_ICMP : REASON_NONE;
     switch (a->error) {
+    case EAGAIN: /* of an AF_UNIX connect() that may not wait; nothing was dropped, nothing is tried again */
+        return decide(a, VERDICT_WOULD_BLOCK, REASON_QUEUE_FULL, EVIDENCE_SOCKET_ERROR);
+    case ENOENT: /* no such socket file */
+        return decide(a, VERDICT_REFUSED, REASON_NO_LISTENER, EVIDENCE_SOCKET_ERROR);
     case ECONNREFUSED:
         return decide(a, VERDICT_REFUSED, reason, EVIDENCE_SOCKET_ERROR);
     case ECONNRESET:
@@ -194,6 +198,7 @@ bool judge_is_final(const struct target *target)
         const struct attempt *a = &target->attempts[i];
         switch ((enum verdict)a->verdict) {
         case VERDICT_CONNECTED:
+        case VERDICT_WOULD_BLOCK:
         case VERDICT_REFUSED:
         case VERDICT_RESET:
         case VERDICT_UNREACHABLE:
@@ -240,6 +245,7 @@ bool judge_got_through(const struct attempt *a)
     case VERDICT_ESTABLISHED:
         return true;
     case VERDICT_TIMED_OUT:
+    case VERDICT_WOULD_BLOCK:
     case VERDICT_REFUSED:
     case VERDICT_RESET:
     case VERDICT_UNREACHABLE:

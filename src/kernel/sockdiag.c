@@ -22,12 +22,20 @@ static struct inet_diag_req_v2 *request_begin(union diag_request *request, int f
     return body;
 }
 
-int sockdiag_open(struct sockdiag *sd, struct error *err)
+int unixdiag_open(struct sockdiag *sd, struct error *err)
 {
     *sd = (struct sockdiag){.buffer = malloc(DIAG_BUFFER_SIZE)};
     if (!sd->buffer)
         return error_set(err, ENOMEM, "no memory for the sock_diag buffer");
     int status = diag_reopen(sd, err);
+    if (status)
+        sockdiag_close(sd);
+    return status;
+}
+
+int sockdiag_open(struct sockdiag *sd, struct error *err)
+{
+    int status = unixdiag_open(sd, err);
     if (!status) {
         /* A kernel without tcp_diag says ENOENT to everything, which an exact lookup would take for "no such
            connection". A dump that finds nothing shows the difference. */
@@ -152,6 +160,8 @@ int sockdiag_dump(struct sockdiag *sd, const struct sockdiag_query *query, sockd
 struct group {
     const struct diag_socket *reached;
     struct listener *sum;
+    struct listener *members; /* NULL: only the sum is wanted */
+    size_t room, count;
 };
 
 /* The kernel puts listeners with the same address, device and owner into one group (inet_reuseport_add_sock),
@@ -162,12 +172,34 @@ static bool same_group(const struct diag_socket *a, const struct diag_socket *b)
            a->v6only == b->v6only && a->uid == b->uid;
 }
 
+/* In the order of their cookies, which the kernel counts up. */
+static void keep_member(struct group *group, const struct diag_socket *socket)
+{
+    size_t at = group->count;
+    if (at == group->room)
+        return;
+    for (; at && group->members[at - 1].cookie > socket->cookie; at--)
+        group->members[at] = group->members[at - 1];
+    group->count++;
+    group->members[at] = (struct listener){.known = true,
+                                           .local = socket->local,
+                                           .members = 1,
+                                           .inode = socket->inode,
+                                           .cookie = socket->cookie,
+                                           .backlog = socket->wqueue,
+                                           .capacity = (uint64_t)socket->wqueue + 1,
+                                           .queue = socket->rqueue,
+                                           .drops = socket->drops,
+                                           .drops_known = socket->has_drops};
+}
+
 static void each_listener(void *context, const struct diag_socket *socket)
 {
     struct group *group = context;
     struct listener *sum = group->sum;
     if (!socket) {
         *sum = (struct listener){0};
+        group->count = 0;
         return;
     }
     if (!same_group(socket, group->reached))
@@ -177,8 +209,11 @@ static void each_listener(void *context, const struct diag_socket *socket)
         sum->inode = socket->inode;
         sum->cookie = socket->cookie;
     }
+    if (group->members)
+        keep_member(group, socket);
     sum->drops_known = socket->has_drops && (sum->drops_known || !sum->known);
     sum->known = true;
+    sum->kind = socket->is_mptcp ? KIND_MPTCP : KIND_TCP;
     sum->local = socket->local;
     sum->members++;
     sum->backlog += socket->wqueue;
@@ -187,10 +222,9 @@ static void each_listener(void *context, const struct diag_socket *socket)
     sum->drops += socket->drops;
 }
 
-int sockdiag_listener(struct sockdiag *sd, const struct endpoint *destination, struct listener *out,
-                      struct error *err)
+static int find_group(struct sockdiag *sd, const struct endpoint *destination, struct group *group, struct error *err)
 {
-    *out = (struct listener){0};
+    *group->sum = (struct listener){0};
     struct endpoint local = endpoint_unmapped(destination);
     local = endpoint_reachable(&local);
     /* No connection has port 0, so the kernel's lookup comes to the listener that it prefers. */
@@ -202,12 +236,34 @@ int sockdiag_listener(struct sockdiag *sd, const struct endpoint *destination, s
         return status == -ENOENT ? 0 : status;
     if (reached.state != STATE_LISTEN)
         return 0;
-    struct group group = {.reached = &reached, .sum = out};
+    group->reached = &reached;
     struct sockdiag_query query = {.family = reached.family,
                                    .states = SOCKDIAG_LISTEN,
                                    .local_port = reached.local.port,
                                    .want_memory = true};
-    return sockdiag_dump(sd, &query, each_listener, &group, err);
+    return sockdiag_dump(sd, &query, each_listener, group, err);
+}
+
+int sockdiag_listener(struct sockdiag *sd, const struct endpoint *destination, struct listener *out, struct error *err)
+{
+    struct group group = {.sum = out};
+    return find_group(sd, destination, &group, err);
+}
+
+int sockdiag_members(struct sockdiag *sd, const struct endpoint *destination, struct listener *out, size_t room, size_t *count,
+                     struct error *err)
+{
+    struct listener sum;
+    struct group group = {.sum = &sum, .members = out, .room = room};
+    int status = find_group(sd, destination, &group, err);
+    *count = !status && group.count > 1 ? group.count : 0;
+    return status;
+}
+
+int sockdiag_reached(struct sockdiag *sd, const struct endpoint *destination, const struct transport *transport, struct listener *out,
+                     struct error *err)
+{
+    return transport->path ? unixdiag_listener(sd, transport->path, out, err) : sockdiag_listener(sd, destination, out, err);
 }
 
 struct search {
@@ -256,10 +312,10 @@ int sockdiag_look(struct sockdiag *sd, const struct listener *listener, uint64_t
 {
     struct diag_socket tcp = {0};
     struct unix_listener local = {0};
-    bool is_unix = listener->kind >= KIND_UNIX_STREAM;
-    int status = is_unix ? unixdiag_exact(sd, listener->inode, listener->cookie, &local, err)
+    bool by_path = is_unix((enum socket_kind)listener->kind);
+    int status = by_path ? unixdiag_exact(sd, listener->inode, listener->cookie, &local, err)
                          : sockdiag_socket(sd, listener, &tcp, err);
-    *queue = status ? 0 : is_unix ? local.queue : tcp.rqueue;
+    *queue = status ? 0 : by_path ? local.queue : tcp.rqueue;
     *drops = status ? 0 : tcp.drops;
     return status;
 }

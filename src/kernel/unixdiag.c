@@ -64,7 +64,7 @@ static struct unix_diag_req *request_begin(union diag_request *request, uint16_t
 {
     struct unix_diag_req *body = diag_request(request, sizeof *body, flags);
     body->sdiag_family = AF_UNIX;
-    body->udiag_states = SOCKDIAG_LISTEN;
+    body->udiag_states = SOCKDIAG_LISTEN; /* of one socket it is asked whatever its state */
     body->udiag_show = UDIAG_SHOW_NAME | UDIAG_SHOW_RQLEN | UDIAG_SHOW_UID;
     return body;
 }
@@ -114,5 +114,87 @@ int unixdiag_exact(struct sockdiag *sd, uint32_t inode, uint64_t cookie, struct 
         return -ENOENT;
     if (status && status != -ENOENT)
         return error_set(err, -status, "sock_diag cannot look up an AF_UNIX listener: %s", strerror(-status));
+    return status;
+}
+
+/* ---- One by its name ---- */
+
+struct named {
+    const char *path;
+    struct listener *out;
+};
+
+static void each_named(void *context, const struct unix_listener *listener)
+{
+    const struct named *named = context;
+    if (!listener)
+        *named->out = (struct listener){0};
+    if (!listener || strcmp(listener->path, named->path))
+        return;
+    *named->out = (struct listener){.known = listener->has_queue,
+                                    .local.family = AF_UNIX,
+                                    .kind = listener->type == SOCK_SEQPACKET ? KIND_UNIX_SEQPACKET : KIND_UNIX_STREAM,
+                                    .members = 1,
+                                    .inode = listener->inode,
+                                    .cookie = listener->cookie,
+                                    .backlog = listener->backlog,
+                                    .capacity = (uint64_t)listener->backlog + 1,
+                                    .queue = listener->queue,
+                                    .uid = listener->uid};
+    memcpy(named->out->path, listener->path, sizeof named->out->path);
+}
+
+int unixdiag_listener(struct sockdiag *sd, const char *path, struct listener *out, struct error *err)
+{
+    struct named named = {path, out};
+    *out = (struct listener){0};
+    return unixdiag_dump(sd, each_named, &named, err);
+}
+
+/* ---- Clients ---- */
+
+static void read_client_attribute(void *context, unsigned type, const unsigned char *payload, size_t size)
+{
+    struct unix_client *client = context;
+    if (type == UNIX_DIAG_NAME && size > 1 && !payload[0]) {
+        client->name.family = AF_UNIX;
+        memcpy(client->name.bytes, payload + 1, size - 1 < sizeof client->name.bytes - 1 ? size - 1 : sizeof client->name.bytes - 1);
+    } else if (type == UNIX_DIAG_PEER && size >= sizeof client->peer_inode) {
+        memcpy(&client->peer_inode, payload, sizeof client->peer_inode);
+        client->has_peer = true;
+    }
+}
+
+struct client_visit {
+    unixdiag_each_client *each;
+    void *context;
+};
+
+static void visit_client(void *context, const struct nlmsghdr *message, size_t length)
+{
+    const struct client_visit *visit = context;
+    struct unix_client client = {0};
+    if (!message) {
+        visit->each(visit->context, NULL);
+        return;
+    }
+    if (length < FIXED_PART || message->nlmsg_type != SOCK_DIAG_BY_FAMILY || message->nlmsg_len < FIXED_PART)
+        return;
+    diag_attributes((const unsigned char *)message, message->nlmsg_len < length ? message->nlmsg_len : length, FIXED_PART,
+                    read_client_attribute, &client);
+    if (client.name.family == AF_UNIX)
+        visit->each(visit->context, &client);
+}
+
+int unixdiag_clients(struct sockdiag *sd, unixdiag_each_client *each, void *context, struct error *err)
+{
+    union diag_request request;
+    struct unix_diag_req *body = request_begin(&request, NLM_F_DUMP);
+    body->udiag_states = SOCKDIAG_STATE(STATE_ESTABLISHED);
+    body->udiag_show = UDIAG_SHOW_NAME | UDIAG_SHOW_PEER;
+    struct client_visit visit = {each, context};
+    int status = diag_dump(sd, &request, visit_client, &visit, err);
+    if (status == -ENOENT)
+        return error_set(err, EPROTONOSUPPORT, "this kernel cannot list AF_UNIX sockets: no unix_diag");
     return status;
 }

@@ -4,10 +4,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-static bool is_unix(const struct listener *l)
-{
-    return l->kind >= KIND_UNIX_STREAM;
-}
 
 /* Without its zone, whose number may mean nothing here: the survey has put the name into `device`. */
 static const char *address_text(const struct listener *l, char out[ENDPOINT_TEXT_SIZE])
@@ -20,7 +16,7 @@ static const char *address_text(const struct listener *l, char out[ENDPOINT_TEXT
 const char *report_place(const struct listener *l, char out[LIST_CELL_SIZE])
 {
     char text[ENDPOINT_TEXT_SIZE];
-    if (is_unix(l))
+    if (is_unix((enum socket_kind)l->kind))
         snprintf(out, LIST_CELL_SIZE, "%s", *l->path ? l->path : "(no name)");
     else if (l->dual_stack)
         snprintf(out, LIST_CELL_SIZE, "*%s%s:%u", *l->device ? "%" : "", l->device, l->local.port);
@@ -136,7 +132,7 @@ void text_of_remarks(const struct listener *l, char out[LIST_CELL_SIZE])
 
 static int64_t order_place(const struct listener *l)
 {
-    return is_unix(l) ? INT64_C(65536) : l->local.port;
+    return is_unix((enum socket_kind)l->kind) ? INT64_C(65536) : l->local.port;
 }
 
 static int64_t order_queue(const struct listener *l)

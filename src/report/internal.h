@@ -21,6 +21,9 @@ const char *plural(uint64_t n);
    sequences included. Cuts at `size`. Returns out. */
 const char *printable(const char *text, char *out, size_t size);
 
+/* Where a target is: "127.0.0.1:80", or a path. Returns out. */
+const char *target_place(const struct target *target, char out[REPORT_PLACE_SIZE]);
+
 /* Writes text and a newline; lines are folded at blanks to `columns` (0: not), all but the first are
  * indented. */
 void write_folded(FILE *out, const char *text, int columns, int indent);
@@ -137,12 +140,41 @@ void write_times(FILE *out, const struct run *run, const struct report_style *st
 /* The value of "connections", row by row, without building it in memory. */
 void write_json_rows(FILE *out, const struct run *run);
 
+/* ---- timeline_json.c ---- */
+
+/* The value of "timeline": an array with the timeline of each address, or null. */
+void write_json_timeline(FILE *out, const struct run *run);
+
+/* ---- timeline_text.c ---- */
+
+void write_timeline(FILE *out, const struct run *run, const struct report_style *style);
+
+/* ---- timeline.c: what the drawings share ---- */
+
+/* Where a connection stands between two moments. */
+enum phase { PHASE_NONE, PHASE_CALLING, PHASE_QUEUED, PHASE_GHOST, PHASE_ACCEPTED, PHASE_CLOSED, PHASE_FAILED, PHASES };
+const char *phase_name(enum phase phase);
+
+/* Its phase at a moment. */
+enum phase phase_at(const struct target *target, size_t i, nsec at);
+
+/* Its phases in their order: from[n] is where the n-th begins, `end` where the last one ends. How many, at most PHASES + 1. */
+struct phase_span {
+    enum phase phase;
+    nsec from, to;
+};
+size_t phases_of(const struct target *target, size_t i, struct phase_span out[PHASES + 1]);
+
+/* A round step for an axis that gets at most `most` of them: 1, 2 or 5 times a power of ten. */
+nsec axis_step(nsec end, unsigned most);
+
 /* ---- json.c ---- */
 
 /* A JSON string, or null for NULL. What is not UTF-8 becomes '?', for JSON cannot hold it. */
 json_t *json_text(const char *text);
 json_t *json_address(const struct endpoint *e);  /* "127.0.0.1" */
-json_t *json_family(const struct endpoint *e);   /* "ipv4", "ipv6" or null */
+json_t *json_family(const struct endpoint *e);   /* "ipv4", "ipv6", "unix" or null */
+void json_add_place(json_t *object, const struct endpoint *e, const char *path); /* "port", or "path" of AF_UNIX */
 json_t *json_span(nsec span);                    /* microseconds, or null for NSEC_NEVER */
 json_t *json_span_exact(nsec span);              /* the same with its fraction, three decimals */
 json_t *json_known(bool known, uint64_t value);  /* null when not known */

@@ -29,14 +29,23 @@ json_t *json_text(const char *text)
 json_t *json_address(const struct endpoint *e)
 {
     char text[ENDPOINT_TEXT_SIZE];
-    return e->family == AF_UNSPEC ? json_null() : json_text(endpoint_address_text(e, text));
+    return e->family == AF_UNSPEC || e->family == AF_UNIX ? json_null() : json_text(endpoint_address_text(e, text));
 }
 
 json_t *json_family(const struct endpoint *e)
 {
     return e->family == AF_INET    ? json_string("ipv4")
            : e->family == AF_INET6 ? json_string("ipv6")
+           : e->family == AF_UNIX  ? json_string("unix")
                                    : json_null();
+}
+
+void json_add_place(json_t *object, const struct endpoint *e, const char *path)
+{
+    if (path)
+        json_object_set_new(object, "path", json_text(path));
+    else
+        json_object_set_new(object, "port", json_integer(e->port));
 }
 
 json_t *json_span(nsec span)
@@ -75,10 +84,12 @@ static void write_members(FILE *out, json_t *object)
 
 static json_t *target_json(const struct run *run)
 {
-    static const struct endpoint none;
-    const struct endpoint *e = run->target_count ? &run->targets[0].address : &none;
-    return json_pack("{s:o, s:o, s:i}", "family", json_family(e), "address", json_address(e), "port",
-                     (int)e->port);
+    static const struct target none;
+    const struct target *target = run->target_count ? &run->targets[0] : &none;
+    json_t *object = json_pack("{s:o, s:o, s:s}", "family", json_family(&target->address), "address", json_address(&target->address),
+                               "kind", socket_kind_name(target->transport.kind));
+    json_add_place(object, &target->address, target->transport.path);
+    return object;
 }
 
 /* Options keep their names; --timeout and the like say their unit. What was not asked for is null. */
@@ -92,14 +103,21 @@ static json_t *options_json(const struct run *run)
                   json_known(probe->rate, probe->rate), "send", json_text(probe->send), "wait_us",
                   json_span(probe->wait), "allow_remote", probe->allow_remote, "summary", probe->summary,
                   "threads", json_known(probe->threads, probe->threads), "source", json_text(probe->source));
+    json_object_set_new(options, "burst", json_known(probe->burst, probe->burst));
+    json_object_set_new(options, "every_us", probe->burst ? json_span(probe->every) : json_null());
+    json_object_set_new(options, "fastopen", json_boolean(run->target_count && run->targets[0].transport.fastopen));
     if (!run->has_server)
         return options;
     json_t *more =
-        json_pack("{s:i, s:o, s:o, s:o, s:o, s:b}", "backlog", (int)server->backlog, "accept_delay_us",
-                  json_span(server->accept_delay), "accept_count",
+        json_pack("{s:i, s:o, s:o, s:i, s:o, s:o, s:o, s:b}", "backlog", (int)server->backlog, "accept_delay_us",
+                  json_span(server->accept_delay), "defer_accept_us",
+                  server->defer_accept ? json_span(server->defer_accept) : json_null(), "reuseport", (int)server->reuseport, "accept_count",
                   json_known(server->accept_count >= 0, (uint64_t)server->accept_count), "duration_us",
                   server->duration > 0 ? json_span(server->duration) : json_null(), "greeting",
                   json_text(server->greeting), "private_namespace", run->private_namespace);
+    json_object_set_new(more, "stall_us", server->stall ? json_span(server->stall) : json_null());
+    json_object_set_new(more, "stall_every_us", server->stall_every ? json_span(server->stall_every) : json_null());
+    json_object_set_new(more, "delay_us", json_span(run->delay));
     json_object_update(options, more);
     json_decref(more);
     return options;
@@ -116,6 +134,18 @@ void report_json_begin(FILE *out, const struct run *run)
 
 /* ---- After it ---- */
 
+static json_t *members_json(const struct target *target)
+{
+    json_t *array = target->member_count ? json_array() : json_null();
+    for (size_t i = 0; i < target->member_count; i++) {
+        const struct listener *m = &target->members[i];
+        json_array_append_new(array, json_pack("{s:I, s:I, s:I, s:o}", "backlog", (json_int_t)m->backlog, "capacity",
+                                               (json_int_t)m->capacity, "queue", (json_int_t)m->queue, "drops",
+                                               json_known(m->drops_known, m->drops)));
+    }
+    return array;
+}
+
 static json_t *listener_json(const struct run *run, const struct listener *listener)
 {
     if (!listener->known)
@@ -128,6 +158,7 @@ static json_t *listener_json(const struct run *run, const struct listener *liste
         json_known(listener->drops_known, listener->drops), "pid",
         json_known(listener->pid, (uint64_t)listener->pid), "process",
         json_text(*listener->process ? listener->process : NULL), "members", (json_int_t)listener->members);
+    json_add_place(object, &listener->local, is_unix((enum socket_kind)listener->kind) ? listener->path : NULL);
     return object;
 }
 
@@ -155,12 +186,12 @@ static json_t *targets_json(const struct run *run)
         const struct target *target = &run->targets[t];
         uint64_t counts[VERDICT_COUNT];
         count_attempts(target, counts);
-        json_array_append_new(
-            array,
-            json_pack("{s:o, s:o, s:i, s:b, s:b, s:b, s:o, s:o}", "family", json_family(&target->address),
-                      "address", json_address(&target->address), "port", (int)target->address.port, "local",
-                      target->local, "looked", target->looked, "listener_gone", target->listener_gone,
-                      "listener", listener_json(run, &target->after), "counts", counts_json(counts)));
+        json_t *object = json_pack("{s:o, s:o, s:b, s:b, s:b, s:o, s:o, s:o}", "family", json_family(&target->address), "address",
+                                   json_address(&target->address), "local", target->local, "looked", target->looked, "listener_gone",
+                                   target->listener_gone, "listener", listener_json(run, &target->after), "counts",
+                                   counts_json(counts), "members", members_json(target));
+        json_add_place(object, &target->address, target->transport.path);
+        json_array_append_new(array, object);
     }
     return array;
 }
@@ -260,6 +291,8 @@ void report_json_end(FILE *out, const struct run *run)
         fputs("null", out);
     else
         write_json_rows(out, run);
+    fputs(",\n\"timeline\":", out);
+    write_json_timeline(out, run);
     fputs(",\n", out);
     write_members(out, conclusion_json(run));
     fputs("}\n", out);

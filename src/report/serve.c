@@ -10,9 +10,9 @@
 void report_ready_text(FILE *out, const struct listener *listener, const struct server_settings *settings,
                        uint32_t somaxconn)
 {
-    char text[NSEC_TEXT_SIZE], address[ENDPOINT_TEXT_SIZE];
+    char text[NSEC_TEXT_SIZE], address[REPORT_PLACE_SIZE];
     fprintf(out, "listening on %s: backlog %" PRId32 " asked, %" PRIu64 " effective, holds %" PRIu64,
-            endpoint_text(&listener->local, address), settings->backlog, listener->backlog,
+            report_place(listener, address), settings->backlog, listener->backlog,
             listener->capacity);
     if (backlog_clamped(settings->backlog, listener)) {
         fputs(", clamped by net.core.somaxconn", out);
@@ -120,17 +120,19 @@ void report_totals_text(FILE *out, const struct server_totals *totals, nsec elap
 void report_ready_json(FILE *out, const struct listener *listener, const struct server_settings *settings,
                        uint32_t somaxconn)
 {
-    write_json_line(out,
-                    json_pack("{s:s, s:o, s:o, s:i, s:i, s:I, s:I, s:o, s:b, s:o, s:o, s:o, s:o}", "event",
-                              "listening", "family", json_family(&listener->local), "address",
-                              json_address(&listener->local), "port", (int)listener->local.port, "asked",
+    json_t *object =
+                    json_pack("{s:s, s:s, s:o, s:o, s:i, s:I, s:I, s:o, s:b, s:o, s:o, s:o, s:o}", "event",
+                              "listening", "kind", socket_kind_name((enum socket_kind)listener->kind), "family", json_family(&listener->local), "address",
+                              json_address(&listener->local), "asked",
                               (int)settings->backlog, "backlog", (json_int_t)listener->backlog, "capacity",
                               (json_int_t)listener->capacity, "somaxconn", json_known(somaxconn, somaxconn),
                               "clamped", backlog_clamped(settings->backlog, listener), "accept_count",
                               json_known(settings->accept_count >= 0, (uint64_t)settings->accept_count),
                               "accept_delay_us", json_span(settings->accept_delay), "duration_us",
                               settings->duration > 0 ? json_span(settings->duration) : json_null(),
-                              "greeting", json_text(settings->greeting)));
+                              "greeting", json_text(settings->greeting));
+    json_add_place(object, &listener->local, is_unix((enum socket_kind)listener->kind) ? listener->path : NULL);
+    write_json_line(out, object);
 }
 
 /* The members that only one kind of event has. */
@@ -160,7 +162,10 @@ void report_event_json(FILE *out, const struct server_event *event)
     EMIT(&e, ",\"at_us\":");
     emit_json_span(&e, event->at);
     EMIT(&e, ",\"listener\":");
-    emit_json_endpoint(&e, &event->local);
+    if (event->path)
+        emit_json_word(&e, event->path);
+    else
+        emit_json_endpoint(&e, &event->local);
     EMIT(&e, ",\"queue\":");
     emit_number(&e, event->queue);
     EMIT(&e, ",\"capacity\":");

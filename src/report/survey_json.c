@@ -14,13 +14,13 @@ static json_t *remarks_json(uint32_t remarks)
 
 json_t *json_listener(const struct listener *l)
 {
-    bool is_unix = l->kind >= KIND_UNIX_STREAM;
+    bool by_path = is_unix((enum socket_kind)l->kind);
     struct endpoint plain = l->local;
     plain.scope = 0; /* `device` names it */
     json_t *place = json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:b, s:I, s:I}", "kind", socket_kind_name((enum socket_kind)l->kind),
-                              "family", is_unix ? json_string("unix") : json_family(&l->local), "address",
-                              is_unix ? json_null() : json_address(&plain),
-                              "port", json_known(!is_unix, l->local.port), "path", is_unix ? json_text(l->path) : json_null(),
+                              "family", by_path ? json_string("unix") : json_family(&l->local), "address",
+                              by_path ? json_null() : json_address(&plain),
+                              "port", json_known(!by_path, l->local.port), "path", by_path ? json_text(l->path) : json_null(),
                               "device", *l->device ? json_text(l->device) : json_null(), "dual_stack", (int)l->dual_stack, "member",
                               (json_int_t)l->member, "group", (json_int_t)l->group);
     json_t *figures =

@@ -11,14 +11,14 @@
 
 static void write_destination(FILE *out, const struct run *run)
 {
-    char text[ENDPOINT_TEXT_SIZE], name[NAME_SIZE];
+    char text[REPORT_PLACE_SIZE], name[NAME_SIZE];
     if (run->target_count == 1) {
-        fputs(endpoint_text(&run->targets[0].address, text), out);
+        fputs(target_place(&run->targets[0], text), out);
         return;
     }
     fputs(printable(run->host ? run->host : "-", name, sizeof name), out);
     for (size_t t = 0; t < run->target_count; t++)
-        fprintf(out, "%s%s", t ? ", " : " (", endpoint_text(&run->targets[t].address, text));
+        fprintf(out, "%s%s", t ? ", " : " (", target_place(&run->targets[t], text));
     if (run->target_count)
         putc(')', out);
 }
@@ -103,9 +103,9 @@ static void write_backlog(FILE *out, const struct run *run, const struct listene
 static void write_known_listener(FILE *out, const struct run *run, const struct target *target)
 {
     const struct listener *listener = &target->after;
-    char bound[ENDPOINT_TEXT_SIZE], text[ENDPOINT_TEXT_SIZE];
-    fprintf(out, "listener %s", endpoint_text(&listener->local, bound));
-    if (strcmp(bound, endpoint_text(&target->address, text)))
+    char bound[REPORT_PLACE_SIZE], text[REPORT_PLACE_SIZE];
+    fprintf(out, "listener %s", report_place(listener, bound));
+    if (strcmp(bound, target_place(target, text)))
         fprintf(out, " for %s", text);
     fputs(": ", out);
     if (!run->has_server) /* else it is this very process */
@@ -113,7 +113,9 @@ static void write_known_listener(FILE *out, const struct run *run, const struct 
     write_backlog(out, run, listener);
     fprintf(out, ", holds %" PRIu64 ", queue %" PRIu64 " of %" PRIu64, listener->capacity, listener->queue,
             listener->capacity);
-    if (target->drops_known)
+    if (is_unix(target->transport.kind))
+        fputs(" (AF_UNIX drops nobody)", out);
+    else if (target->drops_known)
         fprintf(out, ", dropped %" PRIu64, target->drops);
     else
         fputs(", drops not known", out);
@@ -123,12 +125,12 @@ static void write_known_listener(FILE *out, const struct run *run, const struct 
 
 static void write_listener(FILE *out, const struct run *run, const struct target *target)
 {
-    char text[ENDPOINT_TEXT_SIZE];
+    char text[REPORT_PLACE_SIZE];
     if (target->after.known) {
         write_known_listener(out, run, target);
         return;
     }
-    endpoint_text(&target->address, text);
+    target_place(target, text);
     if (!target->local)
         fprintf(out, "listener %s: not on this host, so its queue cannot be seen", text);
     else if (target->before.known)
@@ -153,6 +155,17 @@ static void write_attempts(FILE *out, const struct target *target)
     write_counts(out, counts, &plain);
 }
 
+/* "1: 3 of 3, dropped 12; 2: ..." */
+static void write_members(FILE *out, const struct target *target)
+{
+    for (size_t i = 0; i < target->member_count; i++) {
+        const struct listener *m = &target->members[i];
+        fprintf(out, "%s %zu: queue %" PRIu64 " of %" PRIu64, i ? ";" : "; each of them:", i + 1, m->queue, m->capacity);
+        if (m->drops)
+            fprintf(out, ", dropped %" PRIu64, m->drops);
+    }
+}
+
 static void write_listeners(FILE *out, const struct run *run, int columns)
 {
     for (size_t t = 0; t < run->target_count; t++) {
@@ -162,6 +175,7 @@ static void write_listeners(FILE *out, const struct run *run, int columns)
         if (!memory)
             continue;
         write_listener(memory, run, &run->targets[t]);
+        write_members(memory, &run->targets[t]);
         if (run->target_count > 1)
             write_attempts(memory, &run->targets[t]);
         if (!fclose(memory))
@@ -230,6 +244,8 @@ void report_text_end(FILE *out, const struct run *run, const struct report_style
         write_table(out, run, style);
         putc('\n', out);
     }
+    if (run->probe.timeline)
+        write_timeline(out, run, style);
     write_totals(out, run, style);
     if (pace_tells(run))
         write_line_of(out, write_pace, run, words_width(style));

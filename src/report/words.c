@@ -19,6 +19,15 @@ const char *printable(const char *text, char *out, size_t size)
     return out;
 }
 
+const char *target_place(const struct target *target, char out[REPORT_PLACE_SIZE])
+{
+    char text[ENDPOINT_TEXT_SIZE];
+    if (target->transport.path)
+        return printable(target->transport.path, out, REPORT_PLACE_SIZE);
+    snprintf(out, REPORT_PLACE_SIZE, "%s", endpoint_text(&target->address, text));
+    return out;
+}
+
 void write_folded(FILE *out, const char *text, int columns, int indent)
 {
     int at = 0;
@@ -55,6 +64,7 @@ const char *verdict_color(enum verdict v)
     case VERDICT_LOST:
         return COLOR_MAGENTA;
     case VERDICT_TIMED_OUT:
+    case VERDICT_WOULD_BLOCK:
     case VERDICT_REFUSED:
     case VERDICT_RESET:
     case VERDICT_UNREACHABLE:

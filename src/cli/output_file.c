@@ -1,0 +1,84 @@
+/* Files that a command writes: whole or not at all. */
+#include "backlogctl/output.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct filing {
+    const char *option, *path;
+    void (*write)(FILE *out, void *context);
+    void *context;
+};
+
+/* As root, rename would put a plain file in the place of /dev/null. */
+static int check_kind(const struct filing *f, struct error *err)
+{
+    struct stat existing;
+    if (!lstat(f->path, &existing) && !S_ISREG(existing.st_mode))
+        return error_set(err, EINVAL, "%s %s is there and no regular file, which rename would replace", f->option, f->path);
+    return 0;
+}
+
+static int fill(const struct filing *f, int fd, struct error *err)
+{
+    FILE *file = fdopen(fd, "w");
+    if (!file) {
+        int status = error_errno(err, "cannot write %s", f->option);
+        close(fd);
+        return status;
+    }
+    mode_t mask = umask(0);
+    umask(mask);
+    fchmod(fd, 0666 & ~mask); /* mkostemp made it for us alone */
+    f->write(file, f->context);
+    int status = fflush(file) || ferror(file) || fsync(fd) ? error_errno(err, "cannot write %s", f->option) : 0;
+    fclose(file);
+    return status;
+}
+
+/* A reader finds the file as it was or as it is now, never a part of it. */
+static int fill_and_rename(const struct filing *f, struct error *err)
+{
+    char *temporary = NULL;
+    if (asprintf(&temporary, "%s.XXXXXX", f->path) < 0)
+        return error_set(err, ENOMEM, "no memory for a file name");
+    int fd = mkostemp(temporary, O_CLOEXEC);
+    int status = fd < 0 ? error_errno(err, "cannot make a file beside %s %s", f->option, f->path) : fill(f, fd, err);
+    if (!status && rename(temporary, f->path))
+        status = error_errno(err, "cannot put %s %s in place", f->option, f->path);
+    if (status && fd >= 0)
+        unlink(temporary);
+    free(temporary);
+    return status;
+}
+
+int output_file(const char *option, const char *path, void (*write)(FILE *out, void *context), void *context, struct error *err)
+{
+    struct filing f = {option, path, write, context};
+    sigset_t all, before;
+    int status = check_kind(&f, err);
+    if (status)
+        return status;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &before); /* a signal in between would leave the temporary file behind */
+    status = fill_and_rename(&f, err);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return status;
+}
+
+int output_file_check(const char *option, const char *path, struct error *err)
+{
+    struct filing f = {.option = option, .path = path};
+    int status = path ? check_kind(&f, err) : 0;
+    char *copy = path ? strdup(path) : NULL;
+    if (!status && copy && access(dirname(copy), W_OK))
+        status = error_errno(err, "cannot make a file beside %s %s", option, path);
+    free(copy);
+    return status;
+}

@@ -1,0 +1,23 @@
+/* Finding an attempt by the address and port that it came from. */
+#ifndef ENGINE_SOURCE_INDEX_H
+#define ENGINE_SOURCE_INDEX_H
+
+#include "backlogctl/error.h"
+#include "backlogctl/model.h"
+
+struct source_index {
+    struct target *target;
+    uint32_t *slots; /* attempt number + 1; 0: free */
+    size_t mask;
+    nsec seen; /* the caller's: when it looks */
+};
+
+bool same_source(const struct endpoint *a, const struct endpoint *b);
+
+/* Indexes the attempts that `wanted` picks. 0 or -ENOMEM. The slots are the caller's to free. */
+int source_index_build(struct source_index *index, struct target *target, bool (*wanted)(const struct attempt *), struct error *err);
+
+/* NULL: none of them. */
+struct attempt *source_index_find(const struct source_index *index, const struct endpoint *source);
+
+#endif

@@ -1,0 +1,96 @@
+/* A timeline as JSON: a lane for each connection, and the listener's figures over time. */
+#include "emit.h"
+#include "internal.h"
+
+#define PIECE_MAX 4096
+
+static void emit_member(struct emitter *e, const char *name, nsec at)
+{
+    EMIT(e, ",");
+    emit_json_word(e, name);
+    EMIT(e, ":");
+    emit_json_span(e, at);
+}
+
+static void emit_lane(struct emitter *e, const struct target *target, size_t i)
+{
+    const struct timeline *t = &target->timeline;
+    const struct lane *lane = &t->lanes[i];
+    EMIT(e, "{\"id\":");
+    emit_number(e, target->attempts[i].id);
+    EMIT(e, ",\"syn_us\":[");
+    for (uint32_t s = 0; s < lane->syns; s++) {
+        if (s)
+            EMIT(e, ",");
+        emit_json_span(e, t->syns[lane->first_syn + s]);
+        if (e->used > sizeof e->text - PIECE_MAX)
+            emit_flush(e);
+    }
+    EMIT(e, "]");
+    emit_member(e, "established_us", lane->established);
+    emit_member(e, "queued_us", lane->queued);
+    emit_member(e, "accepted_us", lane->accepted);
+    emit_member(e, "closed_us", lane->closed);
+    emit_member(e, "failed_us", lane->failed);
+    EMIT(e, "}");
+}
+
+static void emit_point(struct emitter *e, const struct queue_point *point)
+{
+    EMIT(e, "{\"at_us\":");
+    emit_json_span(e, point->at);
+    EMIT(e, ",\"queue\":");
+    emit_number(e, point->queue);
+    EMIT(e, ",\"drops\":");
+    emit_number(e, point->drops);
+    EMIT(e, "}");
+}
+
+static void emit_timeline(struct emitter *e, const struct target *target)
+{
+    const struct timeline *t = &target->timeline;
+    EMIT(e, "{\"address\":");
+    if (target->transport.path)
+        emit_json_word(e, target->transport.path);
+    else
+        emit_json_endpoint(e, &target->address);
+    EMIT(e, ",\"source\":");
+    emit_json_word(e, timeline_source_name(t->source));
+    emit_member(e, "end_us", t->end);
+    EMIT(e, ",\"unplaced_drops\":");
+    emit_text(e, t->unplaced < 0 ? "-" : "");
+    emit_number(e, (uint64_t)(t->unplaced < 0 ? -t->unplaced : t->unplaced));
+    EMIT(e, ",\"missed_packets\":");
+    emit_number(e, t->missed);
+    EMIT(e, ",\"connections\":[");
+    for (size_t i = 0; i < target->attempt_count; i++) {
+        emit_bytes(e, ",\n", i ? 2 : 0);
+        emit_lane(e, target, i);
+        if (e->used > sizeof e->text - PIECE_MAX)
+            emit_flush(e);
+    }
+    EMIT(e, "],\n\"listener\":[");
+    for (size_t i = 0; i < t->point_count; i++) {
+        emit_bytes(e, ",", i ? 1 : 0);
+        emit_point(e, &t->points[i]);
+        if (e->used > sizeof e->text - PIECE_MAX)
+            emit_flush(e);
+    }
+    EMIT(e, "]}");
+}
+
+void write_json_timeline(FILE *out, const struct run *run)
+{
+    struct emitter e;
+    bool any = false;
+    emit_begin(&e, out);
+    for (size_t t = 0; t < run->target_count; t++) {
+        if (run->targets[t].timeline.source == TIMELINE_NONE)
+            continue;
+        emit_text(&e, any ? ",\n" : "[");
+        emit_timeline(&e, &run->targets[t]);
+        any = true;
+    }
+    emit_text(&e, any ? "]" : "null");
+    emit_flush(&e);
+}
