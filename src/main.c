@@ -7,7 +7,8 @@
 #include <unistd.h>
 
 static const struct command *const commands[] = {&command_run,  &command_probe,  &command_serve,  &command_list,
-                                                  &command_watch, &command_resize, &command_measure};
+                                                  &command_watch, &command_resize, &command_measure,
+                                                  &command_sweep};
 
 #define COMMANDS (sizeof commands / sizeof *commands)
 

@@ -3,6 +3,7 @@
 #define BACKLOGCTL_JUDGE_H
 
 #include "backlogctl/measurement.h"
+#include "backlogctl/sweep.h"
 #include "backlogctl/watched.h"
 
 /* Gives every attempt of every target its verdict, reason and evidence, marks the one attempt of each connection that
@@ -49,6 +50,9 @@ void judge_netns(struct netns_facts *facts);
    interval as a whole meets. After a fast look at one: the alerts that it meets. An alert that begins to hold has news. */
 void judge_watch(struct watching *w);
 void judge_watch_one(struct watching *w, struct watched *one);
+
+/* Counts what was done, fills in the middles and sweep->ok. */
+void judge_sweep(struct sweep *sweep);
 
 /* A listener's value of a measure; false when nobody knows it. */
 bool judge_listener_measure(const struct listener *listener, enum measure measure, int64_t *seen);

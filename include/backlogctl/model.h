@@ -325,6 +325,7 @@ struct expectation {
 
 struct run {
     const char *command;  /* "probe" or "run" */
+    const char *preset, *preset_words; /* its name, and what it shows; NULL: none */
     const char *host;     /* as typed */
     char kernel[72];      /* release, as uname -r */
     char started_at[CLOCK_STAMP_SIZE];

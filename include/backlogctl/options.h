@@ -58,6 +58,20 @@ struct measure_settings {
     bool yes, with_waiting;
 };
 
+/* An option that a sweep varies: its values as typed. */
+#define VARIED_MAX 8
+struct varied {
+    const char *name; /* of the option; static storage */
+    const char *text;
+};
+
+struct sweep_settings {
+    struct varied varied[VARIED_MAX];
+    size_t varied_count;
+    uint32_t repeat, jobs; /* jobs 0: as many as suit the runs */
+    bool csv;
+};
+
 /* What every command is told. Started from settings_default, filled by the parser, then passed down as const. */
 struct settings {
     bool help, version;
@@ -76,6 +90,7 @@ struct settings {
     struct resize_settings resize;
     struct measure_settings measure;
     struct watch_settings watch;
+    struct sweep_settings sweep;
     const char *sysctls[SYSCTLS_MAX]; /* KEY=VALUE */
     size_t sysctl_count;
     bool host_net;
@@ -107,7 +122,7 @@ struct option_group {
     const struct option_spec *options;
 };
 extern const struct option_group options_target, options_socket, options_server, options_pictures, options_probe, options_lab, options_output, options_select,
-    options_list, options_resize, options_measure, options_watch;
+    options_vary, options_sweep, options_list, options_resize, options_measure, options_watch;
 
 #define OPTION_GROUPS_MAX 9
 struct command {
@@ -116,8 +131,14 @@ struct command {
     int (*run)(const struct command *command, const struct settings *settings);
     const struct option_group *groups[OPTION_GROUPS_MAX]; /* NULL at the end */
 };
+/* A group hides options of the same name in those behind it. */
+bool option_is_hidden(const struct command *command, const struct option_spec *spec);
+
+/* Sets one option of a command as if it had been given. 0 or -EINVAL. */
+int options_set(const struct command *command, const char *name, const char *text, struct settings *settings, struct error *err);
+
 extern const struct command command_serve, command_probe, command_run, command_list, command_resize,
-    command_measure, command_watch;
+    command_measure, command_watch, command_sweep;
 
 /* The transport that the options name. The path is the settings' own. */
 struct transport settings_transport(const struct settings *settings);

@@ -4,6 +4,7 @@
 #define BACKLOGCTL_REPORT_H
 
 #include "backlogctl/measurement.h"
+#include "backlogctl/sweep.h"
 #include "backlogctl/watched.h"
 
 #include <stdio.h>
@@ -31,6 +32,16 @@ void report_progress(FILE *out, const struct run *run, nsec elapsed, const struc
 
 /* The timelines of a run, one below the other, as an SVG 1.1 picture. */
 void report_timeline_svg(FILE *out, const struct run *run);
+
+/* ---- Sweeps ---- */
+
+void report_sweep_text(FILE *out, const struct sweep *sweep, const struct report_style *style);
+void report_sweep_json(FILE *out, const struct sweep *sweep);
+void report_sweep_csv(FILE *out, const struct sweep *sweep); /* RFC 4180, a line for each run */
+void report_sweep_svg(FILE *out, const struct sweep *sweep); /* lines for one axis, heat maps for two */
+
+/* "[#####.....] 23 of 65 runs, 3s left", without a newline. */
+void report_trials_progress(FILE *out, size_t done, size_t count, nsec elapsed, const struct report_style *style);
 
 /* A server's ready line, events and summary. */
 void report_ready_text(FILE *out, const struct listener *listener, const struct server_settings *settings,

@@ -6,6 +6,7 @@
 #include "backlogctl/output.h"
 #include "backlogctl/owner.h"
 #include "backlogctl/peers.h"
+#include "backlogctl/presets.h"
 #include "backlogctl/wire.h"
 
 #include <errno.h>
@@ -332,6 +333,11 @@ static int experiment_init(struct experiment *x, const struct endpoint *addresse
     clock_stamp(run->started_at);
     run->command = x->command->name;
     run->host = x->settings->host;
+    const struct preset *preset = x->settings->preset ? preset_find(x->settings->preset) : NULL;
+    if (preset) {
+        run->preset = preset->name;
+        run->preset_words = preset->explanation;
+    }
     run->probe = x->settings->probe;
     run->server = x->settings->server;
     run->has_server = x->server != NULL;

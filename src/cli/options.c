@@ -18,6 +18,18 @@ struct table {
     char letters[2 + 2 * OPTIONS_MAX];
 };
 
+bool option_is_hidden(const struct command *command, const struct option_spec *spec)
+{
+    for (size_t g = 0; command->groups[g]; g++)
+        for (const struct option_spec *other = command->groups[g]->options; other->name; other++) {
+            if (other == spec)
+                return false;
+            if (!strcmp(other->name, spec->name))
+                return true;
+        }
+    return false;
+}
+
 static void table_build(const struct command *command, struct table *table)
 {
     memset(table, 0, sizeof *table);
@@ -25,6 +37,8 @@ static void table_build(const struct command *command, struct table *table)
     *letter++ = ':'; /* a missing value is told apart from an unknown option */
     for (size_t g = 0; command->groups[g]; g++)
         for (const struct option_spec *spec = command->groups[g]->options; spec->name; spec++) {
+            if (option_is_hidden(command, spec))
+                continue;
             size_t i = table->count++;
             table->specs[i] = spec;
             table->longs[i] = (struct option){.name = spec->name,
@@ -130,6 +144,16 @@ int options_parse(const struct command *command, int argc, char **argv, struct s
     return check_exclusive(&table, err);
 }
 
+int options_set(const struct command *command, const char *name, const char *text, struct settings *settings, struct error *err)
+{
+    struct table table;
+    table_build(command, &table);
+    for (size_t i = 0; i < table.count; i++)
+        if (!strcmp(table.specs[i]->name, name))
+            return take(&table, i, text, settings, err);
+    return error_set(err, EINVAL, "unknown option '--%s'", name);
+}
+
 /* ---- Help ---- */
 
 #define HELP_INDENT 28
@@ -171,7 +195,8 @@ void options_help(const struct command *command, FILE *out)
     for (size_t g = 0; command->groups[g]; g++) {
         fprintf(out, "\n%s:\n", command->groups[g]->title);
         for (const struct option_spec *spec = command->groups[g]->options; spec->name; spec++)
-            print_option(out, spec);
+            if (!option_is_hidden(command, spec))
+                print_option(out, spec);
     }
     fprintf(out, "\nDurations carry a unit (250ms, 2s, 1m); counts accept k (10k).\n"
                  "Exit status: 0 done and every expectation held, 1 an expectation did not hold,\n"

@@ -1,5 +1,6 @@
 /* Messages, colours, and the care that a report really arrives. */
 #include "backlogctl/output.h"
+#include "backlogctl/presets.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -46,11 +47,31 @@ int output_version(void)
     return output_flush(NULL);
 }
 
+/* The preset's words come first, so that those of the command line count. */
+static int parse_with_preset(const struct command *command, int count, char **words, struct settings *settings, struct error *err)
+{
+    const struct preset *preset = preset_find(settings->preset);
+    char **all = calloc((size_t)count + PRESET_WORDS_MAX + 1, sizeof *all);
+    int used = 0;
+    if (!all)
+        return error_set(err, ENOMEM, "no memory");
+    all[used++] = words[0];
+    for (size_t i = 0; preset->words[i]; i++)
+        all[used++] = (char *)(uintptr_t)preset->words[i];
+    for (int i = 1; i < count; i++)
+        all[used++] = words[i];
+    *settings = settings_default;
+    int status = options_parse(command, used, all, settings, err);
+    free(all);
+    return status;
+}
+
 int command_main(const struct command *command, int count, char **words)
 {
     struct settings settings = settings_default;
     struct error err = {0};
-    if (options_parse(command, count, words, &settings, &err))
+    if (options_parse(command, count, words, &settings, &err) ||
+        (settings.preset && parse_with_preset(command, count, words, &settings, &err)))
         return say_usage(command, err.text);
     if (settings.version)
         return output_version();

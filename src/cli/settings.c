@@ -3,6 +3,7 @@
 
 #include "backlogctl/netns.h"
 #include "backlogctl/parse.h"
+#include "backlogctl/presets.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -17,6 +18,7 @@ const struct settings settings_default = {
     .port = DEFAULT_PORT,
     .server = {.backlog = 128, .accept_count = ACCEPT_UNLIMITED},
     .probe = {.count = 10, .timeout = 2 * NSEC_PER_SEC},
+    .sweep = {.repeat = 1},
     .watch = {.interval = NSEC_PER_SEC},
     .measure = {.freeze.budget = 300 * NSEC_PER_MSEC},
 };
@@ -132,6 +134,30 @@ static int take_accept_rate(const struct option_spec *spec, const char *text, vo
     if (!status)
         *(nsec *)field = NSEC_PER_SEC / value;
     return status;
+}
+
+/* Values of an option that a sweep varies: that they make sense is found out when they are spread out (sweep_axes.c). */
+static int take_varied(const struct option_spec *spec, const char *text, void *field, struct error *err)
+{
+    struct sweep_settings *sweep = field;
+    bool several = !strcmp(spec->name, "sysctl");
+    size_t i = 0;
+    while (i < sweep->varied_count && (several || strcmp(sweep->varied[i].name, spec->name)))
+        i++;
+    if (i == VARIED_MAX)
+        return error_set(err, EINVAL, "want at most %d of these options", VARIED_MAX);
+    sweep->varied[i] = (struct varied){.name = spec->name, .text = text};
+    sweep->varied_count += i == sweep->varied_count;
+    return 0;
+}
+
+static int take_preset(const struct option_spec *spec, const char *text, void *field, struct error *err)
+{
+    (void)spec;
+    if (!preset_find(text))
+        return error_set(err, EINVAL, "no such preset: --list-presets shows them");
+    *(const char **)field = text;
+    return 0;
 }
 
 static int take_pid(const struct option_spec *spec, const char *text, void *field, struct error *err)
@@ -326,12 +352,38 @@ static const struct option_spec probe[] = {
 };
 
 static const struct option_spec lab[] = {
+    {.name = "preset", .argument = "NAME", .take = take_preset, FIELD(preset),
+     .help = "a famous effect with its explanation; options given beside it change it"},
+    {.name = "list-presets", .take = take_flag, FIELD(list_presets), .help = "show the presets and the options they stand for"},
     {.name = "delay", .argument = "DUR", .take = take_duration, .min = 0, .max = 10 * NSEC_PER_SEC, FIELD(delay), .excludes = "host-net,unix,host",
      .help = "each packet takes this long on its way: the round-trip time is twice that"},
     {.name = "sysctl", .argument = "KEY=VALUE", .take = take_sysctl, .field = 0, .excludes = "host-net",
      .help = "set a net.* sysctl of the private namespace; repeatable"},
     {.name = "host-net", .take = take_flag, FIELD(host_net),
      .help = "use this host's network instead of a private namespace"},
+    {0},
+};
+
+static const struct option_spec vary[] = {
+    {.name = "backlog", .letter = 'b', .argument = "VALUES", .take = take_varied, FIELD(sweep),
+     .help = "what listen(2) is asked for: N, N..M, N..M..STEP, and several of these with commas between"},
+    {.name = "count", .letter = 'n', .argument = "VALUES", .take = take_varied, FIELD(sweep), .help = "connections, likewise"},
+    {.name = "accept-delay", .letter = 'd', .argument = "VALUES", .take = take_varied, FIELD(sweep), .excludes = "accept-rate",
+     .help = "wait before each accept: durations, likewise, such as 0,1ms,5ms or 0..10ms..2ms"},
+    {.name = "rate", .letter = 'r', .argument = "VALUES", .take = take_varied, FIELD(sweep), .excludes = "burst",
+     .help = "arrivals a second, likewise"},
+    {.name = "sysctl", .argument = "KEY=VALUES", .take = take_varied, FIELD(sweep), .excludes = "host-net",
+     .help = "a net.* sysctl of the private namespaces, likewise; repeatable"},
+    {0},
+};
+
+static const struct option_spec sweep[] = {
+    {.name = "repeat", .argument = "N", .take = take_u32, .min = 1, .max = 1000, FIELD(sweep.repeat),
+     .help = "run each combination N times; the table shows the middle one (default 1)"},
+    {.name = "jobs", .argument = "N", .take = take_u32, .min = 1, .max = 64, FIELD(sweep.jobs),
+     .help = "at most N runs side by side (default: one a processor; one in all with a rate, or --host-net)"},
+    {.name = "csv", .take = take_flag, FIELD(sweep.csv), .excludes = "json,quiet", .help = "a line of comma-separated values for each run"},
+    {.name = "svg", .argument = "FILE", .take = take_text, FIELD(svg), .help = "draw lost, timed_out and the time to accepted into FILE"},
     {0},
 };
 
@@ -447,6 +499,8 @@ const struct option_group options_target = {"Where", target};
 const struct option_group options_socket = {"The kind of socket", kind};
 const struct option_group options_server = {"The server", server};
 const struct option_group options_probe = {"The burst", probe};
+const struct option_group options_vary = {"What varies", vary};
+const struct option_group options_sweep = {"The sweep", sweep};
 const struct option_group options_pictures = {"Over time", pictures};
 const struct option_group options_lab = {"The lab", lab};
 const struct option_group options_output = {"Output", output};

@@ -124,6 +124,11 @@ const char *remark_meaning(enum remark remark);
 /* The text of a cell, cut to `width` at the place that says least: a path keeps its end, a process its number. */
 void list_cell(size_t column, const struct listener *listener, size_t width, char out[LIST_CELL_SIZE]);
 
+/* ---- sweep.c ---- */
+
+/* Which measures are worth a column: some trial has one that is not 0. */
+bool sweep_has(const struct sweep *sweep, enum sweep_measure measure);
+
 /* ---- times.c ---- */
 
 /* How the burst went out is worth a line: it had a rate to keep, or several threads or source addresses. */

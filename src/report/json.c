@@ -123,13 +123,18 @@ static json_t *options_json(const struct run *run)
     return options;
 }
 
+static json_t *preset_json(const struct run *run)
+{
+    return run->preset ? json_pack("{s:s, s:s}", "name", run->preset, "shows", run->preset_words) : json_null();
+}
+
 void report_json_begin(FILE *out, const struct run *run)
 {
     putc('{', out);
-    write_members(out, json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "schema", SCHEMA, "version",
+    write_members(out, json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "schema", SCHEMA, "version",
                                  BACKLOGCTL_VERSION, "command", json_text(run->command), "kernel",
                                  json_text(run->kernel), "started_at", json_text(run->started_at), "target",
-                                 target_json(run), "options", options_json(run)));
+                                 target_json(run), "options", options_json(run), "preset", preset_json(run)));
 }
 
 /* ---- After it ---- */

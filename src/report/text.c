@@ -236,6 +236,11 @@ static void write_notes(FILE *out, const struct run *run, const struct report_st
     }
 }
 
+static void write_preset(FILE *out, const struct run *run)
+{
+    fprintf(out, "preset %s: %s", run->preset, run->preset_words);
+}
+
 void report_text_end(FILE *out, const struct run *run, const struct report_style *style)
 {
     write_listeners(out, run, style->columns);
@@ -254,6 +259,10 @@ void report_text_end(FILE *out, const struct run *run, const struct report_style
         write_line_of(out, write_counters, run, words_width(style));
     write_expectations(out, run, style);
     write_notes(out, run, style);
+    if (run->preset) {
+        putc('\n', out);
+        write_line_of(out, write_preset, run, words_width(style));
+    }
     char *words = report_explain(run);
     if (words && *words) {
         putc('\n', out);

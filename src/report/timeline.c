@@ -7,7 +7,7 @@ const char *phase_name(enum phase phase)
         [PHASE_NONE] = "not begun",
         [PHASE_CALLING] = "SYN unanswered",
         [PHASE_QUEUED] = "in the accept queue",
-        [PHASE_GHOST] = "client connected, server has nothing",
+        [PHASE_GHOST] = "client connected, not in the queue",
         [PHASE_ACCEPTED] = "accepted",
         [PHASE_CLOSED] = "closed by the server",
         [PHASE_FAILED] = "failed",
@@ -32,9 +32,9 @@ size_t phases_of(const struct target *target, size_t i, struct phase_span out[PH
 {
     const struct timeline *t = &target->timeline;
     const struct lane *lane = &t->lanes[i];
-    /* Established is in the queue, unless it is known not to be; where nobody saw the server's side, nothing more is. */
+    /* Where looks are all there is, who is established is taken to be in the queue, unless it is known not to be. */
     enum verdict verdict = (enum verdict)target->attempts[i].verdict;
-    bool ghost = verdict == VERDICT_LOST || verdict == VERDICT_HALF_OPEN || lane->queued != NSEC_NEVER;
+    bool ghost = t->source != TIMELINE_SAMPLES || verdict == VERDICT_LOST || verdict == VERDICT_HALF_OPEN || lane->queued != NSEC_NEVER;
     size_t count = begin(out, 0, PHASE_CALLING, lane->syns ? t->syns[lane->first_syn] : NSEC_NEVER);
     count = begin(out, count, ghost ? PHASE_GHOST : PHASE_QUEUED, lane->established);
     count = begin(out, count, PHASE_QUEUED, lane->queued);

@@ -1,0 +1,240 @@
+/* backlogctl sweep: runs over ranges of their options, and how the outcome depends on them. */
+#include "backlogctl/judge.h"
+#include "backlogctl/output.h"
+#include "backlogctl/trials.h"
+#include "sweep_axes.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#define RUNS_MAX 100000
+
+/* A sweep that has begun: an option with several values is an axis, with one it is a setting. */
+struct sweeping {
+    const struct command *command;
+    const struct settings *settings;
+    struct sweep sweep;
+    struct varying {
+        const char *name; /* of the option */
+        char key[AXIS_NAME_SIZE]; /* of a sysctl, "" otherwise */
+        struct axis axis;
+    } varying[VARIED_MAX];
+    size_t varying_count;
+    size_t axes[AXES_MAX]; /* which of those vary */
+    char (*sysctls)[AXIS_NAME_SIZE + AXIS_VALUE_SIZE]; /* KEY=VALUE of the run that is begun; one a varying option */
+    struct report_style progress;
+};
+
+/* ---- What varies ---- */
+
+static int spread(struct sweeping *s, const struct varied *varied, struct error *err)
+{
+    struct varying *v = &s->varying[s->varying_count++];
+    struct error why = {0};
+    const char *values = varied->text;
+    v->name = varied->name;
+    if (!strcmp(varied->name, "sysctl")) {
+        const char *equals = strchr(varied->text, '=');
+        if (!equals || (size_t)(equals - varied->text) >= sizeof v->key)
+            return error_set(err, EINVAL, "--sysctl '%.80s': want KEY=VALUES, such as net.ipv4.tcp_syncookies=0,1", varied->text);
+        memcpy(v->key, varied->text, (size_t)(equals - varied->text));
+        values = equals + 1;
+    }
+    snprintf(v->axis.name, sizeof v->axis.name, "%s", *v->key ? v->key : v->name);
+    if (axis_spread(values, &v->axis, &why))
+        return error_set(err, EINVAL, "--%s '%.80s': %s", varied->name, varied->text, why.text);
+    return 0;
+}
+
+/* Sets one of its values; a sysctl's text lives in s->sysctls. */
+static int apply(struct sweeping *s, size_t n, size_t value, struct settings *settings, struct error *err)
+{
+    const struct varying *v = &s->varying[n];
+    const char *text = v->axis.values[value];
+    if (*v->key) {
+        snprintf(s->sysctls[n], sizeof s->sysctls[n], "%s=%s", v->key, text);
+        text = s->sysctls[n];
+    }
+    return options_set(&command_run, v->name, text, settings, err);
+}
+
+/* Every value is tried on before anything runs. */
+static int check_values(struct sweeping *s, struct error *err)
+{
+    for (size_t n = 0; n < s->varying_count; n++)
+        for (size_t i = 0; i < s->varying[n].axis.count; i++) {
+            struct settings settings = *s->settings;
+            int status = apply(s, n, i, &settings, err);
+            if (status)
+                return status;
+        }
+    return 0;
+}
+
+static int choose_axes(struct sweeping *s, struct error *err)
+{
+    struct sweep *sweep = &s->sweep;
+    for (size_t n = 0; n < s->varying_count; n++) {
+        if (s->varying[n].axis.count < 2)
+            continue;
+        if (sweep->axis_count == AXES_MAX)
+            return error_set(err, EINVAL, "--%s: two options vary already: give this one a single value", s->varying[n].name);
+        s->axes[sweep->axis_count] = n;
+        sweep->axes[sweep->axis_count++] = s->varying[n].axis;
+    }
+    if (!sweep->axis_count)
+        return error_set(err, EINVAL, "nothing varies: give --backlog, --count, --accept-delay, --rate or --sysctl several values, "
+                                      "such as --backlog 0..64");
+    sweep->cells = sweep->axes[0].count * (sweep->axis_count > 1 ? sweep->axes[1].count : 1);
+    if (sweep->cells * sweep->repeat > RUNS_MAX)
+        return error_set(err, EINVAL, "that makes %zu runs: want at most %d", sweep->cells * sweep->repeat, RUNS_MAX);
+    return 0;
+}
+
+static int prepare(struct sweeping *s, struct error *err)
+{
+    const struct sweep_settings *plan = &s->settings->sweep;
+    struct utsname system;
+    uname(&system);
+    snprintf(s->sweep.kernel, sizeof s->sweep.kernel, "%s", system.release);
+    clock_stamp(s->sweep.started_at);
+    s->sweep.repeat = plan->repeat;
+    s->sysctls = calloc(VARIED_MAX, sizeof *s->sysctls);
+    if (!s->sysctls)
+        return error_set(err, ENOMEM, "no memory");
+    int status = 0;
+    for (size_t i = 0; i < plan->varied_count && !status; i++)
+        status = spread(s, &plan->varied[i], err);
+    if (!status)
+        status = check_values(s, err);
+    return status ? status : choose_axes(s, err);
+}
+
+/* ---- The runs ---- */
+
+static void run_settings(void *context, size_t i, struct settings *settings)
+{
+    struct sweeping *s = context;
+    size_t cell = i / s->sweep.repeat, inner = s->sweep.axis_count > 1 ? s->sweep.axes[1].count : 1;
+    *settings = *s->settings;
+    settings->json = false;
+    settings->svg = NULL;
+    for (size_t n = 0; n < s->varying_count; n++) {
+        size_t value = 0;
+        if (n == s->axes[0])
+            value = cell / inner;
+        else if (s->sweep.axis_count > 1 && n == s->axes[1])
+            value = cell % inner;
+        apply(s, n, value, settings, NULL); /* was tried before */
+    }
+}
+
+static void show_progress(void *context, size_t done, nsec elapsed)
+{
+    struct sweeping *s = context;
+    fputs("\r\033[K", stderr);
+    report_trials_progress(stderr, done, s->sweep.cells * s->sweep.repeat, elapsed, &s->progress);
+}
+
+/* A schedule suffers when others run beside it, a socket file has room for one server, and so has the host's own network. */
+static unsigned suitable_jobs(const struct sweeping *s)
+{
+    const struct settings *settings = s->settings;
+    bool paced = settings->probe.burst || settings->probe.rate || settings->server.stall;
+    for (size_t n = 0; n < s->varying_count; n++)
+        paced = paced || !strcmp(s->varying[n].name, "rate");
+    bool file = settings->transport.path && *settings->transport.path != '@';
+    return settings->sweep.jobs ? settings->sweep.jobs : paced || file || settings->host_net ? 1 : trials_processors();
+}
+
+static int run_all(struct sweeping *s, struct error *err)
+{
+    struct sweep *sweep = &s->sweep;
+    nsec began = clock_now();
+    sweep->trials = calloc(sweep->cells * sweep->repeat, sizeof *sweep->trials);
+    sweep->middles = calloc(sweep->cells, sizeof *sweep->middles);
+    if (!sweep->trials || !sweep->middles)
+        return error_set(err, ENOMEM, "no memory for %zu runs", sweep->cells * sweep->repeat);
+    struct trials trials = {.count = sweep->cells * sweep->repeat,
+                            .jobs = suitable_jobs(s),
+                            .out = sweep->trials,
+                            .settings = run_settings,
+                            .progress = s->progress.columns ? show_progress : NULL,
+                            .context = s};
+    sweep->jobs = trials.jobs;
+    int status = trials_run(&trials, &sweep->signal, err);
+    if (s->progress.columns)
+        fputs("\r\033[K", stderr);
+    sweep->elapsed = clock_now() - began;
+    judge_sweep(sweep);
+    return status;
+}
+
+/* ---- The report ---- */
+
+static void draw(FILE *out, void *context)
+{
+    report_sweep_svg(out, context);
+}
+
+static void say_failed(const struct sweeping *s)
+{
+    const struct sweep *sweep = &s->sweep;
+    for (size_t i = 0; i < sweep->cells * sweep->repeat; i++)
+        if (sweep->trials[i].done && sweep->trials[i].error) {
+            say(s->command, "%zu of %zu runs could not be done; the first: %s", sweep->failed, sweep->done, sweep->trials[i].why);
+            return;
+        }
+}
+
+static int report(struct sweeping *s)
+{
+    const struct settings *settings = s->settings;
+    struct report_style style = output_style(settings);
+    struct error err = {0};
+    if (settings->json)
+        report_sweep_json(stdout, &s->sweep);
+    else if (settings->sweep.csv)
+        report_sweep_csv(stdout, &s->sweep);
+    else if (!settings->quiet)
+        report_sweep_text(stdout, &s->sweep, &style);
+    int status = output_flush(s->command);
+    if (status)
+        return status;
+    if (settings->svg && output_file("--svg", settings->svg, draw, &s->sweep, &err))
+        return say_error(s->command, &err);
+    if (s->sweep.failed)
+        say_failed(s);
+    if (s->sweep.signal)
+        return EXIT_SIGNAL + s->sweep.signal;
+    return s->sweep.failed ? EXIT_CANNOT : s->sweep.ok ? EXIT_DONE : EXIT_EXPECTATION;
+}
+
+static int sweep_run(const struct command *command, const struct settings *settings)
+{
+    struct error err = {0};
+    struct sweeping s = {.command = command, .settings = settings, .progress.columns = output_columns(STDERR_FILENO)};
+    int exit_status = EXIT_DONE;
+    if (prepare(&s, &err))
+        exit_status = err.code == ENOMEM ? say_error(command, &err) : say_usage(command, err.text);
+    else if (output_file_check("--svg", settings->svg, &err) || run_all(&s, &err))
+        exit_status = say_error(command, &err);
+    else
+        exit_status = report(&s);
+    for (size_t n = 0; n < s.varying_count; n++)
+        free(s.varying[n].axis.values);
+    free(s.sysctls);
+    free(s.sweep.trials);
+    free(s.sweep.middles);
+    return exit_status;
+}
+
+const struct command command_sweep = {
+    .name = "sweep",
+    .summary = "Repeat 'run' over ranges and show how the outcome depends on them",
+    .run = sweep_run,
+    .groups = {&options_vary, &options_sweep, &options_server, &options_probe, &options_lab, &options_target, &options_socket, &options_output},
+};

@@ -1,0 +1,233 @@
+/* A sweep as a table, as JSON and as comma-separated values. */
+#include "internal.h"
+
+#include <inttypes.h>
+#include <libsmartcols.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CELL_SIZE 128
+
+bool sweep_has(const struct sweep *sweep, enum sweep_measure measure)
+{
+    for (size_t cell = 0; cell < sweep->cells; cell++)
+        if (sweep->middles[cell][measure].known && sweep->middles[cell][measure].greatest)
+            return true;
+    return false;
+}
+
+static size_t done_in(const struct sweep *sweep, size_t cell)
+{
+    size_t done = 0;
+    for (size_t i = 0; i < sweep->repeat; i++)
+        done += sweep->trials[cell * sweep->repeat + i].done;
+    return done;
+}
+
+/* ---- Text ---- */
+
+static void value_text(enum sweep_measure measure, uint64_t value, char out[NSEC_TEXT_SIZE])
+{
+    if (measure == SWEEP_P99)
+        nsec_text((nsec)value, out);
+    else
+        snprintf(out, NSEC_TEXT_SIZE, "%" PRIu64, value);
+}
+
+/* "3", or "3 (0..5)" where the runs differ. */
+static void middle_text(const struct sweep *sweep, size_t cell, enum sweep_measure measure, char out[CELL_SIZE])
+{
+    const struct middle *m = &sweep->middles[cell][measure];
+    char median[NSEC_TEXT_SIZE], least[NSEC_TEXT_SIZE], greatest[NSEC_TEXT_SIZE];
+    value_text(measure, m->median, median);
+    value_text(measure, m->least, least);
+    value_text(measure, m->greatest, greatest);
+    if (!m->known)
+        snprintf(out, CELL_SIZE, "-");
+    else if (m->least == m->greatest)
+        snprintf(out, CELL_SIZE, "%s", median);
+    else
+        snprintf(out, CELL_SIZE, "%s (%s..%s)", median, least, greatest);
+}
+
+static int fill_row(struct libscols_table *table, const struct sweep *sweep, size_t cell, const bool shown[SWEEP_MEASURE_COUNT])
+{
+    char text[CELL_SIZE];
+    struct libscols_line *line = scols_table_new_line(table, NULL);
+    size_t at = 0;
+    int status = line ? 0 : -1;
+    for (size_t a = 0; a < sweep->axis_count && !status; a++)
+        status = scols_line_set_data(line, at++, sweep_value(sweep, cell, a));
+    for (enum sweep_measure m = 0; m < SWEEP_MEASURE_COUNT && !status; m++) {
+        if (!shown[m])
+            continue;
+        middle_text(sweep, cell, m, text);
+        status = scols_line_set_data(line, at++, text);
+    }
+    return status;
+}
+
+static void write_rows(FILE *out, const struct sweep *sweep, const struct report_style *style)
+{
+    bool shown[SWEEP_MEASURE_COUNT];
+    struct libscols_table *table = table_begin(out, style, 1000, "  ");
+    int status = table ? 0 : -1;
+    for (size_t a = 0; a < sweep->axis_count && !status; a++)
+        status = scols_table_new_column(table, sweep->axes[a].name, 0, SCOLS_FL_RIGHT) ? 0 : -1;
+    for (enum sweep_measure m = 0; m < SWEEP_MEASURE_COUNT && !status; m++) {
+        shown[m] = sweep_has(sweep, m) || m == (enum sweep_measure)VERDICT_LOST || m == (enum sweep_measure)VERDICT_TIMED_OUT;
+        if (shown[m])
+            status = scols_table_new_column(table, sweep_measure_name(m), 0, SCOLS_FL_RIGHT) ? 0 : -1;
+    }
+    for (size_t cell = 0; cell < sweep->cells && !status; cell++)
+        if (done_in(sweep, cell))
+            status = fill_row(table, sweep, cell, shown);
+    if (status || scols_print_table(table))
+        fputs("(no memory for the table)\n", out);
+    scols_unref_table(table);
+}
+
+static void write_axis_name(FILE *out, const struct axis *axis)
+{
+    fprintf(out, "%s %s..%s (%zu)", axis->name, axis->values[0], axis->values[axis->count - 1], axis->count);
+}
+
+void report_sweep_text(FILE *out, const struct sweep *sweep, const struct report_style *style)
+{
+    char span[NSEC_TEXT_SIZE], name[SIGNAL_TEXT_SIZE];
+    fputs("sweep over ", out);
+    for (size_t a = 0; a < sweep->axis_count; a++) {
+        fputs(a ? " and " : "", out);
+        write_axis_name(out, &sweep->axes[a]);
+    }
+    fprintf(out, ", %zu run%s each\n\n", sweep->repeat, plural(sweep->repeat));
+    write_rows(out, sweep, style);
+    fprintf(out, "\n%zu of %zu runs in %s, up to %u at a time", sweep->done, sweep->cells * sweep->repeat,
+            nsec_text(sweep->elapsed, span), sweep->jobs);
+    if (sweep->repeat > 1)
+        fputs("; the middle of each, with the least and the greatest where they differ", out);
+    fputs("\n", out);
+    if (sweep->signal)
+        fprintf(out, "interrupted by %s: the runs that were finished by then are shown\n", signal_text(sweep->signal, name));
+}
+
+/* ---- JSON, schema backlogctl.sweep/1 ---- */
+
+static json_t *trial_json(const struct trial *t)
+{
+    json_t *counts = json_object();
+    for (enum verdict v = 0; v < VERDICT_COUNT; v++)
+        json_object_set_new(counts, verdict_name(v), json_integer((json_int_t)t->counts[v]));
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:b}", "error", json_text(t->error ? t->why : NULL), "counts",
+                     t->error ? (json_decref(counts), json_null()) : counts, "drops", json_known(t->drops_known, t->drops), "backlog",
+                     json_known(t->capacity, t->backlog), "capacity", json_known(t->capacity, t->capacity), "p50_accepted_us",
+                     json_span_exact(t->error ? NSEC_NEVER : t->accepted_p50), "p99_accepted_us",
+                     json_span_exact(t->error ? NSEC_NEVER : t->accepted_p99), "max_accepted_us",
+                     json_span_exact(t->error ? NSEC_NEVER : t->accepted_max), "elapsed_us", json_span(t->elapsed), "incomplete",
+                     t->incomplete, "ok", t->ok);
+}
+
+static json_t *cell_json(const struct sweep *sweep, size_t cell)
+{
+    json_t *values = json_object(), *runs = json_array();
+    for (size_t a = 0; a < sweep->axis_count; a++)
+        json_object_set_new(values, sweep->axes[a].name, json_text(sweep_value(sweep, cell, a)));
+    for (size_t i = 0; i < sweep->repeat; i++)
+        if (sweep->trials[cell * sweep->repeat + i].done)
+            json_array_append_new(runs, trial_json(&sweep->trials[cell * sweep->repeat + i]));
+    return json_pack("{s:o, s:o}", "values", values, "runs", runs);
+}
+
+static json_t *axes_json(const struct sweep *sweep)
+{
+    json_t *axes = json_array();
+    for (size_t a = 0; a < sweep->axis_count; a++) {
+        json_t *values = json_array();
+        for (size_t i = 0; i < sweep->axes[a].count; i++)
+            json_array_append_new(values, json_text(sweep->axes[a].values[i]));
+        json_array_append_new(axes, json_pack("{s:s, s:o}", "name", sweep->axes[a].name, "values", values));
+    }
+    return axes;
+}
+
+void report_sweep_json(FILE *out, const struct sweep *sweep)
+{
+    char name[SIGNAL_TEXT_SIZE];
+    json_t *cells = json_array();
+    for (size_t cell = 0; cell < sweep->cells; cell++)
+        json_array_append_new(cells, cell_json(sweep, cell));
+    write_json_line(out, json_pack("{s:s, s:s, s:s, s:s, s:o, s:I, s:o, s:I, s:I, s:o, s:i, s:o, s:b}", "schema", "backlogctl.sweep/1",
+                                   "version", BACKLOGCTL_VERSION, "kernel", sweep->kernel, "started_at", sweep->started_at, "axes",
+                                   axes_json(sweep), "repeat", (json_int_t)sweep->repeat, "cells", cells, "done", (json_int_t)sweep->done,
+                                   "failed", (json_int_t)sweep->failed, "elapsed_us", json_span(sweep->elapsed), "jobs", (int)sweep->jobs,
+                                   "interrupted_by", sweep->signal ? json_string(signal_text(sweep->signal, name)) : json_null(), "ok",
+                                   sweep->ok));
+}
+
+/* ---- CSV ---- */
+
+static void write_span(FILE *out, nsec span)
+{
+    putc(',', out);
+    if (span != NSEC_NEVER)
+        fprintf(out, "%" PRId64, (int64_t)(span / NSEC_PER_USEC));
+}
+
+/* Names and values of ours have no comma, quote or newline; a reason why may have. */
+static void write_quoted(FILE *out, const char *text)
+{
+    fputs(",\"", out);
+    for (; *text; text++) {
+        if (*text == '"')
+            putc('"', out);
+        putc(*text >= ' ' && *text <= '~' ? *text : '?', out);
+    }
+    putc('"', out);
+}
+
+static void write_trial(FILE *out, const struct trial *t)
+{
+    for (enum verdict v = 0; v < VERDICT_COUNT; v++)
+        fprintf(out, t->error ? "," : ",%" PRIu64, t->counts[v]);
+    fprintf(out, t->drops_known ? ",%" PRIu64 : ",", t->drops);
+    write_span(out, t->error ? NSEC_NEVER : t->accepted_p50);
+    write_span(out, t->error ? NSEC_NEVER : t->accepted_p99);
+    write_span(out, t->error ? NSEC_NEVER : t->accepted_max);
+    write_quoted(out, t->error ? t->why : "");
+    fputs("\r\n", out);
+}
+
+void report_sweep_csv(FILE *out, const struct sweep *sweep)
+{
+    for (size_t a = 0; a < sweep->axis_count; a++)
+        fprintf(out, "%s,", sweep->axes[a].name);
+    fputs("run", out);
+    for (enum verdict v = 0; v < VERDICT_COUNT; v++)
+        fprintf(out, ",%s", verdict_name(v));
+    fputs(",drops,p50_accepted_us,p99_accepted_us,max_accepted_us,error\r\n", out);
+    for (size_t i = 0; i < sweep->cells * sweep->repeat; i++) {
+        if (!sweep->trials[i].done)
+            continue;
+        for (size_t a = 0; a < sweep->axis_count; a++)
+            fprintf(out, "%s,", sweep_value(sweep, i / sweep->repeat, a));
+        fprintf(out, "%zu", i % sweep->repeat + 1);
+        write_trial(out, &sweep->trials[i]);
+    }
+}
+
+/* ---- Progress ---- */
+
+#define BAR_LENGTH 20
+
+void report_trials_progress(FILE *out, size_t done, size_t count, nsec elapsed, const struct report_style *style)
+{
+    char line[160], bar[BAR_LENGTH + 1], left[NSEC_TEXT_SIZE];
+    size_t filled = count ? done * BAR_LENGTH / count : 0;
+    memset(bar, '.', BAR_LENGTH);
+    memset(bar, '#', filled);
+    bar[BAR_LENGTH] = '\0';
+    nsec rest = done ? elapsed / (nsec)done * (nsec)(count - done) : 0;
+    rest -= rest % (NSEC_PER_SEC / 10);
+    snprintf(line, sizeof line, "[%s] %zu of %zu runs, %s left", bar, done, count, nsec_text(rest, left));
+    fprintf(out, "%.*s", style->columns > 0 ? style->columns : (int)sizeof line, line);
+}
