@@ -8,7 +8,7 @@
 
 static const struct command *const commands[] = {&command_run,  &command_probe,  &command_serve,  &command_list,
                                                   &command_watch, &command_resize, &command_measure,
-                                                  &command_sweep};
+                                                  &command_sweep, &command_size};
 
 #define COMMANDS (sizeof commands / sizeof *commands)
 

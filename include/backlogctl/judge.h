@@ -3,6 +3,7 @@
 #define BACKLOGCTL_JUDGE_H
 
 #include "backlogctl/measurement.h"
+#include "backlogctl/sizing.h"
 #include "backlogctl/sweep.h"
 #include "backlogctl/watched.h"
 
@@ -53,6 +54,9 @@ void judge_watch_one(struct watching *w, struct watched *one);
 
 /* Counts what was done, fills in the middles and sweep->ok. */
 void judge_sweep(struct sweep *sweep);
+
+/* What a load comes to: a stall or a burst begins at time 0, which is the worst that can happen. */
+void judge_predict(const struct load *load, struct prediction *out);
 
 /* A listener's value of a measure; false when nobody knows it. */
 bool judge_listener_measure(const struct listener *listener, enum measure measure, int64_t *seen);

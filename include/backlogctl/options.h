@@ -72,6 +72,10 @@ struct sweep_settings {
     bool csv;
 };
 
+struct size_settings {
+    uint32_t checks; /* runs with the answer, none of which may drop */
+};
+
 /* What every command is told. Started from settings_default, filled by the parser, then passed down as const. */
 struct settings {
     bool help, version;
@@ -91,6 +95,7 @@ struct settings {
     struct measure_settings measure;
     struct watch_settings watch;
     struct sweep_settings sweep;
+    struct size_settings size;
     const char *sysctls[SYSCTLS_MAX]; /* KEY=VALUE */
     size_t sysctl_count;
     bool host_net;
@@ -122,7 +127,7 @@ struct option_group {
     const struct option_spec *options;
 };
 extern const struct option_group options_target, options_socket, options_server, options_pictures, options_probe, options_lab, options_output, options_select,
-    options_vary, options_sweep, options_list, options_resize, options_measure, options_watch;
+    options_vary, options_sweep, options_load, options_pace, options_size, options_list, options_resize, options_measure, options_watch;
 
 #define OPTION_GROUPS_MAX 9
 struct command {
@@ -138,7 +143,7 @@ bool option_is_hidden(const struct command *command, const struct option_spec *s
 int options_set(const struct command *command, const char *name, const char *text, struct settings *settings, struct error *err);
 
 extern const struct command command_serve, command_probe, command_run, command_list, command_resize,
-    command_measure, command_watch, command_sweep;
+    command_measure, command_watch, command_sweep, command_size;
 
 /* The transport that the options name. The path is the settings' own. */
 struct transport settings_transport(const struct settings *settings);

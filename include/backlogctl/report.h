@@ -4,6 +4,7 @@
 #define BACKLOGCTL_REPORT_H
 
 #include "backlogctl/measurement.h"
+#include "backlogctl/sizing.h"
 #include "backlogctl/sweep.h"
 #include "backlogctl/watched.h"
 
@@ -39,6 +40,11 @@ void report_sweep_text(FILE *out, const struct sweep *sweep, const struct report
 void report_sweep_json(FILE *out, const struct sweep *sweep);
 void report_sweep_csv(FILE *out, const struct sweep *sweep); /* RFC 4180, a line for each run */
 void report_sweep_svg(FILE *out, const struct sweep *sweep); /* lines for one axis, heat maps for two */
+
+/* ---- Sizing ---- */
+
+void report_sizing_text(FILE *out, const struct sizing *s, const struct report_style *style);
+void report_sizing_json(FILE *out, const struct sizing *s);
 
 /* "[#####.....] 23 of 65 runs, 3s left", without a newline. */
 void report_trials_progress(FILE *out, size_t done, size_t count, nsec elapsed, const struct report_style *style);

@@ -19,6 +19,7 @@ const struct settings settings_default = {
     .server = {.backlog = 128, .accept_count = ACCEPT_UNLIMITED},
     .probe = {.count = 10, .timeout = 2 * NSEC_PER_SEC},
     .sweep = {.repeat = 1},
+    .size = {.checks = 20},
     .watch = {.interval = NSEC_PER_SEC},
     .measure = {.freeze.budget = 300 * NSEC_PER_MSEC},
 };
@@ -387,6 +388,36 @@ static const struct option_spec sweep[] = {
     {0},
 };
 
+static const struct option_spec load[] = {
+    {.name = "rate", .letter = 'r', .argument = "N", .take = take_u32, .min = 1, .max = 50000, FIELD(probe.rate), .excludes = "burst",
+     .help = "N clients come each second"},
+    {.name = "burst", .argument = "N", .take = take_u32, .min = 1, .max = 100000, FIELD(probe.burst), .needs = "every",
+     .help = "N clients come at once, and N more each time --every is over"},
+    {.name = "every", .argument = "DUR", .take = take_duration, .min = NSEC_PER_MSEC, .max = 3600 * NSEC_PER_SEC, FIELD(probe.every),
+     .needs = "burst", .help = "time from one --burst to the next"},
+    {0},
+};
+
+static const struct option_spec pace[] = {
+    {.name = "accept-delay", .letter = 'd', .argument = "DUR", .take = take_duration, FIELD(server.accept_delay),
+     .help = "what a client takes the server until it can accept the next one (default 0)"},
+    {.name = "accept-rate", .argument = "N", .take = take_accept_rate, .min = 1, .max = 1000000, FIELD(server.accept_delay),
+     .excludes = "accept-delay", .help = "the same as a number of accepts a second"},
+    {.name = "stall", .argument = "DUR", .take = take_duration, FIELD(server.stall),
+     .help = "the longest time that the server accepts nobody: a garbage collection, a fork, a slow disk"},
+    {.name = "stall-every", .argument = "DUR", .take = take_duration, FIELD(server.stall_every), .needs = "stall",
+     .help = "time from the beginning of one stall to the next (default: once)"},
+    {0},
+};
+
+static const struct option_spec size[] = {
+    {.name = "checks", .argument = "N", .take = take_u32, .min = 1, .max = 1000, FIELD(size.checks),
+     .help = "run N times with the answer, without a drop, before it is given (default 20)"},
+    {.name = "sysctl", .argument = "KEY=VALUE", .take = take_sysctl, .field = 0,
+     .help = "set a net.* sysctl of the lab's namespaces; repeatable"},
+    {0},
+};
+
 static const struct option_spec pictures[] = {
     {.name = "timeline", .take = take_flag, FIELD(probe.timeline), .help = "show when what happened, a lane for each connection"},
     {.name = "svg", .argument = "FILE", .take = take_text, FIELD(svg), .help = "draw that into FILE"},
@@ -501,6 +532,9 @@ const struct option_group options_server = {"The server", server};
 const struct option_group options_probe = {"The burst", probe};
 const struct option_group options_vary = {"What varies", vary};
 const struct option_group options_sweep = {"The sweep", sweep};
+const struct option_group options_load = {"Who comes", load};
+const struct option_group options_pace = {"The server", pace};
+const struct option_group options_size = {"The measurement", size};
 const struct option_group options_pictures = {"Over time", pictures};
 const struct option_group options_lab = {"The lab", lab};
 const struct option_group options_output = {"Output", output};

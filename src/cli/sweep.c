@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #define RUNS_MAX 100000
+#define SMALL_RUN 200 /* connections */
 
 /* A sweep that has begun: an option with several values is an axis, with one it is a setting. */
 struct sweeping {
@@ -139,15 +140,24 @@ static void show_progress(void *context, size_t done, nsec elapsed)
     report_trials_progress(stderr, done, s->sweep.cells * s->sweep.repeat, elapsed, &s->progress);
 }
 
-/* A schedule suffers when others run beside it, a socket file has room for one server, and so has the host's own network. */
+/* Side by side where that does not disturb: a schedule suffers when others run beside it, a socket file has room for one server, and so has the host's own network. */
 static unsigned suitable_jobs(const struct sweeping *s)
 {
     const struct settings *settings = s->settings;
     bool paced = settings->probe.burst || settings->probe.rate || settings->server.stall;
     for (size_t n = 0; n < s->varying_count; n++)
         paced = paced || !strcmp(s->varying[n].name, "rate");
+    uint32_t most = settings->probe.count;
+    for (size_t n = 0; n < s->varying_count; n++)
+        for (size_t i = 0; i < s->varying[n].axis.count && !strcmp(s->varying[n].name, "count"); i++) {
+            struct settings tried = *settings;
+            options_set(&command_run, "count", s->varying[n].axis.values[i], &tried, NULL);
+            most = tried.probe.count > most ? tried.probe.count : most;
+        }
+    /* Small runs with patience wait most of the time. */
+    unsigned times = settings->probe.timeout && most <= SMALL_RUN ? 4 : 1;
     bool file = settings->transport.path && *settings->transport.path != '@';
-    return settings->sweep.jobs ? settings->sweep.jobs : paced || file || settings->host_net ? 1 : trials_processors();
+    return settings->sweep.jobs ? settings->sweep.jobs : paced || file || settings->host_net ? 1 : times * trials_processors();
 }
 
 static int run_all(struct sweeping *s, struct error *err)

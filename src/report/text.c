@@ -23,6 +23,18 @@ static void write_destination(FILE *out, const struct run *run)
         putc(')', out);
 }
 
+/* What is not an ordinary TCP socket. */
+static void write_kind(FILE *out, const struct run *run)
+{
+    const struct transport *transport = &run->targets[0].transport;
+    if (transport->kind != KIND_TCP)
+        fprintf(out, " (%s)", socket_kind_name(transport->kind));
+    if (transport->fastopen)
+        fputs(" (Fast Open)", out);
+    if (run->has_server && run->server.defer_accept)
+        fputs(" (deferred accepts)", out);
+}
+
 static void write_heading(FILE *out, const struct run *run)
 {
     const struct probe_settings *probe = &run->probe;
@@ -31,8 +43,13 @@ static void write_heading(FILE *out, const struct run *run)
     write_destination(out, run);
     if (run->private_namespace)
         fputs(" in a private namespace", out);
+    if (run->delay)
+        fprintf(out, ", %s each way", nsec_text(run->delay, span));
+    write_kind(out, run);
     fputs(": ", out);
     if (run->has_server) {
+        if (run->server.reuseport)
+            fprintf(out, "%" PRIu32 " listeners, each with ", run->server.reuseport);
         fprintf(out, "backlog %" PRId32 ", ", run->server.backlog);
         write_accept_plan(out, &run->server);
         fputs("; ", out);
@@ -40,6 +57,8 @@ static void write_heading(FILE *out, const struct run *run)
     fprintf(out, "%" PRIu32 " connection%s", probe->count, plural(probe->count));
     if (probe->rate)
         fprintf(out, " at %" PRIu32 " a second", probe->rate);
+    else if (probe->burst)
+        fprintf(out, ", %" PRIu32 " at once every %s", probe->burst, nsec_text(probe->every, span));
     else if (probe->count > 1)
         fputs(" at once", out);
     if (probe->timeout > 0)

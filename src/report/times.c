@@ -8,7 +8,7 @@
 
 bool pace_tells(const struct run *run)
 {
-    return run->connection_count > 1 && (run->probe.rate || run->pace.threads > 1 || run->pace.sources > 1);
+    return run->connection_count > 1 && (run->probe.rate || run->probe.burst || run->pace.threads > 1 || run->pace.sources > 1);
 }
 
 /* Three significant digits, and never an exponent. */

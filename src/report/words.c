@@ -100,6 +100,15 @@ void write_counts(FILE *out, const uint64_t counts[VERDICT_COUNT], const struct 
         fputs("none", out);
 }
 
+static void write_stalls(FILE *out, const struct server_settings *settings)
+{
+    char stall[NSEC_TEXT_SIZE], every[NSEC_TEXT_SIZE];
+    if (settings->stall)
+        fprintf(out, ", stalls for %s", nsec_text(settings->stall, stall));
+    if (settings->stall && settings->stall_every)
+        fprintf(out, " every %s", nsec_text(settings->stall_every, every));
+}
+
 void write_accept_plan(FILE *out, const struct server_settings *settings)
 {
     char delay[NSEC_TEXT_SIZE];
@@ -115,6 +124,7 @@ void write_accept_plan(FILE *out, const struct server_settings *settings)
     else
         fprintf(out, "accepts %" PRId64 "%s after %s, then none", settings->accept_count,
                 settings->accept_count == 1 ? "" : ", each", delay);
+    write_stalls(out, settings);
 }
 
 const char *errno_text(int code, char out[ERRNO_TEXT_SIZE])

@@ -1,0 +1,48 @@
+/* How large a backlog must be: the load, what arithmetic says of it, and what was measured. Plain data, as model.h's. */
+#ifndef BACKLOGCTL_SIZING_H
+#define BACKLOGCTL_SIZING_H
+
+#include "backlogctl/model.h"
+
+/* Who comes, and how fast the server takes them. */
+struct load {
+    uint32_t rate;     /* arrivals a second, evenly; 0: in bursts */
+    uint32_t burst;    /* so many at once, ... */
+    nsec every;        /* ... and again each time this is over; 0: once */
+    nsec accept_delay; /* between two accepts; 0: at once */
+    nsec stall;        /* it accepts nobody for so long, ... */
+    nsec stall_every;  /* ... and again so long after the beginning of each; 0: once */
+};
+
+/* What follows from the load alone, if every clock were perfect. */
+struct prediction {
+    double arrivals, accepts; /* a second, in the long run; accepts 0: without bound */
+    bool overload;            /* more come than can ever be accepted */
+    uint64_t longest;         /* the longest queue */
+    uint64_t count;           /* arrivals from the beginning of a stall (or burst) until the queue is empty again */
+    nsec emptied;             /* when it is */
+    bool cut;                 /* that takes too long: only the first part is looked at */
+};
+
+struct sizing {
+    struct load load;
+    char kernel[72];
+    char started_at[CLOCK_STAMP_SIZE];
+    struct prediction predicted;
+    /* Measured: */
+    size_t looks;               /* runs with room for all, ... */
+    uint64_t longest_least, longest_most; /* ... and the longest queue in them */
+    bool smallest_known;
+    uint32_t smallest;          /* the smallest backlog that dropped nothing in the bisection */
+    uint32_t backlog;           /* the answer; 0 until it is known */
+    bool answered;
+    size_t checks, checks_failed; /* runs with the answer, and how many of them dropped or lost */
+    nsec longest_wait;          /* of any client in them, from connect() to accepted */
+    size_t runs;                /* in all */
+    nsec elapsed;
+    uint32_t somaxconn;         /* of this host; 0: unknown */
+    int signal;                 /* ended early by it; 0: not */
+    char why[200];              /* why there is no answer, "" when there is */
+};
+
+#endif

@@ -1,0 +1,228 @@
+/* How large a backlog must be, in words: the arithmetic, what was measured, and where to set it. */
+#include "internal.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+/* Where servers take their backlog from, and where that is documented. The number stands between `line` and `rest`. */
+static const struct setting {
+    const char *server;
+    const char *line;
+    const char *rest;  /* NULL: there is no number */
+    const char *where;
+    const char *note;  /* NULL: none */
+    bool half;         /* half the backlog is what is set */
+} settings[] = {
+    {"nginx", "listen 80 backlog=", ";", "https://nginx.org/en/docs/http/ngx_http_core_module.html#listen",
+     "once for each address and port; the default is 511"},
+    {"redis", "tcp-backlog ", "", "https://redis.io/docs/latest/operate/oss_and_stack/management/config-file/", "the default is 511"},
+    {"node", "server.listen({ port: 80, backlog: ", " })", "https://nodejs.org/api/net.html#serverlistenoptions-callback",
+     "the default is 511"},
+    {"gunicorn", "backlog = ", "", "https://docs.gunicorn.org/en/stable/settings.html#backlog", "the default is 2048"},
+    {"uwsgi", "listen = ", "", "https://uwsgi-docs.readthedocs.io/en/latest/Options.html#listen",
+     "the default is 100; it does not start when this is above net.core.somaxconn"},
+    {"haproxy", "backlog ", "", "https://docs.haproxy.org/2.8/configuration.html#4.2-backlog",
+     "in defaults, frontend or listen; the default is maxconn"},
+    {"PostgreSQL", "max_connections = ", "", "https://www.postgresql.org/docs/current/runtime-config-connection.html#GUC-MAX-CONNECTIONS",
+     "it has no setting of its own: it listens with twice max_connections", true},
+    {"Java", "new ServerSocket(80, ", ")",
+     "https://docs.oracle.com/en/java/javase/21/docs/api/java.base/java/net/ServerSocket.html", "the default is 50"},
+    {"Go", "net.Listen(\"tcp\", \":80\")", NULL, "https://pkg.go.dev/net#Listen",
+     "it has no such argument and listens with net.core.somaxconn: set that sysctl before it starts"},
+};
+
+#define SETTINGS (sizeof settings / sizeof *settings)
+
+#define LINE_SIZE 128
+static void setting_line(const struct setting *setting, uint32_t backlog, char out[LINE_SIZE])
+{
+    if (setting->rest)
+        snprintf(out, LINE_SIZE, "%s%" PRIu32 "%s", setting->line, setting->half ? (backlog + 1) / 2 : backlog, setting->rest);
+    else
+        snprintf(out, LINE_SIZE, "%s", setting->line);
+}
+
+static void paragraph(FILE *out, const struct report_style *style, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+static void paragraph(FILE *out, const struct report_style *style, const char *format, ...)
+{
+    char *text = NULL;
+    va_list args;
+    va_start(args, format);
+    int length = vasprintf(&text, format, args);
+    va_end(args);
+    if (length < 0)
+        return;
+    write_folded(out, text, words_width(style), 2);
+    free(text);
+}
+
+/* ---- The load and the arithmetic ---- */
+
+#define WORDS_SIZE 200
+
+static void arrivals_text(const struct load *load, char out[WORDS_SIZE])
+{
+    char every[NSEC_TEXT_SIZE];
+    if (load->rate)
+        snprintf(out, WORDS_SIZE, "%" PRIu32 " clients a second", load->rate);
+    else
+        snprintf(out, WORDS_SIZE, "%" PRIu32 " clients at once, every %s", load->burst, nsec_text(load->every, every));
+}
+
+static void pace_text(const struct load *load, char out[WORDS_SIZE])
+{
+    char delay[NSEC_TEXT_SIZE], stall[NSEC_TEXT_SIZE], every[NSEC_TEXT_SIZE];
+    int used = load->accept_delay ? snprintf(out, WORDS_SIZE, "a server that accepts one each %s", nsec_text(load->accept_delay, delay))
+                                  : snprintf(out, WORDS_SIZE, "a server that accepts at once");
+    if (load->stall && load->stall_every)
+        snprintf(out + used, WORDS_SIZE - (size_t)used, " and stalls for %s every %s", nsec_text(load->stall, stall),
+                 nsec_text(load->stall_every, every));
+    else if (load->stall)
+        snprintf(out + used, WORDS_SIZE - (size_t)used, " and once stalls for %s", nsec_text(load->stall, stall));
+}
+
+static void write_overload(FILE *out, const struct sizing *s, const struct report_style *style)
+{
+    const struct prediction *p = &s->predicted;
+    paragraph(out, style,
+              "No backlog cures this: %.6g clients come each second, and no more than %.6g can be accepted. The queue grows by %.6g a "
+              "second until it is full, whatever its size; a larger backlog only makes each client wait longer before that. Accept "
+              "faster, share the load, or turn clients away early.",
+              p->arrivals, p->accepts, p->arrivals - p->accepts);
+}
+
+static void write_arithmetic(FILE *out, const struct sizing *s, const struct report_style *style)
+{
+    const struct prediction *p = &s->predicted;
+    char emptied[NSEC_TEXT_SIZE], percent[64] = "";
+    if (p->accepts > 0)
+        snprintf(percent, sizeof percent, " (%.3g%% of what it can take)", 100 * p->arrivals / p->accepts);
+    paragraph(out, style,
+              "arithmetic: %.6g clients come each second on average%s. When %s, up to %" PRIu64
+              " wait at the same time, and the queue is empty again after %s%s. A queue holds one more than its backlog, so a backlog of %" PRIu64
+              " would do if every clock were perfect.",
+              p->arrivals, percent,
+              s->load.stall ? "a stall begins just as they come" : s->load.burst ? "they all come in the same instant" : "they come evenly",
+              p->longest, nsec_text(p->emptied, emptied), p->cut ? " or more (only the first part is looked at)" : "",
+              p->longest ? p->longest - 1 : 0);
+}
+
+/* ---- Measured ---- */
+
+static void write_measured(FILE *out, const struct sizing *s, const struct report_style *style)
+{
+    char span[NSEC_TEXT_SIZE], name[SIGNAL_TEXT_SIZE];
+    if (s->looks)
+        paragraph(out, style,
+                  "measured: with room for all, the longest queue was %" PRIu64 " to %" PRIu64 " in %zu runs of %" PRIu64 " clients.",
+                  s->longest_least, s->longest_most, s->looks, s->predicted.count);
+    if (s->smallest_known)
+        paragraph(out, style, "by bisection: %" PRIu32 " is the smallest backlog that dropped nothing in 2 runs.", s->smallest);
+    if (s->answered)
+        paragraph(out, style, "checked: %" PRIu32 " dropped and lost nobody in %zu runs; the longest wait until accept() was %s.", s->backlog,
+                  s->checks, nsec_text(s->longest_wait, span));
+    if (s->signal)
+        paragraph(out, style, "interrupted by %s after %zu runs: this is what was known by then", signal_text(s->signal, name), s->runs);
+    if (*s->why)
+        paragraph(out, style, "no answer: %s.", s->why);
+}
+
+static void write_somaxconn(FILE *out, const struct sizing *s, const struct report_style *style)
+{
+    if (s->somaxconn >= s->backlog)
+        paragraph(out, style, "net.core.somaxconn must be at least %" PRIu32 "; here it is %" PRIu32 ", which is enough.", s->backlog,
+                  s->somaxconn);
+    else
+        paragraph(out, style,
+                  "net.core.somaxconn must be at least %" PRIu32 "; here it is %" PRIu32
+                  " and would clamp the backlog without a word. Before the server starts: sysctl -w net.core.somaxconn=%" PRIu32
+                  ", and the same line in /etc/sysctl.d/ to keep it.",
+                  s->backlog, s->somaxconn, s->backlog);
+}
+
+static void write_settings(FILE *out, const struct sizing *s, const struct report_style *style)
+{
+    fputs("\nWhere to set it:\n", out);
+    for (size_t i = 0; i < SETTINGS; i++) {
+        char line[LINE_SIZE];
+        setting_line(&settings[i], s->backlog, line);
+        fprintf(out, "\n%-11s%s", settings[i].server, line);
+        fputs("\n           ", out);
+        paragraph(out, style, "%s", settings[i].where);
+        if (settings[i].note)
+            fprintf(out, "           (%s)\n", settings[i].note);
+    }
+}
+
+void report_sizing_text(FILE *out, const struct sizing *s, const struct report_style *style)
+{
+    char arrivals[WORDS_SIZE], pace[WORDS_SIZE];
+    arrivals_text(&s->load, arrivals);
+    pace_text(&s->load, pace);
+    paragraph(out, style, "size: %s, at %s", arrivals, pace);
+    putc('\n', out);
+    if (s->predicted.overload) {
+        write_overload(out, s, style);
+        return;
+    }
+    if (s->answered) {
+        fputs("backlog ", out);
+        char text[16];
+        snprintf(text, sizeof text, "%" PRIu32, s->backlog);
+        write_colored(out, style, COLOR_GREEN, text);
+        fputs("\n\n", out);
+    }
+    write_arithmetic(out, s, style);
+    write_measured(out, s, style);
+    if (!s->answered)
+        return;
+    write_somaxconn(out, s, style);
+    write_settings(out, s, style);
+}
+
+/* ---- JSON, schema backlogctl.size/1 ---- */
+
+static json_t *load_json(const struct load *load)
+{
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "rate", json_known(load->rate, load->rate), "burst",
+                     json_known(load->burst, load->burst), "every_us", load->burst ? json_span(load->every) : json_null(),
+                     "accept_delay_us", json_span(load->accept_delay), "stall_us", load->stall ? json_span(load->stall) : json_null(),
+                     "stall_every_us", load->stall_every ? json_span(load->stall_every) : json_null());
+}
+
+static json_t *settings_json(const struct sizing *s)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < SETTINGS && s->answered; i++) {
+        char line[LINE_SIZE];
+        setting_line(&settings[i], s->backlog, line);
+        json_array_append_new(array, json_pack("{s:s, s:s, s:s, s:s}", "server", settings[i].server, "line", line, "documented",
+                                               settings[i].where, "note", settings[i].note));
+    }
+    return array;
+}
+
+void report_sizing_json(FILE *out, const struct sizing *s)
+{
+    const struct prediction *p = &s->predicted;
+    char name[SIGNAL_TEXT_SIZE];
+    json_t *predicted = json_pack("{s:f, s:o, s:b, s:o, s:o, s:o, s:b}", "arrivals_per_second", p->arrivals, "accepts_per_second",
+                                  p->accepts > 0 ? json_real(p->accepts) : json_null(), "overload", p->overload, "longest_queue",
+                                  json_known(!p->overload, p->longest), "clients", json_known(!p->overload, p->count), "emptied_us",
+                                  p->overload ? json_null() : json_span(p->emptied), "cut", p->cut);
+    json_t *measured = json_pack("{s:I, s:o, s:o, s:o, s:I, s:I, s:o, s:I}", "looks", (json_int_t)s->looks, "longest_queue_least",
+                                 json_known(s->looks, s->longest_least), "longest_queue_most", json_known(s->looks, s->longest_most),
+                                 "smallest_backlog", json_known(s->smallest_known, s->smallest), "checks", (json_int_t)s->checks,
+                                 "checks_failed", (json_int_t)s->checks_failed, "longest_wait_us",
+                                 s->answered ? json_span(s->longest_wait) : json_null(), "runs", (json_int_t)s->runs);
+    write_json_line(out, json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "schema", "backlogctl.size/1",
+                                   "version", BACKLOGCTL_VERSION, "kernel", s->kernel, "started_at", s->started_at, "load",
+                                   load_json(&s->load), "predicted", predicted, "measured", measured, "backlog",
+                                   json_known(s->answered, s->backlog), "somaxconn", json_known(s->somaxconn, s->somaxconn),
+                                   "somaxconn_needed", json_known(s->answered, s->backlog), "settings", settings_json(s), "elapsed_us",
+                                   json_span(s->elapsed), "interrupted_by",
+                                   s->signal ? json_string(signal_text(s->signal, name)) : json_null(), "why",
+                                   json_text(*s->why ? s->why : NULL)));
+}
