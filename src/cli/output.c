@@ -75,6 +75,10 @@ int command_main(const struct command *command, int count, char **words)
         return say_usage(command, err.text);
     if (settings.version)
         return output_version();
+    if (settings.list_presets) {
+        presets_print(stdout);
+        return output_flush(command);
+    }
     if (settings.help) {
         options_help(command, stdout);
         return output_flush(command);

@@ -1,7 +1,6 @@
 /* backlogctl run: server and burst in one process, in a network namespace of their own. */
 #include "backlogctl/experiment.h"
 #include "backlogctl/output.h"
-#include "backlogctl/presets.h"
 
 static void say_left_out(void *context, const char *text)
 {
@@ -12,10 +11,6 @@ static int run_run(const struct command *command, const struct settings *setting
 {
     struct error err = {0};
     struct lab lab;
-    if (settings->list_presets) {
-        presets_print(stdout);
-        return output_flush(command);
-    }
     int status = lab_open(&lab, settings, say_left_out, (void *)command, &err);
     int exit_status = status ? say_error(command, &err) : experiment_perform(command, settings, &lab);
     lab_close(&lab);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #define ARGS_MAX 12
+#define X50 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
 
 struct bad_line {
     const char *args[ARGS_MAX];
@@ -194,6 +195,51 @@ static const struct bad_line bad_lines[] = {
     {{"serve", "--port", "60002", "--duration", "10ms"}, 3, "60002: bind: Address already in use"},
     {{"run", "--host-net", "--port", "60002"}, 3, "60002: bind: Address already in use"},
     {{"serve", "--port", "80", "--duration", "10ms"}, 3, "80: bind: Permission denied", {.as_nobody = true}},
+    /* kinds of socket */
+    {{"run", "--seqpacket"}, 2, "--seqpacket goes with --unix only: give both"},
+    {{"serve", "--unix", "@x", "--port", "1"}, 2, "--port and --unix exclude each other"},
+    {{"serve", "--unix", "/no/such/folder/x"}, 3, "cannot listen on /no/such/folder/x: bind: No such file"},
+    {{"serve", "--unix", "/proc/version"}, 3, "cannot listen on /proc/version: the file exists"},
+    {{"run", "--unix", "/tmp/" X50 X50 X50}, 3, "a socket's path has at most 107 bytes"},
+    {{"probe", "--unix", "/tmp/" X50 X50 X50}, 3, "a socket's path has at most 107 bytes"},
+    {{"run", "--mptcp", "--sysctl", "net.mptcp.enabled=0"}, 3, "socket(IPPROTO_MPTCP): Protocol not available; this kernel lacks it"},
+    {{"serve", "--fastopen"}, 3, "with Fast Open: net.ipv4.tcp_fastopen is 1; set it to 3"},
+    {{"run", "--reuseport", "0"}, 2, "--reuseport '0': out of range: want 1 to 256"},
+    {{"run", "--defer-accept", "1"}, 2, "--defer-accept '1': a duration needs a unit"},
+    {{"probe", "--burst", "3"}, 2, "--burst goes with --every only"},
+    /* pictures and the lab */
+    {{"run", "--svg", "/no/such/folder/x.svg"}, 3, "cannot make a file beside --svg /no/such/folder/x.svg"},
+    {{"probe", "--svg", "/dev/null"}, 3, "--svg /dev/null is there and no regular file"},
+    {{"run", "--preset", "none"}, 2, "no such preset: --list-presets shows them"},
+    {{"run", "--preset", "cookies", "--host-net"}, 2, "--delay and --host-net exclude each other"},
+    {{"run", "--delay", "20"}, 2, "--delay '20': a duration needs a unit"},
+    /* sweep */
+    {{"sweep"}, 2, "nothing varies: give --backlog"},
+    {{"sweep", "--backlog", "3"}, 2, "nothing varies"},
+    {{"sweep", "--backlog", "1..x"}, 2, "--backlog '1..x': want a whole number"},
+    {{"sweep", "--backlog", "5..1"}, 2, "want a range that rises, and a step above 0"},
+    {{"sweep", "--backlog", "1..5..0"}, 2, "want a range that rises, and a step above 0"},
+    {{"sweep", "--backlog", "1..2..3..4"}, 2, "want FROM..TO or FROM..TO..STEP"},
+    {{"sweep", "--backlog", "1,,2"}, 2, "want values, with commas between"},
+    {{"sweep", "--backlog", "0..2000"}, 2, "want at most 1024 values"},
+    {{"sweep", "--backlog", "1,99999999999"}, 2, "--backlog '99999999999': out of range"},
+    {{"sweep", "--count", "0..3"}, 2, "--count '0': out of range: want 1 to 1000000"},
+    {{"sweep", "--accept-delay", "1ms..5ms"}, 2, "a range of durations needs a step"},
+    {{"sweep", "--accept-delay", "1,2"}, 2, "--accept-delay '1': a duration needs a unit"},
+    {{"sweep", "--backlog", "1,2", "--count", "1,2", "--rate", "1,2"}, 2, "two options vary already"},
+    {{"sweep", "--sysctl", "kernel.pid_max=1,2"}, 2, "want a key of net.*"},
+    {{"sweep", "--sysctl", "net.core.somaxconn"}, 2, "want KEY=VALUES"},
+    {{"sweep", "--backlog", "1,2", "--repeat", "0"}, 2, "--repeat '0': out of range"},
+    {{"sweep", "--backlog", "1,2", "--csv", "--json"}, 2, "--csv and --json exclude each other"},
+    {{"sweep", "--backlog", "1,2", "--svg", "/no/such/x.svg"}, 3, "cannot make a file beside --svg"},
+    {{"sweep", "--backlog", "0..1000", "--count", "1..1000"}, 2, "want at most 100000"},
+    /* size */
+    {{"size"}, 2, "who comes? Give --rate N, or --burst N and --every DUR"},
+    {{"size", "--burst", "5"}, 2, "--burst goes with --every only"},
+    {{"size", "--rate", "5", "--burst", "5", "--every", "1s"}, 2, "--rate and --burst exclude each other"},
+    {{"size", "--rate", "5", "--checks", "0"}, 2, "--checks '0': out of range: want 1 to 1000"},
+    {{"size", "--rate", "5", "--stall-every", "1s"}, 2, "--stall-every goes with --stall only"},
+    {{"size", "--rate", "5", "--sysctl", "net.no.such=1"}, 3, "a run of the lab failed: "},
     /* a stdout that takes nothing */
     {{"probe"}, 3, "cannot write to stdout: No space left on device", {.stdout_to = "/dev/full"}},
     {{"probe", "--json"}, 3, "cannot write to stdout: No space left on device", {.stdout_to = "/dev/full"}},

@@ -78,7 +78,7 @@ static const struct {
     {"3", "'3' compares nothing"},
     {"queued!3", "'queued!3' compares nothing"},
     {"queued:3", "compares nothing"},
-    {"=3", "'' is no measure: want one of connected, queued, half_open, lost, timed_out, refused, reset, "
+    {"=3", "'' is no measure: want one of connected, queued, half_open, lost, timed_out, would_block, refused, reset, "
            "unreachable, "
            "local_error, established, drops, queue, backlog, capacity"},
     {"3=queued", "'3' is no measure"},

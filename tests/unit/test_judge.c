@@ -70,6 +70,10 @@ static const struct judged cases[] = {
      CLIENT(.peer = PEER_ABSENT, .replied = true), IS(CONNECTED, NONE, REPLY)},
     {"a remote server's reply", IN(.remote = true), CLIENT(.replied = true), IS(CONNECTED, NONE, REPLY)},
 
+    /* AF_UNIX */
+    {"a full AF_UNIX queue", FAILED(.error = EAGAIN), IS(WOULD_BLOCK, QUEUE_FULL, SOCKET_ERROR)},
+    {"no such socket file", FAILED(.error = ENOENT), IS(REFUSED, NO_LISTENER, SOCKET_ERROR)},
+
     /* No trace at the server: lost only with a second witness. */
     {"lost: cookies and drops", IN(.drops = 1, .cookies = 1), CLIENT(.peer = PEER_ABSENT),
      IS(LOST, NONE, PEER_SOCKET)},

@@ -47,6 +47,9 @@ static const struct {
     {"options.h", CLI},     {"output.h", CLI},    {"survey.h", MODEL},  {"surveyor.h", ENGINE},
     {"selection.h", CLI},   {"borrow.h", KERNEL}, {"freeze.h", ENGINE}, {"capacity.h", ENGINE},
     {"measurement.h", MODEL}, {"watched.h", MODEL}, {"watcher.h", ENGINE}, {"screen.h", CLI},
+    {"timeline.h", MODEL},  {"capture.h", KERNEL}, {"veth.h", KERNEL}, {"wire.h", ENGINE},
+    {"recorder.h", ENGINE}, {"sweep.h", MODEL},   {"sizing.h", MODEL}, {"trials.h", CLI},
+    {"presets.h", CLI},
 };
 
 static enum layer layer_of_header(const char *name)

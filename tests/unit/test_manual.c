@@ -6,6 +6,7 @@
 
 #include "backlogctl/options.h"
 #include "backlogctl/output.h"
+#include "backlogctl/presets.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -15,10 +16,11 @@
 #define ITEM_SIZE 128
 
 static const struct command *const commands[] = {&command_serve, &command_probe, &command_run, &command_resize,
-                                                 &command_measure, &command_list, &command_watch};
+                                                 &command_measure, &command_list, &command_watch,
+                                                 &command_sweep, &command_size};
 static const char *const pages[] = {"backlogctl.1", "backlogctl-serve.1", "backlogctl-probe.1",
                                     "backlogctl-run.1", "backlogctl-resize.1", "backlogctl-measure.1", "backlogctl-list.1",
-                                    "backlogctl-watch.1", "backlogctl.7"};
+                                    "backlogctl-watch.1", "backlogctl-sweep.1", "backlogctl-size.1", "backlogctl.7"};
 
 /* ---- Reading pages ---- */
 
@@ -129,6 +131,8 @@ START_TEST(every_option_is_in_help_and_page)
         snprintf(item, sizeof item, ".Ss %s", command->groups[g]->title);
         ck_assert_msg(has_line(options, item), "the page of %s lacks '%s'", command->name, item);
         for (const struct option_spec *spec = command->groups[g]->options; spec->name; spec++) {
+            if (option_is_hidden(command, spec))
+                continue;
             check_help(command, spec, help);
             option_item(spec, item);
             ck_assert_msg(has_line(options, item), "the page of %s lacks '%s'", command->name, item);
@@ -149,7 +153,7 @@ static bool is_item_of(const struct command *command, const char *line)
     for (size_t g = 0; command->groups[g]; g++)
         for (const struct option_spec *spec = command->groups[g]->options; spec->name; spec++) {
             option_item(spec, item);
-            if (!strcmp(item, line))
+            if (!strcmp(item, line) && !option_is_hidden(command, spec))
                 return true;
         }
     return false;
@@ -362,6 +366,44 @@ START_TEST(every_member_of_resize_and_measure_is_explained)
 }
 END_TEST
 
+START_TEST(every_member_of_sweep_and_size_is_explained)
+{
+    char values[2][AXIS_VALUE_SIZE] = {"1", "2"};
+    struct trial trials[2] = {{.done = true}, {.done = true, .error = 1, .why = "no right"}};
+    struct middle middles[2][SWEEP_MEASURE_COUNT] = {0};
+    struct sweep sweep = {.axes = {{.name = "backlog", .values = values, .count = 2}}, .axis_count = 1, .repeat = 1, .trials = trials,
+                          .cells = 2, .middles = middles};
+    FILE *out = catch_begin();
+    report_sweep_json(out, &sweep);
+    char *text = catch_end(out);
+    json_t *report = json_parse(text), *cell;
+    size_t i;
+    json_array_foreach(member(report, "cells"), i, cell)
+    {
+        json_object_clear(member(cell, "values"));
+        json_object_set_new(json_array_get(member(cell, "runs"), 0), "counts", json_null());
+    }
+    char *page = read_page("backlogctl.7"), *reference = section(page, "JSON OF SWEEP");
+    check_members(reference, report);
+    json_decref(report);
+    free(text);
+    free(reference);
+    free(page);
+    out = catch_begin();
+    report_sizing_json(out, &(struct sizing){.answered = true, .backlog = 3});
+    check_report("JSON OF SIZE", out);
+}
+END_TEST
+
+START_TEST(every_preset_is_named)
+{
+    char *page = read_page("backlogctl-run.1");
+    for (size_t i = 0; preset_at(i); i++)
+        ck_assert_msg(has_word(page, preset_at(i)->name), "backlogctl-run(1) lacks the preset %s", preset_at(i)->name);
+    free(page);
+}
+END_TEST
+
 START_TEST(every_member_of_list_is_explained)
 {
     struct listener one = {.known = true, .kind = KIND_UNIX_STREAM};
@@ -492,6 +534,8 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, every_member_of_an_event_is_explained);
     tcase_add_test(tcase, every_member_of_watch_is_explained);
     tcase_add_test(tcase, every_member_of_resize_and_measure_is_explained);
+    tcase_add_test(tcase, every_member_of_sweep_and_size_is_explained);
+    tcase_add_test(tcase, every_preset_is_named);
     tcase_add_loop_test(tcase, mandoc_has_nothing_to_say, 0, COUNT(pages));
     suite_add_tcase(suite, tcase);
     return suite;

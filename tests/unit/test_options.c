@@ -18,7 +18,7 @@
 static const struct command every = {
     .name = "every",
     .summary = "Know all options",
-    .groups = {&options_target, &options_server, &options_probe, &options_lab, &options_output},
+    .groups = {&options_target, &options_socket, &options_server, &options_probe, &options_lab, &options_pictures, &options_output},
 };
 /* Those of list: --port, --host and --backlog are others there. */
 static const struct command chooser = {
@@ -99,6 +99,18 @@ static const struct {
     {{"--summary"}, SETS(BOOL, probe.summary, true)},
     {{"--allow-remote"}, SETS(BOOL, probe.allow_remote, true)},
     {{"--host-net"}, SETS(BOOL, host_net, true)},
+    {{"--unix", "@x"}, SETS_TEXT(transport.path, "@x")},
+    {{"--mptcp"}, SETS(BOOL, mptcp, true)},
+    {{"--fastopen"}, SETS(BOOL, transport.fastopen, true)},
+    {{"--reuseport", "256"}, SETS(U32, server.reuseport, 256)},
+    {{"--defer-accept", "1s"}, SETS(I64, server.defer_accept, NSEC_PER_SEC)},
+    {{"--accept-rate", "4"}, SETS(I64, server.accept_delay, 250 * NSEC_PER_MSEC)},
+    {{"--stall", "2s"}, SETS(I64, server.stall, 2 * NSEC_PER_SEC)},
+    {{"--preset", "lost"}, SETS_TEXT(preset, "lost")},
+    {{"--list-presets"}, SETS(BOOL, list_presets, true)},
+    {{"--delay", "20ms"}, SETS(I64, delay, 20 * NSEC_PER_MSEC)},
+    {{"--timeline"}, SETS(BOOL, probe.timeline, true)},
+    {{"--svg", "x.svg"}, SETS_TEXT(svg, "x.svg")},
     {{"--json"}, SETS(BOOL, json, true)},
     {{"-j"}, SETS(BOOL, json, true)},
     {{"--quiet"}, SETS(BOOL, quiet, true)},
@@ -352,6 +364,37 @@ START_TEST(repeated_options_add)
 }
 END_TEST
 
+/* Options that go together only. */
+START_TEST(companions_are_read)
+{
+    static const char *const words[] = {"--unix=x", "--seqpacket", "--stall=1ms", "--stall-every=2ms", "--burst=3", "--every=4ms", NULL};
+    struct settings settings;
+    struct error err;
+    ck_assert_msg(!parse(&every, words, &settings, &err), "%s", err.text);
+    ck_assert_int_eq(settings_transport(&settings).kind, KIND_UNIX_SEQPACKET);
+    ck_assert_int_eq(settings.server.stall_every, 2 * NSEC_PER_MSEC);
+    ck_assert_uint_eq(settings.probe.burst, 3);
+    ck_assert_int_eq(settings.probe.every, 4 * NSEC_PER_MSEC);
+}
+END_TEST
+
+/* A sweep's --backlog hides run's, and is kept as text. */
+START_TEST(a_group_hides_those_behind_it)
+{
+    static const char *const words[] = {"--backlog=0..4", "-b", "1,2", "--sysctl=net.a=1", "--sysctl=net.b=2,3", NULL};
+    struct settings settings;
+    struct error err;
+    ck_assert_msg(!parse(&command_sweep, words, &settings, &err), "%s", err.text);
+    ck_assert_uint_eq(settings.sweep.varied_count, 3);
+    ck_assert_str_eq(settings.sweep.varied[0].text, "1,2");
+    ck_assert_str_eq(settings.sweep.varied[2].text, "net.b=2,3");
+    ck_assert_int_eq(settings.server.backlog, settings_default.server.backlog);
+    ck_assert_int_eq(options_set(&command_run, "backlog", "7", &settings, &err), 0);
+    ck_assert_int_eq(settings.server.backlog, 7);
+    ck_assert_int_eq(options_set(&command_run, "backlog", "x", &settings, &err), -EINVAL);
+}
+END_TEST
+
 START_TEST(sources_replace_earlier_ones)
 {
     static const char *const words[] = {"--source=::1,::2,::3", "--source", "127.0.0.1,127.0.1.0/24", NULL};
@@ -440,6 +483,23 @@ static const struct {
     {{"-q", "--port=1", "-j"}, "--json and --quiet exclude each other"},
     {{"--sysctl=net.core.somaxconn=1", "--host-net"}, "--sysctl and --host-net exclude each other"},
     {{"--host-net", "--sysctl=net.core.somaxconn=1"}, "--sysctl and --host-net exclude each other"},
+    {{"--unix=@x", "--port=1"}, "--port and --unix exclude each other"},
+    {{"--unix=@x", "--ipv4"}, "--unix and --ipv4 exclude each other"},
+    {{"--mptcp", "--unix=@x"}, "--mptcp and --unix exclude each other"},
+    {{"--delay=1ms", "--host=::1"}, "--delay and --host exclude each other"},
+    {{"--delay=1ms", "--unix=@x"}, "--delay and --unix exclude each other"},
+    {{"--delay=1ms", "--host-net"}, "--delay and --host-net exclude each other"},
+    {{"--rate=1", "--burst=1", "--every=1s"}, "--rate and --burst exclude each other"},
+    {{"--seqpacket"}, "--seqpacket goes with --unix only: give both"},
+    {{"--stall-every=1s"}, "--stall-every goes with --stall only"},
+    {{"--burst=3"}, "--burst goes with --every only"},
+    {{"--every=3s"}, "--every goes with --burst only"},
+    {{"--accept-rate=0"}, "--accept-rate '0': out of range: want 1 to 1000000"},
+    {{"--accept-rate=5", "--accept-delay=1ms"}, "--accept-rate and --accept-delay exclude each other"},
+    {{"--defer-accept=999ms"}, "--defer-accept '999ms': out of range: want 1s to"},
+    {{"--reuseport=257"}, "--reuseport '257': out of range: want 1 to 256"},
+    {{"--delay=11s"}, "--delay '11s': out of range"},
+    {{"--preset=famous"}, "--preset 'famous': no such preset: --list-presets shows them"},
     {{"--host="}, "--host '': want some text"},
     {{"-H", ""}, "--host '': want some text"},
     {{"--greeting="}, "--greeting '': want some text"},
@@ -544,7 +604,7 @@ static const struct option_spec *find_option(const char *name)
 /* Whether a row of the good ones, or one of the tests of lists, gives this option by its full name. */
 static bool is_tested(const struct option_spec *spec)
 {
-    static const char *const elsewhere[] = {"--source", "--expect", "--sysctl"};
+    static const char *const elsewhere[] = {"--source", "--expect", "--sysctl", "--seqpacket", "--stall-every", "--burst", "--every"};
     size_t length = strlen(spec->name);
     for (size_t i = 0; i < COUNT(settings_rows) + COUNT(elsewhere); i++) {
         const char *word =
@@ -554,6 +614,15 @@ static bool is_tested(const struct option_spec *spec)
             return true;
     }
     return false;
+}
+
+/* Every option that is excluded or needed exists. */
+static void check_names(const char *name, const char *names)
+{
+    char copy[128], *save = NULL;
+    snprintf(copy, sizeof copy, "%s", names ? names : "");
+    for (char *one = strtok_r(copy, ",", &save); one; one = strtok_r(NULL, ",", &save))
+        ck_assert_msg(find_option(one) != NULL, "--%s names --%s, which does not exist", name, one);
 }
 
 START_TEST(the_table_is_sound)
@@ -568,8 +637,8 @@ START_TEST(the_table_is_sound)
             letters[(unsigned char)spec->letter] = true;
             ck_assert_msg(spec->take && spec->help && *spec->help, "--%s: incomplete", spec->name);
             ck_assert_msg(spec->help[strlen(spec->help) - 1] != '.', "--%s: a full stop", spec->name);
-            ck_assert_msg(!spec->excludes || find_option(spec->excludes), "--%s excludes nothing",
-                          spec->name);
+            check_names(spec->name, spec->excludes);
+            check_names(spec->name, spec->needs);
             ck_assert_msg(spec->min <= spec->max, "--%s: no value is in range", spec->name);
             ck_assert_msg(is_tested(spec), "no row gives --%s", spec->name);
         }
@@ -615,6 +684,8 @@ static Suite *make_suite(void)
         each_parse_starts_afresh,
         repeated_options_add,
         sources_replace_earlier_ones,
+        companions_are_read,
+        a_group_hides_those_behind_it,
         lists_have_an_end,
         a_command_knows_only_its_groups,
         long_words_do_not_overflow,

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/un.h>
 
 #define UNTOUCHED INT64_C(-12345678)
 #define LABEL64 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
@@ -333,10 +334,30 @@ START_TEST(unspecified_endpoint)
 {
     char text[ENDPOINT_TEXT_SIZE];
     struct endpoint none = {.family = AF_UNSPEC};
-    struct sockaddr_storage unix_address = {.ss_family = AF_UNIX};
+    struct sockaddr_storage other = {.ss_family = AF_NETLINK};
     ck_assert_str_eq(endpoint_address_text(&none, text), "-");
     ck_assert_str_eq(endpoint_text(&none, text), "-:0");
-    ck_assert_int_eq(endpoint_from_sockaddr(&unix_address).family, AF_UNSPEC);
+    ck_assert_int_eq(endpoint_from_sockaddr(&other).family, AF_UNSPEC);
+}
+END_TEST
+
+START_TEST(unix_names)
+{
+    char text[ENDPOINT_TEXT_SIZE], longest[110];
+    struct sockaddr_storage address;
+    ck_assert_uint_eq(endpoint_unix_sockaddr("@0001f", &address), sizeof(sa_family_t) + 6);
+    struct endpoint e = endpoint_from_sockaddr(&address);
+    ck_assert_int_eq(e.family, AF_UNIX);
+    ck_assert_str_eq(endpoint_text(&e, text), "@0001f");
+    ck_assert_uint_eq(endpoint_unix_sockaddr("/run/x", &address), sizeof(sa_family_t) + 7);
+    e = endpoint_from_sockaddr(&address);
+    ck_assert_str_eq(endpoint_text(&e, text), "-");
+    memset(longest, 'x', sizeof longest);
+    longest[107] = '\0';
+    ck_assert_uint_eq(endpoint_unix_sockaddr(longest, &address), sizeof(struct sockaddr_un));
+    longest[107] = 'x';
+    longest[108] = '\0';
+    ck_assert_uint_eq(endpoint_unix_sockaddr(longest, &address), 0);
 }
 END_TEST
 
@@ -442,6 +463,7 @@ static Suite *make_suite(void)
                                   endpoints_differ_by_each_part,
                                   zones_are_shown_and_read,
                                   unspecified_endpoint,
+        unix_names,
                                   no_more_endpoints_than_there_is_room_for,
                                   a_name_gives_each_address_once};
     Suite *suite = suite_create("parse");

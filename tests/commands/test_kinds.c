@@ -1,0 +1,310 @@
+/* Every kind of listener: AF_UNIX, reuseport groups, deferred accepts, Fast Open and MPTCP, against ss, nc and python. */
+#include "suite.h"
+
+#include "report.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static char folder[] = "/tmp/backlogctl-test-XXXXXX";
+static char path[64];
+
+static void make_folder(void)
+{
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/socket", folder);
+}
+
+/* Whatever was made in it is gone: an empty folder alone can be removed so. */
+static void remove_folder(void)
+{
+    ck_assert_int_eq(rmdir(folder), 0);
+}
+
+static const char *row_text(const json_t *report, size_t i, const char *name)
+{
+    return report_text(json_array_get(json_object_get(report, "connections"), i), name);
+}
+
+/* ---- AF_UNIX ---- */
+
+static const struct {
+    const char *path, *type;
+} unix_kinds[] = {{NULL, NULL}, {NULL, "--seqpacket"}, {"@backlogctl-test", NULL}, {"@backlogctl-test", "--seqpacket"}};
+
+/* Three are queued, the rest is told at once; ss sees the same. */
+START_TEST(a_full_unix_queue_answers_at_once)
+{
+    make_folder();
+    in_private_namespace();
+    const char *where = unix_kinds[_i].path ? unix_kinds[_i].path : path, *type = unix_kinds[_i].type;
+    struct process server = serve_start((const char *[]){"--unix", where, "--backlog", "2", "--accept-count", "0", type, NULL}, NULL);
+    json_t *report = report_of((const char *[]){BACKLOGCTL, "probe", "--json", "--unix", where, "--timeout", "0", type, NULL}, NULL, 0);
+    ck_assert_int_eq(report_count(report, "queued"), 3);
+    ck_assert_int_eq(report_count(report, "would_block"), 7);
+    ck_assert_str_eq(row_text(report, 2, "evidence"), "peer_socket");
+    ck_assert_str_eq(row_text(report, 3, "reason"), "queue_full");
+    ck_assert_str_eq(row_text(report, 3, "error"), "EAGAIN");
+    ck_assert_int_eq(report_number(report, "listener.backlog"), 2);
+    ck_assert_int_eq(report_number(report, "listener.queue"), 3);
+    ck_assert_str_eq(report_text(report, "listener.path"), where);
+    ck_assert(json_is_null(json_object_get(json_object_get(report, "listener"), "drops")));
+    /* Nobody waited: all was over before any timer of TCP's could have fired. */
+    ck_assert_int_lt(report_number(report, "elapsed_us"), 900000);
+    json_decref(report);
+    char *seen = shell("ss -Hlx | awk '$5 == \"%s\" {print $1, $3, $4}'", where), expected[64];
+    snprintf(expected, sizeof expected, "%s 3 2", type ? "u_seq" : "u_str");
+    ck_assert_str_eq(seen, expected);
+    free(seen);
+    free(serve_stop(&server));
+    remove_folder();
+}
+END_TEST
+
+START_TEST(run_has_unix_sockets_too)
+{
+    json_t *report = report_of((const char *[]){BACKLOGCTL, "run", "--json", "--unix", "@x", "--backlog", "2", "--accept-count", "1",
+                                               "--expect", "connected=1,queued=3,would_block=6,capacity=3", NULL},
+                               NULL, 0);
+    json_t *timeline = json_array_get(json_object_get(report, "timeline"), 0);
+    ck_assert_str_eq(report_text(timeline, "source"), "calls");
+    json_decref(report);
+}
+END_TEST
+
+/* A server that is not ours, and a client that is not ours. */
+START_TEST(unix_sockets_of_others)
+{
+    make_folder();
+    in_private_namespace();
+    char code[256];
+    snprintf(code, sizeof code,
+             "import socket\ns = socket.socket(socket.AF_UNIX)\ns.bind('%s')\ns.listen(4)\nc = s.accept()\nprint('up', flush=True)\ninput()", path);
+    struct process_setup setup = {.stdin_pipe = true};
+    struct process python = process_start((const char *[]){"python3", "-c", code, NULL}, &setup);
+    free(shell("for i in $(seq 500); do [ -S %s ] && exit 0; sleep 0.02; done; exit 1", path));
+    json_t *report = report_of((const char *[]){BACKLOGCTL, "probe", "--json", "--unix", path, "--wait", "10s", "--timeout", "300ms", NULL}, NULL, 0);
+    ck_assert_int_eq(report_count(report, "connected"), 1);
+    ck_assert_int_eq(report_count(report, "queued"), 5);
+    ck_assert_int_eq(report_count(report, "would_block"), 4);
+    ck_assert_str_eq(report_text(report, "listener.process"), "python3");
+    json_decref(report);
+    process_signal(&python, SIGTERM);
+    struct outcome outcome = process_finish(&python, 20 * NSEC_PER_SEC);
+    outcome_free(&outcome);
+    unlink(path);
+
+    struct process server = serve_start((const char *[]){"--unix", path, NULL}, NULL);
+    char *said = shell("printf 'hello\\nend\\n' | nc -U %s", path);
+    ck_assert_str_eq(said, "hello!");
+    free(said);
+    free(serve_stop(&server));
+    remove_folder();
+}
+END_TEST
+
+START_TEST(unix_mistakes_are_named)
+{
+    make_folder();
+    in_private_namespace();
+    json_t *report = report_of((const char *[]){BACKLOGCTL, "probe", "--json", "--unix", path, "--count", "2", NULL}, NULL, 0);
+    ck_assert_int_eq(report_count(report, "refused"), 2);
+    ck_assert_str_eq(row_text(report, 0, "reason"), "no_listener");
+    json_decref(report);
+    struct process server = serve_start((const char *[]){"--unix", path, "--seqpacket", NULL}, NULL);
+    struct outcome outcome = process_run((const char *[]){BACKLOGCTL, "probe", "--unix", path, NULL}, NULL);
+    ck_assert_int_eq(outcome.status, 3);
+    ck_assert_msg(strstr(outcome.err, "is a SOCK_SEQPACKET listener: give --seqpacket"), "%s", outcome.err);
+    outcome_free(&outcome);
+    /* Another one cannot take its place, and does not remove the file. */
+    outcome = process_run((const char *[]){BACKLOGCTL, "serve", "--unix", path, NULL}, NULL);
+    ck_assert_int_eq(outcome.status, 3);
+    ck_assert_msg(strstr(outcome.err, "the file exists"), "%s", outcome.err);
+    outcome_free(&outcome);
+    ck_assert_int_eq(access(path, F_OK), 0);
+    free(serve_stop(&server));
+    remove_folder();
+}
+END_TEST
+
+/* ---- TCP ---- */
+
+START_TEST(a_group_is_shown_each_and_summed)
+{
+    in_private_namespace();
+    struct process server =
+        serve_start((const char *[]){"--reuseport", "3", "--backlog", "3", "--accept-count", "0", NULL}, NULL);
+    char *lines = shell("ss -Hltn sport = :60001 | wc -l");
+    ck_assert_str_eq(lines, "3");
+    free(lines);
+    json_t *report = report_of((const char *[]){BACKLOGCTL, "probe", "--json", "--count", "30", "--timeout", "0", NULL}, NULL, 0);
+    const json_t *target = json_array_get(json_object_get(report, "targets"), 0), *members = json_object_get(target, "members");
+    long queue = 0, drops = 0;
+    ck_assert_uint_eq(json_array_size(members), 3);
+    for (size_t i = 0; i < 3; i++) {
+        const json_t *member = json_array_get(members, i);
+        ck_assert_int_eq(report_number(member, "capacity"), 4);
+        queue += report_number(member, "queue");
+        drops += report_number(member, "drops");
+    }
+    ck_assert_int_eq(queue, report_number(report, "listener.queue"));
+    ck_assert_int_eq(drops, report_number(report, "counters.listener_drops"));
+    ck_assert_int_eq(report_number(report, "listener.capacity"), 12);
+    ck_assert_int_eq(report_count(report, "queued"), queue);
+    char *seen = shell("ss -Hltn sport = :60001 | awk '{q += $2} END {print q}'"), expected[16];
+    snprintf(expected, sizeof expected, "%ld", queue);
+    ck_assert_str_eq(seen, expected);
+    free(seen);
+    json_decref(report);
+    free(serve_stop(&server));
+}
+END_TEST
+
+START_TEST(deferred_clients_wait_outside)
+{
+    static const struct {
+        const char *send;
+        long half_open, queued;
+    } rows[] = {{NULL, 3, 0}, {"hello", 0, 3}};
+    const char *argv[20] = {BACKLOGCTL, "run", "--json", "--defer-accept", "5s", "--accept-count", "0", "--count", "3", "--timeout", "300ms"};
+    if (rows[_i].send) {
+        argv[11] = "--send";
+        argv[12] = rows[_i].send;
+    }
+    json_t *report = report_of(argv, NULL, 0);
+    ck_assert_int_eq(report_count(report, "half_open"), rows[_i].half_open);
+    ck_assert_int_eq(report_count(report, "queued"), rows[_i].queued);
+    ck_assert_int_eq(report_number(report, "listener.queue"), rows[_i].queued);
+    ck_assert_int_eq(report_number(report, "counters.TCPDeferAcceptDrop"), 3);
+    ck_assert_ptr_nonnull(strstr(report_text(report, "explanation"), "TCP_DEFER_ACCEPT, 5s"));
+    json_decref(report);
+}
+END_TEST
+
+/* The kernel's own counter says that data came with the SYN; the first one had no cookie yet. */
+START_TEST(fast_open_brings_data_with_the_syn)
+{
+    in_private_namespace();
+    set_sysctl("net.ipv4.tcp_fastopen", "3");
+    struct process server = serve_start((const char *[]){"--fastopen", NULL}, NULL);
+    json_t *report = report_of((const char *[]){BACKLOGCTL, "probe", "--json", "--fastopen", "--send", "hello", "--count", "6", NULL}, NULL, 0);
+    ck_assert_int_eq(report_count(report, "connected"), 6);
+    char *counted = shell("nstat -asz TcpExtTCPFastOpenPassive | awk '/FastOpen/ {print $2}'");
+    ck_assert_int_eq(report_number(report, "counters.TCPFastOpenPassive"), atol(counted));
+    ck_assert_int_ge(atol(counted), 4);
+    free(counted);
+    json_decref(report);
+    free(serve_stop(&server));
+}
+END_TEST
+
+START_TEST(mptcp_is_seen_by_ss)
+{
+    in_private_namespace();
+    if (access("/proc/sys/net/mptcp/enabled", F_OK)) {
+        printf("skipped: this kernel has no MPTCP\n");
+        return;
+    }
+    struct process server = serve_start((const char *[]){"--mptcp", "--backlog", "2", "--accept-count", "1", NULL}, NULL);
+    char *seen = shell("ss -HlM | wc -l");
+    ck_assert_str_eq(seen, "1");
+    free(seen);
+    json_t *report = report_of((const char *[]){BACKLOGCTL, "probe", "--json", "--mptcp", "--timeout", "0", NULL}, NULL, 0);
+    ck_assert_int_eq(report_count(report, "connected"), 1);
+    ck_assert_int_eq(report_count(report, "queued"), 3);
+    ck_assert_int_eq(report_count(report, "timed_out"), 6);
+    json_decref(report);
+    free(serve_stop(&server));
+}
+END_TEST
+
+/* ---- Stalls, bursts, presets ---- */
+
+START_TEST(a_stall_holds_the_first_accept_back)
+{
+    json_t *report = report_of((const char *[]){BACKLOGCTL, "run", "--json", "--stall", "200ms", "--stall-every", "10s", "--count", "5",
+                                               "--backlog", "9", NULL},
+                               NULL, 0);
+    const json_t *first = json_array_get(json_object_get(report, "connections"), 0);
+    ck_assert_int_eq(report_count(report, "connected"), 5);
+    ck_assert_int_ge(report_number(first, "accepted_us"), 200000);
+    json_decref(report);
+}
+END_TEST
+
+START_TEST(bursts_keep_their_time)
+{
+    json_t *report = report_of((const char *[]){BACKLOGCTL, "run", "--json", "--burst", "3", "--every", "100ms", "--count", "7", NULL}, NULL, 0);
+    ck_assert_int_eq(report_count(report, "connected"), 7);
+    for (size_t i = 0; i < 7; i++) {
+        const json_t *lane = json_array_get(json_object_get(json_array_get(json_object_get(report, "timeline"), 0), "connections"), i);
+        long at = (long)json_integer_value(json_array_get(json_object_get(lane, "syn_us"), 0));
+        ck_assert_msg(at >= (long)(i / 3) * 100000 && at < (long)(i / 3) * 100000 + 90000, "connection %zu at %ld us", i + 1, at);
+    }
+    json_decref(report);
+}
+END_TEST
+
+/* What each preset promises, and that the promise is kept for the reason that it gives. */
+static const struct {
+    const char *name, *expect, *counter;
+} presets[] = {
+    {"article", "connected=1,queued=3,timed_out=6", "ListenOverflows"},
+    {"overflow", "connected=10,drops=5", "ListenOverflows"},
+    {"lost", "lost>=1,connected>=2", "SyncookiesSent"},
+    {"herd", "lost>=20,connected>=6", "SyncookiesSent"},
+    {"abort", "queued=5,reset=3", "ListenOverflows"},
+    {"cookies", "queued=5,lost=15", "SyncookiesSent"},
+    {"clamped", "queued=17,timed_out=3,backlog=16", "ListenOverflows"},
+    {"reuseport", "backlog=16,capacity=20", NULL},
+};
+
+START_TEST(presets_keep_their_promise)
+{
+    json_t *report = report_of((const char *[]){BACKLOGCTL, "run", "--json", "--preset", presets[_i].name, "--expect", presets[_i].expect, NULL},
+                               NULL, 0);
+    char counter[64];
+    ck_assert_str_eq(report_text(report, "preset.name"), presets[_i].name);
+    ck_assert_uint_gt(strlen(report_text(report, "preset.shows")), 100);
+    snprintf(counter, sizeof counter, "counters.%s", presets[_i].counter ? presets[_i].counter : "");
+    if (presets[_i].counter)
+        ck_assert_int_gt(report_number(report, counter), 0);
+    json_decref(report);
+}
+END_TEST
+
+START_TEST(without_cookies_nobody_is_lost)
+{
+    json_t *report = report_of((const char *[]){BACKLOGCTL, "run", "--json", "--preset", "lost", "--sysctl", "net.ipv4.tcp_syncookies=0", NULL},
+                               NULL, 0);
+    ck_assert_int_eq(report_count(report, "lost"), 0);
+    ck_assert_int_eq(report_count(report, "connected"), 8);
+    json_decref(report);
+    char *list = shell(BACKLOGCTL " run --list-presets");
+    for (size_t i = 0; i < COUNT(presets); i++)
+        ck_assert_msg(strstr(list, presets[i].name), "%s is not listed", presets[i].name);
+    free(list);
+}
+END_TEST
+
+static Suite *make_suite(void)
+{
+    const TTest *const tests[] = {
+        run_has_unix_sockets_too,           unix_sockets_of_others, unix_mistakes_are_named,
+        a_group_is_shown_each_and_summed,   mptcp_is_seen_by_ss,    fast_open_brings_data_with_the_syn,
+        a_stall_holds_the_first_accept_back, bursts_keep_their_time, without_cookies_nobody_is_lost,
+    };
+    Suite *suite = suite_create("kinds");
+    suite_add(suite, "plain", 60, tests, COUNT(tests));
+    TCase *rows = tcase_create("rows");
+    tcase_set_timeout(rows, 60);
+    tcase_add_loop_test(rows, a_full_unix_queue_answers_at_once, 0, COUNT(unix_kinds));
+    tcase_add_loop_test(rows, deferred_clients_wait_outside, 0, 2);
+    tcase_add_loop_test(rows, presets_keep_their_promise, 0, COUNT(presets));
+    suite_add_tcase(suite, rows);
+    return suite;
+}
+
+SUITE_MAIN(make_suite)
