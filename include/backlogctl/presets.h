@@ -2,6 +2,7 @@
 #ifndef BACKLOGCTL_PRESETS_H
 #define BACKLOGCTL_PRESETS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 
@@ -12,6 +13,7 @@ struct preset {
     const char *summary;                 /* one line */
     const char *explanation;             /* what to look at, and why it is so */
     const char *words[PRESET_WORDS_MAX]; /* as on the command line, NULL at the end */
+    bool timeline;                       /* it happens over time: --timeline too */
 };
 
 /* NULL: no such preset. */

@@ -94,6 +94,8 @@ struct unix_listener {
     uint32_t queue, backlog;   /* UNIX_DIAG_RQLEN: connections that wait, and the effective backlog */
     bool has_queue;            /* false: this kernel did not tell them */
     uint32_t uid;              /* UNIX_DIAG_UID; of the one who made it */
+    bool has_file;             /* UNIX_DIAG_VFS: its file's number and device, the latter as the kernel counts */
+    uint32_t file_inode, file_device;
     char path[UNIX_NAME_SIZE]; /* as struct listener's */
 };
 
@@ -104,7 +106,7 @@ int unix_parse(const void *message, size_t length, struct unix_listener *out);
 typedef void unixdiag_each(void *context, const struct unix_listener *listener);
 int unixdiag_dump(struct sockdiag *sd, unixdiag_each *each, void *context, struct error *err);
 
-/* The listener bound to a name; out->known false when there is none. */
+/* The listener bound to a name, or to the file that a path leads to; out->known false when there is none. */
 int unixdiag_listener(struct sockdiag *sd, const char *path, struct listener *out, struct error *err);
 
 /* The connected AF_UNIX sockets that have a name, each with its peer's inode: 0 while nobody has accepted it. */

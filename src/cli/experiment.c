@@ -17,143 +17,16 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Two looks this far apart that agree are final: softirq work on another CPU (RPS) is over by then. */
-#define SETTLE_PAUSE (20 * NSEC_PER_MSEC)
-#define SETTLE_LOOKS 10
-
-/* A client may hold its final ACK for 200 ms (delayed ACK): a half-open connection is one that still is after this. */
-#define HALF_OPEN_PAUSE (250 * NSEC_PER_MSEC)
-
-/* Looks while we wait begin at the first pause and double up to the longest; a look never takes over a fifth of the time. */
-#define FIRST_PAUSE NSEC_PER_MSEC
-#define LONGEST_PAUSE (10 * NSEC_PER_MSEC)
-#define PROGRESS_PAUSE (100 * NSEC_PER_MSEC)
-
 /* The first connection leads: the server gets this long to accept it before the rest comes, so that a server that is
    quicker than the burst is not raced. */
 #define LEAD_PATIENCE (20 * NSEC_PER_MSEC)
 #define LEAD_PAUSE (100 * NSEC_PER_USEC)
-
-/* A burst this large takes longer to look at than an interrupted user should wait. */
-#define LOOK_WHEN_INTERRUPTED 200000
 
 /* The JSON of larger bursts has a timeline only when it is asked for: it takes more room than all the rest. */
 #define TIMELINE_UNASKED_MAX 10000
 
 /* In `run` an idle server accepts at once; this is how long we wait for its thread to get a CPU. */
 #define SERVER_PATIENCE NSEC_PER_SEC
-
-/* ---- Looking ---- */
-
-static void note_incomplete(struct experiment *x, const struct error *err)
-{
-    if (!x->run.incomplete[0])
-        snprintf(x->run.incomplete, sizeof x->run.incomplete, "%.*s", (int)sizeof x->run.incomplete - 1, err->text);
-}
-
-static void look_at_target(struct experiment *x, size_t t)
-{
-    struct error err = {0};
-    if (x->loop.signal && x->run.targets[t].attempt_count > LOOK_WHEN_INTERRUPTED) {
-        error_set(&err, EINTR, "interrupted before the server's side of so many connections was asked for");
-        note_incomplete(x, &err);
-        flood_pause(x->floods[t]);
-        return;
-    }
-    flood_look(x->floods[t]);
-    if (x->diag.netlink && peers_look(&x->diag, &x->run.targets[t], x->epoch, &err))
-        note_incomplete(x, &err);
-    if (x->recorder)
-        recorder_look(x->recorder, &x->run.targets[t], clock_now() - x->epoch);
-}
-
-/* Every fact anew, and the verdicts that follow. */
-static void look(struct experiment *x)
-{
-    struct counters now;
-    for (size_t t = 0; t < x->run.target_count; t++)
-        if (x->floods[t])
-            look_at_target(x, t);
-    struct error err = {0};
-    if (counters_read(&now, &err))
-        note_incomplete(x, &err);
-    x->run.counters = counters_change(&x->counters_before, &now);
-    x->run.elapsed = clock_now() - x->epoch;
-    judge_run(&x->run);
-}
-
-/* Changes whenever an attempt's state at either end does. */
-static uint64_t signature(const struct target *target)
-{
-    uint64_t hash = target->attempt_count;
-    for (size_t i = 0; i < target->attempt_count; i++) {
-        const struct attempt *a = &target->attempts[i];
-        hash = (hash ^ (uint64_t)(a->state << 8 | a->peer) ^ (uint64_t)i << 16) * UINT64_C(0x100000001b3);
-    }
-    return hash;
-}
-
-static bool any_half_open(const struct target *target)
-{
-    for (size_t i = 0; i < target->attempt_count; i++)
-        if (target->attempts[i].peer == PEER_SYN_RECV)
-            return true;
-    return false;
-}
-
-/* Waits on the loop, and tells a person at a terminal how it stands. */
-static void wait_until(struct experiment *x, nsec until)
-{
-    for (size_t t = 0; t < x->run.target_count; t++)
-        if (x->floods[t])
-            flood_resume(x->floods[t]);
-    while (!x->loop.signal && clock_now() < until) {
-        nsec next = until;
-        if (x->progress.columns && x->progress_due < next)
-            next = x->progress_due;
-        if (loop_run(&x->loop, next, NULL))
-            return;
-        if (x->progress.columns && clock_now() >= x->progress_due) {
-            fputs("\r\033[K", stderr);
-            report_progress(stderr, &x->run, clock_now() - x->epoch, &x->progress);
-            x->progress_due = clock_now() + PROGRESS_PAUSE;
-        }
-    }
-}
-
-static void settle(struct experiment *x, const struct target *target)
-{
-    for (int looks = 0; looks < SETTLE_LOOKS && !x->loop.signal && !judge_is_settled(target); looks++) {
-        uint64_t before = signature(target);
-        wait_until(x, clock_now() + SETTLE_PAUSE + 2 * x->run.delay);
-        look(x);
-        if (signature(target) == before)
-            break;
-    }
-    if (any_half_open(target) && !x->loop.signal) {
-        wait_until(x, clock_now() + HALF_OPEN_PAUSE);
-        look(x);
-    }
-}
-
-/* Follows a burst until all is final or the patience ends. Nothing tells a client that it was accepted, so that much has
-   to be asked for again and again. */
-static void follow(struct experiment *x, const struct target *target)
-{
-    nsec deadline = clock_now() + x->settings->probe.timeout;
-    nsec pause = FIRST_PAUSE;
-    for (;;) {
-        nsec began = clock_now();
-        look(x);
-        nsec cost = clock_now() - began;
-        if (x->loop.signal || judge_is_final(target) || clock_now() >= deadline)
-            break;
-        nsec next = clock_now() + (pause > 4 * cost ? pause : 4 * cost);
-        wait_until(x, next < deadline ? next : deadline);
-        pause = pause * 2 < LONGEST_PAUSE ? pause * 2 : LONGEST_PAUSE;
-    }
-    settle(x, target);
-}
 
 /* ---- The burst ---- */
 
@@ -257,7 +130,7 @@ static void burst(struct experiment *x, size_t t)
     }
     if (server_is_immediate(x))
         wait_for_server(x, 1);
-    follow(x, &x->run.targets[t]);
+    experiment_follow(x, &x->run.targets[t]);
 }
 
 /* The connections of the first round are all; those of a later one are those that failed at the address before. */
@@ -284,7 +157,7 @@ static void later_rounds(struct experiment *x)
         flood_abandon(x->floods[t - 1]);
         if (choose_attempts(x, t, &err) || (x->run.targets[t].attempt_count && prepare_burst(x, t, &err))) {
             x->run.targets[t].attempt_count = 0;
-            note_incomplete(x, &err);
+            experiment_note(x, &err);
             return;
         }
         if (!x->run.targets[t].attempt_count)
@@ -355,7 +228,7 @@ static int experiment_init(struct experiment *x, const struct endpoint *addresse
         return status;
     struct error diag_error = {0};
     if (sockdiag_open(&x->diag, &diag_error))
-        note_incomplete(x, &diag_error);
+        experiment_note(x, &diag_error);
     status = open_recorder(x, err);
     return status ? status : choose_attempts(x, 0, err);
 }
@@ -383,7 +256,7 @@ static void merge_accepts(struct experiment *x)
     for (size_t t = 0; t < x->run.target_count; t++)
         if (x->run.targets[t].attempt_count &&
             peers_note_accepts(&x->run.targets[t], clients, count, x->epoch, &err))
-            note_incomplete(x, &err);
+            experiment_note(x, &err);
 }
 
 /* The exact spread of how long it took from connect() to the moment at `member` of each attempt. */
@@ -394,7 +267,7 @@ static void spread_times(struct experiment *x, size_t member, struct spread *out
         room += x->run.targets[t].attempt_count;
     nsec *samples = malloc((room ? room : 1) * sizeof *samples);
     if (!samples) {
-        note_incomplete(x, &(struct error){.text = "no memory for the spread of times"});
+        experiment_note(x, &(struct error){.text = "no memory for the spread of times"});
         return;
     }
     for (size_t t = 0; t < x->run.target_count; t++)
@@ -413,7 +286,7 @@ static void finish_timeline(struct experiment *x)
 {
     struct error err = {0};
     if (x->recorder && recorder_finish(x->recorder, x->run.targets, x->run.target_count, x->epoch, x->run.elapsed, &err))
-        note_incomplete(x, &err);
+        experiment_note(x, &err);
 }
 
 static void note_wire(struct experiment *x)
@@ -423,7 +296,7 @@ static void note_wire(struct experiment *x)
     if (!lost)
         return;
     error_set(&err, ENOBUFS, "the path with the delay had no room for %llu packets and lost them", (unsigned long long)lost);
-    note_incomplete(x, &err);
+    experiment_note(x, &err);
 }
 
 int experiment_begin(struct experiment *x, const struct lab *lab, struct error *err)
@@ -446,7 +319,7 @@ int experiment_go(struct experiment *x, struct error *err)
     burst(x, 0);
     later_rounds(x);
     if (x->run.target_count > 1)
-        look(x);
+        experiment_look(x);
     x->run.signal = x->loop.signal;
     for (size_t t = 0; t < x->run.target_count; t++)
         if (x->run.targets[t].member_count)

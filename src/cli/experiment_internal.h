@@ -26,6 +26,22 @@ struct experiment {
     nsec progress_due;
 };
 
+#define PROGRESS_PAUSE (100 * NSEC_PER_MSEC)
+
+/* ---- experiment_looks.c ---- */
+
+/* Keeps the first reason why evidence is missing. */
+void experiment_note(struct experiment *x, const struct error *err);
+
+/* Every fact anew, and the verdicts that follow. */
+void experiment_look(struct experiment *x);
+
+/* Follows a burst until all is final or the patience ends. Nothing tells a client that it was accepted, so that much has
+   to be asked for again and again. */
+void experiment_follow(struct experiment *x, const struct target *target);
+
+/* ---- experiment.c ---- */
+
 /* Prepares the first burst; nothing is sent. 0 or -errno. experiment_end whatever it returned. */
 int experiment_begin(struct experiment *x, const struct lab *lab, struct error *err);
 

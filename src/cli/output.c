@@ -62,6 +62,7 @@ static int parse_with_preset(const struct command *command, int count, char **wo
         all[used++] = words[i];
     *settings = settings_default;
     int status = options_parse(command, used, all, settings, err);
+    settings->probe.timeline = settings->probe.timeline || preset->timeline;
     free(all);
     return status;
 }

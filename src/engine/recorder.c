@@ -4,9 +4,11 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* A connection is some four packets, and one more for each SYN that is sent again; with a delay each is seen twice. */
-#define PACKETS_PER_CONNECTION 24
+/* A connection is some four packets, and one more for each SYN that is sent again; with a delay each is seen twice. At most the ring
+   takes some 200 MB: packets beyond it are counted, and told. */
+#define PACKETS_PER_CONNECTION 16
 #define PACKETS_LEAST 4096
+#define PACKETS_MOST 900000
 #define FIRST_ROOM 256
 
 int recorder_open(struct recorder **out, enum timeline_source source, size_t count, unsigned ignored, struct error *err)
@@ -16,7 +18,8 @@ int recorder_open(struct recorder **out, enum timeline_source source, size_t cou
     if (!r)
         return error_set(err, ENOMEM, "no memory for a timeline");
     r->source = source;
-    int status = source == TIMELINE_PACKETS ? capture_open(&r->capture, PACKETS_LEAST + count * PACKETS_PER_CONNECTION, ignored, err) : 0;
+    size_t most = PACKETS_LEAST + count * PACKETS_PER_CONNECTION;
+    int status = source == TIMELINE_PACKETS ? capture_open(&r->capture, most < PACKETS_MOST ? most : PACKETS_MOST, ignored, err) : 0;
     if (status) {
         free(r);
         return status;

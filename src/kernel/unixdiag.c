@@ -6,6 +6,8 @@
 #include <linux/sock_diag.h>
 #include <linux/unix_diag.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #define FIXED_PART (NLMSG_HDRLEN + sizeof(struct unix_diag_msg))
 
@@ -28,6 +30,12 @@ static void read_attribute(void *context, unsigned type, const unsigned char *pa
     struct unix_listener *out = context;
     if (type == UNIX_DIAG_NAME) {
         read_name(payload, size, out->path);
+    } else if (type == UNIX_DIAG_VFS && size >= sizeof(struct unix_diag_vfs)) {
+        struct unix_diag_vfs file;
+        memcpy(&file, payload, sizeof file);
+        out->has_file = true;
+        out->file_inode = file.udiag_vfs_ino;
+        out->file_device = file.udiag_vfs_dev;
     } else if (type == UNIX_DIAG_UID && size >= sizeof out->uid) {
         memcpy(&out->uid, payload, sizeof out->uid);
     } else if (type == UNIX_DIAG_RQLEN && size >= sizeof(struct unix_diag_rqlen)) {
@@ -65,7 +73,7 @@ static struct unix_diag_req *request_begin(union diag_request *request, uint16_t
     struct unix_diag_req *body = diag_request(request, sizeof *body, flags);
     body->sdiag_family = AF_UNIX;
     body->udiag_states = SOCKDIAG_LISTEN; /* of one socket it is asked whatever its state */
-    body->udiag_show = UDIAG_SHOW_NAME | UDIAG_SHOW_RQLEN | UDIAG_SHOW_UID;
+    body->udiag_show = UDIAG_SHOW_NAME | UDIAG_SHOW_RQLEN | UDIAG_SHOW_UID | UDIAG_SHOW_VFS;
     return body;
 }
 
@@ -121,15 +129,27 @@ int unixdiag_exact(struct sockdiag *sd, uint32_t inode, uint64_t cookie, struct 
 
 struct named {
     const char *path;
+    bool is_file;
+    struct stat file; /* what is at that path */
     struct listener *out;
 };
+
+/* The kernel knows the path as it was bound, which another one may lead to as well: then the file is the same. It numbers devices
+   with 20 bits for the minor. */
+static bool has_name(const struct named *named, const struct unix_listener *listener)
+{
+    if (!strcmp(listener->path, named->path))
+        return true;
+    return named->is_file && listener->has_file && listener->file_inode == (uint32_t)named->file.st_ino &&
+           listener->file_device == (major(named->file.st_dev) << 20 | minor(named->file.st_dev));
+}
 
 static void each_named(void *context, const struct unix_listener *listener)
 {
     const struct named *named = context;
     if (!listener)
         *named->out = (struct listener){0};
-    if (!listener || strcmp(listener->path, named->path))
+    if (!listener || !has_name(named, listener))
         return;
     *named->out = (struct listener){.known = listener->has_queue,
                                     .local.family = AF_UNIX,
@@ -146,7 +166,8 @@ static void each_named(void *context, const struct unix_listener *listener)
 
 int unixdiag_listener(struct sockdiag *sd, const char *path, struct listener *out, struct error *err)
 {
-    struct named named = {path, out};
+    struct named named = {.path = path, .out = out};
+    named.is_file = *path != '@' && !stat(path, &named.file) && S_ISSOCK(named.file.st_mode);
     *out = (struct listener){0};
     return unixdiag_dump(sd, each_named, &named, err);
 }

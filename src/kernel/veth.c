@@ -44,7 +44,7 @@ static struct nlmsghdr *put_pair(char *buffer)
 
 static int make_pair(struct error *err)
 {
-    char buffer[REQUEST_SIZE], answer[ANSWER_SIZE];
+    _Alignas(struct nlmsghdr) char buffer[REQUEST_SIZE] = {0}, answer[ANSWER_SIZE];
     struct mnl_socket *nl = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
     if (!nl)
         return error_errno(err, "cannot make a network path: rtnetlink");

@@ -1,0 +1,130 @@
+/* Looking at both ends of a burst's connections, until nothing changes any more or the patience ends. */
+#include "experiment_internal.h"
+
+#include "backlogctl/judge.h"
+#include "backlogctl/netns.h"
+#include "backlogctl/peers.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+/* Two looks this far apart that agree are final: softirq work on another CPU (RPS) is over by then. */
+#define SETTLE_PAUSE (20 * NSEC_PER_MSEC)
+#define SETTLE_LOOKS 10
+
+/* A client may hold its final ACK for 200 ms (delayed ACK): a half-open connection is one that still is after this. */
+#define HALF_OPEN_PAUSE (250 * NSEC_PER_MSEC)
+
+/* Looks while we wait begin at the first pause and double up to the longest; a look never takes over a fifth of the time. */
+#define FIRST_PAUSE NSEC_PER_MSEC
+#define LONGEST_PAUSE (10 * NSEC_PER_MSEC)
+
+/* A burst this large takes longer to look at than an interrupted user should wait. */
+#define LOOK_WHEN_INTERRUPTED 200000
+
+void experiment_note(struct experiment *x, const struct error *err)
+{
+    if (!x->run.incomplete[0])
+        snprintf(x->run.incomplete, sizeof x->run.incomplete, "%.*s", (int)sizeof x->run.incomplete - 1, err->text);
+}
+
+static void look_at_target(struct experiment *x, size_t t)
+{
+    struct error err = {0};
+    if (x->loop.signal && x->run.targets[t].attempt_count > LOOK_WHEN_INTERRUPTED) {
+        error_set(&err, EINTR, "interrupted before the server's side of so many connections was asked for");
+        experiment_note(x, &err);
+        flood_pause(x->floods[t]);
+        return;
+    }
+    flood_look(x->floods[t]);
+    if (x->diag.netlink && peers_look(&x->diag, &x->run.targets[t], x->epoch, &err))
+        experiment_note(x, &err);
+    if (x->recorder)
+        recorder_look(x->recorder, &x->run.targets[t], clock_now() - x->epoch);
+}
+
+void experiment_look(struct experiment *x)
+{
+    struct counters now;
+    for (size_t t = 0; t < x->run.target_count; t++)
+        if (x->floods[t])
+            look_at_target(x, t);
+    struct error err = {0};
+    if (counters_read(&now, &err))
+        experiment_note(x, &err);
+    x->run.counters = counters_change(&x->counters_before, &now);
+    x->run.elapsed = clock_now() - x->epoch;
+    judge_run(&x->run);
+}
+
+/* Changes whenever an attempt's state at either end does. */
+static uint64_t signature(const struct target *target)
+{
+    uint64_t hash = target->attempt_count;
+    for (size_t i = 0; i < target->attempt_count; i++) {
+        const struct attempt *a = &target->attempts[i];
+        hash = (hash ^ (uint64_t)(a->state << 8 | a->peer) ^ (uint64_t)i << 16) * UINT64_C(0x100000001b3);
+    }
+    return hash;
+}
+
+static bool any_half_open(const struct target *target)
+{
+    for (size_t i = 0; i < target->attempt_count; i++)
+        if (target->attempts[i].peer == PEER_SYN_RECV)
+            return true;
+    return false;
+}
+
+/* Waits on the loop, and tells a person at a terminal how it stands. */
+static void wait_until(struct experiment *x, nsec until)
+{
+    for (size_t t = 0; t < x->run.target_count; t++)
+        if (x->floods[t])
+            flood_resume(x->floods[t]);
+    while (!x->loop.signal && clock_now() < until) {
+        nsec next = until;
+        if (x->progress.columns && x->progress_due < next)
+            next = x->progress_due;
+        if (loop_run(&x->loop, next, NULL))
+            return;
+        if (x->progress.columns && clock_now() >= x->progress_due) {
+            fputs("\r\033[K", stderr);
+            report_progress(stderr, &x->run, clock_now() - x->epoch, &x->progress);
+            x->progress_due = clock_now() + PROGRESS_PAUSE;
+        }
+    }
+}
+
+static void settle(struct experiment *x, const struct target *target)
+{
+    for (int looks = 0; looks < SETTLE_LOOKS && !x->loop.signal && !judge_is_settled(target); looks++) {
+        uint64_t before = signature(target);
+        wait_until(x, clock_now() + SETTLE_PAUSE + 2 * x->run.delay);
+        experiment_look(x);
+        if (signature(target) == before)
+            break;
+    }
+    if (any_half_open(target) && !x->loop.signal) {
+        wait_until(x, clock_now() + HALF_OPEN_PAUSE);
+        experiment_look(x);
+    }
+}
+
+void experiment_follow(struct experiment *x, const struct target *target)
+{
+    nsec deadline = clock_now() + x->settings->probe.timeout;
+    nsec pause = FIRST_PAUSE;
+    for (;;) {
+        nsec began = clock_now();
+        experiment_look(x);
+        nsec cost = clock_now() - began;
+        if (x->loop.signal || judge_is_final(target) || clock_now() >= deadline)
+            break;
+        nsec next = clock_now() + (pause > 4 * cost ? pause : 4 * cost);
+        wait_until(x, next < deadline ? next : deadline);
+        pause = pause * 2 < LONGEST_PAUSE ? pause * 2 : LONGEST_PAUSE;
+    }
+    settle(x, target);
+}

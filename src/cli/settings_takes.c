@@ -1,0 +1,259 @@
+/* Reading the value of an option, by its kind. */
+#include "settings_takes.h"
+
+#include "backlogctl/netns.h"
+#include "backlogctl/parse.h"
+#include "backlogctl/presets.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+int take_flag(const struct option_spec *spec, const char *text, void *field, struct error *err)
+{
+    (void)spec, (void)text, (void)err;
+    *(bool *)field = true;
+    return 0;
+}
+
+int take_text(const struct option_spec *spec, const char *text, void *field, struct error *err)
+{
+    (void)spec;
+    if (!*text)
+        return error_set(err, EINVAL, "want some text, not nothing");
+    *(const char **)field = text;
+    return 0;
+}
+
+int take_family(const struct option_spec *spec, const char *text, void *field, struct error *err)
+{
+    (void)text, (void)err;
+    *(int *)field = spec->letter == '4' ? AF_INET : AF_INET6;
+    return 0;
+}
+
+int take_port(const struct option_spec *spec, const char *text, void *field, struct error *err)
+{
+    int64_t value;
+    int status = parse_integer(text, spec->min, spec->max, &value, err);
+    if (!status)
+        *(uint16_t *)field = (uint16_t)value;
+    return status;
+}
+
+int take_backlog(const struct option_spec *spec, const char *text, void *field, struct error *err)
+{
+    int64_t value;
+    int status = parse_count(text, spec->min, spec->max, &value, err);
+    if (!status)
+        *(int32_t *)field = (int32_t)value;
+    return status;
+}
+
+int take_u32(const struct option_spec *spec, const char *text, void *field, struct error *err)
+{
+    int64_t value;
+    int status = parse_count(text, spec->min, spec->max, &value, err);
+    if (!status)
+        *(uint32_t *)field = (uint32_t)value;
+    return status;
+}
+
+int take_i64(const struct option_spec *spec, const char *text, void *field, struct error *err)
+{
+    return parse_count(text, spec->min, spec->max, field, err);
+}
+
+int take_duration(const struct option_spec *spec, const char *text, void *field, struct error *err)
+{
+    nsec value;
+    int status = parse_duration(text, &value, err);
+    if (!status && spec->max && (value < spec->min || value > spec->max)) {
+        char low[NSEC_TEXT_SIZE], high[NSEC_TEXT_SIZE];
+        return error_set(err, ERANGE, "out of range: want %s to %s", nsec_text(spec->min, low), nsec_text(spec->max, high));
+    }
+    if (!status)
+        *(nsec *)field = value;
+    return status;
+}
+
+int take_freeze(const struct option_spec *spec, const char *text, void *field, struct error *err)
+{
+    static const char *const methods[] = {[FREEZE_AUTO] = "auto", [FREEZE_PTRACE] = "ptrace", [FREEZE_STOP] = "stop"};
+    (void)spec;
+    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++)
+        if (!strcmp(methods[i], text)) {
+            *(enum freeze_method *)field = (enum freeze_method)i;
+            return 0;
+        }
+    return error_set(err, EINVAL, "want auto, ptrace or stop");
+}
+
+int take_color(const struct option_spec *spec, const char *text, void *field, struct error *err)
+{
+    static const char *const modes[] = {[COLOR_AUTO] = "auto", [COLOR_ALWAYS] = "always", [COLOR_NEVER] = "never"};
+    (void)spec;
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++)
+        if (!strcmp(modes[i], text)) {
+            *(enum color_mode *)field = (enum color_mode)i;
+            return 0;
+        }
+    return error_set(err, EINVAL, "want auto, always or never");
+}
+
+int take_expectations(const struct option_spec *spec, const char *text, void *field, struct error *err)
+{
+    return expectations_parse(text, (uint32_t)spec->max, field, err);
+}
+
+int take_resize(const struct option_spec *spec, const char *text, void *field, struct error *err)
+{
+    struct resize_settings *resize = field;
+    resize->given = true;
+    return take_backlog(spec, text, &resize->backlog, err);
+}
+
+int take_accept_rate(const struct option_spec *spec, const char *text, void *field, struct error *err)
+{
+    int64_t value;
+    int status = parse_count(text, spec->min, spec->max, &value, err);
+    if (!status)
+        *(nsec *)field = NSEC_PER_SEC / value;
+    return status;
+}
+
+/* Values of an option that a sweep varies: that they make sense is found out when they are spread out (sweep_axes.c). */
+int take_varied(const struct option_spec *spec, const char *text, void *field, struct error *err)
+{
+    struct sweep_settings *sweep = field;
+    bool several = !strcmp(spec->name, "sysctl");
+    size_t i = 0;
+    while (i < sweep->varied_count && (several || strcmp(sweep->varied[i].name, spec->name)))
+        i++;
+    if (i == VARIED_MAX)
+        return error_set(err, EINVAL, "want at most %d of these options", VARIED_MAX);
+    sweep->varied[i] = (struct varied){.name = spec->name, .text = text};
+    sweep->varied_count += i == sweep->varied_count;
+    return 0;
+}
+
+int take_preset(const struct option_spec *spec, const char *text, void *field, struct error *err)
+{
+    (void)spec;
+    if (!preset_find(text))
+        return error_set(err, EINVAL, "no such preset: --list-presets shows them");
+    *(const char **)field = text;
+    return 0;
+}
+
+int take_pid(const struct option_spec *spec, const char *text, void *field, struct error *err)
+{
+    int64_t value;
+    int status = parse_integer(text, spec->min, spec->max, &value, err);
+    if (!status)
+        *(pid_t *)field = (pid_t)value;
+    return status;
+}
+
+int take_address(const struct option_spec *spec, const char *text, void *field, struct error *err)
+{
+    (void)spec;
+    struct endpoint_range range;
+    if (endpoint_range_parse(text, &range, NULL) || range.count != 1)
+        return error_set(err, EINVAL, "want an address as the listener is bound to, such as 127.0.0.1, 0.0.0.0 or ::");
+    *(struct endpoint *)field = range.first;
+    return 0;
+}
+
+/* One name of a list of columns; '-' in front sorts downwards. */
+static int take_column_name(const char *name, size_t length, struct error *err)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%.*s", (int)length, name);
+    int column = length < sizeof text ? report_column_find(text) : -1;
+    return column >= 0 ? column : error_set(err, EINVAL, "'%s' is no column: see --columns help", text);
+}
+
+int take_columns(const struct option_spec *spec, const char *text, void *field, struct error *err)
+{
+    (void)spec;
+    struct list_settings *list = field;
+    list->view.count = 0;
+    list->columns_help = !strcmp(text, "help");
+    for (const char *p = text; !list->columns_help; p++) {
+        size_t length = strcspn(p, ",");
+        int column = take_column_name(p, length, err);
+        if (column < 0)
+            return column;
+        if (list->view.count == LIST_COLUMNS_MAX)
+            return error_set(err, EINVAL, "want at most %d columns", LIST_COLUMNS_MAX);
+        list->view.columns[list->view.count++] = (uint8_t)column;
+        p += length;
+        if (!*p)
+            break;
+    }
+    return 0;
+}
+
+int take_sort(const struct option_spec *spec, const char *text, void *field, struct error *err)
+{
+    (void)spec;
+    struct list_settings *list = field;
+    list->sort_count = 0;
+    for (const char *p = text;; p++) {
+        bool down = *p == '-';
+        size_t length = strcspn(p + down, ",");
+        int column = take_column_name(p + down, length, err);
+        if (column < 0)
+            return column;
+        if (list->sort_count == SORT_KEYS_MAX)
+            return error_set(err, EINVAL, "want at most %d columns to sort by", SORT_KEYS_MAX);
+        list->sort[list->sort_count].column = (uint8_t)column;
+        list->sort[list->sort_count++].down = down;
+        p += length + down;
+        if (!*p)
+            return 0;
+    }
+}
+
+int take_sysctl(const struct option_spec *spec, const char *text, void *field, struct error *err)
+{
+    (void)spec;
+    struct settings *settings = field;
+    char key[128];
+    size_t length = strcspn(text, "=");
+    if (!text[length] || !text[length + 1] || length >= sizeof key)
+        return error_set(err, EINVAL, "want KEY=VALUE, such as net.core.somaxconn=16");
+    memcpy(key, text, length);
+    key[length] = '\0';
+    if (!sysctl_key_valid(key))
+        return error_set(err, EINVAL, "want a key of net.*, such as net.core.somaxconn");
+    if (settings->sysctl_count == SYSCTLS_MAX)
+        return error_set(err, EINVAL, "want at most %d sysctls", SYSCTLS_MAX);
+    settings->sysctls[settings->sysctl_count++] = text;
+    return 0;
+}
+
+int take_sources(const struct option_spec *spec, const char *text, void *field, struct error *err)
+{
+    (void)spec;
+    struct settings *settings = field;
+    settings->probe.source = text;
+    settings->source_ranges = 0;
+    for (const char *p = text;; p++) {
+        char item[ENDPOINT_TEXT_SIZE];
+        size_t length = strcspn(p, ",");
+        snprintf(item, sizeof item, "%.*s", (int)length, p);
+        if (settings->source_ranges == SOURCES_MAX)
+            return error_set(err, EINVAL, "want at most %d addresses or networks", SOURCES_MAX);
+        struct endpoint_range *range = &settings->sources[settings->source_ranges++];
+        int status = endpoint_range_parse(item, range, err);
+        if (status)
+            return status;
+        if (range->first.family != settings->sources[0].first.family)
+            return error_set(err, EINVAL, "want addresses of one family");
+        p += length;
+        if (!*p)
+            return 0;
+    }
+}
