@@ -24,9 +24,12 @@ struct story {
     const struct target *hiding;     /* ... the refusal of a later one; NULL: no such thing */
 };
 
+/* ---- explain_words.c ---- */
+
 /* Sentences are parted by one blank. */
 __attribute__((format(printf, 2, 3))) void tell(struct story *s, const char *format, ...);
 
+/* How many connections have a verdict. */
 uint64_t told_of(const struct story *s, enum verdict v);
 
 /* "1 connection", or "all 10 connections" where that is so; `opening` with a capital. Return out. */
