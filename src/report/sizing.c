@@ -16,7 +16,7 @@ static const struct setting {
 } settings[] = {
     {"nginx", "listen 80 backlog=", ";", "https://nginx.org/en/docs/http/ngx_http_core_module.html#listen",
      "once for each address and port; the default is 511"},
-    {"redis", "tcp-backlog ", "", "https://redis.io/docs/latest/operate/oss_and_stack/management/config-file/", "the default is 511"},
+    {"redis", "tcp-backlog ", "", "https://github.com/redis/redis/blob/unstable/redis.conf", "the default is 511"},
     {"node", "server.listen({ port: 80, backlog: ", " })", "https://nodejs.org/api/net.html#serverlistenoptions-callback",
      "the default is 511"},
     {"gunicorn", "backlog = ", "", "https://docs.gunicorn.org/en/stable/settings.html#backlog", "the default is 2048"},
@@ -25,7 +25,7 @@ static const struct setting {
     {"haproxy", "backlog ", "", "https://docs.haproxy.org/2.8/configuration.html#4.2-backlog",
      "in defaults, frontend or listen; the default is maxconn"},
     {"PostgreSQL", "max_connections = ", "", "https://www.postgresql.org/docs/current/runtime-config-connection.html#GUC-MAX-CONNECTIONS",
-     "it has no setting of its own: it listens with twice max_connections", true},
+     "it has no setting of its own: it listens with twice max_connections (src/backend/libpq/pqcomm.c)", true},
     {"Java", "new ServerSocket(80, ", ")",
      "https://docs.oracle.com/en/java/javase/21/docs/api/java.base/java/net/ServerSocket.html", "the default is 50"},
     {"Go", "net.Listen(\"tcp\", \":80\")", NULL, "https://pkg.go.dev/net#Listen",
