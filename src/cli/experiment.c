@@ -53,6 +53,15 @@ static bool gate_run(void *context, size_t opened)
     return true;
 }
 
+/* Or nobody knows. */
+static bool is_accepted(struct experiment *x, const struct attempt *attempt)
+{
+    struct diag_socket socket;
+    if (x->current->transport.path)
+        return peers_look(&x->diag, x->current, x->epoch, NULL) || attempt->peer == PEER_ACCEPTED;
+    return sockdiag_exact(&x->diag, &x->current->address, &attempt->source, &socket, NULL) || socket.inode;
+}
+
 static void lead_probe(void *context)
 {
     struct experiment *x = context;
@@ -60,8 +69,7 @@ static void lead_probe(void *context)
     if (first->state != STATE_ESTABLISHED)
         return;
     for (nsec until = clock_now() + LEAD_PATIENCE; clock_now() < until;) {
-        struct diag_socket socket;
-        if (sockdiag_exact(&x->diag, &x->current->address, &first->source, &socket, NULL) || socket.inode)
+        if (is_accepted(x, first))
             return;
         nanosleep(&(struct timespec){.tv_nsec = LEAD_PAUSE}, NULL);
     }

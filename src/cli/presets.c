@@ -26,8 +26,9 @@ static const struct preset presets[] = {
     {.name = "herd",
      .summary = "a stall of half a second, and three quarters of the clients are lost",
      .explanation = "The server stalls for 500 ms while forty clients come. Five fit the queue. After a second the other 35 all "
-                    "send their SYN again at once: the herd meets an empty queue of a server that is quick again, and most of it is lost all the same.",
-     .words = {"--backlog", "4", "--stall", "500ms", "--count", "40", "--timeout", "4s"}, .timeline = true},
+                    "send their SYN again at once: the herd meets the empty queue of a server that takes a client each 2 ms again. Five get in, "
+                    "and thirty are lost all the same.",
+     .words = {"--backlog", "4", "--stall", "500ms", "--accept-delay", "2ms", "--count", "40", "--timeout", "4s"}, .timeline = true},
     {.name = "abort",
      .summary = "what tcp_abort_on_overflow changes, and what not",
      .explanation = "On a path of 40 ms two bursts of four come 100 ms apart. The second one passes the check while one place is left, "

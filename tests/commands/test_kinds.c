@@ -261,7 +261,7 @@ static const struct {
     {"article", "connected=1,queued=3,timed_out=6", "ListenOverflows"},
     {"overflow", "connected=10,drops=5", "ListenOverflows"},
     {"lost", "lost>=1,connected>=2", "SyncookiesSent"},
-    {"herd", "lost>=20,connected>=6", "SyncookiesSent"},
+    {"herd", "lost>=25,connected>=10", "SyncookiesSent"},
     {"abort", "queued=5,reset=3", "ListenOverflows"},
     {"cookies", "queued=5,lost=15", "SyncookiesSent"},
     {"clamped", "queued=17,timed_out=3,backlog=16", "ListenOverflows"},
