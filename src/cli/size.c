@@ -145,12 +145,14 @@ static int bisect(struct finding *f, struct error *err)
     return 0;
 }
 
-/* What passed twice may fail the next time: the answer has the longest queue that was seen, and the spread of those as a reserve. */
+/* What passed twice may fail the next time: the answer has the longest queue that was seen, and as a reserve the spread of those, or
+   a twentieth. */
 static int check(struct finding *f, struct error *err)
 {
     struct sizing *s = &f->s;
     uint64_t seen = s->longest_most ? s->longest_most - 1 : 0, spread = s->longest_most - s->longest_least;
-    uint64_t answer = (seen > s->smallest ? seen : s->smallest) + (spread > 1 ? spread : 1);
+    uint64_t least = seen > s->smallest ? seen : s->smallest, twentieth = least / 20 + 1;
+    uint64_t answer = least + (spread > twentieth ? spread : twentieth);
     for (int round = 0; round < ROUNDS && !s->signal; round++) {
         size_t pass;
         /* Nobody needs more than one place for each who comes, and a queue holds one more than its backlog. */

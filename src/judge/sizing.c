@@ -46,7 +46,7 @@ static bool is_enough(const struct load *load, uint64_t arrived, nsec now)
         return true;
     if (load->stall)
         return now >= load->stall;
-    return !load->rate || (arrived >= STEADY_ARRIVALS && now >= STEADY_SPAN) || now >= 5 * STEADY_SPAN;
+    return !load->rate || (arrived >= STEADY_ARRIVALS && now >= STEADY_SPAN) || now >= 2 * STEADY_SPAN;
 }
 
 void judge_predict(const struct load *load, struct prediction *p)

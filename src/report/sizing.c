@@ -66,9 +66,9 @@ static void arrivals_text(const struct load *load, char out[WORDS_SIZE])
 {
     char every[NSEC_TEXT_SIZE];
     if (load->rate)
-        snprintf(out, WORDS_SIZE, "%" PRIu32 " clients a second", load->rate);
+        snprintf(out, WORDS_SIZE, "%" PRIu32 " client%s a second", load->rate, plural(load->rate));
     else
-        snprintf(out, WORDS_SIZE, "%" PRIu32 " clients at once, every %s", load->burst, nsec_text(load->every, every));
+        snprintf(out, WORDS_SIZE, "%" PRIu32 " client%s at once, every %s", load->burst, plural(load->burst), nsec_text(load->every, every));
 }
 
 static void pace_text(const struct load *load, char out[WORDS_SIZE])
@@ -100,7 +100,7 @@ static void write_arithmetic(FILE *out, const struct sizing *s, const struct rep
     if (p->accepts > 0)
         snprintf(percent, sizeof percent, " (%.3g%% of what it can take)", 100 * p->arrivals / p->accepts);
     paragraph(out, style,
-              "arithmetic: %.6g clients come each second on average%s. When %s, up to %" PRIu64
+              "arithmetic: %.6g clients a second come on average%s. When %s, up to %" PRIu64
               " wait at the same time, and the queue is empty again after %s%s. A queue holds one more than its backlog, so a backlog of %" PRIu64
               " would do if every clock were perfect.",
               p->arrivals, percent,
@@ -113,16 +113,17 @@ static void write_arithmetic(FILE *out, const struct sizing *s, const struct rep
 
 static void write_measured(FILE *out, const struct sizing *s, const struct report_style *style)
 {
-    char span[NSEC_TEXT_SIZE], name[SIGNAL_TEXT_SIZE];
+    char span[NSEC_TEXT_SIZE], name[SIGNAL_TEXT_SIZE], most[32] = "";
+    if (s->longest_most > s->longest_least)
+        snprintf(most, sizeof most, " to %" PRIu64, s->longest_most);
     if (s->looks)
-        paragraph(out, style,
-                  "measured: with room for all, the longest queue was %" PRIu64 " to %" PRIu64 " in %zu runs of %" PRIu64 " clients.",
-                  s->longest_least, s->longest_most, s->looks, s->predicted.count);
+        paragraph(out, style, "measured: with room for all, the longest queue was %" PRIu64 "%s in %zu runs of %" PRIu64 " client%s.",
+                  s->longest_least, most, s->looks, s->predicted.count, plural(s->predicted.count));
     if (s->smallest_known)
         paragraph(out, style, "by bisection: %" PRIu32 " is the smallest backlog that dropped nothing in 2 runs.", s->smallest);
     if (s->answered)
-        paragraph(out, style, "checked: %" PRIu32 " dropped and lost nobody in %zu runs; the longest wait until accept() was %s.", s->backlog,
-                  s->checks, nsec_text(s->longest_wait, span));
+        paragraph(out, style, "checked: %" PRIu32 ", which is that with a reserve, dropped and lost nobody in %zu run%s; the longest wait until accept() was %s.", s->backlog,
+                  s->checks, plural(s->checks), nsec_text(s->longest_wait, span));
     if (s->signal)
         paragraph(out, style, "interrupted by %s after %zu runs: this is what was known by then", signal_text(s->signal, name), s->runs);
     if (*s->why)
