@@ -289,12 +289,27 @@ static void spread_times(struct experiment *x, size_t member, struct spread *out
     free(samples);
 }
 
-/* Who waits in the queue since when: not known where packets were not seen. */
+/* A client learns of its SYN-ACK some microseconds after it came: where packets were seen, their time counts. */
+static void use_exact_times(struct target *target)
+{
+    for (size_t i = 0; i < target->attempt_count && target->timeline.source == TIMELINE_PACKETS; i++) {
+        nsec exact = target->timeline.lanes[i].established;
+        struct attempt *a = &target->attempts[i];
+        if (exact != NSEC_NEVER && a->established != NSEC_NEVER && exact < a->established)
+            a->established = exact;
+    }
+}
+
 static void finish_timeline(struct experiment *x)
 {
     struct error err = {0};
-    if (x->recorder && recorder_finish(x->recorder, x->run.targets, x->run.target_count, x->epoch, x->run.elapsed, &err))
+    if (!x->recorder)
+        return;
+    if (recorder_finish(x->recorder, x->run.targets, x->run.target_count, x->epoch, x->run.elapsed, &err))
         experiment_note(x, &err);
+    else
+        for (size_t t = 0; t < x->run.target_count; t++)
+            use_exact_times(&x->run.targets[t]);
 }
 
 static void note_wire(struct experiment *x)
