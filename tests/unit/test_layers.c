@@ -242,7 +242,7 @@ END_TEST
 
 /* ---- The judge's objects ---- */
 
-#define SYMBOLS_MAX 1024
+#define SYMBOLS_MAX 8192
 
 struct symbols {
     char *names[SYMBOLS_MAX];
