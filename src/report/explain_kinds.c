@@ -50,8 +50,8 @@ static void explain_fastopen(struct story *s)
              "is complete.",
              passive, plural(passive), s->run->probe.send ? " and its first data" : "");
     else
-        tell(s, "No SYN came with a valid Fast Open cookie: the first connection fetches one, so a burst of one, or one that fails, "
-                "has none.");
+        tell(s, "No SYN came with a valid Fast Open cookie: the first connection fetches one, and those that begin before its answer "
+                "have none.");
 }
 
 void explain_kind(struct story *s)
