@@ -6,9 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
-static const struct command *const commands[] = {&command_run,  &command_probe,  &command_serve,  &command_list,
-                                                  &command_watch, &command_resize, &command_measure,
-                                                  &command_sweep, &command_size};
+static const struct command *const commands[] = {&command_run,    &command_probe,   &command_serve, &command_list, &command_watch,
+                                                 &command_resize, &command_measure, &command_sweep, &command_size};
 
 #define COMMANDS (sizeof commands / sizeof *commands)
 
@@ -61,8 +60,10 @@ int main(int argc, char **argv)
         char names[128] = "";
         for (size_t i = 0; i < COMMANDS; i++)
             snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s", i ? ", " : "", commands[i]->name);
-        say(NULL, *word ? "unknown command '%.80s': want %s. Try 'backlogctl --help'."
-                        : "no command%s: want %s. Try 'backlogctl --help'.", word, names);
+        say(NULL,
+            *word ? "unknown command '%.80s': want %s. Try 'backlogctl --help'."
+                  : "no command%s: want %s. Try 'backlogctl --help'.",
+            word, names);
         return EXIT_USAGE;
     }
     return command_main(command, argc - 1, argv + 1);

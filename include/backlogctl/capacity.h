@@ -11,7 +11,7 @@ struct capacity_plan {
     const pid_t *pids; /* all processes that hold the listener */
     size_t pid_count;
     struct freeze_settings freeze;
-    nsec patience;     /* for the server to have taken everybody in, and to serve again; each */
+    nsec patience; /* for the server to have taken everybody in, and to serve again; each */
 };
 
 /* Measures m->listener, which is in the calling thread's network namespace and is the only member of its group. Everything is

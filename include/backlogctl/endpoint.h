@@ -57,7 +57,6 @@ const char *endpoint_address_text(const struct endpoint *e, char out[ENDPOINT_TE
    repetition, at most `max`. `family` is AF_UNSPEC, AF_INET or AF_INET6. Returns how many (>= 1), or -errno:
    -ENOENT when the name does not resolve. May block on DNS. */
 #define ENDPOINTS_MAX 16
-int endpoint_resolve(const char *host, uint16_t port, int family, struct endpoint *out, size_t max,
-                     struct error *err);
+int endpoint_resolve(const char *host, uint16_t port, int family, struct endpoint *out, size_t max, struct error *err);
 
 #endif

@@ -8,15 +8,16 @@
 
 struct flood_settings {
     struct endpoint destination;
-    struct transport transport; /* AF_UNIX: its path is the destination, and each client gets an abstract name of its own (autobind,
-                                   unix(7)), by which it is found again at the server */
-    bool local;       /* the destination is this host: sources are bound, so that no socket connects to itself */
-    bool follow;      /* keep watching after the burst; needed for `send` too */
-    uint32_t rate;    /* arrivals a second, scheduled against the start; 0: all at once, or: */
-    uint32_t burst;   /* so many at once, and as many again each time `every` is over; 0: no such bursts */
+    /* AF_UNIX: its path is the destination, and each client gets an abstract name of its own (autobind, unix(7)), by which
+       it is found again at the server. */
+    struct transport transport;
+    bool local;     /* the destination is this host: sources are bound, so that no socket connects to itself */
+    bool follow;    /* keep watching after the burst; needed for `send` too */
+    uint32_t rate;  /* arrivals a second, scheduled against the start; 0: all at once, or: */
+    uint32_t burst; /* so many at once, and as many again each time `every` is over; 0: no such bursts */
     nsec every;
-    uint32_t threads; /* that open at the same time; 0 or 1: in one order */
-    const char *send; /* sent with a newline once established; NULL: nothing. Outlives the flood */
+    uint32_t threads;                     /* that open at the same time; 0 or 1: in one order */
+    const char *send;                     /* sent with a newline once established; NULL: nothing. Outlives the flood */
     const struct endpoint_range *sources; /* to connect from, in the destination's family; outlive the flood */
     size_t source_ranges;                 /* 0: chosen for the destination */
     /* Called once, after the first connection, on the thread that calls flood_burst. NULL: none. */

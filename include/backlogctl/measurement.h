@@ -7,32 +7,32 @@
 struct measurement {
     struct listener listener; /* before; its `queue` clients waited already */
     /* The freeze: */
-    bool ptraced;             /* stopped through ptrace(2), else by SIGSTOP */
+    bool ptraced; /* stopped through ptrace(2), else by SIGSTOP */
     size_t processes, threads;
-    nsec budget;              /* the longest that it may have lasted */
-    nsec frozen;              /* how long it did */
-    bool expired;             /* the budget ended it */
+    nsec budget;  /* the longest that it may have lasted */
+    nsec frozen;  /* how long it did */
+    bool expired; /* the budget ended it */
     /* While frozen: */
-    uint64_t sent;            /* connections of ours */
-    uint64_t held;            /* length of the full accept queue, as the kernel counts it: the capacity */
-    uint64_t drops;           /* packets that the listener dropped meanwhile; TCP */
+    uint64_t sent;  /* connections of ours */
+    uint64_t held;  /* length of the full accept queue, as the kernel counts it: the capacity */
+    uint64_t drops; /* packets that the listener dropped meanwhile; TCP */
     /* Of ours, as their own sockets tell: */
-    uint64_t queued;          /* established: in the queue */
-    uint64_t unanswered;      /* no answer (AF_UNIX: EAGAIN): there was no room */
-    bool full;                /* it was seen full: some went unanswered, and nothing ended the burst early */
+    uint64_t queued;     /* established: in the queue */
+    uint64_t unanswered; /* no answer (AF_UNIX: EAGAIN): there was no room */
+    bool full;           /* it was seen full: some went unanswered, and nothing ended the burst early */
     /* Afterwards: spans since the release, NSEC_NEVER: not within the patience */
-    nsec drained;             /* the queue was no longer than before */
-    nsec served;              /* a fresh connection was accepted */
+    nsec drained; /* the queue was no longer than before */
+    nsec served;  /* a fresh connection was accepted */
     nsec patience;
-    uint64_t accepted;        /* of `queued`: accept() returned them */
+    uint64_t accepted; /* of `queued`: accept() returned them */
     bool accepted_known;
-    int signal;               /* ended early by this signal; 0: not */
-    char incomplete[160];     /* why something is not known, "" when all is */
+    int signal;           /* ended early by this signal; 0: not */
+    char incomplete[160]; /* why something is not known, "" when all is */
     struct expectation expectations[EXPECTATIONS_MAX];
     size_t expectation_count;
     /* Written by the judge: */
-    bool exact;               /* seen full, and it held backlog + 1 */
-    bool ok;                  /* exact, served again, and every expectation holds of the listener with `held` as its capacity */
+    bool exact; /* seen full, and it held backlog + 1 */
+    bool ok;    /* exact, served again, and every expectation holds of the listener with `held` as its capacity */
 };
 
 #endif

@@ -16,108 +16,108 @@
 /* ---- Vocabulary: one list each makes the enum and its names, the same in text, JSON, options and man pages ---- */
 
 /* What became of a connection; backlogctl(7) explains each. */
-#define VERDICTS(X)                                                                                              \
-    X(VERDICT_CONNECTED, "connected")     /* accept() returned it */                                             \
-    X(VERDICT_QUEUED, "queued")           /* complete, waits in the accept queue */                              \
-    X(VERDICT_HALF_OPEN, "half_open")     /* the client is connected, the server still waits for its ACK */      \
-    X(VERDICT_LOST, "lost")               /* the client is connected, the server has forgotten it */             \
-    X(VERDICT_TIMED_OUT, "timed_out")     /* no answer to its SYN while we waited */                             \
-    X(VERDICT_WOULD_BLOCK, "would_block") /* AF_UNIX: told at once that the queue is full (EAGAIN) */            \
-    X(VERDICT_REFUSED, "refused")         /* nobody listens there */                                             \
-    X(VERDICT_RESET, "reset")             /* was connected, then the peer reset it */                            \
-    X(VERDICT_UNREACHABLE, "unreachable") /* no route, or a router said so */                                    \
-    X(VERDICT_LOCAL_ERROR, "local_error") /* our side ran out of something; says nothing about the server */     \
+#define VERDICTS(X)                                                                                          \
+    X(VERDICT_CONNECTED, "connected")     /* accept() returned it */                                         \
+    X(VERDICT_QUEUED, "queued")           /* complete, waits in the accept queue */                          \
+    X(VERDICT_HALF_OPEN, "half_open")     /* the client is connected, the server still waits for its ACK */  \
+    X(VERDICT_LOST, "lost")               /* the client is connected, the server has forgotten it */         \
+    X(VERDICT_TIMED_OUT, "timed_out")     /* no answer to its SYN while we waited */                         \
+    X(VERDICT_WOULD_BLOCK, "would_block") /* AF_UNIX: told at once that the queue is full (EAGAIN) */        \
+    X(VERDICT_REFUSED, "refused")         /* nobody listens there */                                         \
+    X(VERDICT_RESET, "reset")             /* was connected, then the peer reset it */                        \
+    X(VERDICT_UNREACHABLE, "unreachable") /* no route, or a router said so */                                \
+    X(VERDICT_LOCAL_ERROR, "local_error") /* our side ran out of something; says nothing about the server */ \
     X(VERDICT_ESTABLISHED, "established") /* complete as the client sees it, and no evidence to say more */
 enum verdict { VERDICTS(MODEL_ENUM) VERDICT_COUNT };
 
 /* What a verdict rests on. */
-#define EVIDENCES(X)                                                                                             \
-    X(EVIDENCE_NONE, "none")                                                                                     \
-    X(EVIDENCE_PEER_SOCKET, "peer_socket")   /* sock_diag of the server's side of this very connection */        \
-    X(EVIDENCE_REPLY, "reply")               /* the application sent bytes */                                    \
-    X(EVIDENCE_PROBE_BYTE, "probe_byte")     /* what became of bytes that we sent */                             \
-    X(EVIDENCE_TCP_INFO, "tcp_info")         /* the client socket's own TCP_INFO */                              \
-    X(EVIDENCE_SOCKET_ERROR, "socket_error") /* an errno of the client socket */                                 \
+#define EVIDENCES(X)                                                                                      \
+    X(EVIDENCE_NONE, "none")                                                                              \
+    X(EVIDENCE_PEER_SOCKET, "peer_socket")   /* sock_diag of the server's side of this very connection */ \
+    X(EVIDENCE_REPLY, "reply")               /* the application sent bytes */                             \
+    X(EVIDENCE_PROBE_BYTE, "probe_byte")     /* what became of bytes that we sent */                      \
+    X(EVIDENCE_TCP_INFO, "tcp_info")         /* the client socket's own TCP_INFO */                       \
+    X(EVIDENCE_SOCKET_ERROR, "socket_error") /* an errno of the client socket */                          \
     X(EVIDENCE_DEADLINE, "deadline")         /* the patience ended and nothing had come */
 enum evidence { EVIDENCES(MODEL_ENUM) EVIDENCE_COUNT };
 
 /* Why, where the kernel gives a reason. */
-#define REASONS(X)                                                                                               \
-    X(REASON_NONE, "none")                                                                                       \
-    X(REASON_QUEUE_FULL, "queue_full")         /* the listener's drops account for every unanswered SYN */       \
-    X(REASON_SYN_QUEUE_FULL, "syn_queue_full") /* the same, and it was the SYN queue (tcp_syncookies=0) */       \
-    X(REASON_NO_ANSWER, "no_answer")           /* the listener dropped nothing: the SYN died on the way */       \
-    X(REASON_ICMP, "icmp")                     /* an ICMP message said so; the kernel went on trying */          \
-    X(REASON_REMOTE, "remote")                 /* the server's side is on another host or namespace */           \
-    X(REASON_NO_LISTENER, "no_listener")       /* a local address without a listener: carried elsewhere */       \
-    X(REASON_NO_TRACE, "no_trace")             /* a listener is here, yet neither socket nor drop: redirected? */\
+#define REASONS(X)                                                                                                             \
+    X(REASON_NONE, "none")                                                                                                     \
+    X(REASON_QUEUE_FULL, "queue_full")         /* the listener's drops account for every unanswered SYN */                     \
+    X(REASON_SYN_QUEUE_FULL, "syn_queue_full") /* the same, and it was the SYN queue (tcp_syncookies=0) */                     \
+    X(REASON_NO_ANSWER, "no_answer")           /* the listener dropped nothing: the SYN died on the way */                     \
+    X(REASON_ICMP, "icmp")                     /* an ICMP message said so; the kernel went on trying */                        \
+    X(REASON_REMOTE, "remote")                 /* the server's side is on another host or namespace */                         \
+    X(REASON_NO_LISTENER, "no_listener")       /* a local address without a listener: carried elsewhere */                     \
+    X(REASON_NO_TRACE, "no_trace")             /* a listener is here, yet neither socket nor drop: redirected? */              \
     X(REASON_UNACKNOWLEDGED, "unacknowledged") /* what we sent was repeated twice in vain: half-open, lost, or a lossy path */ \
-    X(REASON_NOT_SEEN, "not_seen")             /* the kernel could not be asked */                               \
-    X(REASON_DESCRIPTORS, "descriptors")       /* EMFILE, ENFILE */                                              \
-    X(REASON_PORTS, "ports")                   /* EADDRINUSE, EADDRNOTAVAIL: no free source port */              \
-    X(REASON_ADDRESS, "address")               /* EADDRNOTAVAIL of bind(): no address of this host */            \
-    X(REASON_MEMORY, "memory")                 /* ENOMEM, ENOBUFS */                                             \
-    X(REASON_PERMISSION, "permission")         /* EACCES, EPERM: a local firewall or policy */                
+    X(REASON_NOT_SEEN, "not_seen")             /* the kernel could not be asked */                                             \
+    X(REASON_DESCRIPTORS, "descriptors")       /* EMFILE, ENFILE */                                                            \
+    X(REASON_PORTS, "ports")                   /* EADDRINUSE, EADDRNOTAVAIL: no free source port */                            \
+    X(REASON_ADDRESS, "address")               /* EADDRNOTAVAIL of bind(): no address of this host */                          \
+    X(REASON_MEMORY, "memory")                 /* ENOMEM, ENOBUFS */                                                           \
+    X(REASON_PERMISSION, "permission")         /* EACCES, EPERM: a local firewall or policy */
 enum reason { REASONS(MODEL_ENUM) REASON_COUNT };
 
 /* Where the server's side of a connection stands, from sock_diag of the exact reversed 4-tuple. */
-#define PEERS(X)                                                                                                 \
-    X(PEER_UNKNOWN, "unknown")     /* not asked, or cannot be asked from here */                                 \
-    X(PEER_ABSENT, "absent")       /* the kernel has no such socket */                                           \
-    X(PEER_SYN_RECV, "syn_recv")   /* a request: the handshake's last ACK was dropped or is under way */         \
-    X(PEER_QUEUED, "queued")       /* ESTABLISHED or CLOSE_WAIT without an inode: not accepted yet */            \
-    X(PEER_ACCEPTED, "accepted")   /* ESTABLISHED or CLOSE_WAIT with an inode: accept() returned it */           \
-    X(PEER_CLOSED, "closed")       /* any later state: accepted, then closed by the server */
+#define PEERS(X)                                                                                       \
+    X(PEER_UNKNOWN, "unknown")   /* not asked, or cannot be asked from here */                         \
+    X(PEER_ABSENT, "absent")     /* the kernel has no such socket */                                   \
+    X(PEER_SYN_RECV, "syn_recv") /* a request: the handshake's last ACK was dropped or is under way */ \
+    X(PEER_QUEUED, "queued")     /* ESTABLISHED or CLOSE_WAIT without an inode: not accepted yet */    \
+    X(PEER_ACCEPTED, "accepted") /* ESTABLISHED or CLOSE_WAIT with an inode: accept() returned it */   \
+    X(PEER_CLOSED, "closed")     /* any later state: accepted, then closed by the server */
 enum peer { PEERS(MODEL_ENUM) PEER_COUNT };
 
 /* The kernel's TCP states with the kernel's numbers (include/net/tcp_states.h). */
-#define TCP_STATES(X)                                                                                            \
-    X(STATE_NONE, "none")                                                                                        \
-    X(STATE_ESTABLISHED, "established")                                                                          \
-    X(STATE_SYN_SENT, "syn_sent")                                                                                \
-    X(STATE_SYN_RECV, "syn_recv")                                                                                \
-    X(STATE_FIN_WAIT1, "fin_wait1")                                                                              \
-    X(STATE_FIN_WAIT2, "fin_wait2")                                                                              \
-    X(STATE_TIME_WAIT, "time_wait")                                                                              \
-    X(STATE_CLOSE, "close")                                                                                      \
-    X(STATE_CLOSE_WAIT, "close_wait")                                                                            \
-    X(STATE_LAST_ACK, "last_ack")                                                                                \
-    X(STATE_LISTEN, "listen")                                                                                    \
-    X(STATE_CLOSING, "closing")                                                                                  \
+#define TCP_STATES(X)                   \
+    X(STATE_NONE, "none")               \
+    X(STATE_ESTABLISHED, "established") \
+    X(STATE_SYN_SENT, "syn_sent")       \
+    X(STATE_SYN_RECV, "syn_recv")       \
+    X(STATE_FIN_WAIT1, "fin_wait1")     \
+    X(STATE_FIN_WAIT2, "fin_wait2")     \
+    X(STATE_TIME_WAIT, "time_wait")     \
+    X(STATE_CLOSE, "close")             \
+    X(STATE_CLOSE_WAIT, "close_wait")   \
+    X(STATE_LAST_ACK, "last_ack")       \
+    X(STATE_LISTEN, "listen")           \
+    X(STATE_CLOSING, "closing")         \
     X(STATE_NEW_SYN_RECV, "new_syn_recv")
 enum tcp_state { TCP_STATES(MODEL_ENUM) STATE_COUNT };
 
 /* Counters of the network namespace that bear on a backlog (TcpExt of /proc/net/netstat); they count packets. */
-#define COUNTERS(X)                                                                                              \
-    X(COUNTER_LISTEN_OVERFLOWS, "ListenOverflows")                                                               \
-    X(COUNTER_LISTEN_DROPS, "ListenDrops")                                                                       \
-    X(COUNTER_SYNCOOKIES_SENT, "SyncookiesSent")                                                                 \
-    X(COUNTER_SYNCOOKIES_RECV, "SyncookiesRecv")                                                                 \
-    X(COUNTER_SYNCOOKIES_FAILED, "SyncookiesFailed")                                                             \
-    X(COUNTER_REQ_QFULL_DO_COOKIES, "TCPReqQFullDoCookies")                                                      \
-    X(COUNTER_REQ_QFULL_DROP, "TCPReqQFullDrop")                                                                 \
-    X(COUNTER_DEFER_ACCEPT_DROP, "TCPDeferAcceptDrop")                                                           \
-    X(COUNTER_FASTOPEN_ACTIVE, "TCPFastOpenActive")     /* SYNs whose data was acknowledged */                   \
-    X(COUNTER_FASTOPEN_PASSIVE, "TCPFastOpenPassive")   /* connections that a listener made from such a SYN */   \
-    X(COUNTER_FASTOPEN_OVERFLOW, "TCPFastOpenListenOverflow")                                                    \
+#define COUNTERS(X)                                                                                          \
+    X(COUNTER_LISTEN_OVERFLOWS, "ListenOverflows")                                                           \
+    X(COUNTER_LISTEN_DROPS, "ListenDrops")                                                                   \
+    X(COUNTER_SYNCOOKIES_SENT, "SyncookiesSent")                                                             \
+    X(COUNTER_SYNCOOKIES_RECV, "SyncookiesRecv")                                                             \
+    X(COUNTER_SYNCOOKIES_FAILED, "SyncookiesFailed")                                                         \
+    X(COUNTER_REQ_QFULL_DO_COOKIES, "TCPReqQFullDoCookies")                                                  \
+    X(COUNTER_REQ_QFULL_DROP, "TCPReqQFullDrop")                                                             \
+    X(COUNTER_DEFER_ACCEPT_DROP, "TCPDeferAcceptDrop")                                                       \
+    X(COUNTER_FASTOPEN_ACTIVE, "TCPFastOpenActive")   /* SYNs whose data was acknowledged */                 \
+    X(COUNTER_FASTOPEN_PASSIVE, "TCPFastOpenPassive") /* connections that a listener made from such a SYN */ \
+    X(COUNTER_FASTOPEN_OVERFLOW, "TCPFastOpenListenOverflow")                                                \
     X(COUNTER_LOOPBACK_DROPPED, "LoopbackDropped") /* lo's rx drops (/proc/net/dev): its input queue was full */
 enum counter { COUNTERS(MODEL_ENUM) COUNTER_COUNT };
 
 /* What kind of socket listens. */
-#define SOCKET_KINDS(X)                                                                                          \
-    X(KIND_TCP, "tcp")                                                                                           \
-    X(KIND_MPTCP, "mptcp")                     /* figures are those of its TCP subflow socket, where the queue is */ \
-    X(KIND_UNIX_STREAM, "unix_stream")                                                                           \
+#define SOCKET_KINDS(X)                                                                          \
+    X(KIND_TCP, "tcp")                                                                           \
+    X(KIND_MPTCP, "mptcp") /* figures are those of its TCP subflow socket, where the queue is */ \
+    X(KIND_UNIX_STREAM, "unix_stream")                                                           \
     X(KIND_UNIX_SEQPACKET, "unix_seqpacket")
 enum socket_kind { SOCKET_KINDS(MODEL_ENUM) KIND_COUNT };
 
 /* What is worth saying of a listener. */
-#define REMARKS(X)                                                                                               \
-    X(REMARK_FULL, "full")                   /* the queue is longer than the backlog: the next SYN is dropped */ \
+#define REMARKS(X)                                                                                                    \
+    X(REMARK_FULL, "full")                   /* the queue is longer than the backlog: the next SYN is dropped */      \
     X(REMARK_DROPPING, "dropping")           /* it is full and has dropped, or its drops rose while it was watched */ \
-    X(REMARK_DROPPED, "dropped")             /* it has dropped, at some time since it was made */                \
-    X(REMARK_NOT_ACCEPTING, "not_accepting") /* a client has waited for so long that nobody seems to accept */   \
-    X(REMARK_CLAMPED, "clamped")             /* the effective backlog equals net.core.somaxconn */               \
+    X(REMARK_DROPPED, "dropped")             /* it has dropped, at some time since it was made */                     \
+    X(REMARK_NOT_ACCEPTING, "not_accepting") /* a client has waited for so long that nobody seems to accept */        \
+    X(REMARK_CLAMPED, "clamped")             /* the effective backlog equals net.core.somaxconn */                    \
     X(REMARK_SMALL, "small")                 /* a backlog that a small burst overflows */
 enum remark { REMARKS(MODEL_ENUM) REMARK_COUNT };
 
@@ -156,36 +156,36 @@ struct counters {
 
 /* One listening socket, or the members of a SO_REUSEPORT group taken together. */
 struct listener {
-    bool known;             /* false: no listener was found; all else is then 0 */
-    struct endpoint local;  /* as bound; may be the any-address */
-    uint32_t members;       /* sockets in the reuseport group, else 1; queue, backlog, drops are sums over them */
-    uint32_t inode;         /* of the (first) socket */
-    uint64_t cookie;        /* the kernel's name of the (first) socket: another value means it was replaced */
-    uint64_t backlog;       /* effective, after the clamp by somaxconn (sock_diag idiag_wqueue) */
-    uint64_t capacity;      /* connections that the accept queue holds: backlog + 1 a member */
-    uint64_t queue;         /* accept-queue length (sock_diag idiag_rqueue) */
-    uint64_t drops;         /* sk_drops: packets that this listener dropped since it was made */
+    bool known;            /* false: no listener was found; all else is then 0 */
+    struct endpoint local; /* as bound; may be the any-address */
+    uint32_t members;      /* sockets in the reuseport group, else 1; queue, backlog, drops are sums over them */
+    uint32_t inode;        /* of the (first) socket */
+    uint64_t cookie;       /* the kernel's name of the (first) socket: another value means it was replaced */
+    uint64_t backlog;      /* effective, after the clamp by somaxconn (sock_diag idiag_wqueue) */
+    uint64_t capacity;     /* connections that the accept queue holds: backlog + 1 a member */
+    uint64_t queue;        /* accept-queue length (sock_diag idiag_rqueue) */
+    uint64_t drops;        /* sk_drops: packets that this listener dropped since it was made */
     bool drops_known;
-    pid_t pid;              /* 0: unknown (no right to see, or not looked up) */
-    char process[32];       /* its command name, "" when unknown */
-    uint32_t processes;     /* that hold it: `pid` is the first of them */
+    pid_t pid;          /* 0: unknown (no right to see, or not looked up) */
+    char process[32];   /* its command name, "" when unknown */
+    uint32_t processes; /* that hold it: `pid` is the first of them */
     /* Filled in by a survey (surveyor.h) only: */
-    uint8_t kind;           /* enum socket_kind */
-    bool dual_stack;        /* IPv6 any-address that takes IPv4 too */
+    uint8_t kind;    /* enum socket_kind */
+    bool dual_stack; /* IPv6 any-address that takes IPv4 too */
     bool half_open_known, oldest_known;
-    uint32_t half_open;     /* SYN queue: requests in SYN_RECV; of the whole reuseport group */
-    uint32_t oldest_ms;     /* how long the first of the queue has waited, 4 ms grain; of the whole reuseport group */
-    uint32_t member;        /* 1..group: its place in a reuseport group; `members` is then 1 */
-    uint32_t group;         /* sockets of that group; 1: none */
-    uint32_t interface;     /* index of the device it is bound to (SO_BINDTODEVICE), 0: any */
-    char device[16];        /* its name, "" for any */
-    uint32_t uid;           /* its owner's user id in our user namespace */
-    uint64_t netns;         /* inode number of its network namespace */
-    uint64_t pidns;         /* of the pid namespace of `pid`; 0: ours, or unknown */
+    uint32_t half_open;        /* SYN queue: requests in SYN_RECV; of the whole reuseport group */
+    uint32_t oldest_ms;        /* how long the first of the queue has waited, 4 ms grain; of the whole reuseport group */
+    uint32_t member;           /* 1..group: its place in a reuseport group; `members` is then 1 */
+    uint32_t group;            /* sockets of that group; 1: none */
+    uint32_t interface;        /* index of the device it is bound to (SO_BINDTODEVICE), 0: any */
+    char device[16];           /* its name, "" for any */
+    uint32_t uid;              /* its owner's user id in our user namespace */
+    uint64_t netns;            /* inode number of its network namespace */
+    uint64_t pidns;            /* of the pid namespace of `pid`; 0: ours, or unknown */
     char path[UNIX_NAME_SIZE]; /* AF_UNIX: the name, abstract ones with a leading '@', "" for none */
     /* Written by the judge: */
-    uint32_t percent;       /* queue of capacity; over 100 after the backlog was lowered */
-    uint32_t remarks;       /* bits 1 << enum remark */
+    uint32_t percent; /* queue of capacity; over 100 after the backlog was lowered */
+    uint32_t remarks; /* bits 1 << enum remark */
 };
 
 /* One attempt of one connection at one address: the facts, then what the judge made of them. Times are spans since
@@ -204,38 +204,38 @@ struct attempt {
     uint8_t peer;           /* enum peer */
     uint8_t syn_retransmits;
     uint8_t data_retransmits; /* of what we sent, while unacknowledged */
-    bool soft_error : 1;    /* `error` was reported while the kernel went on trying (ICMP) */
-    bool sent : 1;          /* we sent bytes on it */
-    bool acknowledged : 1;  /* ... and the server's kernel acknowledged them */
-    bool replied : 1;       /* the application sent us bytes */
-    bool was_half_open : 1; /* an earlier look saw the server's side in SYN_RECV */
-    bool was_queued : 1;    /* an earlier look saw the server's side in the accept queue */
+    bool soft_error : 1;      /* `error` was reported while the kernel went on trying (ICMP) */
+    bool sent : 1;            /* we sent bytes on it */
+    bool acknowledged : 1;    /* ... and the server's kernel acknowledged them */
+    bool replied : 1;         /* the application sent us bytes */
+    bool was_half_open : 1;   /* an earlier look saw the server's side in SYN_RECV */
+    bool was_queued : 1;      /* an earlier look saw the server's side in the accept queue */
     /* Written by the judge: */
-    bool decides : 1;       /* this attempt's verdict is the connection's (see judge.h) */
-    uint8_t verdict;        /* enum verdict */
-    uint8_t reason;         /* enum reason */
-    uint8_t evidence;       /* enum evidence */
+    bool decides : 1; /* this attempt's verdict is the connection's (see judge.h) */
+    uint8_t verdict;  /* enum verdict */
+    uint8_t reason;   /* enum reason */
+    uint8_t evidence; /* enum evidence */
 };
 
 /* One address that the burst was aimed at. */
 struct target {
     struct endpoint address;
-    struct endpoint bound;   /* where the server's side of a connection is: the address, unless the path is reflected */
+    struct endpoint bound; /* where the server's side of a connection is: the address, unless the path is reflected */
     struct transport transport;
-    bool local;              /* an address of this host in this network namespace */
-    bool reflected;          /* the path swaps the two addresses of each packet: the server's side has them the other way round */
-    bool looked;             /* the server's side was asked for through sock_diag, completely */
-    struct listener before;  /* when the burst began */
-    struct listener after;   /* at the last look; keeps the last known figures if the listener has gone */
-    bool listener_gone;      /* there was one before, and it is no longer there, or another took its place */
+    bool local;             /* an address of this host in this network namespace */
+    bool reflected;         /* the path swaps the two addresses of each packet: the server's side has them the other way round */
+    bool looked;            /* the server's side was asked for through sock_diag, completely */
+    struct listener before; /* when the burst began */
+    struct listener after;  /* at the last look; keeps the last known figures if the listener has gone */
+    bool listener_gone;     /* there was one before, and it is no longer there, or another took its place */
     struct attempt *attempts; /* ascending id; owned by whoever made the run */
     size_t attempt_count;
     struct listener *members; /* of a reuseport group, each by itself, `drops` during the run; owned as the attempts are */
     size_t member_count;      /* 0: no group */
     struct timeline timeline;
     /* Written by the judge: */
-    bool drops_known;        /* the same listener was seen before and after, with its counter */
-    uint64_t drops;          /* packets that it dropped during the run */
+    bool drops_known; /* the same listener was seen before and after, with its counter */
+    uint64_t drops;   /* packets that it dropped during the run */
 };
 
 /* ---- Settings: what was asked for ---- */
@@ -258,35 +258,36 @@ struct server_settings {
 };
 
 struct probe_settings {
-    uint32_t count;    /* connections, 1..1 000 000 */
-    nsec timeout;      /* patience after the burst; 0: judge at once */
-    uint32_t rate;     /* arrivals a second; 0: all at once, or: */
-    uint32_t burst;    /* so many at once, ... */
-    nsec every;        /* ... and so many more each time this is over; 0 (and burst 0): no such bursts */
-    const char *send;  /* sent on each established connection, with a newline; NULL: nothing */
-    nsec wait;         /* how long to wait for a listener first; 0: not */
+    uint32_t count;   /* connections, 1..1 000 000 */
+    nsec timeout;     /* patience after the burst; 0: judge at once */
+    uint32_t rate;    /* arrivals a second; 0: all at once, or: */
+    uint32_t burst;   /* so many at once, ... */
+    nsec every;       /* ... and so many more each time this is over; 0 (and burst 0): no such bursts */
+    const char *send; /* sent on each established connection, with a newline; NULL: nothing */
+    nsec wait;        /* how long to wait for a listener first; 0: not */
     bool allow_remote;
-    bool summary;         /* no row per connection in the report */
-    bool timeline;        /* record when what happened, and show it in the text report */
-    uint32_t threads;     /* threads that open at the same time; 0 or 1: one order */
-    const char *source;   /* as typed; NULL: chosen for the target */
+    bool summary;       /* no row per connection in the report */
+    bool timeline;      /* record when what happened, and show it in the text report */
+    uint32_t threads;   /* threads that open at the same time; 0 or 1: one order */
+    const char *source; /* as typed; NULL: chosen for the target */
 };
 
 /* How a time is spread over the connections: exact quantiles of all samples, and a histogram. */
 #define SPREAD_BUCKETS 28
 struct spread {
-    uint64_t samples;                 /* 0: all else is 0 */
-    nsec min, p50, p90, p99, max;     /* nearest rank: the smallest sample that at least that share does not exceed */
-    uint64_t buckets[SPREAD_BUCKETS]; /* [i]: spans from 2^i us to below 2^(i+1) us; [0] also the shorter ones, the last the longer */
+    uint64_t samples;             /* 0: all else is 0 */
+    nsec min, p50, p90, p99, max; /* nearest rank: the smallest sample that at least that share does not exceed */
+    /* [i]: spans from 2^i us to below 2^(i+1) us; [0] also the shorter ones, the last the longer */
+    uint64_t buckets[SPREAD_BUCKETS];
 };
 
 /* How the burst went out. */
 struct pace {
-    nsec took;         /* from the first connect() to the return of the last */
-    double rate;       /* connections a second that were really begun; 0: fewer than two */
-    nsec worst_late;   /* --rate: how far the latest connect() was behind its schedule */
-    uint32_t threads;  /* that carried the burst, one after the other or at the same time */
-    uint32_t sources;  /* source addresses used */
+    nsec took;        /* from the first connect() to the return of the last */
+    double rate;      /* connections a second that were really begun; 0: fewer than two */
+    nsec worst_late;  /* --rate: how far the latest connect() was behind its schedule */
+    uint32_t threads; /* that carried the burst, one after the other or at the same time */
+    uint32_t sources; /* source addresses used */
 };
 
 /* ---- The run as a whole: what every report prints ---- */
@@ -316,37 +317,37 @@ struct expectation {
     bool seen_known; /* false: nobody knows the value; then it does not hold */
     int64_t seen;
     bool ok;
-    size_t broken;     /* of listeners: how many do not keep it, */
-    size_t broken_by;  /* and the index of the first of them: `seen` is its */
+    size_t broken;    /* of listeners: how many do not keep it, */
+    size_t broken_by; /* and the index of the first of them: `seen` is its */
 };
 
 #define EXPECTATIONS_MAX 32
 #define TARGETS_MAX ENDPOINTS_MAX
 
 struct run {
-    const char *command;  /* "probe" or "run" */
+    const char *command;               /* "probe" or "run" */
     const char *preset, *preset_words; /* its name, and what it shows; NULL: none */
-    const char *host;     /* as typed */
-    char kernel[72];      /* release, as uname -r */
+    const char *host;                  /* as typed */
+    char kernel[72];                   /* release, as uname -r */
     char started_at[CLOCK_STAMP_SIZE];
     struct probe_settings probe;
     struct server_settings server; /* only when has_server */
     bool has_server;               /* the server was ours: asked backlog and exact accept times are known */
     bool private_namespace;
-    nsec delay;                    /* of the path, one way; 0: none but loopback's */
-    uint32_t somaxconn;            /* of this network namespace; 0: unknown */
+    nsec delay;                         /* of the path, one way; 0: none but loopback's */
+    uint32_t somaxconn;                 /* of this network namespace; 0: unknown */
     struct target targets[TARGETS_MAX]; /* in the order tried; those never tried have no attempts */
     size_t target_count;
-    size_t connection_count;       /* connections begun; fewer than asked only when interrupted */
-    nsec elapsed;                  /* from the first connect to the last look */
-    struct counters counters;      /* change during the run */
+    size_t connection_count;  /* connections begun; fewer than asked only when interrupted */
+    nsec elapsed;             /* from the first connect to the last look */
+    struct counters counters; /* change during the run */
     struct pace pace;
-    struct spread to_established;  /* from connect() to established, of every connection that came so far */
-    struct spread to_accepted;     /* from connect() to accepted */
+    struct spread to_established; /* from connect() to established, of every connection that came so far */
+    struct spread to_accepted;    /* from connect() to accepted */
     struct expectation expectations[EXPECTATIONS_MAX];
     size_t expectation_count;
-    int signal;                    /* ended early by this signal; 0: not */
-    char incomplete[160];          /* why evidence is missing, "" when it is complete */
+    int signal;           /* ended early by this signal; 0: not */
+    char incomplete[160]; /* why evidence is missing, "" when it is complete */
     /* Written by the judge: */
     uint64_t counts[VERDICT_COUNT]; /* one a connection: of its deciding attempt */
     bool drops_known;               /* of at least one listener */
@@ -355,13 +356,13 @@ struct run {
 };
 
 /* What happened at a server of ours. */
-#define SERVER_EVENTS(X)                                                                                         \
-    X(SERVER_ACCEPTED, "accepted")   /* accept() returned a client */                                            \
-    X(SERVER_CLOSED, "closed")       /* a conversation ended */                                                  \
-    X(SERVER_QUEUE, "queue")         /* the accept queue's length changed */                                     \
-    X(SERVER_DROPPED, "dropped")     /* the listener's drop counter rose */                                      \
-    X(SERVER_STOPPED, "stopped")     /* accept_count was reached: the rest stays in the queue */                 \
-    X(SERVER_STARVED, "starved")     /* no descriptor or memory for another client: accepts again when there is */
+#define SERVER_EVENTS(X)                                                                       \
+    X(SERVER_ACCEPTED, "accepted") /* accept() returned a client */                            \
+    X(SERVER_CLOSED, "closed")     /* a conversation ended */                                  \
+    X(SERVER_QUEUE, "queue")       /* the accept queue's length changed */                     \
+    X(SERVER_DROPPED, "dropped")   /* the listener's drop counter rose */                      \
+    X(SERVER_STOPPED, "stopped")   /* accept_count was reached: the rest stays in the queue */ \
+    X(SERVER_STARVED, "starved")   /* no descriptor or memory for another client: accepts again when there is */
 enum server_event_kind { SERVER_EVENTS(MODEL_ENUM) SERVER_EVENT_COUNT };
 const char *server_event_name(enum server_event_kind k);
 
@@ -375,7 +376,7 @@ struct server_event {
                               starved: the errno */
     uint64_t queue;        /* accept-queue length after the event */
     uint64_t capacity;
-    uint64_t drops;        /* of this listener since it was made */
+    uint64_t drops; /* of this listener since it was made */
 };
 
 /* A server's life in numbers. */

@@ -46,7 +46,7 @@ struct resize_settings {
 };
 
 struct watch_settings {
-    nsec interval;       /* between screens, blocks or records */
+    nsec interval; /* between screens, blocks or records */
     bool batch;
     uint32_t iterations; /* 0: no bound */
     nsec duration;       /* 0: no bound */
@@ -99,8 +99,8 @@ struct settings {
     const char *sysctls[SYSCTLS_MAX]; /* KEY=VALUE */
     size_t sysctl_count;
     bool host_net;
-    nsec delay;        /* of the lab's path, one way */
-    const char *svg;   /* a file for the picture, NULL: none */
+    nsec delay;         /* of the lab's path, one way */
+    const char *svg;    /* a file for the picture, NULL: none */
     const char *preset; /* NULL: none */
     bool list_presets;
     struct endpoint_range sources[SOURCES_MAX]; /* what probe.source names */
@@ -126,8 +126,9 @@ struct option_group {
     const char *title;
     const struct option_spec *options;
 };
-extern const struct option_group options_target, options_socket, options_server, options_pictures, options_probe, options_lab, options_output, options_select,
-    options_vary, options_sweep, options_load, options_pace, options_size, options_list, options_resize, options_measure, options_watch;
+extern const struct option_group options_target, options_socket, options_server, options_pictures, options_probe, options_lab,
+    options_output, options_select, options_vary, options_sweep, options_load, options_pace, options_size, options_list,
+    options_resize, options_measure, options_watch;
 
 #define OPTION_GROUPS_MAX 9
 struct command {
@@ -142,8 +143,8 @@ bool option_is_hidden(const struct command *command, const struct option_spec *s
 /* Sets one option of a command as if it had been given. 0 or -EINVAL. */
 int options_set(const struct command *command, const char *name, const char *text, struct settings *settings, struct error *err);
 
-extern const struct command command_serve, command_probe, command_run, command_list, command_resize,
-    command_measure, command_watch, command_sweep, command_size;
+extern const struct command command_serve, command_probe, command_run, command_list, command_resize, command_measure,
+    command_watch, command_sweep, command_size;
 
 /* The transport that the options name. The path is the settings' own. */
 struct transport settings_transport(const struct settings *settings);

@@ -17,7 +17,6 @@ int peers_look(struct sockdiag *sd, struct target *target, nsec epoch, struct er
 int peers_members(struct sockdiag *sd, struct target *target, struct error *err);
 
 /* Replaces the sightings of `accepted` by the server's own exact times. 0 or -ENOMEM. */
-int peers_note_accepts(struct target *target, const struct server_accept *clients, size_t count, nsec epoch,
-                       struct error *err);
+int peers_note_accepts(struct target *target, const struct server_accept *clients, size_t count, nsec epoch, struct error *err);
 
 #endif

@@ -50,10 +50,8 @@ void report_sizing_json(FILE *out, const struct sizing *s);
 void report_trials_progress(FILE *out, size_t done, size_t count, nsec elapsed, const struct report_style *style);
 
 /* A server's ready line, events and summary. */
-void report_ready_text(FILE *out, const struct listener *listener, const struct server_settings *settings,
-                       uint32_t somaxconn);
-void report_ready_json(FILE *out, const struct listener *listener, const struct server_settings *settings,
-                       uint32_t somaxconn);
+void report_ready_text(FILE *out, const struct listener *listener, const struct server_settings *settings, uint32_t somaxconn);
+void report_ready_json(FILE *out, const struct listener *listener, const struct server_settings *settings, uint32_t somaxconn);
 void report_event_text(FILE *out, const struct server_event *event, const struct report_style *style);
 void report_event_json(FILE *out, const struct server_event *event);
 void report_totals_text(FILE *out, const struct server_totals *totals, nsec elapsed);
@@ -110,7 +108,7 @@ const char *report_alert(const struct alert *alert, char out[REPORT_ALERT_SIZE])
 /* The live view: lines of text for a screen of `rows` x `columns` cells, each in one style, with other styles in parts. */
 enum frame_style {
     FRAME_PLAIN,
-    FRAME_BAR,      /* title, keys: across the screen */
+    FRAME_BAR, /* title, keys: across the screen */
     FRAME_HEAD,
     FRAME_SELECTED, /* across the screen */
     FRAME_BOLD,

@@ -19,8 +19,8 @@ struct server;
    open files: to fs.nr_open where that is permitted, else the soft one to the hard one. The settings' strings must outlive the
    server.
    0, or -errno of the first address when none could be bound. The caller owns *out and releases it. */
-int server_open(struct server **out, const struct server_settings *settings, const struct endpoint *addresses,
-                size_t count, struct error *left_out, struct error *err);
+int server_open(struct server **out, const struct server_settings *settings, const struct endpoint *addresses, size_t count,
+                struct error *left_out, struct error *err);
 /* Closes everything, before the loop that it was attached to is released. NULL is fine. */
 void server_release(struct server *server);
 
@@ -39,8 +39,7 @@ void server_listener(const struct server *server, size_t index, struct listener 
    With accept_count 0, SERVER_STOPPED comes at once. Changes of a queue and drops are told every 10 ms at most, the last
    ones always; drops wake nobody and are looked for when others arrive and, while a queue is full, every 200 ms. The queue
    of an accept is counted down from the last look. on_event may be NULL. */
-int server_attach(struct server *server, struct loop *loop, server_listen_event *on_event, void *context,
-                  struct error *err);
+int server_attach(struct server *server, struct loop *loop, server_listen_event *on_event, void *context, struct error *err);
 /* Takes the last events (queue, drops) before a summary. For an attached server from its loop's thread. */
 void server_flush(struct server *server);
 

@@ -30,19 +30,19 @@ struct sizing {
     char started_at[CLOCK_STAMP_SIZE];
     struct prediction predicted;
     /* Measured: */
-    size_t looks;               /* runs with room for all, ... */
+    size_t looks;                         /* runs with room for all, ... */
     uint64_t longest_least, longest_most; /* ... and the longest queue in them */
     bool smallest_known;
-    uint32_t smallest;          /* the smallest backlog that dropped nothing in the bisection */
-    uint32_t backlog;           /* the answer; 0 until it is known */
+    uint32_t smallest; /* the smallest backlog that dropped nothing in the bisection */
+    uint32_t backlog;  /* the answer; 0 until it is known */
     bool answered;
     size_t checks, checks_failed; /* runs with the answer, and how many of them dropped or lost */
-    nsec longest_wait;          /* of any client in them, from connect() to accepted */
-    size_t runs;                /* in all */
+    nsec longest_wait;            /* of any client in them, from connect() to accepted */
+    size_t runs;                  /* in all */
     nsec elapsed;
-    uint32_t somaxconn;         /* of this host; 0: unknown */
-    int signal;                 /* ended early by it; 0: not */
-    char why[200];              /* why there is no answer, "" when there is */
+    uint32_t somaxconn; /* of this host; 0: unknown */
+    int signal;         /* ended early by it; 0: not */
+    char why[200];      /* why there is no answer, "" when there is */
 };
 
 #endif

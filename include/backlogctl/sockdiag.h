@@ -47,8 +47,8 @@ void sockdiag_close(struct sockdiag *sd);
    that such a packet reaches; that answer counts as none); another -errno when the kernel could not be asked.
    Addresses are unmapped by the callee: an IPv4 pair finds AF_INET and dual-stack AF_INET6 sockets alike.
    -ENOENT is an answer, not an error: it leaves err as it is. */
-int sockdiag_exact(struct sockdiag *sd, const struct endpoint *local, const struct endpoint *remote,
-                   struct diag_socket *out, struct error *err);
+int sockdiag_exact(struct sockdiag *sd, const struct endpoint *local, const struct endpoint *remote, struct diag_socket *out,
+                   struct error *err);
 
 #define SOCKDIAG_STATE(s) (1u << (s))
 #define SOCKDIAG_LISTEN SOCKDIAG_STATE(STATE_LISTEN)
@@ -67,14 +67,12 @@ struct sockdiag_query {
    again up to four times; before each new try `each` is called with NULL: forget what came so far.
    0, or -EINTR when every try was interrupted (the last try's sockets were delivered all the same), or -errno. */
 typedef void sockdiag_each(void *context, const struct diag_socket *socket);
-int sockdiag_dump(struct sockdiag *sd, const struct sockdiag_query *query, sockdiag_each *each, void *context,
-                  struct error *err);
+int sockdiag_dump(struct sockdiag *sd, const struct sockdiag_query *query, sockdiag_each *each, void *context, struct error *err);
 
 /* The listener that a SYN to `destination` reaches, by the kernel's own preference (exact address before any-address,
    the address's own family before a dual-stack IPv6 listener); the members of a reuseport group are summed.
    0 with out->known false when there is none. pid and process are left empty. */
-int sockdiag_listener(struct sockdiag *sd, const struct endpoint *destination, struct listener *out,
-                      struct error *err);
+int sockdiag_listener(struct sockdiag *sd, const struct endpoint *destination, struct listener *out, struct error *err);
 
 /* The members of the reuseport group that such a SYN is spread over, each by itself, at most `room`, in the order in which they
    were made. *count is 0 when one socket stands alone. 0 or -errno. */
@@ -88,13 +86,13 @@ int unixdiag_open(struct sockdiag *sd, struct error *err);
 
 /* A listening stream or seqpacket socket. */
 struct unix_listener {
-    uint8_t type;              /* SOCK_STREAM or SOCK_SEQPACKET */
+    uint8_t type; /* SOCK_STREAM or SOCK_SEQPACKET */
     uint32_t inode;
     uint64_t cookie;
-    uint32_t queue, backlog;   /* UNIX_DIAG_RQLEN: connections that wait, and the effective backlog */
-    bool has_queue;            /* false: this kernel did not tell them */
-    uint32_t uid;              /* UNIX_DIAG_UID; of the one who made it */
-    bool has_file;             /* UNIX_DIAG_VFS: its file's number and device, the latter as the kernel counts */
+    uint32_t queue, backlog; /* UNIX_DIAG_RQLEN: connections that wait, and the effective backlog */
+    bool has_queue;          /* false: this kernel did not tell them */
+    uint32_t uid;            /* UNIX_DIAG_UID; of the one who made it */
+    bool has_file;           /* UNIX_DIAG_VFS: its file's number and device, the latter as the kernel counts */
     uint32_t file_inode, file_device;
     char path[UNIX_NAME_SIZE]; /* as struct listener's */
 };
@@ -122,8 +120,8 @@ int unixdiag_clients(struct sockdiag *sd, unixdiag_each_client *each, void *cont
 int unixdiag_exact(struct sockdiag *sd, uint32_t inode, uint64_t cookie, struct unix_listener *out, struct error *err);
 
 /* The listener that a connection reaches: sockdiag_listener or unixdiag_listener. */
-int sockdiag_reached(struct sockdiag *sd, const struct endpoint *destination, const struct transport *transport, struct listener *out,
-                     struct error *err);
+int sockdiag_reached(struct sockdiag *sd, const struct endpoint *destination, const struct transport *transport,
+                     struct listener *out, struct error *err);
 
 /* One TCP listener by its address and cookie: by an exact question (some 4 us), and where that finds another one (members of a
    reuseport group, a listener that another hides) by a dump of its port. -ENOENT when it is there no more. */

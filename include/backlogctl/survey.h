@@ -6,13 +6,13 @@
 
 /* A network namespace, and what in it binds listeners. */
 struct netns_facts {
-    uint64_t inode;      /* as the link /proc/PID/ns/net shows it */
-    char name[64];       /* in /run/netns (ip-netns(8)), "" for none */
-    bool ours;           /* where this program was started */
-    pid_t pid;           /* a process that is in it; 0: none seen */
+    uint64_t inode;                                                                /* as the link /proc/PID/ns/net shows it */
+    char name[64];                                                                 /* in /run/netns (ip-netns(8)), "" for none */
+    bool ours;                                                                     /* where this program was started */
+    pid_t pid;                                                                     /* a process that is in it; 0: none seen */
     int64_t somaxconn, tcp_max_syn_backlog, tcp_syncookies, tcp_abort_on_overflow; /* sysctls; -1: unknown */
-    struct counters counters; /* since the namespace was made */
-    uint64_t listener_drops;  /* of all its TCP listeners that are there, selected or not */
+    struct counters counters;                                                      /* since the namespace was made */
+    uint64_t listener_drops; /* of all its TCP listeners that are there, selected or not */
     /* Written by the judge: */
     uint64_t drops_gone; /* ListenDrops that no listener which is there accounts for; 0 when counters are not known */
 };
@@ -28,15 +28,15 @@ static inline const struct netns_facts *netns_facts_find(const struct netns_fact
 
 /* What was asked for. */
 struct survey_query {
-    uint16_t port;       /* 0: any */
-    const char *path;    /* AF_UNIX name, '@' for abstract; NULL: any. A port leaves AF_UNIX out, a path TCP */
+    uint16_t port;           /* 0: any */
+    const char *path;        /* AF_UNIX name, '@' for abstract; NULL: any. A port leaves AF_UNIX out, a path TCP */
     struct endpoint address; /* as bound; its port does not count; family AF_UNSPEC: any */
-    const char *process; /* command name; NULL: any */
-    pid_t pid;           /* its network namespace; 0: ours */
-    const char *netns;   /* a name in /run/netns or a path; NULL: ours */
-    bool all_netns;      /* every one that can be reached through /proc and /run/netns */
-    bool no_owners;      /* do not look for processes: that reads the descriptors of all of them */
-    bool no_waiting;     /* do not look for half-open and oldest: that walks all TCP sockets */
+    const char *process;     /* command name; NULL: any */
+    pid_t pid;               /* its network namespace; 0: ours */
+    const char *netns;       /* a name in /run/netns or a path; NULL: ours */
+    bool all_netns;          /* every one that can be reached through /proc and /run/netns */
+    bool no_owners;          /* do not look for processes: that reads the descriptors of all of them */
+    bool no_waiting;         /* do not look for half-open and oldest: that walks all TCP sockets */
 };
 
 struct survey {
@@ -46,10 +46,10 @@ struct survey {
     size_t count;
     struct netns_facts *namespaces; /* owned; ours first */
     size_t namespace_count;
-    size_t namespaces_closed;   /* all_netns: those that could not be entered */
-    size_t owners_unseen;       /* listeners that no process that we see holds */
-    size_t processes_hidden;    /* processes that no right of ours lets us look into */
-    char incomplete[160];       /* why evidence is missing, "" when it is complete */
+    size_t namespaces_closed; /* all_netns: those that could not be entered */
+    size_t owners_unseen;     /* listeners that no process that we see holds */
+    size_t processes_hidden;  /* processes that no right of ours lets us look into */
+    char incomplete[160];     /* why evidence is missing, "" when it is complete */
     struct expectation expectations[EXPECTATIONS_MAX];
     size_t expectation_count;
     bool ok; /* by the judge: every expectation held */
@@ -66,8 +66,8 @@ struct resized {
 struct resizing {
     int32_t asked;
     bool dry_run;
-    int64_t somaxconn;     /* of their network namespace; -1: unknown */
-    struct resized *list;  /* owned */
+    int64_t somaxconn;    /* of their network namespace; -1: unknown */
+    struct resized *list; /* owned */
     size_t count;
 };
 

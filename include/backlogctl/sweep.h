@@ -17,20 +17,20 @@ struct axis {
 
 /* What is kept of a run. */
 struct trial {
-    bool done;   /* false: not begun, or given up */
-    int error;   /* positive errno when it could not be done: then `why` says so, and all else is 0 */
+    bool done; /* false: not begun, or given up */
+    int error; /* positive errno when it could not be done: then `why` says so, and all else is 0 */
     char why[200];
     uint64_t counts[VERDICT_COUNT];
     bool drops_known;
     uint64_t drops;
-    uint64_t capacity, backlog;     /* of the listener; 0: not known */
-    uint64_t longest;               /* the longest queue; 0 without a timeline */
-    uint64_t left;                  /* in the queue at the end */
+    uint64_t capacity, backlog;                    /* of the listener; 0: not known */
+    uint64_t longest;                              /* the longest queue; 0 without a timeline */
+    uint64_t left;                                 /* in the queue at the end */
     nsec accepted_p50, accepted_p99, accepted_max; /* time from connect() to accepted; NSEC_NEVER: none was */
-    nsec last_accept;               /* since the start of the run; NSEC_NEVER: none */
+    nsec last_accept;                              /* since the start of the run; NSEC_NEVER: none */
     nsec elapsed;
-    bool ok;                        /* its expectations held */
-    bool incomplete;                /* evidence was missing */
+    bool ok;         /* its expectations held */
+    bool incomplete; /* evidence was missing */
 };
 
 /* What a sweep shows of a cell: the verdicts in their order, then these. */
@@ -54,11 +54,11 @@ struct sweep {
     size_t repeat;
     struct trial *trials; /* by cell, then by repetition; a cell is [first axis][second axis] */
     size_t cells;
-    size_t done;          /* trials that are */
-    size_t failed;        /* of them, could not be done */
+    size_t done;   /* trials that are */
+    size_t failed; /* of them, could not be done */
     nsec elapsed;
-    unsigned jobs;        /* at most so many at the same time */
-    int signal;           /* ended early by it; 0: not */
+    unsigned jobs;                                 /* at most so many at the same time */
+    int signal;                                    /* ended early by it; 0: not */
     struct middle (*middles)[SWEEP_MEASURE_COUNT]; /* one row a cell */
     /* Written by the judge, with the middles: */
     bool ok;

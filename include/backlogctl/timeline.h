@@ -10,10 +10,10 @@
 #include <stdint.h>
 
 /* Where the times come from. */
-#define TIMELINE_SOURCES(X)                                                                                             \
-    X(TIMELINE_NONE, "none")       /* not recorded */                                                                   \
+#define TIMELINE_SOURCES(X)                                                                                                    \
+    X(TIMELINE_NONE, "none")       /* not recorded */                                                                          \
     X(TIMELINE_PACKETS, "packets") /* every packet, with the kernel's own time (packet(7)), and the server's accepts: exact */ \
-    X(TIMELINE_CALLS, "calls")     /* AF_UNIX: the return of connect() and of accept(), which are the moments: exact */    \
+    X(TIMELINE_CALLS, "calls")     /* AF_UNIX: the return of connect() and of accept(), which are the moments: exact */        \
     X(TIMELINE_SAMPLES, "samples") /* looks some milliseconds apart: a moment is at most that late */
 #define TIMELINE_ENUM(symbol, name) symbol,
 enum timeline_source { TIMELINE_SOURCES(TIMELINE_ENUM) TIMELINE_SOURCE_COUNT };
@@ -24,8 +24,8 @@ struct lane {
     nsec established;         /* the client had the SYN-ACK */
     nsec queued;              /* the connection entered the accept queue */
     nsec accepted;
-    nsec closed;              /* the server's FIN or reset */
-    nsec failed;              /* refused, told that the queue is full, or an error of our own */
+    nsec closed; /* the server's FIN or reset */
+    nsec failed; /* refused, told that the queue is full, or an error of our own */
 };
 
 /* The listener's figures from `at` on, until the next point. */
@@ -41,9 +41,9 @@ struct timeline {
     nsec *syns;
     struct queue_point *points; /* ascending */
     size_t point_count;
-    nsec end;               /* of the recording */
-    int64_t unplaced;       /* drops that the listener counted beyond those that the points tell the time of */
-    uint64_t missed;        /* packets that were too many to be kept: times are missing */
+    nsec end;         /* of the recording */
+    int64_t unplaced; /* drops that the listener counted beyond those that the points tell the time of */
+    uint64_t missed;  /* packets that were too many to be kept: times are missing */
 };
 
 #endif

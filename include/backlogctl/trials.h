@@ -8,8 +8,8 @@
 /* What to run, and what is told of it. */
 struct trials {
     size_t count;
-    unsigned jobs;        /* at most so many at the same time, 1.. */
-    struct trial *out;    /* `count` of them, zeroed */
+    unsigned jobs;     /* at most so many at the same time, 1.. */
+    struct trial *out; /* `count` of them, zeroed */
     /* Fills in the settings of the i-th; `settings` begins as the default ones. */
     void (*settings)(void *context, size_t i, struct settings *settings);
     /* Whether to begin no more; asked after each. NULL: never. */

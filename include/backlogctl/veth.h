@@ -7,7 +7,7 @@
 
 /* One end has addresses and takes no ARP, so that whatever is sent to its networks goes out there; the other end has none. */
 struct veth {
-    unsigned near, far;         /* interface indexes: the end with the addresses, and the other one */
+    unsigned near, far; /* interface indexes: the end with the addresses, and the other one */
     unsigned char near_mac[6];
 };
 

@@ -4,64 +4,64 @@
 
 #include "backlogctl/survey.h"
 
-#define WATCH_HISTORY 60                   /* seconds that are remembered */
+#define WATCH_HISTORY 60                    /* seconds that are remembered */
 #define WATCH_NEWS_SPAN (10 * NSEC_PER_SEC) /* how long one that has gone stays in view, and one that came is new */
 
-#define WATCH_STATES(X)                                                                                          \
-    X(WATCH_PRESENT, "present")                                                                                  \
-    X(WATCH_APPEARED, "appeared") /* at the last survey, and not at the first */                                 \
+#define WATCH_STATES(X)                                                          \
+    X(WATCH_PRESENT, "present")                                                  \
+    X(WATCH_APPEARED, "appeared") /* at the last survey, and not at the first */ \
     X(WATCH_GONE, "gone")         /* closed; its figures are the last ones */
 enum watch_state { WATCH_STATES(MODEL_ENUM) WATCH_STATE_COUNT };
 const char *watch_state_name(enum watch_state s);
 
 /* Looks at a listener in one interval. */
 struct watch_span {
-    uint64_t peak;     /* longest queue: a lower bound */
-    uint64_t samples;  /* looks */
-    uint64_t drops;    /* packets that it dropped: exact, from its counter */
+    uint64_t peak;    /* longest queue: a lower bound */
+    uint64_t samples; /* looks */
+    uint64_t drops;   /* packets that it dropped: exact, from its counter */
     double drops_per_second;
 };
 
 struct watched {
     struct listener now;
     enum watch_state state;
-    nsec changed;             /* when it appeared or went; 0: it was there from the beginning */
-    uint64_t survey;          /* number of the last one that showed it */
-    uint64_t peak;            /* longest queue at any look since the beginning: a lower bound */
+    nsec changed;    /* when it appeared or went; 0: it was there from the beginning */
+    uint64_t survey; /* number of the last one that showed it */
+    uint64_t peak;   /* longest queue at any look since the beginning: a lower bound */
     nsec peak_at;
-    uint64_t drops;           /* since the beginning, or since it appeared */
-    struct watch_span open;   /* the interval that goes on; its rate is not set */
-    struct watch_span last;   /* the last complete one */
+    uint64_t drops;                    /* since the beginning, or since it appeared */
+    struct watch_span open;            /* the interval that goes on; its rate is not set */
+    struct watch_span last;            /* the last complete one */
     uint32_t history[WATCH_HISTORY];   /* longest queue of each second, by second % WATCH_HISTORY */
     uint32_t history_from, history_to; /* the seconds that it has: [from, to) */
 };
 
 /* An expression that somebody waits for: it holds in an interval if any listener met it at any look. */
 struct alert {
-    struct expectation e;    /* seen, seen_known: of the listener that made it hold */
-    bool met;                /* in the interval that goes on */
+    struct expectation e; /* seen, seen_known: of the listener that made it hold */
+    bool met;             /* in the interval that goes on */
     bool holds;
-    bool news;               /* it began to hold; cleared by who has told so */
-    uint64_t times;          /* that it began to */
-    nsec at;                 /* when it last did, */
+    bool news;                    /* it began to hold; cleared by who has told so */
+    uint64_t times;               /* that it began to */
+    nsec at;                      /* when it last did, */
     char stamp[CLOCK_STAMP_SIZE]; /* the same by the clock, left empty by the judge */
-    struct listener by;      /* and who met it; not known if it is about their number */
+    struct listener by;           /* and who met it; not known if it is about their number */
 };
 
 struct watching {
-    struct watched *list;    /* owned */
+    struct watched *list; /* owned */
     size_t count, room;
     struct netns_facts *namespaces; /* owned; those of the last survey */
     size_t namespace_count;
     uint64_t surveys;
-    nsec interval;           /* as asked for */
-    nsec took;               /* the last complete interval */
-    nsec elapsed;            /* at the last look */
+    nsec interval; /* as asked for */
+    nsec took;     /* the last complete interval */
+    nsec elapsed;  /* at the last look */
     nsec interval_began;
     char at[CLOCK_STAMP_SIZE]; /* of the last survey */
-    uint64_t number;         /* complete intervals */
+    uint64_t number;           /* complete intervals */
     size_t owners_unseen, processes_hidden;
-    char incomplete[160];    /* why evidence is missing, "" when it is complete */
+    char incomplete[160]; /* why evidence is missing, "" when it is complete */
     struct alert alerts[EXPECTATIONS_MAX];
     size_t alert_count;
 };

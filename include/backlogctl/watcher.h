@@ -60,10 +60,10 @@ struct sampler {
     struct watch tick; /* its timerfd; fd -1: resting */
     struct loop *loop;
     struct sockdiag diag;
-    uint64_t netns;    /* where `diag` was opened; 0: not open */
+    uint64_t netns; /* where `diag` was opened; 0: not open */
     struct listener target;
-    nsec period;       /* 0: never ran */
-    uint32_t looks;    /* since the period was last thought over */
+    nsec period;         /* 0: never ran */
+    uint32_t looks;      /* since the period was last thought over */
     nsec used, cheapest; /* CPU time of the thread at the last stretch of looks, and the price of the cheapest stretch */
     void (*seen)(void *context, const struct listener *target, uint64_t queue, uint64_t drops);
     void *context;

@@ -17,8 +17,7 @@ static const uint8_t mapped_prefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0x
 
 bool endpoint_equal(const struct endpoint *a, const struct endpoint *b)
 {
-    return a->family == b->family && a->port == b->port && a->scope == b->scope &&
-           !memcmp(a->bytes, b->bytes, sizeof a->bytes);
+    return a->family == b->family && a->port == b->port && a->scope == b->scope && !memcmp(a->bytes, b->bytes, sizeof a->bytes);
 }
 
 bool endpoint_is_any(const struct endpoint *e)
@@ -181,8 +180,7 @@ static bool endpoint_listed(const struct endpoint *list, size_t count, const str
     return false;
 }
 
-int endpoint_resolve(const char *host, uint16_t port, int family, struct endpoint *out, size_t max,
-                     struct error *err)
+int endpoint_resolve(const char *host, uint16_t port, int family, struct endpoint *out, size_t max, struct error *err)
 {
     struct addrinfo hints = {.ai_family = family, .ai_socktype = SOCK_STREAM};
     struct addrinfo *found = NULL;

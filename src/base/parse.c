@@ -45,8 +45,7 @@ static const struct {
     const char *name;
     nsec span;
 } units[] = {
-    {"us", NSEC_PER_USEC},      {"ms", NSEC_PER_MSEC},        {"s", NSEC_PER_SEC},
-    {"m", 60 * NSEC_PER_SEC}, {"h", 60 * 60 * NSEC_PER_SEC},
+    {"us", NSEC_PER_USEC}, {"ms", NSEC_PER_MSEC}, {"s", NSEC_PER_SEC}, {"m", 60 * NSEC_PER_SEC}, {"h", 60 * 60 * NSEC_PER_SEC},
 };
 
 static nsec unit_span(const char *name)

@@ -2,11 +2,11 @@
 #include "backlogctl/watched.h"
 
 #define NAME(symbol, name) name,
-#define NAMES(function, type, list)                                                                              \
-    const char *function(enum type value)                                                                        \
-    {                                                                                                            \
-        static const char *const names[] = {list(NAME)};                                                         \
-        return (size_t)value < sizeof names / sizeof *names ? names[value] : "?";                                \
+#define NAMES(function, type, list)                                               \
+    const char *function(enum type value)                                         \
+    {                                                                             \
+        static const char *const names[] = {list(NAME)};                          \
+        return (size_t)value < sizeof names / sizeof *names ? names[value] : "?"; \
     }
 
 NAMES(timeline_source_name, timeline_source, TIMELINE_SOURCES)

@@ -33,8 +33,7 @@ static const struct {
     const char *text;
     enum compare compare;
 } operators[] = {
-    {"!=", COMPARE_NE}, {"<=", COMPARE_LE}, {">=", COMPARE_GE},
-    {"=", COMPARE_EQ},  {"<", COMPARE_LT},  {">", COMPARE_GT},
+    {"!=", COMPARE_NE}, {"<=", COMPARE_LE}, {">=", COMPARE_GE}, {"=", COMPARE_EQ}, {"<", COMPARE_LT}, {">", COMPARE_GT},
 };
 
 static int find_measure(const char *name, uint32_t measures, struct error *err)
@@ -78,8 +77,8 @@ static int parse_term(const char *term, uint32_t measures, struct expectation *o
                  (long long)out->expected);
         return 0;
     }
-    return error_set(err, EINVAL, "'%s' compares nothing: want MEASURE OP NUMBER with = != < <= > or >=, such as %s",
-                     term, example(measures));
+    return error_set(err, EINVAL, "'%s' compares nothing: want MEASURE OP NUMBER with = != < <= > or >=, such as %s", term,
+                     example(measures));
 }
 
 int expectations_parse(const char *text, uint32_t measures, struct expectations *out, struct error *err)
@@ -94,8 +93,7 @@ int expectations_parse(const char *text, uint32_t measures, struct expectations 
         if (!length)
             return error_set(err, EINVAL, "an expectation is empty: want MEASURE OP NUMBER, such as %s", example(measures));
         if (length == sizeof term - 1)
-            return error_set(err, EINVAL, "'%.20s...' is too long: want MEASURE OP NUMBER, such as %s", term,
-                             example(measures));
+            return error_set(err, EINVAL, "'%.20s...' is too long: want MEASURE OP NUMBER, such as %s", term, example(measures));
         if (out->count == EXPECTATIONS_MAX)
             return error_set(err, EINVAL, "want at most %d expectations", EXPECTATIONS_MAX);
         struct expectation parsed = {0};

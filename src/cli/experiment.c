@@ -87,8 +87,9 @@ static int check_type(const struct target *target, struct error *err)
     bool known = target->before.known && target->transport.path;
     if (!known || target->before.kind == target->transport.kind)
         return 0;
-    return error_set(err, EPROTOTYPE, target->before.kind == KIND_UNIX_SEQPACKET ? "%.120s is a SOCK_SEQPACKET listener: give --seqpacket"
-                                                                                 : "%.120s is a stream listener: leave out --seqpacket",
+    return error_set(err, EPROTOTYPE,
+                     target->before.kind == KIND_UNIX_SEQPACKET ? "%.120s is a SOCK_SEQPACKET listener: give --seqpacket"
+                                                                : "%.120s is a stream listener: leave out --seqpacket",
                      target->transport.path);
 }
 
@@ -199,7 +200,7 @@ static int open_recorder(struct experiment *x, struct error *err)
     if (!plan->timeline && !x->settings->svg && !json)
         return 0;
     unsigned inner = x->wire ? wire_inner_device(x->wire) : 0;
-    enum timeline_source source = !x->run.private_namespace       ? TIMELINE_SAMPLES
+    enum timeline_source source = !x->run.private_namespace     ? TIMELINE_SAMPLES
                                   : x->settings->transport.path ? TIMELINE_CALLS
                                                                 : TIMELINE_PACKETS;
     return recorder_open(&x->recorder, source, plan->count, inner, err);
@@ -262,8 +263,7 @@ static void merge_accepts(struct experiment *x)
     size_t count;
     const struct server_accept *clients = server_accepts(x->server, &count);
     for (size_t t = 0; t < x->run.target_count; t++)
-        if (x->run.targets[t].attempt_count &&
-            peers_note_accepts(&x->run.targets[t], clients, count, x->epoch, &err))
+        if (x->run.targets[t].attempt_count && peers_note_accepts(&x->run.targets[t], clients, count, x->epoch, &err))
             experiment_note(x, &err);
 }
 

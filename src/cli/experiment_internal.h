@@ -20,7 +20,7 @@ struct experiment {
     struct server *server;
     struct wire *wire;
     struct recorder *recorder; /* NULL: no timeline is wanted */
-    uint64_t accepted_before; /* by our server, before this burst */
+    uint64_t accepted_before;  /* by our server, before this burst */
     bool server_late;
     struct report_style progress; /* columns 0: stderr is no terminal */
     nsec progress_due;

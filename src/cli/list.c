@@ -5,7 +5,8 @@
 
 static void print(FILE *out, const struct settings *settings, const struct survey *survey, bool to_file)
 {
-    struct report_style style = to_file ? (struct report_style){.color = settings->color == COLOR_ALWAYS} : output_style(settings);
+    struct report_style style =
+        to_file ? (struct report_style){.color = settings->color == COLOR_ALWAYS} : output_style(settings);
     if (settings->quiet)
         return;
     if (settings->list.prometheus)
@@ -36,7 +37,9 @@ static void say_broken(const struct command *command, const struct survey *surve
             say(command, "expected %s, seen %lld", e->text, (long long)e->seen);
         else if (!e->ok)
             say(command, "expected %s, but %s", e->text,
-                !survey->count ? "no listener was selected" : e->broken ? "nobody knows" : "AF_UNIX listeners have none");
+                !survey->count ? "no listener was selected"
+                : e->broken    ? "nobody knows"
+                               : "AF_UNIX listeners have none");
     }
 }
 

@@ -38,22 +38,29 @@ static void note_holder(void *context, uint32_t inode, pid_t pid)
 }
 
 /* What speaks against freezing it now. 0 or -errno. */
-static int check(const struct settings *settings, const struct listener *listener, const struct holders *holders, struct error *err)
+static int check(const struct settings *settings, const struct listener *listener, const struct holders *holders,
+                 struct error *err)
 {
     char place[REPORT_PLACE_SIZE];
     report_place(listener, place);
     if (listener->group > 1)
-        return error_set(err, ENOTSUP, "%s has %u sockets (SO_REUSEPORT), each with a queue of its own, and connections go to either: "
-                                       "they cannot be filled one by one", place, listener->group);
+        return error_set(err, ENOTSUP,
+                         "%s has %u sockets (SO_REUSEPORT), each with a queue of its own, and connections go to either: "
+                         "they cannot be filled one by one",
+                         place, listener->group);
     if (!holders->count)
-        return error_set(err, EPERM, "the process behind %s cannot be seen: as its user, or as root (CAP_SYS_PTRACE, "
-                                     "CAP_DAC_READ_SEARCH), it can", place);
+        return error_set(err, EPERM,
+                         "the process behind %s cannot be seen: as its user, or as root (CAP_SYS_PTRACE, "
+                         "CAP_DAC_READ_SEARCH), it can",
+                         place);
     if (listener->queue && !settings->measure.with_waiting)
-        return error_set(err, EBUSY, "%llu clients wait at %s now, and would wait longer: give --with-waiting to measure all the same",
+        return error_set(err, EBUSY,
+                         "%llu clients wait at %s now, and would wait longer: give --with-waiting to measure all the same",
                          (unsigned long long)listener->queue, place);
     for (size_t i = 0; i < holders->count; i++)
         if (holders->pids[i] == getpid() || holders->pids[i] == getppid())
-            return error_set(err, EINVAL, "%s is held by process %d, which waits for this very command", place, (int)holders->pids[i]);
+            return error_set(err, EINVAL, "%s is held by process %d, which waits for this very command", place,
+                             (int)holders->pids[i]);
     return 0;
 }
 
@@ -102,8 +109,10 @@ static int measure_listener(const struct command *command, const struct settings
     struct error err = {0};
     struct measurement m = {.listener = *listener, .expectation_count = settings->expect.count};
     memcpy(m.expectations, settings->expect.list, sizeof m.expectations);
-    struct capacity_plan plan = {
-        .pids = holders->pids, .pid_count = holders->count, .freeze = settings->measure.freeze, .patience = PATIENCE};
+    struct capacity_plan plan = {.pids = holders->pids,
+                                 .pid_count = holders->count,
+                                 .freeze = settings->measure.freeze,
+                                 .patience = PATIENCE};
     struct loop loop;
     loop_block_signals();
     if (loop_init(&loop, true, &err))

@@ -178,8 +178,7 @@ static void print_folded(FILE *out, const char *text)
 
 static void print_option(FILE *out, const struct option_spec *spec)
 {
-    int used = spec->letter ? fprintf(out, "  -%c, --%s", spec->letter, spec->name)
-                            : fprintf(out, "      --%s", spec->name);
+    int used = spec->letter ? fprintf(out, "  -%c, --%s", spec->letter, spec->name) : fprintf(out, "      --%s", spec->name);
     if (spec->argument)
         used += fprintf(out, " %s", spec->argument);
     if (used + 2 > HELP_INDENT)
@@ -198,9 +197,10 @@ void options_help(const struct command *command, FILE *out)
             if (!option_is_hidden(command, spec))
                 print_option(out, spec);
     }
-    fprintf(out, "\nDurations carry a unit (250ms, 2s, 1m); counts accept k (10k).\n"
-                 "Exit status: 0 done and every expectation held, 1 an expectation did not hold,\n"
-                 "2 usage, 3 could not do the job, 128+n ended by signal n.\n"
-                 "See backlogctl-%s(1).\n",
+    fprintf(out,
+            "\nDurations carry a unit (250ms, 2s, 1m); counts accept k (10k).\n"
+            "Exit status: 0 done and every expectation held, 1 an expectation did not hold,\n"
+            "2 usage, 3 could not do the job, 128+n ended by signal n.\n"
+            "See backlogctl-%s(1).\n",
             command->name);
 }

@@ -17,8 +17,7 @@
 #define LISTENER_PAUSE (20 * NSEC_PER_MSEC)
 
 /* Returns EXIT_DONE, or the exit status after saying why not. */
-static int check_remote(const struct command *command, struct settings *settings, const struct endpoint *addresses,
-                        size_t count)
+static int check_remote(const struct command *command, struct settings *settings, const struct endpoint *addresses, size_t count)
 {
     for (size_t i = 0; i < count && !settings->transport.path; i++) {
         struct error err = {0};
@@ -29,7 +28,8 @@ static int check_remote(const struct command *command, struct settings *settings
             continue;
         endpoint_address_text(&addresses[i], text);
         if (!settings->probe.allow_remote) {
-            error_set(&err, EINVAL, "--host '%.80s': %s is not an address of this host: give --allow-remote if it is yours to test",
+            error_set(&err, EINVAL,
+                      "--host '%.80s': %s is not an address of this host: give --allow-remote if it is yours to test",
                       settings->host, text);
             return say_usage(command, err.text);
         }
@@ -56,8 +56,8 @@ static int listener_exists(struct sockdiag *sd, const struct endpoint *addresses
     return 0;
 }
 
-static int wait_for_listener(const struct command *command, const struct settings *settings,
-                             const struct endpoint *addresses, size_t count)
+static int wait_for_listener(const struct command *command, const struct settings *settings, const struct endpoint *addresses,
+                             size_t count)
 {
     struct error err = {0};
     struct sockdiag sd = {0};

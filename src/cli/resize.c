@@ -14,8 +14,9 @@ static void resize_one(const struct settings *settings, struct resized *one)
     const struct listener *listener = &one->before;
     int status;
     if (!listener->pid)
-        status = error_set(&err, EPERM, "its process cannot be seen: as its user, or as root (CAP_SYS_PTRACE, "
-                                        "CAP_DAC_READ_SEARCH), it can");
+        status = error_set(&err, EPERM,
+                           "its process cannot be seen: as its user, or as root (CAP_SYS_PTRACE, "
+                           "CAP_DAC_READ_SEARCH), it can");
     else if (settings->resize.dry_run)
         status = borrow_check(listener->pid, listener->inode, &err);
     else
@@ -49,8 +50,7 @@ static void look_again(struct resizing *r, const struct settings *settings)
 
 static int resize_listeners(const struct command *command, const struct settings *settings, const struct survey *survey)
 {
-    const struct netns_facts *netns =
-        netns_facts_find(survey->namespaces, survey->namespace_count, survey->listeners[0].netns);
+    const struct netns_facts *netns = netns_facts_find(survey->namespaces, survey->namespace_count, survey->listeners[0].netns);
     struct resizing r = {.asked = settings->resize.backlog,
                          .dry_run = settings->resize.dry_run,
                          .somaxconn = netns ? netns->somaxconn : -1,

@@ -28,10 +28,14 @@ static void choose_attributes(struct screen *screen, bool color)
         short color;
         attr_t with, without; /* attributes with and without colours */
     } styles[] = {
-        {FRAME_BAR, -1, A_REVERSE, A_REVERSE}, {FRAME_HEAD, COLOR_CYAN, A_BOLD, A_BOLD},
-        {FRAME_SELECTED, -1, A_REVERSE, A_REVERSE}, {FRAME_BOLD, -1, A_BOLD, A_BOLD},
-        {FRAME_GOOD, COLOR_GREEN, 0, 0},       {FRAME_WARNING, COLOR_YELLOW, 0, 0},
-        {FRAME_ALARM, COLOR_RED, A_BOLD, A_BOLD}, {FRAME_NEWS, COLOR_GREEN, 0, A_BOLD},
+        {FRAME_BAR, -1, A_REVERSE, A_REVERSE},
+        {FRAME_HEAD, COLOR_CYAN, A_BOLD, A_BOLD},
+        {FRAME_SELECTED, -1, A_REVERSE, A_REVERSE},
+        {FRAME_BOLD, -1, A_BOLD, A_BOLD},
+        {FRAME_GOOD, COLOR_GREEN, 0, 0},
+        {FRAME_WARNING, COLOR_YELLOW, 0, 0},
+        {FRAME_ALARM, COLOR_RED, A_BOLD, A_BOLD},
+        {FRAME_NEWS, COLOR_GREEN, 0, A_BOLD},
         {FRAME_DIM, COLOR_BLUE, 0, A_DIM},
     };
     color = color && has_colors() && start_color() == OK;
@@ -119,7 +123,8 @@ void screen_draw(struct screen *screen, const struct frame *frame)
 {
     erase();
     for (size_t row = 0; row < frame->count; row++) /* the last cell of the screen would scroll it */
-        draw_line(screen, (int)row, &frame->lines[row], frame->columns, row + 1 == frame->rows ? frame->columns - 1 : frame->columns);
+        draw_line(screen, (int)row, &frame->lines[row], frame->columns,
+                  row + 1 == frame->rows ? frame->columns - 1 : frame->columns);
     attrset(0);
     refresh();
 }
@@ -128,10 +133,18 @@ int screen_read_key(struct screen *screen)
 {
     static const struct {
         int curses, ours;
-    } keys[] = {{KEY_UP, KEY_IS_UP},           {KEY_DOWN, KEY_IS_DOWN},   {KEY_PPAGE, KEY_IS_PAGE_UP},
-                {KEY_NPAGE, KEY_IS_PAGE_DOWN}, {KEY_HOME, KEY_IS_HOME},   {KEY_END, KEY_IS_END},
-                {KEY_ENTER, KEY_IS_ENTER},     {'\n', KEY_IS_ENTER},      {'\r', KEY_IS_ENTER},
-                {27, KEY_IS_ESCAPE},           {127, KEY_IS_BACKSPACE},   {8, KEY_IS_BACKSPACE},
+    } keys[] = {{KEY_UP, KEY_IS_UP},
+                {KEY_DOWN, KEY_IS_DOWN},
+                {KEY_PPAGE, KEY_IS_PAGE_UP},
+                {KEY_NPAGE, KEY_IS_PAGE_DOWN},
+                {KEY_HOME, KEY_IS_HOME},
+                {KEY_END, KEY_IS_END},
+                {KEY_ENTER, KEY_IS_ENTER},
+                {'\n', KEY_IS_ENTER},
+                {'\r', KEY_IS_ENTER},
+                {27, KEY_IS_ESCAPE},
+                {127, KEY_IS_BACKSPACE},
+                {8, KEY_IS_BACKSPACE},
                 {KEY_BACKSPACE, KEY_IS_BACKSPACE}};
     (void)screen;
     int key = getch();

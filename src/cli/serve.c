@@ -13,7 +13,7 @@ struct serving {
     struct report_style style;
     struct loop *loop;
     struct timer flush; /* once the events at hand are printed */
-    int status; /* set when stdout fails: then serving is over */
+    int status;         /* set when stdout fails: then serving is over */
 };
 
 static void flush(struct serving *serving)
@@ -85,13 +85,9 @@ static int serve_run(const struct command *command, const struct settings *setti
     struct server *server = NULL;
     struct server_settings plan = settings->server;
     struct loop loop;
-    struct serving serving = {.command = command,
-                              .settings = settings,
-                              .style = output_style(settings),
-                              .loop = &loop,
-                              .flush.fired = flush_due};
-    int count =
-        settings_resolve(settings, addresses, &err);
+    struct serving serving = {
+        .command = command, .settings = settings, .style = output_style(settings), .loop = &loop, .flush.fired = flush_due};
+    int count = settings_resolve(settings, addresses, &err);
     if (count < 0)
         return say_error(command, &err);
     loop_block_signals();

@@ -29,8 +29,8 @@ struct finding {
     const struct command *command;
     const struct settings *settings;
     struct sizing s;
-    uint32_t backlog;  /* of the runs that go on */
-    size_t planned;    /* runs in all, as far as it can be said */
+    uint32_t backlog; /* of the runs that go on */
+    size_t planned;   /* runs in all, as far as it can be said */
     struct trial *trials;
     nsec began;
     struct report_style progress;
@@ -111,7 +111,8 @@ static int look(struct finding *f, struct error *err)
         return status;
     if (pass < LOOKS) {
         snprintf(f->s.why, sizeof f->s.why,
-                 "with room for all %u, %zu of %d runs still lost clients or did not accept them in time: this machine cannot keep the pace",
+                 "with room for all %u, %zu of %d runs still lost clients or did not accept them in time: this machine cannot "
+                 "keep the pace",
                  room, LOOKS - pass, LOOKS);
         return 0;
     }

@@ -19,12 +19,12 @@ struct sweeping {
     const struct settings *settings;
     struct sweep sweep;
     struct varying {
-        const char *name; /* of the option */
+        const char *name;         /* of the option */
         char key[AXIS_NAME_SIZE]; /* of a sysctl, "" otherwise */
         struct axis axis;
     } varying[VARIED_MAX];
     size_t varying_count;
-    size_t axes[AXES_MAX]; /* which of those vary */
+    size_t axes[AXES_MAX];                             /* which of those vary */
     char (*sysctls)[AXIS_NAME_SIZE + AXIS_VALUE_SIZE]; /* KEY=VALUE of the run that is begun; one a varying option */
     struct report_style progress;
 };
@@ -87,8 +87,9 @@ static int choose_axes(struct sweeping *s, struct error *err)
         sweep->axes[sweep->axis_count++] = s->varying[n].axis;
     }
     if (!sweep->axis_count)
-        return error_set(err, EINVAL, "nothing varies: give --backlog, --count, --accept-delay, --rate or --sysctl several values, "
-                                      "such as --backlog 0..64");
+        return error_set(err, EINVAL,
+                         "nothing varies: give --backlog, --count, --accept-delay, --rate or --sysctl several values, "
+                         "such as --backlog 0..64");
     sweep->cells = sweep->axes[0].count * (sweep->axis_count > 1 ? sweep->axes[1].count : 1);
     if (sweep->cells * sweep->repeat > RUNS_MAX)
         return error_set(err, EINVAL, "that makes %zu runs: want at most %d", sweep->cells * sweep->repeat, RUNS_MAX);
@@ -246,5 +247,6 @@ const struct command command_sweep = {
     .name = "sweep",
     .summary = "Repeat 'run' over ranges and show how the outcome depends on them",
     .run = sweep_run,
-    .groups = {&options_vary, &options_sweep, &options_server, &options_probe, &options_lab, &options_target, &options_socket, &options_output},
+    .groups = {&options_vary, &options_sweep, &options_server, &options_probe, &options_lab, &options_target, &options_socket,
+               &options_output},
 };

@@ -63,7 +63,8 @@ static int parse_range(const char *text, struct range *out, struct error *err)
     if (!status && count == 3)
         status = parse_bound(parts[2], out->spans, &out->step, err);
     if (!status && out->spans && count < 3)
-        return error_set(err, EINVAL, "'%.40s': a range of durations needs a step, such as %s..%s..1ms", text, parts[0], parts[1]);
+        return error_set(err, EINVAL, "'%.40s': a range of durations needs a step, such as %s..%s..1ms", text, parts[0],
+                         parts[1]);
     if (!status && (out->step <= 0 || out->to < out->from))
         return error_set(err, EINVAL, "'%.40s': want a range that rises, and a step above 0", text);
     return status;

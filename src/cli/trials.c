@@ -200,7 +200,8 @@ static size_t begin_more(struct crew *crew, int *status, struct error *err)
     unsigned jobs = trials->jobs < JOBS_MOST ? trials->jobs : JOBS_MOST;
     for (unsigned j = 0; j < jobs; j++) {
         struct worker *w = &crew->workers[j];
-        bool more = crew->next < trials->count && !crew->loop.signal && !*status && !(trials->enough && trials->enough(trials->context));
+        bool more =
+            crew->next < trials->count && !crew->loop.signal && !*status && !(trials->enough && trials->enough(trials->context));
         if (w->result.fd < 0 && more)
             *status = begin(w, crew->next++, err);
         busy += w->result.fd >= 0;

@@ -82,9 +82,8 @@ static void seen(void *context, const struct listener *target, uint64_t queue, u
 void watch_aim(struct watch_run *run)
 {
     const struct watched *one = run->cookie ? watcher_find(&run->w, run->cookie, run->netns) : NULL;
-    const struct netns_facts *facts = one && one->state != WATCH_GONE
-                                          ? netns_facts_find(run->w.namespaces, run->w.namespace_count, one->now.netns)
-                                          : NULL;
+    const struct netns_facts *facts =
+        one && one->state != WATCH_GONE ? netns_facts_find(run->w.namespaces, run->w.namespace_count, one->now.netns) : NULL;
     run->not_sampled = (struct error){0};
     if (!facts)
         sampler_rest(&run->sampler);
@@ -157,8 +156,8 @@ static int finish(struct watch_run *run)
         char text[REPORT_ALERT_SIZE];
         ever |= alert->times > 0;
         if (alert->times)
-            say(run->command, "alert, %llu time%s, last at %s: %s", (unsigned long long)alert->times, alert->times == 1 ? "" : "s",
-                alert->stamp, report_alert(alert, text));
+            say(run->command, "alert, %llu time%s, last at %s: %s", (unsigned long long)alert->times,
+                alert->times == 1 ? "" : "s", alert->stamp, report_alert(alert, text));
     }
     if (run->status)
         return run->status;

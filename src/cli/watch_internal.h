@@ -19,14 +19,14 @@ struct watch_run {
     struct sampler sampler;
     struct error not_sampled; /* why the selected one is not looked at fast; code 0: it is */
     nsec began;
-    int status;               /* set when it cannot go on: the exit status */
+    int status; /* set when it cannot go on: the exit status */
     /* What is shown: */
-    struct watching still;    /* while paused: a copy of then */
+    struct watching still; /* while paused: a copy of then */
     bool paused;
-    size_t *order, shown, place;    /* indexes into what is shown; place: of the selected one */
-    bool chosen;                    /* by somebody; else the first row is selected */
-    uint64_t cookie, netns;         /* of the selected one; cookie 0: none */
-    size_t sort;                    /* chosen at the screen; 0: as --sort says, or by default */
+    size_t *order, shown, place; /* indexes into what is shown; place: of the selected one */
+    bool chosen;                 /* by somebody; else the first row is selected */
+    uint64_t cookie, netns;      /* of the selected one; cookie 0: none */
+    size_t sort;                 /* chosen at the screen; 0: as --sort says, or by default */
     bool reverse;
     char filter[FILTER_SIZE];
     /* The screen: */

@@ -77,7 +77,7 @@ static int by_trouble(const struct watched *a, const struct watched *b)
 static const struct {
     const char *name;
     int (*compare)(const struct watched *a, const struct watched *b);
-} sorts[] = {{"trouble", by_trouble}, {"address", by_address}, {"queue", by_queue}, {"full", by_percent},
+} sorts[] = {{"trouble", by_trouble}, {"address", by_address}, {"queue", by_queue},  {"full", by_percent},
              {"peak", by_peak},       {"drops", by_drops},     {"drops/s", by_rate}, {"process", by_process}};
 #define SORTS (sizeof sorts / sizeof *sorts)
 

@@ -80,15 +80,9 @@ static bool move_by_key(struct watch_run *run, int key)
     const struct {
         int key;
         long by;
-    } moves[] = {{'j', 1},
-                 {KEY_IS_DOWN, 1},
-                 {'k', -1},
-                 {KEY_IS_UP, -1},
-                 {KEY_IS_PAGE_DOWN, page},
-                 {KEY_IS_PAGE_UP, -page},
-                 {'g', -all},
-                 {KEY_IS_HOME, -all},
-                 {'G', all},
+    } moves[] = {{'j', 1},         {KEY_IS_DOWN, 1},         {'k', -1},
+                 {KEY_IS_UP, -1},  {KEY_IS_PAGE_DOWN, page}, {KEY_IS_PAGE_UP, -page},
+                 {'g', -all},      {KEY_IS_HOME, -all},      {'G', all},
                  {KEY_IS_END, all}};
     for (size_t i = 0; i < sizeof moves / sizeof *moves; i++)
         if (moves[i].key == key) {

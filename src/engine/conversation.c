@@ -192,8 +192,7 @@ static bool keep_carry(struct client *client, const struct exchange *x, size_t s
     if (!carry)
         return false;
     client->carry = carry;
-    *carry = (struct carry){
-        .line = x->line_length, .answer = owed, .inside_long = x->inside_long, .ending = x->ending};
+    *carry = (struct carry){.line = x->line_length, .answer = owed, .inside_long = x->inside_long, .ending = x->ending};
     memcpy(carry->bytes, x->line, x->line_length);
     memcpy(carry->bytes + x->line_length, x->answer + sent, owed);
     return true;
@@ -238,8 +237,7 @@ static void send_owed(struct clients *clients, uint32_t slot)
 {
     struct client *client = &clients->slots[slot];
     struct carry *carry = client->carry;
-    ssize_t sent =
-        send_some(client->fd, carry->bytes + carry->line + carry->sent, carry->answer - carry->sent);
+    ssize_t sent = send_some(client->fd, carry->bytes + carry->line + carry->sent, carry->answer - carry->sent);
     if (sent < 0) {
         close_client(clients, slot);
         return;
@@ -332,8 +330,7 @@ int clients_begin(struct clients *clients, uint32_t most)
     return 0;
 }
 
-int clients_open(struct clients *clients, const char *greeting, size_t greeting_length,
-                 clients_closed *closed, struct error *err)
+int clients_open(struct clients *clients, const char *greeting, size_t greeting_length, clients_closed *closed, struct error *err)
 {
     *clients = (struct clients){
         .watch = {.ready = clients_ready, .fd = epoll_create1(EPOLL_CLOEXEC)},

@@ -35,9 +35,9 @@ struct clients {
     struct client *slots;
     uint32_t used; /* slots that were ever taken */
     uint32_t room;
-    uint32_t free;                     /* the first free one among them; NO_SLOT: none */
-    uint32_t first_fresh, last_fresh;  /* those not begun, in the order added; NO_SLOT: none */
-    uint32_t fresh;                    /* how many */
+    uint32_t free;                    /* the first free one among them; NO_SLOT: none */
+    uint32_t first_fresh, last_fresh; /* those not begun, in the order added; NO_SLOT: none */
+    uint32_t fresh;                   /* how many */
     const char *greeting;
     size_t greeting_length;
     clients_closed *closed;
@@ -48,8 +48,8 @@ struct clients {
 /* The greeting's bytes are sent to every client first; they outlive the clients (length 0: none). Release
    also after a failed open; a zeroed struct is safe to release. Releasing closes every descriptor without
    calling `closed`. */
-int clients_open(struct clients *clients, const char *greeting, size_t greeting_length,
-                 clients_closed *closed, struct error *err);
+int clients_open(struct clients *clients, const char *greeting, size_t greeting_length, clients_closed *closed,
+                 struct error *err);
 void clients_release(struct clients *clients);
 
 /* Makes sure that the next client has a slot, so that nothing is accepted that could not be kept. 0 or

@@ -48,8 +48,9 @@ static int check_memory(size_t count, struct error *err)
     uint64_t there = available_memory(), need = (uint64_t)count * BYTES_PER_CONNECTION;
     if (!there || there >= need)
         return 0;
-    return error_set(err, ENOMEM, "cannot hold %zu connections: they take about %llu MB of memory, %llu MB are available "
-                                  "(MemAvailable); free some, or ask for fewer",
+    return error_set(err, ENOMEM,
+                     "cannot hold %zu connections: they take about %llu MB of memory, %llu MB are available "
+                     "(MemAvailable); free some, or ask for fewer",
                      count, (unsigned long long)(need >> 20), (unsigned long long)(there >> 20));
 }
 
@@ -64,16 +65,17 @@ static int check_files(size_t count, struct error *err)
         fclose(file);
     if (!max || used + count <= max)
         return 0;
-    return error_set(err, ENFILE, "cannot hold %zu connections: fs.file-max is %llu and %llu are in use; raise it", count,
-                     max, used);
+    return error_set(err, ENFILE, "cannot hold %zu connections: fs.file-max is %llu and %llu are in use; raise it", count, max,
+                     used);
 }
 
 static int plan_shards(struct flood *flood, struct error *err)
 {
     size_t count = flood->count, room = table_room(count);
     if (room < SMALLEST_SHARD && room < count)
-        return error_set(err, EMFILE, "cannot hold %zu connections: the limit on open files (RLIMIT_NOFILE) leaves %zu; "
-                                      "raise it (ulimit -n)",
+        return error_set(err, EMFILE,
+                         "cannot hold %zu connections: the limit on open files (RLIMIT_NOFILE) leaves %zu; "
+                         "raise it (ulimit -n)",
                          count, room);
     size_t shards = (count + room - 1) / room;
     if (flood->settings.threads > shards)

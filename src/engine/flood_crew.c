@@ -15,7 +15,7 @@ struct member {
     struct shard *shard;
     pthread_t thread;
     bool started;
-    bool failed; /* it could not begin, and has ended */
+    bool failed;         /* it could not begin, and has ended */
     struct watch orders; /* an eventfd: an order has come */
     enum order order;
     struct loop loop;
@@ -26,8 +26,8 @@ struct crew {
     struct member *members;
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    size_t pending;       /* orders given and not carried out */
-    int failed;           /* errno of a thread that could not begin */
+    size_t pending;        /* orders given and not carried out */
+    int failed;            /* errno of a thread that could not begin */
     struct watch finished; /* an eventfd for the caller's loop: all orders are carried out */
 };
 
@@ -188,8 +188,7 @@ static int start_members(struct flood *flood, struct error *err)
             change_pending(flood->crew, -1);
     }
     if (code)
-        return error_set(err, code, "cannot start %zu threads: %s (RLIMIT_NPROC, ulimit -u)", flood->shard_count,
-                         strerror(code));
+        return error_set(err, code, "cannot start %zu threads: %s (RLIMIT_NPROC, ulimit -u)", flood->shard_count, strerror(code));
     return 0;
 }
 
@@ -202,7 +201,10 @@ int crew_start(struct flood *flood, struct error *err)
         free(members);
         return error_set(err, ENOMEM, "no memory for %zu threads", flood->shard_count);
     }
-    *crew = (struct crew){.loop = flood->loop, .members = members, .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+    *crew = (struct crew){.loop = flood->loop,
+                          .members = members,
+                          .lock = PTHREAD_MUTEX_INITIALIZER,
+                          .changed = PTHREAD_COND_INITIALIZER};
     for (size_t s = 0; s < flood->shard_count; s++)
         members[s].orders.fd = -1;
     flood->crew = crew;

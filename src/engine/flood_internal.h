@@ -12,17 +12,17 @@
 struct sources {
     const struct endpoint_range *ranges; /* given; else: */
     size_t range_count;
-    struct endpoint first;   /* the destination's own address, and then */
-    uint32_t loopback;       /* fresh 127/8 addresses from here (host order); 0: never another than `first` */
-    bool only_loopback;      /* not even the first connections come from `first` */
-    bool bind;               /* bind at all */
-    bool bind_port;          /* and choose the port with it */
-    bool autobind;           /* AF_UNIX: an abstract name that the kernel chooses; nothing else here counts then */
-    uint32_t per_source;     /* connections from one address before the next is taken */
-    uint16_t low_port;       /* crowded addresses: the ports are ours to choose, from here; 0: the kernel chooses */
-    uint32_t ports;          /* that many */
-    uint32_t first_port;     /* of each address's first connection, counted from low_port */
-    uint32_t used;           /* addresses that the burst takes */
+    struct endpoint first; /* the destination's own address, and then */
+    uint32_t loopback;     /* fresh 127/8 addresses from here (host order); 0: never another than `first` */
+    bool only_loopback;    /* not even the first connections come from `first` */
+    bool bind;             /* bind at all */
+    bool bind_port;        /* and choose the port with it */
+    bool autobind;         /* AF_UNIX: an abstract name that the kernel chooses; nothing else here counts then */
+    uint32_t per_source;   /* connections from one address before the next is taken */
+    uint16_t low_port;     /* crowded addresses: the ports are ours to choose, from here; 0: the kernel chooses */
+    uint32_t ports;        /* that many */
+    uint32_t first_port;   /* of each address's first connection, counted from low_port */
+    uint32_t used;         /* addresses that the burst takes */
 };
 
 /* Plans for `count` connections. 0, or -EADDRNOTAVAIL when the source ports cannot carry that many. */
@@ -53,8 +53,8 @@ struct flood {
     int *fds; /* one an attempt, -1 when closed; a number in its shard's descriptor table */
     struct sockaddr_storage destination;
     socklen_t destination_size;
-    nsec start;                     /* of the burst: what `rate` counts from */
-    atomic_bool interrupted;        /* a signal came: open no more */
+    nsec start;              /* of the burst: what `rate` counts from */
+    atomic_bool interrupted; /* a signal came: open no more */
     atomic_uint_fast64_t established;
     struct shard *shards;
     struct crew *crew; /* the shards' threads; NULL: one shard, on the caller's thread */

@@ -355,7 +355,8 @@ static void wait_for_turn(struct shard *shard, size_t i)
 {
     struct flood *flood = shard->flood;
     const struct flood_settings *plan = &flood->settings;
-    nsec due = flood->start + (plan->burst ? (nsec)(i / plan->burst) * plan->every : (nsec)((double)i * NSEC_PER_SEC / plan->rate));
+    nsec due =
+        flood->start + (plan->burst ? (nsec)(i / plan->burst) * plan->every : (nsec)((double)i * NSEC_PER_SEC / plan->rate));
     nsec now = clock_now();
     while (now < due && !shard->loop->signal && !atomic_load(&flood->interrupted)) {
         if (loop_run(shard->loop, due, NULL))

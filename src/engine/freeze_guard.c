@@ -100,8 +100,10 @@ int guard_start_budget(struct guard *guard)
 
 enum freeze_cause guard_wait(struct guard *guard, nsec until)
 {
-    struct pollfd fds[] = {
-        {guard->lifeline, POLLIN, 0}, {guard->caller, POLLIN, 0}, {guard->mate, POLLIN, 0}, {guard->signals, POLLIN, 0}};
+    struct pollfd fds[] = {{guard->lifeline, POLLIN, 0},
+                           {guard->caller, POLLIN, 0},
+                           {guard->mate, POLLIN, 0},
+                           {guard->signals, POLLIN, 0}};
     struct signalfd_siginfo ignored;
     nsec end = until < guard->deadline ? until : guard->deadline, left = end - clock_now();
     left = left > 0 ? left : 0;

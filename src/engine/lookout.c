@@ -22,9 +22,8 @@ static int compare_notes(const void *left, const void *right)
 static const struct owner_note *find_note(const struct lookout *lookout, const struct listener *listener)
 {
     struct owner_note key = {.cookie = listener->cookie, .netns = listener->netns};
-    return lookout->owner_count
-               ? bsearch(&key, lookout->owners, lookout->owner_count, sizeof *lookout->owners, compare_notes)
-               : NULL;
+    return lookout->owner_count ? bsearch(&key, lookout->owners, lookout->owner_count, sizeof *lookout->owners, compare_notes)
+                                : NULL;
 }
 
 /* Fills in what is known of the owners; false when a listener is new. */

@@ -60,7 +60,8 @@ static void note_peer(struct attempt *a, const struct diag_socket *socket, nsec 
 }
 
 /* The two ends of a connection as the server's side has them. */
-static void server_side(const struct target *target, const struct endpoint *source, struct endpoint *local, struct endpoint *remote)
+static void server_side(const struct target *target, const struct endpoint *source, struct endpoint *local,
+                        struct endpoint *remote)
 {
     *local = target->bound;
     *remote = *source;
@@ -227,7 +228,7 @@ int peers_look(struct sockdiag *sd, struct target *target, nsec epoch, struct er
     for (size_t i = 0; i < target->attempt_count; i++)
         asked += worth_asking(&target->attempts[i]);
     nsec seen = clock_now() - epoch;
-    int status = target->transport.path             ? look_at_clients(sd, target, seen, err)
+    int status = target->transport.path           ? look_at_clients(sd, target, seen, err)
                  : dump_is_cheaper(target, asked) ? look_by_dump(sd, target, seen, err)
                                                   : look_one_by_one(sd, target, seen, err);
     look_at_listener(sd, target);
@@ -240,8 +241,7 @@ static bool was_established(const struct attempt *a)
     return a->established != NSEC_NEVER;
 }
 
-int peers_note_accepts(struct target *target, const struct server_accept *clients, size_t count, nsec epoch,
-                       struct error *err)
+int peers_note_accepts(struct target *target, const struct server_accept *clients, size_t count, nsec epoch, struct error *err)
 {
     struct source_index index;
     int status = source_index_build(&index, target, was_established, err);

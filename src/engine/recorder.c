@@ -19,7 +19,8 @@ int recorder_open(struct recorder **out, enum timeline_source source, size_t cou
         return error_set(err, ENOMEM, "no memory for a timeline");
     r->source = source;
     size_t most = PACKETS_LEAST + count * PACKETS_PER_CONNECTION;
-    int status = source == TIMELINE_PACKETS ? capture_open(&r->capture, most < PACKETS_MOST ? most : PACKETS_MOST, ignored, err) : 0;
+    int status =
+        source == TIMELINE_PACKETS ? capture_open(&r->capture, most < PACKETS_MOST ? most : PACKETS_MOST, ignored, err) : 0;
     if (status) {
         free(r);
         return status;
@@ -66,7 +67,8 @@ static struct watched_target *watched_of(struct recorder *r, const struct target
     if (r->target_count == TARGETS_MAX)
         return NULL;
     struct watched_target *w = &r->targets[r->target_count];
-    *w = (struct watched_target){.target = target, .before = calloc(target->attempt_count ? target->attempt_count : 1, sizeof *w->before)};
+    *w = (struct watched_target){.target = target,
+                                 .before = calloc(target->attempt_count ? target->attempt_count : 1, sizeof *w->before)};
     if (!w->before)
         return NULL;
     r->target_count++;
@@ -100,7 +102,9 @@ void recorder_look(struct recorder *r, const struct target *target, nsec now)
     for (size_t i = 0; i < target->attempt_count; i++)
         note_changes(r, w, i, now);
     const struct queue_point *last = w->point_count ? &w->points[w->point_count - 1] : NULL;
-    struct queue_point point = {.at = now, .queue = (uint32_t)target->after.queue, .drops = (uint32_t)(target->after.drops - target->before.drops)};
+    struct queue_point point = {.at = now,
+                                .queue = (uint32_t)target->after.queue,
+                                .drops = (uint32_t)(target->after.drops - target->before.drops)};
     if (target->after.known && (!last || last->queue != point.queue || last->drops != point.drops))
         points_add(w, point);
 }
@@ -157,7 +161,10 @@ static int add_first_syns(struct recorder *r, const struct target *target, struc
         const struct attempt *a = &target->attempts[i];
         bool began = a->opened != NSEC_NEVER && a->source.family != AF_UNSPEC;
         if (began)
-            complete = moments_add(out, (struct moment){.at = a->opened, .attempt = (uint32_t)i, .target = target, .kind = MOMENT_SYN}) && complete;
+            complete =
+                moments_add(out,
+                            (struct moment){.at = a->opened, .attempt = (uint32_t)i, .target = target, .kind = MOMENT_SYN}) &&
+                complete;
     }
     for (size_t m = 0; m < r->log.count; m++)
         if (r->log.list[m].target == target)

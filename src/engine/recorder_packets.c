@@ -24,7 +24,8 @@ static bool has_source(const struct attempt *a)
     return a->source.family != AF_UNSPEC;
 }
 
-static void note(struct gathering *g, const struct target *target, const struct attempt *a, enum moment_kind kind, const struct packet *p)
+static void note(struct gathering *g, const struct target *target, const struct attempt *a, enum moment_kind kind,
+                 const struct packet *p)
 {
     struct moment moment = {.at = p->at - g->epoch,
                             .target = target,
@@ -206,7 +207,8 @@ static void tell_moment(struct story *s, struct lane *lane, const struct moment 
 
 static bool had_entered(const struct attempt *a)
 {
-    return a->accepted != NSEC_NEVER || a->was_queued || a->peer == PEER_QUEUED || a->peer == PEER_ACCEPTED || a->peer == PEER_CLOSED;
+    return a->accepted != NSEC_NEVER || a->was_queued || a->peer == PEER_QUEUED || a->peer == PEER_ACCEPTED ||
+           a->peer == PEER_CLOSED;
 }
 
 static void end_story(struct story *s, struct lane *lane, const struct attempt *a, struct changes *out)

@@ -66,8 +66,8 @@ static int prepare(struct server *server, struct error *err)
     return 0;
 }
 
-int server_open(struct server **out, const struct server_settings *settings, const struct endpoint *addresses,
-                size_t count, struct error *left_out, struct error *err)
+int server_open(struct server **out, const struct server_settings *settings, const struct endpoint *addresses, size_t count,
+                struct error *left_out, struct error *err)
 {
     *out = NULL;
     struct server *server = calloc(1, sizeof *server);
@@ -92,8 +92,7 @@ int server_open(struct server **out, const struct server_settings *settings, con
     return 0;
 }
 
-int server_attach(struct server *server, struct loop *loop, server_listen_event *on_event, void *context,
-                  struct error *err)
+int server_attach(struct server *server, struct loop *loop, server_listen_event *on_event, void *context, struct error *err)
 {
     struct holder *first;
     server->on_event = on_event;

@@ -66,14 +66,12 @@ static void tell_accepted(struct holder *holder, struct listening *listener, con
         listener_read(listener);
     else
         listener->queue -= listener->queue > 0;
-    events_tell(listener, (struct server_event){
-                              .kind = SERVER_ACCEPTED, .peer = client->peer, .number = client->number});
+    events_tell(listener, (struct server_event){.kind = SERVER_ACCEPTED, .peer = client->peer, .number = client->number});
     server_unlock(server);
 }
 
 /* A client that came through `listener`. */
-static void take_client(struct holder *holder, struct listening *listener, int fd,
-                        const struct sockaddr_storage *address)
+static void take_client(struct holder *holder, struct listening *listener, int fd, const struct sockaddr_storage *address)
 {
     struct server *server = holder->server;
     server->last_accept = clock_now();

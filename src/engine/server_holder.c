@@ -152,8 +152,7 @@ static int open_holder(struct holder *holder, struct loop *loop, struct error *e
     holder->loop = loop ? loop : &holder->own_loop;
     int status = loop ? 0 : loop_init(&holder->own_loop, false, err);
     if (!status)
-        status =
-            clients_open(&holder->clients, server->greeting, server->greeting_length, accept_closed, err);
+        status = clients_open(&holder->clients, server->greeting, server->greeting_length, accept_closed, err);
     if (!status)
         status = loop_add(holder->loop, &holder->clients.watch, EPOLLIN, err);
     if (!status)

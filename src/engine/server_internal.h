@@ -64,7 +64,7 @@ struct server {
     struct listening *listeners;
     size_t listener_count;
     const char *made; /* the file of an AF_UNIX listener, to be removed; NULL: none */
-    nsec began; /* listening */
+    nsec began;       /* listening */
 
     struct loop *loop; /* the caller's; NULL: not attached */
     server_listen_event *on_event;
@@ -79,7 +79,7 @@ struct server {
     /* The accepter's, handed on with that role. */
     nsec last_accept;
     nsec stalls_from; /* when the first client was seen: the first stall began; 0: none has been */
-    bool recording; /* set by server_start */
+    bool recording;   /* set by server_start */
     struct server_accept *accepts;
     size_t accept_count, accept_room;
 
@@ -116,8 +116,8 @@ static inline void server_unlock(const struct server *server)
 /* ---- server_listen.c ---- */
 
 /* Binds and listens; see server_open. */
-int listeners_open(struct server *server, const struct endpoint *addresses, size_t count,
-                   struct error *left_out, struct error *err);
+int listeners_open(struct server *server, const struct endpoint *addresses, size_t count, struct error *left_out,
+                   struct error *err);
 
 /* Reads queue, backlog and drops from the calling thread's descriptor. One that listens no more keeps its
    figures: then false. */

@@ -58,8 +58,9 @@ static int check_fastopen(const char *text, struct error *err)
     int64_t bits = 0;
     int status = sysctl_read("net.ipv4.tcp_fastopen", value, err);
     if (!status && (parse_integer(value, 0, INT32_MAX, &bits, NULL) || !(bits & 2)))
-        status = error_set(err, ENOPROTOOPT, "cannot listen on %s with Fast Open: net.ipv4.tcp_fastopen is %s; set it to 3 (clients "
-                                             "and servers)",
+        status = error_set(err, ENOPROTOOPT,
+                           "cannot listen on %s with Fast Open: net.ipv4.tcp_fastopen is %s; set it to 3 (clients "
+                           "and servers)",
                            text, value);
     return status;
 }
@@ -77,7 +78,8 @@ static int set_tcp_options(int fd, const struct server_settings *settings, const
     if (seconds && set_option(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, seconds))
         return refused(err, text, "TCP_DEFER_ACCEPT");
     /* How many may be accepted before their handshake is complete: as many as the queue holds. */
-    if (settings->transport.fastopen && set_option(fd, IPPROTO_TCP, TCP_FASTOPEN, settings->backlog < 0 ? INT_MAX : settings->backlog + 1))
+    if (settings->transport.fastopen &&
+        set_option(fd, IPPROTO_TCP, TCP_FASTOPEN, settings->backlog < 0 ? INT_MAX : settings->backlog + 1))
         return refused(err, text, "TCP_FASTOPEN");
     return settings->transport.fastopen ? check_fastopen(text, err) : 0;
 }
@@ -124,8 +126,10 @@ static int open_unix(struct server *server, struct error *err)
         return refused(err, path, "socket");
     if (bind(fd, (struct sockaddr *)&name, size)) {
         if (errno == EADDRINUSE && *path != '@')
-            return error_set(err, EADDRINUSE, "cannot listen on %s: the file exists; another server listens there, or one has left it "
-                                              "behind: then remove it", path);
+            return error_set(err, EADDRINUSE,
+                             "cannot listen on %s: the file exists; another server listens there, or one has left it "
+                             "behind: then remove it",
+                             path);
         return error_errno(err, "cannot listen on %s: bind", path);
     }
     if (*path != '@')
@@ -143,7 +147,8 @@ static void close_all(struct server *server)
 }
 
 /* `picked`: the port that an earlier address got, 0 before. */
-static int open_one(struct server *server, const struct endpoint *addresses, size_t count, size_t i, uint16_t *picked, struct error *err)
+static int open_one(struct server *server, const struct endpoint *addresses, size_t count, size_t i, uint16_t *picked,
+                    struct error *err)
 {
     struct endpoint address = addresses[i], bound = address;
     if (!address.port)
@@ -167,8 +172,7 @@ static int open_one(struct server *server, const struct endpoint *addresses, siz
 
 /* One try at all addresses. `errors` gets each address's own. True when the port that the first one picked
    was taken at another one: then a further try can do better. */
-static bool open_each(struct server *server, const struct endpoint *addresses, size_t count,
-                      struct error *errors)
+static bool open_each(struct server *server, const struct endpoint *addresses, size_t count, struct error *errors)
 {
     uint32_t members = server->settings.reuseport ? server->settings.reuseport : 1;
     uint16_t picked = 0;
@@ -184,8 +188,8 @@ static bool open_each(struct server *server, const struct endpoint *addresses, s
     return taken;
 }
 
-int listeners_open(struct server *server, const struct endpoint *addresses, size_t count,
-                   struct error *left_out, struct error *err)
+int listeners_open(struct server *server, const struct endpoint *addresses, size_t count, struct error *left_out,
+                   struct error *err)
 {
     if (!count)
         return error_set(err, EINVAL, "no address to listen on");

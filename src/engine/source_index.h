@@ -15,7 +15,8 @@ struct source_index {
 bool same_source(const struct endpoint *a, const struct endpoint *b);
 
 /* Indexes the attempts that `wanted` picks. 0 or -ENOMEM. The slots are the caller's to free. */
-int source_index_build(struct source_index *index, struct target *target, bool (*wanted)(const struct attempt *), struct error *err);
+int source_index_build(struct source_index *index, struct target *target, bool (*wanted)(const struct attempt *),
+                       struct error *err);
 
 /* NULL: none of them. */
 struct attempt *source_index_find(const struct source_index *index, const struct endpoint *source);

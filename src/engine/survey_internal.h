@@ -9,13 +9,13 @@ struct surveyor {
     struct survey *survey;
     const struct survey_query *query;
     struct sockdiag diag;
-    uint64_t netns;    /* where we are now */
-    size_t here;       /* its first listener */
-    size_t kept;       /* listeners before the dump that goes on: what a new try of it goes back to */
+    uint64_t netns; /* where we are now */
+    size_t here;    /* its first listener */
+    size_t kept;    /* listeners before the dump that goes on: what a new try of it goes back to */
     size_t room;
     bool out_of_memory;
-    int family;        /* of the children that are asked for now, */
-    bool counting;     /* and whether those are half-open */
+    int family;    /* of the children that are asked for now, */
+    bool counting; /* and whether those are half-open */
 };
 
 /* Keeps the first reason why evidence is missing. */

@@ -280,4 +280,3 @@ void surveyor_find_waiting(struct surveyor *s)
     }
     spread_over_groups(s, answered);
 }
-

@@ -46,7 +46,8 @@ struct wire {
 
 struct wire_ends wire_ends(int family)
 {
-    struct wire_ends ends = {.near = {.family = AF_INET, .bytes = {10, 9, 0, 1}}, .far = {.family = AF_INET, .bytes = {10, 9, 0, 2}}};
+    struct wire_ends ends = {.near = {.family = AF_INET, .bytes = {10, 9, 0, 1}},
+                             .far = {.family = AF_INET, .bytes = {10, 9, 0, 2}}};
     if (family == AF_INET6) /* of a unique local network (RFC 4193) */
         ends = (struct wire_ends){.near = {.family = AF_INET6, .bytes = {[0] = 0xfd, [15] = 1}},
                                   .far = {.family = AF_INET6, .bytes = {[0] = 0xfd, [15] = 2}}};

@@ -49,9 +49,8 @@ static nsec select_rank(struct part part, size_t rank)
 {
     bool poor = false;
     while (part.low < part.high) {
-        nsec pivot =
-            poor ? part.low + (part.high - part.low) / 2
-                 : median_of_three(part.first[0], part.first[part.count / 2], part.first[part.count - 1]);
+        nsec pivot = poor ? part.low + (part.high - part.low) / 2
+                          : median_of_three(part.first[0], part.first[part.count / 2], part.first[part.count - 1]);
         size_t equal, above, before = part.count;
         partition(&part, pivot, &equal, &above);
         if (rank < equal) {

@@ -30,8 +30,8 @@ static uint32_t remarks_of(const struct listener *listener, const struct netns_f
     bool waits = listener->queue && listener->oldest_known && listener->oldest_ms >= NOT_ACCEPTING_MS;
     bool clamped = netns && netns->somaxconn >= 0 && (uint64_t)netns->somaxconn == listener->backlog;
     return (uint32_t)full << REMARK_FULL | (uint32_t)(full && dropped) << REMARK_DROPPING |
-           (uint32_t)(!full && dropped) << REMARK_DROPPED |
-           (uint32_t)waits << REMARK_NOT_ACCEPTING | (uint32_t)clamped << REMARK_CLAMPED | (uint32_t)(listener->backlog < SMALL_BACKLOG) << REMARK_SMALL;
+           (uint32_t)(!full && dropped) << REMARK_DROPPED | (uint32_t)waits << REMARK_NOT_ACCEPTING |
+           (uint32_t)clamped << REMARK_CLAMPED | (uint32_t)(listener->backlog < SMALL_BACKLOG) << REMARK_SMALL;
 }
 
 uint32_t judge_percent(const struct listener *listener)
@@ -109,8 +109,8 @@ void judge_measurement(struct measurement *m)
     m->ok = m->exact && m->served != NSEC_NEVER;
     for (size_t i = 0; i < m->expectation_count; i++) {
         struct expectation *e = &m->expectations[i];
-        e->seen_known = judge_listener_measure(&measured, (enum measure)e->measure, &e->seen) &&
-                        (e->measure != MEASURE_CAPACITY || m->full);
+        e->seen_known =
+            judge_listener_measure(&measured, (enum measure)e->measure, &e->seen) && (e->measure != MEASURE_CAPACITY || m->full);
         e->ok = e->seen_known && judge_compare(e->seen, (enum compare)e->compare, e->expected);
         m->ok = m->ok && e->ok;
     }

@@ -16,8 +16,8 @@ static bool target_drops(const struct target *target, uint64_t *drops)
 {
     const struct listener *before = &target->before, *after = &target->after;
     *drops = 0;
-    if (!before->known || !after->known || !before->drops_known || !after->drops_known ||
-        before->cookie != after->cookie || after->drops < before->drops)
+    if (!before->known || !after->known || !before->drops_known || !after->drops_known || before->cookie != after->cookie ||
+        after->drops < before->drops)
         return false;
     *drops = after->drops - before->drops;
     return true;
@@ -79,8 +79,8 @@ static struct witness witness_of(const struct target *target, const struct count
 {
     struct witness w = {.target = target};
     w.unanswered = reason_of_silence(&w, counters);
-    w.lost_possible = target->drops_known && target->drops && target->drops >= clients_without_trace(target) &&
-                      counters->known && counters->value[COUNTER_SYNCOOKIES_SENT];
+    w.lost_possible = target->drops_known && target->drops && target->drops >= clients_without_trace(target) && counters->known &&
+                      counters->value[COUNTER_SYNCOOKIES_SENT];
     return w;
 }
 
@@ -188,8 +188,7 @@ static void judge_attempt(struct attempt *a, const struct witness *w)
         decide(a, VERDICT_TIMED_OUT, w->unanswered, EVIDENCE_DEADLINE);
     else
         /* Closed, and the error was not to be had: accepted if anyone saw that, else we do not know. */
-        decide(a, a->accepted != NSEC_NEVER ? VERDICT_CONNECTED : VERDICT_ESTABLISHED, REASON_NOT_SEEN,
-               EVIDENCE_TCP_INFO);
+        decide(a, a->accepted != NSEC_NEVER ? VERDICT_CONNECTED : VERDICT_ESTABLISHED, REASON_NOT_SEEN, EVIDENCE_TCP_INFO);
 }
 
 bool judge_is_final(const struct target *target)

@@ -87,8 +87,7 @@ static int answer_status(const struct nlmsghdr *message)
 static bool answered(const struct sockdiag *sd, ssize_t size, diag_each *each, void *context, int *status)
 {
     int left = (int)size;
-    for (const struct nlmsghdr *message = sd->buffer; mnl_nlmsg_ok(message, left);
-         message = mnl_nlmsg_next(message, &left)) {
+    for (const struct nlmsghdr *message = sd->buffer; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
         if (!answer_is_ours(sd, message))
             continue;
         if (message->nlmsg_type == NLMSG_ERROR)

@@ -71,8 +71,7 @@ static void read_attribute(void *context, unsigned type, const unsigned char *pa
     if (type == INET_DIAG_SKMEMINFO) {
         out->has_drops = read_u32(payload, size, SK_MEMINFO_DROPS * sizeof(uint32_t), &out->drops);
     } else if (type == INET_DIAG_INFO) {
-        out->has_info =
-            read_u32(payload, size, offsetof(struct tcp_info, tcpi_last_data_sent), &out->last_data_sent_ms);
+        out->has_info = read_u32(payload, size, offsetof(struct tcp_info, tcpi_last_data_sent), &out->last_data_sent_ms);
     } else if (type == INET_DIAG_ULP_INFO) {
         out->is_mptcp = is_mptcp(payload, size);
     } else if (type == INET_DIAG_SKV6ONLY && size) {

@@ -76,11 +76,10 @@ static int refused(struct error *err, int code, int flags, const char *call)
     for (size_t i = 0; i < sizeof obstacles / sizeof *obstacles; i++) {
         int64_t value = setting(obstacles[i].path);
         if (explains(i, code, flags, value))
-            return error_set(err, code, "cannot make a private network namespace: %s: %s: %s is %" PRId64,
-                             call, strerror(code), obstacles[i].path, value);
+            return error_set(err, code, "cannot make a private network namespace: %s: %s: %s is %" PRId64, call, strerror(code),
+                             obstacles[i].path, value);
     }
-    return error_set(err, code, "cannot make a private network namespace: %s: %s%s", call, strerror(code),
-                     guess(code));
+    return error_set(err, code, "cannot make a private network namespace: %s: %s%s", call, strerror(code), guess(code));
 }
 
 /* ---- The namespace ---- */
@@ -110,7 +109,6 @@ int netns_enter_private(struct error *err)
     }
     if (status)
         return refused(err, errno, flags,
-                       flags & CLONE_NEWUSER ? "unshare(CLONE_NEWUSER|CLONE_NEWNET)"
-                                             : "unshare(CLONE_NEWNET)");
+                       flags & CLONE_NEWUSER ? "unshare(CLONE_NEWUSER|CLONE_NEWNET)" : "unshare(CLONE_NEWNET)");
     return bring_up_loopback(flags, err);
 }

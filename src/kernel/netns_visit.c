@@ -96,7 +96,7 @@ struct census {
         uint64_t inode;
         pid_t pid;
         char name[64];
-    } *list;
+    } * list;
     size_t count, room;
 };
 

@@ -43,8 +43,7 @@ static int route_status(unsigned char type)
 static int read_answer(const union message *message, ssize_t got, unsigned port, bool *local)
 {
     const struct nlmsghdr *header = &message->header;
-    if (!mnl_nlmsg_ok(header, (int)got) || !mnl_nlmsg_seq_ok(header, SEQUENCE) ||
-        !mnl_nlmsg_portid_ok(header, port))
+    if (!mnl_nlmsg_ok(header, (int)got) || !mnl_nlmsg_seq_ok(header, SEQUENCE) || !mnl_nlmsg_portid_ok(header, port))
         return -EBADMSG;
     size_t size = mnl_nlmsg_get_payload_len(header);
     if (header->nlmsg_type == NLMSG_ERROR && size >= sizeof(struct nlmsgerr))

@@ -39,8 +39,7 @@ int sockdiag_open(struct sockdiag *sd, struct error *err)
     if (!status) {
         /* A kernel without tcp_diag says ENOENT to everything, which an exact lookup would take for "no such
            connection". A dump that finds nothing shows the difference. */
-        struct sockdiag_query nothing = {
-            .family = AF_INET, .states = SOCKDIAG_LISTEN, .local_port = UINT16_MAX};
+        struct sockdiag_query nothing = {.family = AF_INET, .states = SOCKDIAG_LISTEN, .local_port = UINT16_MAX};
         status = sockdiag_dump(sd, &nothing, NULL, NULL, err);
     }
     if (status)
@@ -80,8 +79,8 @@ static void keep_answer(void *context, const struct nlmsghdr *message, size_t le
         ((struct diag_socket *)context)->state = STATE_NONE;
 }
 
-static int lookup(struct sockdiag *sd, const struct endpoint *local, const struct endpoint *remote,
-                  unsigned extensions, struct diag_socket *out, struct error *err)
+static int lookup(struct sockdiag *sd, const struct endpoint *local, const struct endpoint *remote, unsigned extensions,
+                  struct diag_socket *out, struct error *err)
 {
     union diag_request request;
     put_lookup(&request, local, remote, extensions);
@@ -91,8 +90,8 @@ static int lookup(struct sockdiag *sd, const struct endpoint *local, const struc
     return !status && out->state == STATE_NONE ? error_set(err, EBADMSG, "sock_diag's answer makes no sense") : status;
 }
 
-int sockdiag_exact(struct sockdiag *sd, const struct endpoint *local, const struct endpoint *remote,
-                   struct diag_socket *out, struct error *err)
+int sockdiag_exact(struct sockdiag *sd, const struct endpoint *local, const struct endpoint *remote, struct diag_socket *out,
+                   struct error *err)
 {
     struct endpoint ours = endpoint_unmapped(local), theirs = endpoint_unmapped(remote);
     if (ours.family != theirs.family)
@@ -143,8 +142,7 @@ static void visit_message(void *context, const struct nlmsghdr *message, size_t 
         visit->each(visit->context, &socket);
 }
 
-int sockdiag_dump(struct sockdiag *sd, const struct sockdiag_query *query, sockdiag_each *each, void *context,
-                  struct error *err)
+int sockdiag_dump(struct sockdiag *sd, const struct sockdiag_query *query, sockdiag_each *each, void *context, struct error *err)
 {
     union diag_request request;
     put_dump(&request, query);
@@ -260,8 +258,8 @@ int sockdiag_members(struct sockdiag *sd, const struct endpoint *destination, st
     return status;
 }
 
-int sockdiag_reached(struct sockdiag *sd, const struct endpoint *destination, const struct transport *transport, struct listener *out,
-                     struct error *err)
+int sockdiag_reached(struct sockdiag *sd, const struct endpoint *destination, const struct transport *transport,
+                     struct listener *out, struct error *err)
 {
     return transport->path ? unixdiag_listener(sd, transport->path, out, err) : sockdiag_listener(sd, destination, out, err);
 }
@@ -313,8 +311,8 @@ int sockdiag_look(struct sockdiag *sd, const struct listener *listener, uint64_t
     struct diag_socket tcp = {0};
     struct unix_listener local = {0};
     bool by_path = is_unix((enum socket_kind)listener->kind);
-    int status = by_path ? unixdiag_exact(sd, listener->inode, listener->cookie, &local, err)
-                         : sockdiag_socket(sd, listener, &tcp, err);
+    int status =
+        by_path ? unixdiag_exact(sd, listener->inode, listener->cookie, &local, err) : sockdiag_socket(sd, listener, &tcp, err);
     *queue = status ? 0 : by_path ? local.queue : tcp.rqueue;
     *drops = status ? 0 : tcp.drops;
     return status;

@@ -22,8 +22,7 @@ static bool is_separator(char c)
 
 static bool is_key_character(char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-           c == '-' || is_separator(c);
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' || is_separator(c);
 }
 
 bool sysctl_key_valid(const char *key)
@@ -89,8 +88,7 @@ int sysctl_write(const char *key, const char *value, struct error *err)
         return status;
     size_t length = strlen(value);
     if (!length || length >= SYSCTL_VALUE_SIZE)
-        return error_set(err, EINVAL, "cannot set sysctl %s: want a value of 1 to %d characters", key,
-                         SYSCTL_VALUE_SIZE - 1);
+        return error_set(err, EINVAL, "cannot set sysctl %s: want a value of 1 to %d characters", key, SYSCTL_VALUE_SIZE - 1);
     SCOPED_FD fd = open(path, O_WRONLY | O_CLOEXEC);
     if (fd < 0)
         return key_failed("set", key, err);

@@ -179,7 +179,8 @@ static void read_client_attribute(void *context, unsigned type, const unsigned c
     struct unix_client *client = context;
     if (type == UNIX_DIAG_NAME && size > 1 && !payload[0]) {
         client->name.family = AF_UNIX;
-        memcpy(client->name.bytes, payload + 1, size - 1 < sizeof client->name.bytes - 1 ? size - 1 : sizeof client->name.bytes - 1);
+        memcpy(client->name.bytes, payload + 1,
+               size - 1 < sizeof client->name.bytes - 1 ? size - 1 : sizeof client->name.bytes - 1);
     } else if (type == UNIX_DIAG_PEER && size >= sizeof client->peer_inode) {
         memcpy(&client->peer_inode, payload, sizeof client->peer_inode);
         client->has_peer = true;

@@ -4,7 +4,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-
 /* Without its zone, whose number may mean nothing here: the survey has put the name into `device`. */
 static const char *address_text(const struct listener *l, char out[ENDPOINT_TEXT_SIZE])
 {
@@ -23,8 +22,8 @@ const char *report_place(const struct listener *l, char out[LIST_CELL_SIZE])
     else if (l->local.scope && *l->device)
         snprintf(out, LIST_CELL_SIZE, "[%s%%%s]:%u", address_text(l, text), l->device, l->local.port);
     else if (*l->device)
-        snprintf(out, LIST_CELL_SIZE, l->local.family == AF_INET6 ? "[%s]%%%s:%u" : "%s%%%s:%u",
-                 address_text(l, text), l->device, l->local.port);
+        snprintf(out, LIST_CELL_SIZE, l->local.family == AF_INET6 ? "[%s]%%%s:%u" : "%s%%%s:%u", address_text(l, text), l->device,
+                 l->local.port);
     else
         snprintf(out, LIST_CELL_SIZE, "%s", endpoint_text(&l->local, text));
     return out;
@@ -284,5 +283,6 @@ int report_column_compare(size_t column, const struct listener *a, const struct 
 void report_columns_help(FILE *out)
 {
     for (size_t c = 0; c < report_column_count(); c++)
-        fprintf(out, "%-10s %s%s\n", list_columns[c].name, list_columns[c].help, list_columns[c].usual ? "" : " (not by default)");
+        fprintf(out, "%-10s %s%s\n", list_columns[c].name, list_columns[c].help,
+                list_columns[c].usual ? "" : " (not by default)");
 }

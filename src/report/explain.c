@@ -27,8 +27,8 @@ static void gather_hidden(struct story *s, const struct row *row)
 
 static bool through(const struct attempt *a)
 {
-    return a->verdict == VERDICT_CONNECTED || a->verdict == VERDICT_QUEUED ||
-           a->verdict == VERDICT_HALF_OPEN || a->verdict == VERDICT_LOST || a->verdict == VERDICT_ESTABLISHED;
+    return a->verdict == VERDICT_CONNECTED || a->verdict == VERDICT_QUEUED || a->verdict == VERDICT_HALF_OPEN ||
+           a->verdict == VERDICT_LOST || a->verdict == VERDICT_ESTABLISHED;
 }
 
 static void gather_row(struct story *s, const struct row *row)
@@ -86,36 +86,36 @@ static void say_asked(struct story *s, const struct listener *listener)
     int32_t asked = s->run->server.backlog;
     if (!backlog_clamped(asked, listener)) {
         tell(s,
-            "listen() was called with a backlog of %" PRId32
-            "; the kernel turns newcomers away only when the queue is longer than that, so the accept "
-            "queue holds %" PRIu64 ".",
-            asked, listener->capacity);
+             "listen() was called with a backlog of %" PRId32
+             "; the kernel turns newcomers away only when the queue is longer than that, so the accept "
+             "queue holds %" PRIu64 ".",
+             asked, listener->capacity);
         return;
     }
     tell(s,
-        "listen() was called with a backlog of %" PRId32 "%s, and net.core.somaxconn clamped it to %" PRIu64
-        " without a word; the kernel turns newcomers away only when the queue is longer than that, so the "
-        "accept queue holds %" PRIu64 ".",
-        asked, asked < 0 ? ", which means as many as allowed" : "", listener->backlog, listener->capacity);
+         "listen() was called with a backlog of %" PRId32 "%s, and net.core.somaxconn clamped it to %" PRIu64
+         " without a word; the kernel turns newcomers away only when the queue is longer than that, so the "
+         "accept queue holds %" PRIu64 ".",
+         asked, asked < 0 ? ", which means as many as allowed" : "", listener->backlog, listener->capacity);
 }
 
 static void say_found(struct story *s, const struct listener *listener)
 {
     if (listener->members > 1) {
         tell(s,
-            "%" PRIu32 " sockets listen on this port together (SO_REUSEPORT) and hold %" PRIu64
-            " connections in all; a hash picks the socket of each connection, so that one can be full while "
-            "the others are empty.",
-            listener->members, listener->capacity);
+             "%" PRIu32 " sockets listen on this port together (SO_REUSEPORT) and hold %" PRIu64
+             " connections in all; a hash picks the socket of each connection, so that one can be full while "
+             "the others are empty.",
+             listener->members, listener->capacity);
         return;
     }
     tell(s,
-        "The listener's backlog is %" PRIu64 "; the kernel turns newcomers away only when the queue is "
-        "longer than that, so the accept queue holds %" PRIu64 ".",
-        listener->backlog, listener->capacity);
+         "The listener's backlog is %" PRIu64 "; the kernel turns newcomers away only when the queue is "
+         "longer than that, so the accept queue holds %" PRIu64 ".",
+         listener->backlog, listener->capacity);
     if (s->run->somaxconn && listener->backlog == s->run->somaxconn)
         tell(s, "That is net.core.somaxconn, so the server may have asked for more and been clamped without a "
-               "word.");
+                "word.");
 }
 
 static void say_capacity(struct story *s)
@@ -138,17 +138,17 @@ static void say_accepted(struct story *s)
         tell(s, "The server accepted none of them;");
     if (queued)
         tell(s,
-            "%" PRIu64 " wait%s in the accept queue: %s kernel says connected, but no answer comes until the "
-            "server calls accept().",
-            queued, queued == 1 ? "s" : "", queued == 1 ? "the client's" : "their clients'");
+             "%" PRIu64 " wait%s in the accept queue: %s kernel says connected, but no answer comes until the "
+             "server calls accept().",
+             queued, queued == 1 ? "s" : "", queued == 1 ? "the client's" : "their clients'");
     if (s->elsewhere_queue)
         tell(s,
-            "The queue also holds %" PRIu64 " that %s not among these: other clients, or ones that have gone "
-            "but keep their place until accept().",
-            s->elsewhere_queue, is_are(s->elsewhere_queue));
+             "The queue also holds %" PRIu64 " that %s not among these: other clients, or ones that have gone "
+             "but keep their place until accept().",
+             s->elsewhere_queue, is_are(s->elsewhere_queue));
     if (s->syn_repeated)
         tell(s, "%s got through only after repeating %s SYN, which costs a client a second or more.",
-            opening(s, s->syn_repeated, text), s->syn_repeated == 1 ? "its" : "their");
+             opening(s, s->syn_repeated, text), s->syn_repeated == 1 ? "its" : "their");
 }
 
 /* ---- Traps and advice ---- */
@@ -163,8 +163,7 @@ static void say_passed_by(struct story *s)
         for (size_t i = 0; i < target->attempt_count; i++)
             refused += target->attempts[i].verdict == VERDICT_REFUSED;
         if (refused && refused == target->attempt_count)
-            tell(s, "At %s, tried before, every connection was refused: nobody listens there.",
-                target_place(target, text));
+            tell(s, "At %s, tried before, every connection was refused: nobody listens there.", target_place(target, text));
     }
 }
 
@@ -173,34 +172,32 @@ static void say_traps(struct story *s)
     char refusing[REPORT_PLACE_SIZE], silent[REPORT_PLACE_SIZE];
     for (size_t t = 0; t < s->run->target_count; t++)
         if (s->run->targets[t].listener_gone && s->refusing != &s->run->targets[t])
-            tell(s, "The listener at %s went away or was replaced during the run.",
-                target_place(&s->run->targets[t], silent));
+            tell(s, "The listener at %s went away or was replaced during the run.", target_place(&s->run->targets[t], silent));
     if (s->hiding)
         tell(s,
-            "A client such as telnet tries the addresses in turn and reports the last failure: its "
-            "\"connection refused\" from %s hides %s at %s.",
-            target_place(s->hiding, refusing),
-            s->by_reason[VERDICT_TIMED_OUT][REASON_QUEUE_FULL] ? "the full queue" : "the silence",
-            target_place(s->hidden, silent));
+             "A client such as telnet tries the addresses in turn and reports the last failure: its "
+             "\"connection refused\" from %s hides %s at %s.",
+             target_place(s->hiding, refusing),
+             s->by_reason[VERDICT_TIMED_OUT][REASON_QUEUE_FULL] ? "the full queue" : "the silence",
+             target_place(s->hidden, silent));
 }
 
 static void advise_more_room(struct story *s)
 {
     const struct listener *listener = &s->target->after;
-    bool at_limit = (s->run->somaxconn &&
-                     listener->backlog / (listener->members ? listener->members : 1) >= s->run->somaxconn) ||
+    bool at_limit = (s->run->somaxconn && listener->backlog / (listener->members ? listener->members : 1) >= s->run->somaxconn) ||
                     (s->run->has_server && backlog_clamped(s->run->server.backlog, listener));
     if (at_limit)
         tell(s, "To go on: let the server accept faster, or raise net.core.somaxconn and then the backlog; "
-               "both count from the next listen() only.");
+                "both count from the next listen() only.");
     else if (s->run->somaxconn)
         tell(s,
-            "To go on: let the server accept faster, or raise its backlog, up to net.core.somaxconn (%" PRIu32
-            "); it counts from the next listen() only.",
-            s->run->somaxconn);
+             "To go on: let the server accept faster, or raise its backlog, up to net.core.somaxconn (%" PRIu32
+             "); it counts from the next listen() only.",
+             s->run->somaxconn);
     else
         tell(s, "To go on: let the server accept faster, or raise its backlog and, if need be, "
-               "net.core.somaxconn.");
+                "net.core.somaxconn.");
 }
 
 static void say_advice(struct story *s)
@@ -211,11 +208,10 @@ static void say_advice(struct story *s)
         advise_more_room(s);
     else if (s->by_reason[VERDICT_TIMED_OUT][REASON_SYN_QUEUE_FULL])
         tell(s, "To go on: set net.ipv4.tcp_syncookies=1, or raise the backlog and "
-               "net.ipv4.tcp_max_syn_backlog.");
+                "net.ipv4.tcp_max_syn_backlog.");
     else if (told_of(s, VERDICT_QUEUED))
         tell(s, "To go on: find out what keeps the server from calling accept().");
-    else if (told_of(s, VERDICT_REFUSED) == s->total && s->total && !s->target && s->refusing &&
-             s->refusing->local)
+    else if (told_of(s, VERDICT_REFUSED) == s->total && s->total && !s->target && s->refusing && s->refusing->local)
         tell(s, "To go on: start the server, or let --wait 10s wait for its listener.");
     else if (told_of(s, VERDICT_CONNECTED) == s->total && s->total && s->drops_known && !s->drops)
         tell(s, "Nothing was dropped.");

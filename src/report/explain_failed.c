@@ -13,18 +13,18 @@ void explain_queue_full(struct story *s)
     uint64_t syn_full = s->by_reason[VERDICT_TIMED_OUT][REASON_SYN_QUEUE_FULL];
     if (full)
         tell(s,
-            "The accept queue was full, so the listener dropped the SYNs of %s (%" PRIu64
-            " packet%s dropped in all) and told nobody.",
-            subject(s, full, text), s->drops, plural(s->drops));
+             "The accept queue was full, so the listener dropped the SYNs of %s (%" PRIu64
+             " packet%s dropped in all) and told nobody.",
+             subject(s, full, text), s->drops, plural(s->drops));
     if (syn_full)
         tell(s,
-            "The SYN queue was full and no SYN cookie was sent instead, so the kernel dropped the SYNs of %s "
-            "(%" PRIu64 " packet%s dropped in all) and told nobody.",
-            subject(s, syn_full, text), s->drops, plural(s->drops));
+             "The SYN queue was full and no SYN cookie was sent instead, so the kernel dropped the SYNs of %s "
+             "(%" PRIu64 " packet%s dropped in all) and told nobody.",
+             subject(s, syn_full, text), s->drops, plural(s->drops));
     if (full + syn_full)
         tell(s, "Such a client hears nothing and sends its SYN again after 1, 2, 3, 4, 5 s and later by its "
-               "own timer, even if there is room earlier; by default a blocking connect() gives up after "
-               "about 2 minutes.");
+                "own timer, even if there is room earlier; by default a blocking connect() gives up after "
+                "about 2 minutes.");
 }
 
 void explain_silence(struct story *s)
@@ -32,31 +32,29 @@ void explain_silence(struct story *s)
     char text[SUBJECT_SIZE];
     const uint64_t *reasons = s->by_reason[VERDICT_TIMED_OUT];
     uint64_t unclear = reasons[REASON_NONE];
-    uint64_t near =
-        reasons[REASON_NO_ANSWER] > s->silent_remote ? reasons[REASON_NO_ANSWER] - s->silent_remote : 0;
+    uint64_t near = reasons[REASON_NO_ANSWER] > s->silent_remote ? reasons[REASON_NO_ANSWER] - s->silent_remote : 0;
     if (near)
         tell(s,
-            "%s got no answer although the listener dropped nothing: the packets died on the way to it or "
-            "back, as a firewall's DROP rule makes them.",
-            opening(s, near, text));
+             "%s got no answer although the listener dropped nothing: the packets died on the way to it or "
+             "back, as a firewall's DROP rule makes them.",
+             opening(s, near, text));
     if (s->silent_remote)
         tell(s,
-            "%s got no answer from another host: from here a full queue, a firewall and a dead host look the "
-            "same.",
-            opening(s, s->silent_remote, text));
+             "%s got no answer from another host: from here a full queue, a firewall and a dead host look the "
+             "same.",
+             opening(s, s->silent_remote, text));
     if (unclear && s->drops_known)
         tell(s,
-            "%s got no answer; the listener dropped %" PRIu64
-            " packet%s, but its drops do not account for all unanswered SYNs, so a full queue is not the "
-            "whole story.",
-            opening(s, unclear, text), s->drops, plural(s->drops));
+             "%s got no answer; the listener dropped %" PRIu64
+             " packet%s, but its drops do not account for all unanswered SYNs, so a full queue is not the "
+             "whole story.",
+             opening(s, unclear, text), s->drops, plural(s->drops));
     else if (unclear && !s->target)
         tell(s, "%s got no answer, and no listener was seen there: something on the way dropped the SYNs.",
-            opening(s, unclear, text));
+             opening(s, unclear, text));
     else if (unclear)
-        tell(s,
-            "%s got no answer; the listener's drops are not known, so nobody can say who dropped the SYNs.",
-            opening(s, unclear, text));
+        tell(s, "%s got no answer; the listener's drops are not known, so nobody can say who dropped the SYNs.",
+             opening(s, unclear, text));
 }
 
 void explain_ghosts(struct story *s)
@@ -66,15 +64,15 @@ void explain_ghosts(struct story *s)
     bool cookies = s->run->counters.known && s->run->counters.value[COUNTER_SYNCOOKIES_SENT];
     if (half)
         tell(s,
-            "%s %s half-open: the client is connected, but the server's side still waits for the handshake's "
-            "last ACK, which was dropped on a full queue or is held by TCP_DEFER_ACCEPT.",
-            opening(s, half, text), is_are(half));
+             "%s %s half-open: the client is connected, but the server's side still waits for the handshake's "
+             "last ACK, which was dropped on a full queue or is held by TCP_DEFER_ACCEPT.",
+             opening(s, half, text), is_are(half));
     if (lost)
         tell(s,
-            "%s %s lost: the client believes it is connected, the server has forgotten it%s, and nothing but "
-            "the client's next byte (or a reset) would tell.",
-            opening(s, lost, text), is_are(lost),
-            cookies ? " (the handshake was answered by a SYN cookie, and its last ACK was dropped)" : "");
+             "%s %s lost: the client believes it is connected, the server has forgotten it%s, and nothing but "
+             "the client's next byte (or a reset) would tell.",
+             opening(s, lost, text), is_are(lost),
+             cookies ? " (the handshake was answered by a SYN cookie, and its last ACK was dropped)" : "");
 }
 
 void explain_refused(struct story *s)
@@ -84,9 +82,9 @@ void explain_refused(struct story *s)
              icmp = s->by_reason[VERDICT_REFUSED][REASON_ICMP];
     if (icmp)
         tell(s,
-            "%s %s refused by an ICMP message while the kernel went on trying: a firewall's REJECT rule does "
-            "that.",
-            opening(s, icmp, text), was_were(icmp));
+             "%s %s refused by an ICMP message while the kernel went on trying: a firewall's REJECT rule does "
+             "that.",
+             opening(s, icmp, text), was_were(icmp));
     if (!refused || !s->refusing)
         return;
     opening(s, refused, text);
@@ -94,13 +92,13 @@ void explain_refused(struct story *s)
     if (s->refusing->listener_gone)
         tell(s, "%s %s refused: the listener at %s has gone.", text, was_were(refused), address);
     else if (!s->refusing->local)
-        tell(s, "%s %s refused by the other host: nobody listens on %s, or a firewall answers in its place.",
-            text, was_were(refused), address);
+        tell(s, "%s %s refused by the other host: nobody listens on %s, or a firewall answers in its place.", text,
+             was_were(refused), address);
     else if (!s->refusing->after.known)
         tell(s, "%s %s refused at once: nobody listens on %s.", text, was_were(refused), address);
     else
-        tell(s, "%s %s refused although %s has a listener: a firewall, or a listener that was not there yet.",
-            text, was_were(refused), address);
+        tell(s, "%s %s refused although %s has a listener: a firewall, or a listener that was not there yet.", text,
+             was_were(refused), address);
 }
 
 void explain_failures(struct story *s)
@@ -109,15 +107,17 @@ void explain_failures(struct story *s)
     uint64_t reset = told_of(s, VERDICT_RESET), unreachable = told_of(s, VERDICT_UNREACHABLE);
     if (reset)
         tell(s,
-            "%s %s reset by the other side: a server that closes in a hurry does that, and so does "
-            "net.ipv4.tcp_abort_on_overflow=1 when the queue is full.",
-            opening(s, reset, text), was_were(reset));
+             "%s %s reset by the other side: a server that closes in a hurry does that, and so does "
+             "net.ipv4.tcp_abort_on_overflow=1 when the queue is full.",
+             opening(s, reset, text), was_were(reset));
     if (reset && s->run->pace.sources > 1 && !s->run->probe.source)
-        tell(s, "They came from %" PRIu32 " source addresses, and a server may serve one of them only: --source 127.0.0.1 keeps to it.",
-            s->run->pace.sources);
+        tell(s,
+             "They came from %" PRIu32
+             " source addresses, and a server may serve one of them only: --source 127.0.0.1 keeps to it.",
+             s->run->pace.sources);
     if (unreachable)
         tell(s, "%s found no way to the address: there is no route, or a router on the way said so.",
-            opening(s, unreachable, text));
+             opening(s, unreachable, text));
 }
 
 /* ---- Our own limits ---- */
@@ -144,7 +144,7 @@ void explain_local_errors(struct story *s)
     }
     if (s->odd_error)
         tell(s, "%s failed on this side with %s (%s).", opening(s, reasons[REASON_NONE], text),
-            errno_text(s->odd_error->error, name), strerror(s->odd_error->error));
+             errno_text(s->odd_error->error, name), strerror(s->odd_error->error));
     if (told_of(s, VERDICT_LOCAL_ERROR))
         tell(s, "That is our own limit and says nothing about the server.");
 }
@@ -156,9 +156,8 @@ static const struct {
     const char *words;
 } unseen[] = {
     {REASON_NONE, "nothing more is known"},
-    {REASON_REMOTE,
-     "the server's side is on another host or in another network namespace, so a queued connection and an "
-     "accepted one look the same; only an answer of the application would tell (--send)"},
+    {REASON_REMOTE, "the server's side is on another host or in another network namespace, so a queued connection and an "
+                    "accepted one look the same; only an answer of the application would tell (--send)"},
     {REASON_NO_LISTENER, "no listener is on this local address, so something carries them elsewhere, as "
                          "published container ports and other address translation do"},
     {REASON_NO_TRACE, "a listener is here, yet the kernel shows neither the server's sockets nor drops that "
@@ -174,12 +173,9 @@ void explain_established(struct story *s)
     for (size_t i = 0; i < sizeof unseen / sizeof *unseen; i++) {
         uint64_t n = s->by_reason[VERDICT_ESTABLISHED][unseen[i].reason];
         if (n)
-            tell(s, "%s %s established as the client sees it: %s.", opening(s, n, text), is_are(n),
-                unseen[i].words);
+            tell(s, "%s %s established as the client sees it: %s.", opening(s, n, text), is_are(n), unseen[i].words);
     }
     if (s->acknowledged)
-        tell(s,
-            "What was sent on %" PRIu64
-            " of them was acknowledged: the server's kernel really has %s, waiting or accepted.",
-            s->acknowledged, s->acknowledged == 1 ? "it" : "them");
+        tell(s, "What was sent on %" PRIu64 " of them was acknowledged: the server's kernel really has %s, waiting or accepted.",
+             s->acknowledged, s->acknowledged == 1 ? "it" : "them");
 }

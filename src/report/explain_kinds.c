@@ -19,8 +19,7 @@ static void explain_members(struct story *s)
         tell(s, "The hash was uneven here: one of the %zu queues holds %" PRIu64 " of %" PRIu64 ", another %" PRIu64 ".",
              target->member_count, fullest->queue, fullest->capacity, emptiest->queue);
     if (dropping && dropping < target->member_count)
-        tell(s,
-             "%" PRIu64 " of the %zu dropped newcomers while the others still had room: nothing falls back on a sibling.",
+        tell(s, "%" PRIu64 " of the %zu dropped newcomers while the others still had room: nothing falls back on a sibling.",
              dropping, target->member_count);
 }
 
@@ -31,7 +30,8 @@ static void explain_deferred(struct story *s)
     if (!run->has_server || !run->server.defer_accept)
         return;
     tell(s,
-         "The listener defers accepts (TCP_DEFER_ACCEPT, %s): a client whose handshake is complete stays a request until its first "
+         "The listener defers accepts (TCP_DEFER_ACCEPT, %s): a client whose handshake is complete stays a request until its "
+         "first "
          "data comes or that time is over, and does not count in the accept queue meanwhile.",
          nsec_text(run->server.defer_accept, span));
     if (!run->probe.send)
@@ -46,12 +46,15 @@ static void explain_fastopen(struct story *s)
     uint64_t passive = c->value[COUNTER_FASTOPEN_PASSIVE];
     if (passive)
         tell(s,
-             "%" PRIu64 " SYN%s came with a Fast Open cookie%s: such a connection is in the accept queue at once, before its handshake "
+             "%" PRIu64
+             " SYN%s came with a Fast Open cookie%s: such a connection is in the accept queue at once, before its handshake "
              "is complete.",
              passive, plural(passive), s->run->probe.send ? " and its first data" : "");
     else
-        tell(s, "No SYN came with a valid Fast Open cookie: the first connection fetches one, and those that begin before its answer "
-                "have none.");
+        tell(
+            s,
+            "No SYN came with a valid Fast Open cookie: the first connection fetches one, and those that begin before its answer "
+            "have none.");
 }
 
 void explain_kind(struct story *s)
@@ -67,8 +70,9 @@ void explain_would_block(struct story *s)
     char text[SUBJECT_SIZE];
     uint64_t n = told_of(s, VERDICT_WOULD_BLOCK);
     if (n)
-        tell(s,
-             "%s %s told at once that the queue is full (EAGAIN): an AF_UNIX listener drops nothing and nothing is tried again by "
-             "itself. A blocking connect() waits there until the server accepts, and so hangs with it.",
-             opening(s, n, text), was_were(n));
+        tell(
+            s,
+            "%s %s told at once that the queue is full (EAGAIN): an AF_UNIX listener drops nothing and nothing is tried again by "
+            "itself. A blocking connect() waits there until the server accepts, and so hangs with it.",
+            opening(s, n, text), was_were(n));
 }

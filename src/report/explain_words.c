@@ -22,8 +22,7 @@ uint64_t told_of(const struct story *s, enum verdict v)
 
 const char *subject(const struct story *s, uint64_t n, char out[SUBJECT_SIZE])
 {
-    snprintf(out, SUBJECT_SIZE, "%s%" PRIu64 " connection%s", n == s->total && n > 1 ? "all " : "", n,
-             plural(n));
+    snprintf(out, SUBJECT_SIZE, "%s%" PRIu64 " connection%s", n == s->total && n > 1 ? "all " : "", n, plural(n));
     return out;
 }
 

@@ -106,11 +106,11 @@ struct list_column {
     const char *name; /* in --columns and --sort */
     const char *head;
     const char *help;
-    bool number;  /* to the right */
-    bool usual;   /* shown unless --columns says otherwise */
-    bool yields;  /* cut, down to `least` characters, when the table is too wide */
+    bool number; /* to the right */
+    bool usual;  /* shown unless --columns says otherwise */
+    bool yields; /* cut, down to `least` characters, when the table is too wide */
     void (*text)(const struct listener *listener, char out[LIST_CELL_SIZE]); /* "-": nothing to say */
-    int64_t (*order)(const struct listener *listener); /* NULL: by text */
+    int64_t (*order)(const struct listener *listener);                       /* NULL: by text */
     uint8_t least;
 };
 extern const struct list_column list_columns[];
@@ -177,12 +177,12 @@ nsec axis_step(nsec end, unsigned most);
 
 /* A JSON string, or null for NULL. What is not UTF-8 becomes '?', for JSON cannot hold it. */
 json_t *json_text(const char *text);
-json_t *json_address(const struct endpoint *e);  /* "127.0.0.1" */
-json_t *json_family(const struct endpoint *e);   /* "ipv4", "ipv6", "unix" or null */
+json_t *json_address(const struct endpoint *e);                                  /* "127.0.0.1" */
+json_t *json_family(const struct endpoint *e);                                   /* "ipv4", "ipv6", "unix" or null */
 void json_add_place(json_t *object, const struct endpoint *e, const char *path); /* "port", or "path" of AF_UNIX */
-json_t *json_span(nsec span);                    /* microseconds, or null for NSEC_NEVER */
-json_t *json_span_exact(nsec span);              /* the same with its fraction, three decimals */
-json_t *json_known(bool known, uint64_t value);  /* null when not known */
+json_t *json_span(nsec span);                                                    /* microseconds, or null for NSEC_NEVER */
+json_t *json_span_exact(nsec span);                                              /* the same with its fraction, three decimals */
+json_t *json_known(bool known, uint64_t value);                                  /* null when not known */
 
 /* ---- survey_json.c ---- */
 

@@ -86,8 +86,8 @@ static json_t *target_json(const struct run *run)
 {
     static const struct target none;
     const struct target *target = run->target_count ? &run->targets[0] : &none;
-    json_t *object = json_pack("{s:o, s:o, s:s}", "family", json_family(&target->address), "address", json_address(&target->address),
-                               "kind", socket_kind_name(target->transport.kind));
+    json_t *object = json_pack("{s:o, s:o, s:s}", "family", json_family(&target->address), "address",
+                               json_address(&target->address), "kind", socket_kind_name(target->transport.kind));
     json_add_place(object, &target->address, target->transport.path);
     return object;
 }
@@ -97,12 +97,11 @@ static json_t *options_json(const struct run *run)
 {
     const struct probe_settings *probe = &run->probe;
     const struct server_settings *server = &run->server;
-    json_t *options =
-        json_pack("{s:o, s:I, s:o, s:o, s:o, s:o, s:b, s:b, s:o, s:o}", "host", json_text(run->host), "count",
-                  (json_int_t)probe->count, "timeout_us", json_span(probe->timeout), "rate",
-                  json_known(probe->rate, probe->rate), "send", json_text(probe->send), "wait_us",
-                  json_span(probe->wait), "allow_remote", probe->allow_remote, "summary", probe->summary,
-                  "threads", json_known(probe->threads, probe->threads), "source", json_text(probe->source));
+    json_t *options = json_pack("{s:o, s:I, s:o, s:o, s:o, s:o, s:b, s:b, s:o, s:o}", "host", json_text(run->host), "count",
+                                (json_int_t)probe->count, "timeout_us", json_span(probe->timeout), "rate",
+                                json_known(probe->rate, probe->rate), "send", json_text(probe->send), "wait_us",
+                                json_span(probe->wait), "allow_remote", probe->allow_remote, "summary", probe->summary, "threads",
+                                json_known(probe->threads, probe->threads), "source", json_text(probe->source));
     json_object_set_new(options, "burst", json_known(probe->burst, probe->burst));
     json_object_set_new(options, "every_us", probe->burst ? json_span(probe->every) : json_null());
     json_object_set_new(options, "fastopen", json_boolean(run->target_count && run->targets[0].transport.fastopen));
@@ -111,10 +110,10 @@ static json_t *options_json(const struct run *run)
     json_t *more =
         json_pack("{s:i, s:o, s:o, s:i, s:o, s:o, s:o, s:b}", "backlog", (int)server->backlog, "accept_delay_us",
                   json_span(server->accept_delay), "defer_accept_us",
-                  server->defer_accept ? json_span(server->defer_accept) : json_null(), "reuseport", (int)server->reuseport, "accept_count",
-                  json_known(server->accept_count >= 0, (uint64_t)server->accept_count), "duration_us",
-                  server->duration > 0 ? json_span(server->duration) : json_null(), "greeting",
-                  json_text(server->greeting), "private_namespace", run->private_namespace);
+                  server->defer_accept ? json_span(server->defer_accept) : json_null(), "reuseport", (int)server->reuseport,
+                  "accept_count", json_known(server->accept_count >= 0, (uint64_t)server->accept_count), "duration_us",
+                  server->duration > 0 ? json_span(server->duration) : json_null(), "greeting", json_text(server->greeting),
+                  "private_namespace", run->private_namespace);
     json_object_set_new(more, "stall_us", server->stall ? json_span(server->stall) : json_null());
     json_object_set_new(more, "stall_every_us", server->stall_every ? json_span(server->stall_every) : json_null());
     json_object_set_new(more, "delay_us", json_span(run->delay));
@@ -131,10 +130,10 @@ static json_t *preset_json(const struct run *run)
 void report_json_begin(FILE *out, const struct run *run)
 {
     putc('{', out);
-    write_members(out, json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "schema", SCHEMA, "version",
-                                 BACKLOGCTL_VERSION, "command", json_text(run->command), "kernel",
-                                 json_text(run->kernel), "started_at", json_text(run->started_at), "target",
-                                 target_json(run), "options", options_json(run), "preset", preset_json(run)));
+    write_members(out, json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "schema", SCHEMA, "version", BACKLOGCTL_VERSION,
+                                 "command", json_text(run->command), "kernel", json_text(run->kernel), "started_at",
+                                 json_text(run->started_at), "target", target_json(run), "options", options_json(run), "preset",
+                                 preset_json(run)));
 }
 
 /* ---- After it ---- */
@@ -155,14 +154,13 @@ static json_t *listener_json(const struct run *run, const struct listener *liste
 {
     if (!listener->known)
         return json_null();
-    json_t *object = json_pack(
-        "{s:o, s:o, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:I}", "address", json_address(&listener->local),
-        "asked", run->has_server ? json_integer(run->server.backlog) : json_null(), "backlog",
-        (json_int_t)listener->backlog, "capacity", (json_int_t)listener->capacity, "queue",
-        (json_int_t)listener->queue, "somaxconn", json_known(run->somaxconn, run->somaxconn), "drops",
-        json_known(listener->drops_known, listener->drops), "pid",
-        json_known(listener->pid, (uint64_t)listener->pid), "process",
-        json_text(*listener->process ? listener->process : NULL), "members", (json_int_t)listener->members);
+    json_t *object =
+        json_pack("{s:o, s:o, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:I}", "address", json_address(&listener->local), "asked",
+                  run->has_server ? json_integer(run->server.backlog) : json_null(), "backlog", (json_int_t)listener->backlog,
+                  "capacity", (json_int_t)listener->capacity, "queue", (json_int_t)listener->queue, "somaxconn",
+                  json_known(run->somaxconn, run->somaxconn), "drops", json_known(listener->drops_known, listener->drops), "pid",
+                  json_known(listener->pid, (uint64_t)listener->pid), "process",
+                  json_text(*listener->process ? listener->process : NULL), "members", (json_int_t)listener->members);
     json_add_place(object, &listener->local, is_unix((enum socket_kind)listener->kind) ? listener->path : NULL);
     return object;
 }
@@ -192,9 +190,9 @@ static json_t *targets_json(const struct run *run)
         uint64_t counts[VERDICT_COUNT];
         count_attempts(target, counts);
         json_t *object = json_pack("{s:o, s:o, s:b, s:b, s:b, s:o, s:o, s:o}", "family", json_family(&target->address), "address",
-                                   json_address(&target->address), "local", target->local, "looked", target->looked, "listener_gone",
-                                   target->listener_gone, "listener", listener_json(run, &target->after), "counts",
-                                   counts_json(counts), "members", members_json(target));
+                                   json_address(&target->address), "local", target->local, "looked", target->looked,
+                                   "listener_gone", target->listener_gone, "listener", listener_json(run, &target->after),
+                                   "counts", counts_json(counts), "members", members_json(target));
         json_add_place(object, &target->address, target->transport.path);
         json_array_append_new(array, object);
     }
@@ -207,9 +205,8 @@ static json_t *expectations_json(const struct run *run)
     for (size_t i = 0; i < run->expectation_count; i++) {
         const struct expectation *e = &run->expectations[i];
         json_array_append_new(array,
-                              json_pack("{s:o, s:I, s:o, s:b}", "text", json_text(e->text), "expected",
-                                        (json_int_t)e->expected, "seen",
-                                        e->seen_known ? json_integer(e->seen) : json_null(), "ok", e->ok));
+                              json_pack("{s:o, s:I, s:o, s:b}", "text", json_text(e->text), "expected", (json_int_t)e->expected,
+                                        "seen", e->seen_known ? json_integer(e->seen) : json_null(), "ok", e->ok));
     }
     return array;
 }
@@ -227,8 +224,8 @@ static json_t *pace_json(const struct run *run)
     double rate = (double)(uint64_t)(pace->rate * 1000 + 0.5) / 1000;
     return json_pack("{s:o, s:o, s:o, s:I, s:I}", "took_us", json_span_exact(pace->took), "rate",
                      pace->rate > 0 ? json_real(rate) : json_null(), "worst_late_us",
-                     json_span_exact(run->probe.rate ? pace->worst_late : NSEC_NEVER), "threads",
-                     (json_int_t)pace->threads, "sources", (json_int_t)pace->sources);
+                     json_span_exact(run->probe.rate ? pace->worst_late : NSEC_NEVER), "threads", (json_int_t)pace->threads,
+                     "sources", (json_int_t)pace->sources);
 }
 
 /* From the first bucket that holds something to the last one, so that neighbours are neighbours. */
@@ -242,9 +239,8 @@ static json_t *histogram_json(const struct spread *spread)
         end--;
     for (size_t i = first; i < end; i++) {
         nsec below = i + 1 < SPREAD_BUCKETS ? bucket_from(i + 1) : NSEC_NEVER;
-        json_array_append_new(array, json_pack("{s:o, s:o, s:I}", "from_us", json_span(bucket_from(i)),
-                                               "below_us", json_span(below), "count",
-                                               (json_int_t)spread->buckets[i]));
+        json_array_append_new(array, json_pack("{s:o, s:o, s:I}", "from_us", json_span(bucket_from(i)), "below_us",
+                                               json_span(below), "count", (json_int_t)spread->buckets[i]));
     }
     return array;
 }
@@ -253,36 +249,33 @@ static json_t *spread_json(const struct spread *spread)
 {
     bool any = spread->samples;
     return json_pack("{s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "samples", (json_int_t)spread->samples, "min_us",
-                     json_span_exact(any ? spread->min : NSEC_NEVER), "p50_us",
-                     json_span_exact(any ? spread->p50 : NSEC_NEVER), "p90_us",
-                     json_span_exact(any ? spread->p90 : NSEC_NEVER), "p99_us",
-                     json_span_exact(any ? spread->p99 : NSEC_NEVER), "max_us",
-                     json_span_exact(any ? spread->max : NSEC_NEVER), "histogram", histogram_json(spread));
+                     json_span_exact(any ? spread->min : NSEC_NEVER), "p50_us", json_span_exact(any ? spread->p50 : NSEC_NEVER),
+                     "p90_us", json_span_exact(any ? spread->p90 : NSEC_NEVER), "p99_us",
+                     json_span_exact(any ? spread->p99 : NSEC_NEVER), "max_us", json_span_exact(any ? spread->max : NSEC_NEVER),
+                     "histogram", histogram_json(spread));
 }
 
 static json_t *times_json(const struct run *run)
 {
-    return json_pack("{s:o, s:o}", "established", spread_json(&run->to_established), "accepted",
-                     spread_json(&run->to_accepted));
+    return json_pack("{s:o, s:o}", "established", spread_json(&run->to_established), "accepted", spread_json(&run->to_accepted));
 }
 
 static json_t *figures_json(const struct run *run)
 {
     static const struct listener none;
     const struct target *target = target_with_listener(run);
-    return json_pack("{s:o, s:o, s:o, s:o, s:o}", "listener",
-                     listener_json(run, target ? &target->after : &none), "counts", counts_json(run->counts),
-                     "counters", counters_json(run), "pace", pace_json(run), "times", times_json(run));
+    return json_pack("{s:o, s:o, s:o, s:o, s:o}", "listener", listener_json(run, target ? &target->after : &none), "counts",
+                     counts_json(run->counts), "counters", counters_json(run), "pace", pace_json(run), "times", times_json(run));
 }
 
 static json_t *conclusion_json(const struct run *run)
 {
     char *words = report_explain(run);
-    json_t *object = json_pack(
-        "{s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:b}", "targets", targets_json(run), "expectations",
-        expectations_json(run), "accept_times", run->has_server ? "exact" : "seen", "elapsed_us",
-        json_span(run->elapsed), "interrupted_by", interruption_json(run), "incomplete",
-        json_text(*run->incomplete ? run->incomplete : NULL), "explanation", json_text(words), "ok", run->ok);
+    json_t *object =
+        json_pack("{s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:b}", "targets", targets_json(run), "expectations",
+                  expectations_json(run), "accept_times", run->has_server ? "exact" : "seen", "elapsed_us",
+                  json_span(run->elapsed), "interrupted_by", interruption_json(run), "incomplete",
+                  json_text(*run->incomplete ? run->incomplete : NULL), "explanation", json_text(words), "ok", run->ok);
     free(words);
     return object;
 }

@@ -22,13 +22,17 @@ static void write_capacity(FILE *out, const struct measurement *m)
 static void write_evidence(FILE *out, const struct measurement *m)
 {
     char span[NSEC_TEXT_SIZE];
-    fprintf(out, "evidence: with %zu process%s (%zu thread%s) stopped by %s for %s, %" PRIu64 " of %" PRIu64 " connections of ours were queued",
+    fprintf(out,
+            "evidence: with %zu process%s (%zu thread%s) stopped by %s for %s, %" PRIu64 " of %" PRIu64
+            " connections of ours were queued",
             m->processes, m->processes == 1 ? "" : "es", m->threads, plural(m->threads), m->ptraced ? "ptrace" : "SIGSTOP",
             nsec_text(m->frozen, span), m->queued, m->sent);
     if (m->listener.queue)
         fprintf(out, " behind %" PRIu64 " that waited already", m->listener.queue);
     fprintf(out, ", %" PRIu64 " %s", m->unanswered,
-            m->listener.kind >= KIND_UNIX_STREAM ? "told EAGAIN" : m->unanswered == 1 ? "was dropped" : "were dropped");
+            m->listener.kind >= KIND_UNIX_STREAM ? "told EAGAIN"
+            : m->unanswered == 1                 ? "was dropped"
+                                                 : "were dropped");
     if (m->listener.kind < KIND_UNIX_STREAM)
         fprintf(out, " (the listener counted %" PRIu64 " drop%s)", m->drops, plural(m->drops));
 }
@@ -90,20 +94,22 @@ void report_measurement_json(FILE *out, const struct measurement *m)
     json_t *expectations = json_array();
     for (size_t i = 0; i < m->expectation_count; i++) {
         const struct expectation *e = &m->expectations[i];
-        json_array_append_new(expectations, json_pack("{s:s, s:I, s:o, s:b}", "text", e->text, "expected", (json_int_t)e->expected,
-                                                      "seen", json_known(e->seen_known, (uint64_t)e->seen), "ok", (int)e->ok));
+        json_array_append_new(expectations,
+                              json_pack("{s:s, s:I, s:o, s:b}", "text", e->text, "expected", (json_int_t)e->expected, "seen",
+                                        json_known(e->seen_known, (uint64_t)e->seen), "ok", (int)e->ok));
     }
     json_t *freeze = json_pack("{s:s, s:I, s:I, s:o, s:o, s:b}", "method", m->ptraced ? "ptrace" : "stop", "processes",
                                (json_int_t)m->processes, "threads", (json_int_t)m->threads, "budget_us", json_span(m->budget),
                                "frozen_us", json_span(m->frozen), "expired", (int)m->expired);
     char name[SIGNAL_TEXT_SIZE];
     write_json_line(
-        out, json_pack("{s:s, s:s, s:o, s:o, s:o, s:b, s:b, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b}", "schema",
-                       "backlogctl.measure/1", "version", BACKLOGCTL_VERSION, "listener", json_listener(&m->listener), "freeze", freeze,
-                       "capacity", json_known(m->full, m->held), "full", (int)m->full, "exact", (int)m->exact, "held",
-                       (json_int_t)m->held, "sent", (json_int_t)m->sent, "queued", (json_int_t)m->queued, "unanswered",
+        out, json_pack("{s:s, s:s, s:o, s:o, s:o, s:b, s:b, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b}",
+                       "schema", "backlogctl.measure/1", "version", BACKLOGCTL_VERSION, "listener", json_listener(&m->listener),
+                       "freeze", freeze, "capacity", json_known(m->full, m->held), "full", (int)m->full, "exact", (int)m->exact,
+                       "held", (json_int_t)m->held, "sent", (json_int_t)m->sent, "queued", (json_int_t)m->queued, "unanswered",
                        (json_int_t)m->unanswered, "drops", json_known(m->listener.kind < KIND_UNIX_STREAM, m->drops), "accepted",
                        json_known(m->accepted_known, m->accepted), "drained_us", json_span(m->drained), "served_us",
                        json_span(m->served), "interrupted_by", m->signal ? json_text(signal_text(m->signal, name)) : json_null(),
-                       "incomplete", *m->incomplete ? json_text(m->incomplete) : json_null(), "expectations", expectations, "ok", (int)m->ok));
+                       "incomplete", *m->incomplete ? json_text(m->incomplete) : json_null(), "expectations", expectations, "ok",
+                       (int)m->ok));
 }

@@ -152,8 +152,8 @@ void report_survey_prometheus(FILE *out, const struct survey *survey)
         write_metric(out, survey, m);
     write_netns_metric(out, survey, "backlogctl_netns_somaxconn", "gauge", "net.core.somaxconn of the network namespace.",
                        value_somaxconn);
-    write_netns_metric(out, survey, "backlogctl_netns_listen_overflows_total", "counter", "ListenOverflows of the network namespace.",
-                       value_overflows);
+    write_netns_metric(out, survey, "backlogctl_netns_listen_overflows_total", "counter",
+                       "ListenOverflows of the network namespace.", value_overflows);
     write_netns_metric(out, survey, "backlogctl_netns_listen_drops_total", "counter", "ListenDrops of the network namespace.",
                        value_listen_drops);
     write_netns_metric(out, survey, "backlogctl_netns_drops_gone", "gauge",

@@ -65,17 +65,18 @@ void report_resize_text(FILE *out, const struct resizing *r, const struct report
     }
     if (!changed)
         return;
-    write_folded_line(out,
-                      "This acts at once and lasts until the server calls listen() again or restarts: change its own setting too.",
-                      style);
+    write_folded_line(
+        out, "This acts at once and lasts until the server calls listen() again or restarts: change its own setting too.", style);
     if (clamped(r))
         write_folded_line(out, "For more, raise net.core.somaxconn first, then resize again: it is read when listen() is called.",
                           style);
     /* All that were meant are of one kind: a port and a path exclude each other. */
     if (r->list[0].before.kind >= KIND_UNIX_STREAM)
-        write_folded_line(out,
-                          "New clients now get this command's process and user as their peer's credentials (SO_PEERCRED), until the "
-                          "server calls listen() itself.", style);
+        write_folded_line(
+            out,
+            "New clients now get this command's process and user as their peer's credentials (SO_PEERCRED), until the "
+            "server calls listen() itself.",
+            style);
     else
         write_folded_line(out,
                           "Clients whose SYN was dropped come back when their own timer fires (1s, 2s, ... after the first), not "
@@ -97,6 +98,6 @@ void report_resize_json(FILE *out, const struct resizing *r)
     write_json_line(out, json_pack("{s:s, s:s, s:i, s:b, s:o, s:I, s:b, s:o, s:b}", "schema", "backlogctl.resize/1", "version",
                                    BACKLOGCTL_VERSION, "asked", (int)r->asked, "dry_run", (int)r->dry_run, "somaxconn",
                                    json_known(r->somaxconn >= 0, (uint64_t)r->somaxconn), "effective",
-                                   (json_int_t)effective(r->asked, r->somaxconn), "clamped", (int)clamped(r), "listeners", list, "ok",
-                                   (int)ok));
+                                   (json_int_t)effective(r->asked, r->somaxconn), "clamped", (int)clamped(r), "listeners", list,
+                                   "ok", (int)ok));
 }

@@ -7,13 +7,11 @@
 
 /* ---- Text ---- */
 
-void report_ready_text(FILE *out, const struct listener *listener, const struct server_settings *settings,
-                       uint32_t somaxconn)
+void report_ready_text(FILE *out, const struct listener *listener, const struct server_settings *settings, uint32_t somaxconn)
 {
     char text[NSEC_TEXT_SIZE], address[REPORT_PLACE_SIZE];
     fprintf(out, "listening on %s: backlog %" PRId32 " asked, %" PRIu64 " effective, holds %" PRIu64,
-            report_place(listener, address), settings->backlog, listener->backlog,
-            listener->capacity);
+            report_place(listener, address), settings->backlog, listener->backlog, listener->capacity);
     if (backlog_clamped(settings->backlog, listener)) {
         fputs(", clamped by net.core.somaxconn", out);
         if (somaxconn)
@@ -109,28 +107,25 @@ void report_totals_text(FILE *out, const struct server_totals *totals, nsec elap
 {
     char text[NSEC_TEXT_SIZE];
     fprintf(out,
-            "after %s: accepted %" PRIu64 ", closed %" PRIu64 ", open %" PRIu64 "; queue %" PRIu64
-            " left, at least %" PRIu64 " at its peak; dropped %" PRIu64 " packet%s\n",
-            nsec_text(elapsed, text), totals->accepted, totals->closed, totals->open, totals->queue,
-            totals->peak_queue, totals->drops, plural(totals->drops));
+            "after %s: accepted %" PRIu64 ", closed %" PRIu64 ", open %" PRIu64 "; queue %" PRIu64 " left, at least %" PRIu64
+            " at its peak; dropped %" PRIu64 " packet%s\n",
+            nsec_text(elapsed, text), totals->accepted, totals->closed, totals->open, totals->queue, totals->peak_queue,
+            totals->drops, plural(totals->drops));
 }
 
 /* ---- JSON ---- */
 
-void report_ready_json(FILE *out, const struct listener *listener, const struct server_settings *settings,
-                       uint32_t somaxconn)
+void report_ready_json(FILE *out, const struct listener *listener, const struct server_settings *settings, uint32_t somaxconn)
 {
-    json_t *object =
-                    json_pack("{s:s, s:s, s:o, s:o, s:i, s:I, s:I, s:o, s:b, s:o, s:o, s:o, s:o}", "event",
-                              "listening", "kind", socket_kind_name((enum socket_kind)listener->kind), "family", json_family(&listener->local), "address",
-                              json_address(&listener->local), "asked",
-                              (int)settings->backlog, "backlog", (json_int_t)listener->backlog, "capacity",
-                              (json_int_t)listener->capacity, "somaxconn", json_known(somaxconn, somaxconn),
-                              "clamped", backlog_clamped(settings->backlog, listener), "accept_count",
-                              json_known(settings->accept_count >= 0, (uint64_t)settings->accept_count),
-                              "accept_delay_us", json_span(settings->accept_delay), "duration_us",
-                              settings->duration > 0 ? json_span(settings->duration) : json_null(),
-                              "greeting", json_text(settings->greeting));
+    json_t *object = json_pack("{s:s, s:s, s:o, s:o, s:i, s:I, s:I, s:o, s:b, s:o, s:o, s:o, s:o}", "event", "listening", "kind",
+                               socket_kind_name((enum socket_kind)listener->kind), "family", json_family(&listener->local),
+                               "address", json_address(&listener->local), "asked", (int)settings->backlog, "backlog",
+                               (json_int_t)listener->backlog, "capacity", (json_int_t)listener->capacity, "somaxconn",
+                               json_known(somaxconn, somaxconn), "clamped", backlog_clamped(settings->backlog, listener),
+                               "accept_count", json_known(settings->accept_count >= 0, (uint64_t)settings->accept_count),
+                               "accept_delay_us", json_span(settings->accept_delay), "duration_us",
+                               settings->duration > 0 ? json_span(settings->duration) : json_null(), "greeting",
+                               json_text(settings->greeting));
     json_add_place(object, &listener->local, is_unix((enum socket_kind)listener->kind) ? listener->path : NULL);
     write_json_line(out, object);
 }
@@ -179,9 +174,9 @@ void report_event_json(FILE *out, const struct server_event *event)
 
 void report_totals_json(FILE *out, const struct server_totals *totals, nsec elapsed)
 {
-    write_json_line(out, json_pack("{s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:I}", "event", "totals",
-                                   "elapsed_us", json_span(elapsed), "accepted", (json_int_t)totals->accepted,
-                                   "closed", (json_int_t)totals->closed, "open", (json_int_t)totals->open,
-                                   "queue", (json_int_t)totals->queue, "peak_queue",
-                                   (json_int_t)totals->peak_queue, "drops", (json_int_t)totals->drops));
+    write_json_line(out,
+                    json_pack("{s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:I}", "event", "totals", "elapsed_us", json_span(elapsed),
+                              "accepted", (json_int_t)totals->accepted, "closed", (json_int_t)totals->closed, "open",
+                              (json_int_t)totals->open, "queue", (json_int_t)totals->queue, "peak_queue",
+                              (json_int_t)totals->peak_queue, "drops", (json_int_t)totals->drops));
 }

@@ -9,10 +9,10 @@
 static const struct setting {
     const char *server;
     const char *line;
-    const char *rest;  /* NULL: there is no number */
+    const char *rest; /* NULL: there is no number */
     const char *where;
-    const char *note;  /* NULL: none */
-    bool half;         /* half the backlog is what is set */
+    const char *note; /* NULL: none */
+    bool half;        /* half the backlog is what is set */
 } settings[] = {
     {"nginx", "listen 80 backlog=", ";", "https://nginx.org/en/docs/http/ngx_http_core_module.html#listen",
      "once for each address and port; the default is 511"},
@@ -24,7 +24,8 @@ static const struct setting {
      "the default is 100; it does not start when this is above net.core.somaxconn"},
     {"haproxy", "backlog ", "", "https://docs.haproxy.org/2.8/configuration.html#4.2-backlog",
      "in defaults, frontend or listen; the default is maxconn"},
-    {"PostgreSQL", "max_connections = ", "", "https://www.postgresql.org/docs/current/runtime-config-connection.html#GUC-MAX-CONNECTIONS",
+    {"PostgreSQL", "max_connections = ", "",
+     "https://www.postgresql.org/docs/current/runtime-config-connection.html#GUC-MAX-CONNECTIONS",
      "it has no setting of its own: it listens with twice max_connections (src/backend/libpq/pqcomm.c)", true},
     {"Java", "new ServerSocket(80, ", ")",
      "https://docs.oracle.com/en/java/javase/21/docs/api/java.base/java/net/ServerSocket.html", "the default is 50"},
@@ -68,14 +69,16 @@ static void arrivals_text(const struct load *load, char out[WORDS_SIZE])
     if (load->rate)
         snprintf(out, WORDS_SIZE, "%" PRIu32 " client%s a second", load->rate, plural(load->rate));
     else
-        snprintf(out, WORDS_SIZE, "%" PRIu32 " client%s at once, every %s", load->burst, plural(load->burst), nsec_text(load->every, every));
+        snprintf(out, WORDS_SIZE, "%" PRIu32 " client%s at once, every %s", load->burst, plural(load->burst),
+                 nsec_text(load->every, every));
 }
 
 static void pace_text(const struct load *load, char out[WORDS_SIZE])
 {
     char delay[NSEC_TEXT_SIZE], stall[NSEC_TEXT_SIZE], every[NSEC_TEXT_SIZE];
-    int used = load->accept_delay ? snprintf(out, WORDS_SIZE, "a server that accepts one each %s", nsec_text(load->accept_delay, delay))
-                                  : snprintf(out, WORDS_SIZE, "a server that accepts at once");
+    int used = load->accept_delay
+                   ? snprintf(out, WORDS_SIZE, "a server that accepts one each %s", nsec_text(load->accept_delay, delay))
+                   : snprintf(out, WORDS_SIZE, "a server that accepts at once");
     if (load->stall && load->stall_every)
         snprintf(out + used, WORDS_SIZE - (size_t)used, " and stalls for %s every %s", nsec_text(load->stall, stall),
                  nsec_text(load->stall_every, every));
@@ -86,11 +89,12 @@ static void pace_text(const struct load *load, char out[WORDS_SIZE])
 static void write_overload(FILE *out, const struct sizing *s, const struct report_style *style)
 {
     const struct prediction *p = &s->predicted;
-    paragraph(out, style,
-              "No backlog cures this: %.6g clients come each second, and no more than %.6g can be accepted. The queue grows by %.6g a "
-              "second until it is full, whatever its size; a larger backlog only makes each client wait longer before that. Accept "
-              "faster, share the load, or turn clients away early.",
-              p->arrivals, p->accepts, p->arrivals - p->accepts);
+    paragraph(
+        out, style,
+        "No backlog cures this: %.6g clients come each second, and no more than %.6g can be accepted. The queue grows by %.6g a "
+        "second until it is full, whatever its size; a larger backlog only makes each client wait longer before that. Accept "
+        "faster, share the load, or turn clients away early.",
+        p->arrivals, p->accepts, p->arrivals - p->accepts);
 }
 
 static void write_arithmetic(FILE *out, const struct sizing *s, const struct report_style *style)
@@ -101,10 +105,12 @@ static void write_arithmetic(FILE *out, const struct sizing *s, const struct rep
         snprintf(percent, sizeof percent, " (%.3g%% of what it can take)", 100 * p->arrivals / p->accepts);
     paragraph(out, style,
               "arithmetic: %.6g clients a second come on average%s. When %s, up to %" PRIu64
-              " wait at the same time, and the queue is empty again after %s%s. A queue holds one more than its backlog, so a backlog of %" PRIu64
-              " would do if every clock were perfect.",
+              " wait at the same time, and the queue is empty again after %s%s. A queue holds one more than its backlog, so a "
+              "backlog of %" PRIu64 " would do if every clock were perfect.",
               p->arrivals, percent,
-              s->load.stall ? "a stall begins just as they come" : s->load.burst ? "they all come in the same instant" : "they come evenly",
+              s->load.stall   ? "a stall begins just as they come"
+              : s->load.burst ? "they all come in the same instant"
+                              : "they come evenly",
               p->longest, nsec_text(p->emptied, emptied), p->cut ? " or more (only the first part is looked at)" : "",
               p->longest ? p->longest - 1 : 0);
 }
@@ -117,15 +123,19 @@ static void write_measured(FILE *out, const struct sizing *s, const struct repor
     if (s->longest_most > s->longest_least)
         snprintf(most, sizeof most, " to %" PRIu64, s->longest_most);
     if (s->looks)
-        paragraph(out, style, "measured: with room for all, the longest queue was %" PRIu64 "%s in %zu runs of %" PRIu64 " client%s.",
+        paragraph(out, style,
+                  "measured: with room for all, the longest queue was %" PRIu64 "%s in %zu runs of %" PRIu64 " client%s.",
                   s->longest_least, most, s->looks, s->predicted.count, plural(s->predicted.count));
     if (s->smallest_known)
         paragraph(out, style, "by bisection: %" PRIu32 " is the smallest backlog that dropped nothing in 2 runs.", s->smallest);
     if (s->answered)
-        paragraph(out, style, "checked: %" PRIu32 ", which is that with a reserve, dropped and lost nobody in %zu run%s; the longest wait until accept() was %s.", s->backlog,
-                  s->checks, plural(s->checks), nsec_text(s->longest_wait, span));
+        paragraph(out, style,
+                  "checked: %" PRIu32
+                  ", which is that with a reserve, dropped and lost nobody in %zu run%s; the longest wait until accept() was %s.",
+                  s->backlog, s->checks, plural(s->checks), nsec_text(s->longest_wait, span));
     if (s->signal)
-        paragraph(out, style, "interrupted by %s after %zu runs: this is what was known by then", signal_text(s->signal, name), s->runs);
+        paragraph(out, style, "interrupted by %s after %zu runs: this is what was known by then", signal_text(s->signal, name),
+                  s->runs);
     if (*s->why)
         paragraph(out, style, "no answer: %s.", s->why);
 }
@@ -133,8 +143,8 @@ static void write_measured(FILE *out, const struct sizing *s, const struct repor
 static void write_somaxconn(FILE *out, const struct sizing *s, const struct report_style *style)
 {
     if (s->somaxconn >= s->backlog)
-        paragraph(out, style, "net.core.somaxconn must be at least %" PRIu32 "; here it is %" PRIu32 ", which is enough.", s->backlog,
-                  s->somaxconn);
+        paragraph(out, style, "net.core.somaxconn must be at least %" PRIu32 "; here it is %" PRIu32 ", which is enough.",
+                  s->backlog, s->somaxconn);
     else
         paragraph(out, style,
                   "net.core.somaxconn must be at least %" PRIu32 "; here it is %" PRIu32
@@ -189,8 +199,9 @@ static json_t *load_json(const struct load *load)
 {
     return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "rate", json_known(load->rate, load->rate), "burst",
                      json_known(load->burst, load->burst), "every_us", load->burst ? json_span(load->every) : json_null(),
-                     "accept_delay_us", json_span(load->accept_delay), "stall_us", load->stall ? json_span(load->stall) : json_null(),
-                     "stall_every_us", load->stall_every ? json_span(load->stall_every) : json_null());
+                     "accept_delay_us", json_span(load->accept_delay), "stall_us",
+                     load->stall ? json_span(load->stall) : json_null(), "stall_every_us",
+                     load->stall_every ? json_span(load->stall_every) : json_null());
 }
 
 static json_t *settings_json(const struct sizing *s)
@@ -211,19 +222,21 @@ void report_sizing_json(FILE *out, const struct sizing *s)
     char name[SIGNAL_TEXT_SIZE];
     json_t *predicted = json_pack("{s:f, s:o, s:b, s:o, s:o, s:o, s:b}", "arrivals_per_second", p->arrivals, "accepts_per_second",
                                   p->accepts > 0 ? json_real(p->accepts) : json_null(), "overload", p->overload, "longest_queue",
-                                  json_known(!p->overload, p->longest), "clients", json_known(!p->overload, p->count), "emptied_us",
-                                  p->overload ? json_null() : json_span(p->emptied), "cut", p->cut);
-    json_t *measured = json_pack("{s:I, s:o, s:o, s:o, s:I, s:I, s:o, s:I}", "looks", (json_int_t)s->looks, "longest_queue_least",
-                                 json_known(s->looks, s->longest_least), "longest_queue_most", json_known(s->looks, s->longest_most),
-                                 "smallest_backlog", json_known(s->smallest_known, s->smallest), "checks", (json_int_t)s->checks,
-                                 "checks_failed", (json_int_t)s->checks_failed, "longest_wait_us",
-                                 s->answered ? json_span(s->longest_wait) : json_null(), "runs", (json_int_t)s->runs);
-    write_json_line(out, json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "schema", "backlogctl.size/1",
-                                   "version", BACKLOGCTL_VERSION, "kernel", s->kernel, "started_at", s->started_at, "load",
-                                   load_json(&s->load), "predicted", predicted, "measured", measured, "backlog",
-                                   json_known(s->answered, s->backlog), "somaxconn", json_known(s->somaxconn, s->somaxconn),
-                                   "somaxconn_needed", json_known(s->answered, s->backlog), "settings", settings_json(s), "elapsed_us",
-                                   json_span(s->elapsed), "interrupted_by",
-                                   s->signal ? json_string(signal_text(s->signal, name)) : json_null(), "why",
-                                   json_text(*s->why ? s->why : NULL)));
+                                  json_known(!p->overload, p->longest), "clients", json_known(!p->overload, p->count),
+                                  "emptied_us", p->overload ? json_null() : json_span(p->emptied), "cut", p->cut);
+    json_t *measured =
+        json_pack("{s:I, s:o, s:o, s:o, s:I, s:I, s:o, s:I}", "looks", (json_int_t)s->looks, "longest_queue_least",
+                  json_known(s->looks, s->longest_least), "longest_queue_most", json_known(s->looks, s->longest_most),
+                  "smallest_backlog", json_known(s->smallest_known, s->smallest), "checks", (json_int_t)s->checks,
+                  "checks_failed", (json_int_t)s->checks_failed, "longest_wait_us",
+                  s->answered ? json_span(s->longest_wait) : json_null(), "runs", (json_int_t)s->runs);
+    write_json_line(out,
+                    json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "schema",
+                              "backlogctl.size/1", "version", BACKLOGCTL_VERSION, "kernel", s->kernel, "started_at",
+                              s->started_at, "load", load_json(&s->load), "predicted", predicted, "measured", measured, "backlog",
+                              json_known(s->answered, s->backlog), "somaxconn", json_known(s->somaxconn, s->somaxconn),
+                              "somaxconn_needed", json_known(s->answered, s->backlog), "settings", settings_json(s), "elapsed_us",
+                              json_span(s->elapsed), "interrupted_by",
+                              s->signal ? json_string(signal_text(s->signal, name)) : json_null(), "why",
+                              json_text(*s->why ? s->why : NULL)));
 }

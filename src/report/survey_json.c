@@ -17,21 +17,21 @@ json_t *json_listener(const struct listener *l)
     bool by_path = is_unix((enum socket_kind)l->kind);
     struct endpoint plain = l->local;
     plain.scope = 0; /* `device` names it */
-    json_t *place = json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:b, s:I, s:I}", "kind", socket_kind_name((enum socket_kind)l->kind),
-                              "family", by_path ? json_string("unix") : json_family(&l->local), "address",
-                              by_path ? json_null() : json_address(&plain),
-                              "port", json_known(!by_path, l->local.port), "path", by_path ? json_text(l->path) : json_null(),
-                              "device", *l->device ? json_text(l->device) : json_null(), "dual_stack", (int)l->dual_stack, "member",
-                              (json_int_t)l->member, "group", (json_int_t)l->group);
+    json_t *place =
+        json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:b, s:I, s:I}", "kind", socket_kind_name((enum socket_kind)l->kind), "family",
+                  by_path ? json_string("unix") : json_family(&l->local), "address", by_path ? json_null() : json_address(&plain),
+                  "port", json_known(!by_path, l->local.port), "path", by_path ? json_text(l->path) : json_null(), "device",
+                  *l->device ? json_text(l->device) : json_null(), "dual_stack", (int)l->dual_stack, "member",
+                  (json_int_t)l->member, "group", (json_int_t)l->group);
     json_t *figures =
         json_pack("{s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o}", "queue", (json_int_t)l->queue, "backlog", (json_int_t)l->backlog,
                   "capacity", (json_int_t)l->capacity, "percent", (json_int_t)l->percent, "half_open",
                   json_known(l->half_open_known, l->half_open), "drops", json_known(l->drops_known, l->drops), "oldest_ms",
                   json_known(l->oldest_known, l->oldest_ms), "remarks", remarks_json(l->remarks));
     json_t *owner = json_pack("{s:o, s:o, s:I, s:o, s:I, s:I, s:I, s:I}", "pid", json_known(l->pid, (uint64_t)l->pid), "process",
-                              *l->process ? json_text(l->process) : json_null(), "processes", (json_int_t)l->processes,
-                              "pidns", json_known(l->pidns, l->pidns), "netns", (json_int_t)l->netns, "uid", (json_int_t)l->uid,
-                              "inode", (json_int_t)l->inode, "cookie", (json_int_t)l->cookie);
+                              *l->process ? json_text(l->process) : json_null(), "processes", (json_int_t)l->processes, "pidns",
+                              json_known(l->pidns, l->pidns), "netns", (json_int_t)l->netns, "uid", (json_int_t)l->uid, "inode",
+                              (json_int_t)l->inode, "cookie", (json_int_t)l->cookie);
     json_object_update(place, figures);
     json_object_update(place, owner);
     json_decref(figures);
@@ -65,11 +65,11 @@ static json_t *expectations_of(const struct survey *survey)
     json_t *list = json_array();
     for (size_t i = 0; i < survey->expectation_count; i++) {
         const struct expectation *e = &survey->expectations[i];
-        json_array_append_new(
-            list, json_pack("{s:s, s:I, s:o, s:b, s:I, s:o}", "text", e->text, "expected", (json_int_t)e->expected, "seen",
-                            json_known(e->seen_known, (uint64_t)e->seen), "ok", (int)e->ok, "broken", (json_int_t)e->broken,
-                            "broken_by",
-                            e->broken ? json_text(report_place(&survey->listeners[e->broken_by], place)) : json_null()));
+        json_array_append_new(list, json_pack("{s:s, s:I, s:o, s:b, s:I, s:o}", "text", e->text, "expected",
+                                              (json_int_t)e->expected, "seen", json_known(e->seen_known, (uint64_t)e->seen), "ok",
+                                              (int)e->ok, "broken", (json_int_t)e->broken, "broken_by",
+                                              e->broken ? json_text(report_place(&survey->listeners[e->broken_by], place))
+                                                        : json_null()));
     }
     return list;
 }
@@ -83,9 +83,9 @@ void report_survey_json(FILE *out, const struct survey *survey)
         json_array_append_new(namespaces, json_netns(&survey->namespaces[i]));
     write_json_line(out, json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:I, s:I, s:I, s:o, s:o, s:b}", "schema", SCHEMA, "version",
                                    BACKLOGCTL_VERSION, "kernel", survey->kernel, "taken_at", survey->taken_at, "listeners",
-                                   listeners, "namespaces", namespaces, "namespaces_closed", (json_int_t)survey->namespaces_closed,
-                                   "owners_unseen", (json_int_t)survey->owners_unseen, "processes_hidden",
-                                   (json_int_t)survey->processes_hidden, "incomplete",
+                                   listeners, "namespaces", namespaces, "namespaces_closed",
+                                   (json_int_t)survey->namespaces_closed, "owners_unseen", (json_int_t)survey->owners_unseen,
+                                   "processes_hidden", (json_int_t)survey->processes_hidden, "incomplete",
                                    *survey->incomplete ? json_text(survey->incomplete) : json_null(), "expectations",
                                    expectations_of(survey), "ok", (int)survey->ok));
 }

@@ -249,12 +249,14 @@ static void write_missing(FILE *out, const struct survey *survey)
 {
     if (survey->owners_unseen && survey->processes_hidden)
         fprintf(out,
-                "The process of %zu listener%s is not known: %zu process%s of other users cannot be looked into. Root can, or who has "
+                "The process of %zu listener%s is not known: %zu process%s of other users cannot be looked into. Root can, or "
+                "who has "
                 "CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH",
                 survey->owners_unseen, plural(survey->owners_unseen), survey->processes_hidden,
                 survey->processes_hidden == 1 ? "" : "es");
     else if (survey->owners_unseen)
-        fprintf(out, "No process in /proc holds %zu of the listeners: the kernel itself does, or a process in another pid namespace",
+        fprintf(out,
+                "No process in /proc holds %zu of the listeners: the kernel itself does, or a process in another pid namespace",
                 survey->owners_unseen);
     if (survey->owners_unseen)
         putc('.', out);

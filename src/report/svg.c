@@ -33,23 +33,26 @@ void svg_begin(FILE *out, double width, double height, const char *title, const 
     char w[SVG_NUMBER_SIZE], h[SVG_NUMBER_SIZE];
     svg_number(width, w);
     svg_number(height, h);
-    fprintf(out,
-            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" version=\"1.1\" width=\"%s\" height=\"%s\" viewBox=\"0 0 %s %s\">\n<title>",
-            w, h, w, h);
+    fprintf(
+        out,
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" version=\"1.1\" width=\"%s\" height=\"%s\" viewBox=\"0 0 %s %s\">\n<title>",
+        w, h, w, h);
     svg_escaped(out, title);
     fputs("</title>\n<desc>", out);
     svg_escaped(out, description);
-    fputs("</desc>\n"
-          "<style type=\"text/css\">\n"
-          "text { font-family: Helvetica, Arial, sans-serif; font-size: 12px; }\n"
-          ".b { fill: #ffffff; } .t { fill: #1a1a1a; } .s { fill: #5a5a5a; } .h { fill: #1a1a1a; font-size: 16px; }\n"
-          ".l { stroke: #c8c8c8; stroke-width: 1; fill: none; } .k { stroke: #1a1a1a; stroke-width: 1.5; fill: none; }\n"
-          ".d { stroke: " SVG_RED "; stroke-width: 1.5; } .c { stroke: " SVG_RED "; stroke-width: 1; stroke-dasharray: 5 3; fill: none; }\n"
-          "@media (prefers-color-scheme: dark) {\n"
-          ".b { fill: #1c1c1e; } .t, .h { fill: #f0f0f0; } .s { fill: #b0b0b0; } .l { stroke: #48484a; } .k { stroke: #f0f0f0; }\n"
-          "}\n</style>\n",
-          out);
+    fputs(
+        "</desc>\n"
+        "<style type=\"text/css\">\n"
+        "text { font-family: Helvetica, Arial, sans-serif; font-size: 12px; }\n"
+        ".b { fill: #ffffff; } .t { fill: #1a1a1a; } .s { fill: #5a5a5a; } .h { fill: #1a1a1a; font-size: 16px; }\n"
+        ".l { stroke: #c8c8c8; stroke-width: 1; fill: none; } .k { stroke: #1a1a1a; stroke-width: 1.5; fill: none; }\n"
+        ".d { stroke: " SVG_RED "; stroke-width: 1.5; } .c { stroke: " SVG_RED
+        "; stroke-width: 1; stroke-dasharray: 5 3; fill: none; }\n"
+        "@media (prefers-color-scheme: dark) {\n"
+        ".b { fill: #1c1c1e; } .t, .h { fill: #f0f0f0; } .s { fill: #b0b0b0; } .l { stroke: #48484a; } .k { stroke: #f0f0f0; }\n"
+        "}\n</style>\n",
+        out);
     fprintf(out, "<rect class=\"b\" x=\"0\" y=\"0\" width=\"%s\" height=\"%s\"/>\n", w, h);
 }
 

@@ -118,9 +118,10 @@ static json_t *trial_json(const struct trial *t)
     json_t *counts = json_object();
     for (enum verdict v = 0; v < VERDICT_COUNT; v++)
         json_object_set_new(counts, verdict_name(v), json_integer((json_int_t)t->counts[v]));
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:b}", "error", json_text(t->error ? t->why : NULL), "counts",
-                     t->error ? (json_decref(counts), json_null()) : counts, "drops", json_known(t->drops_known, t->drops), "backlog",
-                     json_known(t->capacity, t->backlog), "capacity", json_known(t->capacity, t->capacity), "p50_accepted_us",
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:b}", "error", json_text(t->error ? t->why : NULL),
+                     "counts", t->error ? (json_decref(counts), json_null()) : counts, "drops",
+                     json_known(t->drops_known, t->drops), "backlog", json_known(t->capacity, t->backlog), "capacity",
+                     json_known(t->capacity, t->capacity), "p50_accepted_us",
                      json_span_exact(t->error ? NSEC_NEVER : t->accepted_p50), "p99_accepted_us",
                      json_span_exact(t->error ? NSEC_NEVER : t->accepted_p99), "max_accepted_us",
                      json_span_exact(t->error ? NSEC_NEVER : t->accepted_max), "elapsed_us", json_span(t->elapsed), "incomplete",
@@ -156,12 +157,12 @@ void report_sweep_json(FILE *out, const struct sweep *sweep)
     json_t *cells = json_array();
     for (size_t cell = 0; cell < sweep->cells; cell++)
         json_array_append_new(cells, cell_json(sweep, cell));
-    write_json_line(out, json_pack("{s:s, s:s, s:s, s:s, s:o, s:I, s:o, s:I, s:I, s:o, s:i, s:o, s:b}", "schema", "backlogctl.sweep/1",
-                                   "version", BACKLOGCTL_VERSION, "kernel", sweep->kernel, "started_at", sweep->started_at, "axes",
-                                   axes_json(sweep), "repeat", (json_int_t)sweep->repeat, "cells", cells, "done", (json_int_t)sweep->done,
-                                   "failed", (json_int_t)sweep->failed, "elapsed_us", json_span(sweep->elapsed), "jobs", (int)sweep->jobs,
-                                   "interrupted_by", sweep->signal ? json_string(signal_text(sweep->signal, name)) : json_null(), "ok",
-                                   sweep->ok));
+    write_json_line(out, json_pack("{s:s, s:s, s:s, s:s, s:o, s:I, s:o, s:I, s:I, s:o, s:i, s:o, s:b}", "schema",
+                                   "backlogctl.sweep/1", "version", BACKLOGCTL_VERSION, "kernel", sweep->kernel, "started_at",
+                                   sweep->started_at, "axes", axes_json(sweep), "repeat", (json_int_t)sweep->repeat, "cells",
+                                   cells, "done", (json_int_t)sweep->done, "failed", (json_int_t)sweep->failed, "elapsed_us",
+                                   json_span(sweep->elapsed), "jobs", (int)sweep->jobs, "interrupted_by",
+                                   sweep->signal ? json_string(signal_text(sweep->signal, name)) : json_null(), "ok", sweep->ok));
 }
 
 /* ---- CSV ---- */

@@ -147,8 +147,8 @@ static double map_height(const struct sweep *sweep)
     return cell_height(sweep) * (double)sweep->axes[0].count + GAP + 20;
 }
 
-static void draw_cell(FILE *out, const struct sweep *sweep, const struct shown *what, size_t cell, double x, double y, double width,
-                      double height, uint64_t most)
+static void draw_cell(FILE *out, const struct sweep *sweep, const struct shown *what, size_t cell, double x, double y,
+                      double width, double height, uint64_t most)
 {
     const struct middle *m = &sweep->middles[cell][what->measure];
     char a[SVG_NUMBER_SIZE], b[SVG_NUMBER_SIZE], c[SVG_NUMBER_SIZE], d[SVG_NUMBER_SIZE], e[SVG_NUMBER_SIZE], text[NSEC_TEXT_SIZE];
@@ -175,8 +175,8 @@ static void draw_map(FILE *out, const struct sweep *sweep, const struct shown *w
         if (row % row_step == 0)
             svg_text(out, LEFT - 8, top + height * ((double)row + 0.5) + 4, "end", "t", sweep->axes[0].values[row]);
         for (size_t column = 0; column < columns; column++)
-            draw_cell(out, sweep, what, row * columns + column, LEFT + width * (double)column, top + height * (double)row, width, height,
-                      greatest(sweep, what->measure));
+            draw_cell(out, sweep, what, row * columns + column, LEFT + width * (double)column, top + height * (double)row, width,
+                      height, greatest(sweep, what->measure));
     }
     for (size_t column = 0; column < columns; column += column_step)
         svg_text(out, LEFT + width * ((double)column + 0.5), bottom + 15, "middle", "t", sweep->axes[1].values[column]);

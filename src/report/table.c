@@ -56,8 +56,7 @@ static void group_add(struct group *group, const struct row *row)
 static bool alike(const struct group *group, const struct row *row)
 {
     return group->target == row->target && group->sample->verdict == row->deciding->verdict &&
-           group->sample->reason == row->deciding->reason &&
-           group->sample->evidence == row->deciding->evidence;
+           group->sample->reason == row->deciding->reason && group->sample->evidence == row->deciding->evidence;
 }
 
 static struct group *group_for(struct groups *groups, const struct row *row)
@@ -76,8 +75,7 @@ static struct group *group_for(struct groups *groups, const struct row *row)
         groups->room = room;
     }
     struct group *group = &groups->list[groups->count++];
-    *group =
-        (struct group){.first = row->id, .target = row->target, .sample = row->deciding, .retries_min = 255};
+    *group = (struct group){.first = row->id, .target = row->target, .sample = row->deciding, .retries_min = 255};
     group->established = group->accepted = group->waiting = (struct range){NSEC_NEVER, NSEC_NEVER};
     return group;
 }
@@ -192,8 +190,7 @@ static void source_text(const struct endpoint *source, bool port_only, char out[
         snprintf(out, CELL_SIZE, "%s", endpoint_text(source, text));
 }
 
-static void cell_text(const struct layout *layout, const struct group *group, enum column column,
-                      char out[CELL_SIZE])
+static void cell_text(const struct layout *layout, const struct group *group, enum column column, char out[CELL_SIZE])
 {
     const struct attempt *a = group->sample;
     bool short_ranges = layout->squeeze->upper_ends;
@@ -216,8 +213,7 @@ static void cell_text(const struct layout *layout, const struct group *group, en
         snprintf(out, CELL_SIZE, "%s", a->reason == REASON_NONE ? "-" : reason_name((enum reason)a->reason));
         return;
     case COLUMN_EVIDENCE:
-        snprintf(out, CELL_SIZE, "%s",
-                 a->evidence == EVIDENCE_NONE ? "-" : evidence_name((enum evidence)a->evidence));
+        snprintf(out, CELL_SIZE, "%s", a->evidence == EVIDENCE_NONE ? "-" : evidence_name((enum evidence)a->evidence));
         return;
     case COLUMN_ESTABLISHED:
         return range_text(&group->established, short_ranges, out);
@@ -315,8 +311,7 @@ static int fill_line(struct libscols_line *line, const struct layout *layout, co
         cell_text(layout, group, c, cell);
         status = scols_line_set_data(line, at, cell);
         if (!status && c == COLUMN_VERDICT)
-            status = scols_cell_set_color(scols_line_get_cell(line, at),
-                                          verdict_color((enum verdict)group->sample->verdict));
+            status = scols_cell_set_color(scols_line_get_cell(line, at), verdict_color((enum verdict)group->sample->verdict));
         at++;
     }
     return status;

@@ -68,8 +68,7 @@ static void write_heading(FILE *out, const struct run *run)
 }
 
 /* Folds what `write` writes. Without memory for that the words come as they are. */
-static void write_line_of(FILE *out, void (*write)(FILE *, const struct run *), const struct run *run,
-                          int columns)
+static void write_line_of(FILE *out, void (*write)(FILE *, const struct run *), const struct run *run, int columns)
 {
     char *text = NULL;
     size_t size;
@@ -105,14 +104,13 @@ static void write_backlog(FILE *out, const struct run *run, const struct listene
 {
     bool clamped = run->has_server && backlog_clamped(run->server.backlog, listener);
     if (listener->members > 1)
-        fprintf(out, "%" PRIu32 " sockets (SO_REUSEPORT), backlog %" PRIu64 " in all", listener->members,
-                listener->backlog);
+        fprintf(out, "%" PRIu32 " sockets (SO_REUSEPORT), backlog %" PRIu64 " in all", listener->members, listener->backlog);
     else if (clamped && run->somaxconn == listener->backlog)
-        fprintf(out, "backlog %" PRId32 " -> %" PRIu64 " (clamped by net.core.somaxconn=%" PRIu32 ")",
-                run->server.backlog, listener->backlog, run->somaxconn);
+        fprintf(out, "backlog %" PRId32 " -> %" PRIu64 " (clamped by net.core.somaxconn=%" PRIu32 ")", run->server.backlog,
+                listener->backlog, run->somaxconn);
     else if (clamped)
-        fprintf(out, "backlog %" PRId32 " -> %" PRIu64 " (clamped by net.core.somaxconn)",
-                run->server.backlog, listener->backlog);
+        fprintf(out, "backlog %" PRId32 " -> %" PRIu64 " (clamped by net.core.somaxconn)", run->server.backlog,
+                listener->backlog);
     else if (!run->has_server && run->somaxconn && listener->backlog == run->somaxconn)
         fprintf(out, "backlog %" PRIu64 " (as net.core.somaxconn)", listener->backlog);
     else
@@ -130,8 +128,7 @@ static void write_known_listener(FILE *out, const struct run *run, const struct 
     if (!run->has_server) /* else it is this very process */
         write_owner(out, listener);
     write_backlog(out, run, listener);
-    fprintf(out, ", holds %" PRIu64 ", queue %" PRIu64 " of %" PRIu64, listener->capacity, listener->queue,
-            listener->capacity);
+    fprintf(out, ", holds %" PRIu64 ", queue %" PRIu64 " of %" PRIu64, listener->capacity, listener->queue, listener->capacity);
     if (is_unix(target->transport.kind))
         fputs(" (AF_UNIX drops nobody)", out);
     else if (target->drops_known)

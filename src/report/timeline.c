@@ -34,7 +34,8 @@ size_t phases_of(const struct target *target, size_t i, struct phase_span out[PH
     const struct lane *lane = &t->lanes[i];
     /* Where looks are all there is, who is established is taken to be in the queue, unless it is known not to be. */
     enum verdict verdict = (enum verdict)target->attempts[i].verdict;
-    bool ghost = t->source != TIMELINE_SAMPLES || verdict == VERDICT_LOST || verdict == VERDICT_HALF_OPEN || lane->queued != NSEC_NEVER;
+    bool ghost =
+        t->source != TIMELINE_SAMPLES || verdict == VERDICT_LOST || verdict == VERDICT_HALF_OPEN || lane->queued != NSEC_NEVER;
     size_t count = begin(out, 0, PHASE_CALLING, lane->syns ? t->syns[lane->first_syn] : NSEC_NEVER);
     count = begin(out, count, ghost ? PHASE_GHOST : PHASE_QUEUED, lane->established);
     count = begin(out, count, PHASE_QUEUED, lane->queued);

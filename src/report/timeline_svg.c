@@ -9,7 +9,7 @@
 #define LEFT 150.0
 #define RIGHT 24.0
 #define ROOM (WIDTH - LEFT - RIGHT)
-#define HEAD 84.0        /* title, words and legend */
+#define HEAD 84.0 /* title, words and legend */
 #define QUEUE_HEIGHT 90.0
 #define DROPS_HEIGHT 16.0
 #define AXIS_HEIGHT 44.0
@@ -20,7 +20,7 @@
 #define LANES_DRAWN 1200
 
 static const char *const fills[PHASES] = {
-    [PHASE_NONE] = "none",          [PHASE_CALLING] = SVG_ORANGE, [PHASE_QUEUED] = SVG_BLUE, [PHASE_GHOST] = SVG_PINK,
+    [PHASE_NONE] = "none",        [PHASE_CALLING] = SVG_ORANGE, [PHASE_QUEUED] = SVG_BLUE, [PHASE_GHOST] = SVG_PINK,
     [PHASE_ACCEPTED] = SVG_GREEN, [PHASE_CLOSED] = SVG_GREY,    [PHASE_FAILED] = SVG_RED,
 };
 
@@ -67,7 +67,8 @@ static double panel_height(const struct target *target)
 static void write_moment(FILE *out, const char *before, const char *name, nsec at)
 {
     if (at != NSEC_NEVER)
-        fprintf(out, "%s%s%" PRId64 ".%03" PRId64 "ms", before, name, (int64_t)(at / NSEC_PER_MSEC), (int64_t)(at / NSEC_PER_USEC % 1000));
+        fprintf(out, "%s%s%" PRId64 ".%03" PRId64 "ms", before, name, (int64_t)(at / NSEC_PER_MSEC),
+                (int64_t)(at / NSEC_PER_USEC % 1000));
 }
 
 static void write_lane_title(const struct panel *p, size_t i)

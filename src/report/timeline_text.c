@@ -238,7 +238,8 @@ static void write_legend(FILE *out, const struct strip *s, const struct bundles 
     for (size_t n = 0; n < b->count; n++)
         for (size_t cell = 0; cell < s->cells; cell++)
             seen[most_seen(b->list[n].seen[cell])] = true;
-    used += (size_t)snprintf(line, sizeof line, "one sign is %s%s:", nsec_text(s->span, text), b->each ? "; S SYN, A accept()" : "");
+    used +=
+        (size_t)snprintf(line, sizeof line, "one sign is %s%s:", nsec_text(s->span, text), b->each ? "; S SYN, A accept()" : "");
     for (enum phase p = PHASE_CALLING; p < PHASES; p++)
         if (seen[p])
             used += (size_t)snprintf(line + used, sizeof line - used, " %c %s,", signs[p].sign, phase_name(p));
@@ -252,7 +253,8 @@ static void write_source(FILE *out, const struct target *target, const struct re
     static const char *const words[TIMELINE_SOURCE_COUNT] = {
         [TIMELINE_PACKETS] = "exact, from the packets and the server's accepts",
         [TIMELINE_CALLS] = "exact, from the calls at both ends",
-        [TIMELINE_SAMPLES] = "sampled every 10ms or so: a moment is at most that late, and a queue may have been longer in between",
+        [TIMELINE_SAMPLES] =
+            "sampled every 10ms or so: a moment is at most that late, and a queue may have been longer in between",
     };
     const struct timeline *t = &target->timeline;
     char line[320], place[REPORT_PLACE_SIZE];
@@ -260,7 +262,8 @@ static void write_source(FILE *out, const struct target *target, const struct re
     if (t->unplaced > 0)
         used += (size_t)snprintf(line + used, sizeof line - used, "; %" PRId64 " drops without a time", t->unplaced);
     if (t->missed)
-        snprintf(line + used, sizeof line - used, "; %" PRIu64 " packets were too many to be kept, so times are missing", t->missed);
+        snprintf(line + used, sizeof line - used, "; %" PRIu64 " packets were too many to be kept, so times are missing",
+                 t->missed);
     write_folded(out, line, words_width(style), 2);
 }
 

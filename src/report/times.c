@@ -150,11 +150,7 @@ static void write_spread(FILE *out, const char *what, const struct spread *sprea
     const struct {
         const char *name;
         nsec value;
-    } parts[] = {{"min", spread->min},
-                 {"p50", spread->p50},
-                 {"p90", spread->p90},
-                 {"p99", spread->p99},
-                 {"max", spread->max}};
+    } parts[] = {{"min", spread->min}, {"p50", spread->p50}, {"p90", spread->p90}, {"p99", spread->p99}, {"max", spread->max}};
     char line[256], span[NSEC_TEXT_SIZE];
     if (!spread->samples)
         return;
@@ -172,6 +168,5 @@ void write_times(FILE *out, const struct run *run, const struct report_style *st
     if (run->connection_count <= ROWS_MAX && !run->probe.summary)
         return;
     write_spread(out, "established", &run->to_established, words_width(style));
-    write_spread(out, run->has_server ? "accepted" : "accepted (as seen)", &run->to_accepted,
-                 words_width(style));
+    write_spread(out, run->has_server ? "accepted" : "accepted (as seen)", &run->to_accepted, words_width(style));
 }

@@ -120,8 +120,8 @@ static void add_name(struct frame *frame, const struct watching *w, const struct
     else if (watch_is_new(w, one))
         snprintf(line->text + used, sizeof line->text - used, "  NEW %s ago", ago);
     else if (one->now.group > 1)
-        snprintf(line->text + used, sizeof line->text - used, "  %" PRIu32 " of %" PRIu32 " in its reuseport group", one->now.member,
-                 one->now.group);
+        snprintf(line->text + used, sizeof line->text - used, "  %" PRIu32 " of %" PRIu32 " in its reuseport group",
+                 one->now.member, one->now.group);
 }
 
 static void add_peak(struct frame *frame, const struct watching *w, const struct watched *one)
@@ -129,7 +129,8 @@ static void add_peak(struct frame *frame, const struct watching *w, const struct
     char ago[NSEC_TEXT_SIZE], oldest[NSEC_TEXT_SIZE];
     nsec since = w->elapsed - one->peak_at;
     since -= since % (since < NSEC_PER_SEC ? NSEC_PER_SEC / 10 : NSEC_PER_SEC);
-    struct frame_line *line = add_text(frame, FRAME_PLAIN, "  queue %" PRIu64 " of %" PRIu64 "  ", one->now.queue, one->now.capacity);
+    struct frame_line *line =
+        add_text(frame, FRAME_PLAIN, "  queue %" PRIu64 " of %" PRIu64 "  ", one->now.queue, one->now.capacity);
     if (!line)
         return;
     size_t used = strlen(line->text), room = sizeof line->text;
@@ -151,8 +152,8 @@ static void add_drops(struct frame *frame, const struct watched *one)
         add_text(frame, FRAME_PLAIN, "  drops are not counted for this kind of socket");
     else
         add_text(frame, one->last.drops ? FRAME_ALARM : FRAME_PLAIN,
-                 "  drops %" PRIu64 " since it was made, %" PRIu64 " while watched, %" PRIu64 " in the last interval", one->now.drops,
-                 one->drops, one->last.drops);
+                 "  drops %" PRIu64 " since it was made, %" PRIu64 " while watched, %" PRIu64 " in the last interval",
+                 one->now.drops, one->drops, one->last.drops);
 }
 
 static void add_sampling(struct frame *frame, const struct watching *w, const struct watch_view *view, const struct watched *one)

@@ -45,11 +45,11 @@ static void text_mark(const struct watch_layout *layout, const struct watched *o
 {
     (void)width;
     uint32_t remarks = one->now.remarks;
-    const char *mark = one->state == WATCH_GONE                                             ? "x"
-                       : remarks & (1u << REMARK_FULL | 1u << REMARK_DROPPING)              ? "!"
-                       : remarks & 1u << REMARK_NOT_ACCEPTING                               ? "?"
-                       : watch_is_new(layout->w, one)                                       ? "+"
-                                                                                            : " ";
+    const char *mark = one->state == WATCH_GONE                                ? "x"
+                       : remarks & (1u << REMARK_FULL | 1u << REMARK_DROPPING) ? "!"
+                       : remarks & 1u << REMARK_NOT_ACCEPTING                  ? "?"
+                       : watch_is_new(layout->w, one)                          ? "+"
+                                                                               : " ";
     snprintf(out, WATCH_TEXT_SIZE, "%s", mark);
 }
 
@@ -199,10 +199,10 @@ static void text_spark(const struct watch_layout *layout, const struct watched *
 
 static const struct {
     const char *head;
-    int narrow;       /* cells it takes at least */
-    int rank;         /* the lower the more important; 0: not on a screen */
+    int narrow; /* cells it takes at least */
+    int rank;   /* the lower the more important; 0: not on a screen */
     bool left;
-    bool blocks;      /* its text fills the width, whatever its bytes are */
+    bool blocks; /* its text fills the width, whatever its bytes are */
     cell_text *text;
 } columns_of_watch[WATCH_COLUMNS] = {
     [WATCH_MARK] = {"", 1, 1, true, false, text_mark},
@@ -226,7 +226,8 @@ void watch_layout_screen(struct watch_layout *layout, int columns)
     static const struct {
         enum watch_column column;
         int wide;
-    } growing[] = {{WATCH_ADDRESS, 21}, {WATCH_PROCESS, 20}, {WATCH_REMARKS, 24}, {WATCH_ADDRESS, 36}, {WATCH_SPARK, 60}, {WATCH_BAR, 12}};
+    } growing[] = {{WATCH_ADDRESS, 21}, {WATCH_PROCESS, 20}, {WATCH_REMARKS, 24},
+                   {WATCH_ADDRESS, 36}, {WATCH_SPARK, 60},   {WATCH_BAR, 12}};
     memset(layout->width, 0, sizeof layout->width);
     int left = columns;
     for (int rank = 1; rank <= WATCH_COLUMNS; rank++)

@@ -49,8 +49,7 @@ static void open_share(struct share *share)
         source.sin_addr.s_addr = htonl(share->first_source + (uint32_t)(i / CONNECTIONS_PER_SOURCE));
         if (bind(fd, (struct sockaddr *)&source, sizeof source))
             fail("bind");
-        if (connect(fd, (const struct sockaddr *)share->destination, sizeof *share->destination) &&
-            errno != EINPROGRESS)
+        if (connect(fd, (const struct sockaddr *)share->destination, sizeof *share->destination) && errno != EINPROGRESS)
             fail("connect");
         if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size))
             fail("TCP_INFO");
@@ -137,8 +136,11 @@ int main(int argc, char **argv)
     if (!fds || !shares || !count)
         fail("malloc");
     for (size_t s = 0; s < number; s++)
-        shares[s] = (struct share){.destination = &destination, .first_source = source, .fds = fds,
-                                   .first = count * s / number, .end = count * (s + 1) / number};
+        shares[s] = (struct share){.destination = &destination,
+                                   .first_source = source,
+                                   .fds = fds,
+                                   .first = count * s / number,
+                                   .end = count * (s + 1) / number};
     if (number > 1) {
         open_in_threads(shares, number);
     } else {

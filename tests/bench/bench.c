@@ -32,29 +32,25 @@ struct bench {
     size_t counts[COUNTS_MAX], count_number; /* ascending */
 };
 
-static const struct bench defaults = {.program = "./backlogctl",
-                                      .bare = "./bench_bare",
-                                      .runs = RUNS,
-                                      .counts = {10, 1000, IN_A_ROW, 100000},
-                                      .count_number = 4};
+static const struct bench defaults = {
+    .program = "./backlogctl", .bare = "./bench_bare", .runs = RUNS, .counts = {10, 1000, IN_A_ROW, 100000}, .count_number = 4};
 
 /* ---- One run ---- */
 
 /* Every program is told what must come out, so that a fast but wrong one does not pass. */
-static void run_program(const struct bench *bench, enum program program, const char *count, const char *port,
-                        enum fate fate, struct sample *out)
+static void run_program(const struct bench *bench, enum program program, const char *count, const char *port, enum fate fate,
+                        struct sample *out)
 {
     char expected[64];
     snprintf(expected, sizeof expected, "%s=%s", fate == FATE_QUEUED ? "queued" : "timed_out", count);
     const char *const bare[] = {bench->bare, count, port, fate == FATE_QUEUED ? "queued" : "dropped", NULL};
     const char *json = program == PROGRAM_JSON ? "--json" : NULL;
-    const char *const probe[] = {bench->program, "probe",    "--timeout", "0",  "--count", count, "--port",
-                                 port,           "--expect", expected,    json, NULL};
+    const char *const probe[] = {bench->program, "probe", "--timeout", "0",      "--count", count,
+                                 "--port",       port,    "--expect",  expected, json,      NULL};
     sample_take(out, program == PROGRAM_BARE ? bare : probe);
 }
 
-static void run_on_stage(const struct bench *bench, enum program program, size_t count, enum fate fate,
-                         struct sample *out)
+static void run_on_stage(const struct bench *bench, enum program program, size_t count, enum fate fate, struct sample *out)
 {
     struct stage stage;
     struct error err = {0};
@@ -71,8 +67,7 @@ static void run_on_stage(const struct bench *bench, enum program program, size_t
 }
 
 /* Another load on the machine can make the kernel lose packets of ours: a run that failed so says nothing. */
-static void run_once(const struct bench *bench, enum program program, size_t count, enum fate fate,
-                     struct sample *out)
+static void run_once(const struct bench *bench, enum program program, size_t count, enum fate fate, struct sample *out)
 {
     for (int tries = 0; tries < TRIES; tries++) {
         run_on_stage(bench, program, count, fate, out);
@@ -101,8 +96,7 @@ static void note_failure(struct result *result, const struct sample *sample)
     memcpy(result->why, sample->why, sizeof result->why);
 }
 
-static void summarize(struct result *result, const struct sample *samples, const struct sample *bare,
-                      size_t runs)
+static void summarize(struct result *result, const struct sample *samples, const struct sample *bare, size_t runs)
 {
     double values[5][RUNS_MAX];
     size_t pairs = 0;
@@ -138,8 +132,7 @@ static size_t runs_at(const struct bench *bench, size_t count)
 
 /* Round by round, the programs take turns: what slows the machine for a while slows them all. A program that
    failed once is not tried again. */
-static void measure(const struct bench *bench, size_t count, enum fate fate,
-                    struct result results[PROGRAM_COUNT])
+static void measure(const struct bench *bench, size_t count, enum fate fate, struct result results[PROGRAM_COUNT])
 {
     static const struct sample skipped = {.failure = "skipped"};
     size_t runs = runs_at(bench, count);
@@ -160,8 +153,7 @@ static void measure(const struct bench *bench, size_t count, enum fate fate,
     free(samples);
 }
 
-static const struct result *find(const struct result *results, size_t number, size_t count,
-                                 const struct result *like)
+static const struct result *find(const struct result *results, size_t number, size_t count, const struct result *like)
 {
     for (size_t i = 0; i < number; i++)
         if (results[i].count == count && results[i].fate == like->fate && results[i].program == like->program)
@@ -193,8 +185,8 @@ static size_t measure_all(const struct bench *bench, FILE *out)
     size_t number = 0;
     bool in_a_row = false;
     char runs[128];
-    snprintf(runs, sizeof runs, "%zu runs (%zu up to N = %d, %zu from N = %d)", runs_at(bench, SMALL + 1),
-             runs_at(bench, SMALL), SMALL, runs_at(bench, LARGE), LARGE);
+    snprintf(runs, sizeof runs, "%zu runs (%zu up to N = %d, %zu from N = %d)", runs_at(bench, SMALL + 1), runs_at(bench, SMALL),
+             SMALL, runs_at(bench, LARGE), LARGE);
     table_heading(out, runs);
     fflush(out);
     for (size_t c = 0; c < bench->count_number; c++)
@@ -203,8 +195,7 @@ static size_t measure_all(const struct bench *bench, FILE *out)
             measure(bench, bench->counts[c], (enum fate)f, now);
             number += PROGRAM_COUNT;
             for (size_t p = 0; p < PROGRAM_COUNT; p++)
-                table_row(out, &now[p], find(results, number, 10, &now[p]),
-                          find(results, number, 1000, &now[p]));
+                table_row(out, &now[p], find(results, number, 10, &now[p]), find(results, number, 1000, &now[p]));
             in_a_row = in_a_row || bench->counts[c] == IN_A_ROW;
         }
     size_t failed = table_notes(out, results, number);
@@ -267,8 +258,9 @@ int main(int argc, char **argv)
     struct bench bench = defaults;
     struct error err = {0};
     if (take_options(&bench, argc, argv, &err)) {
-        fprintf(stderr, "bench_driver: %s\nUsage: bench_driver [--runs K] [--only N[,N]...] "
-                        "[--program BACKLOGCTL] [--bare BENCH_BARE]\n",
+        fprintf(stderr,
+                "bench_driver: %s\nUsage: bench_driver [--runs K] [--only N[,N]...] "
+                "[--program BACKLOGCTL] [--bare BENCH_BARE]\n",
                 err.text);
         return 2;
     }

@@ -57,8 +57,7 @@ static int check_memory(size_t count, struct error *err)
         fclose(file);
     if (!kib || kib * 1024 >= need)
         return 0;
-    return error_set(err, ENOMEM, "%zu connections take %llu MB of memory, %llu MB are available", count,
-                     need >> 20, kib >> 10);
+    return error_set(err, ENOMEM, "%zu connections take %llu MB of memory, %llu MB are available", count, need >> 20, kib >> 10);
 }
 
 static int open_listener(struct stage *stage, int backlog, struct error *err)
@@ -66,8 +65,8 @@ static int open_listener(struct stage *stage, int backlog, struct error *err)
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t size = sizeof address;
     stage->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (stage->listener < 0 || bind(stage->listener, (struct sockaddr *)&address, size) ||
-        listen(stage->listener, backlog) || getsockname(stage->listener, (struct sockaddr *)&address, &size))
+    if (stage->listener < 0 || bind(stage->listener, (struct sockaddr *)&address, size) || listen(stage->listener, backlog) ||
+        getsockname(stage->listener, (struct sockaddr *)&address, &size))
         return error_errno(err, "cannot listen");
     stage->port = ntohs(address.sin_port);
     return 0;
@@ -75,8 +74,9 @@ static int open_listener(struct stage *stage, int backlog, struct error *err)
 
 static int fill_queue(struct stage *stage, struct error *err)
 {
-    struct sockaddr_in address = {
-        .sin_family = AF_INET, .sin_port = htons(stage->port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons(stage->port),
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     struct tcp_info info = {0};
     socklen_t size = sizeof info;
     for (size_t i = 0; i < FILLING; i++) {
@@ -139,8 +139,7 @@ static void become(const char *const argv[], int out, int err)
 {
     int null = open("/dev/null", O_RDONLY);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0 ||
-        dup2(err, STDERR_FILENO) < 0)
+    if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0 || dup2(err, STDERR_FILENO) < 0)
         _exit(126);
     if (null > STDERR_FILENO)
         close(null);

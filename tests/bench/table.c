@@ -46,8 +46,7 @@ static double wall_each(const struct result *result)
     return (double)result->wall / (double)result->count;
 }
 
-void table_row(FILE *out, const struct result *result, const struct result *first,
-               const struct result *thousand)
+void table_row(FILE *out, const struct result *result, const struct result *first, const struct result *thousand)
 {
     char wall[NSEC_TEXT_SIZE], cpu[NSEC_TEXT_SIZE], peak[CELL_SIZE], each[CELL_SIZE] = "-";
     char wall_ratio[CELL_SIZE], cpu_ratio[CELL_SIZE], growth[CELL_SIZE];
@@ -55,11 +54,9 @@ void table_row(FILE *out, const struct result *result, const struct result *firs
     bool grown = ok && thousand && !thousand->failure[0];
     snprintf(peak, sizeof peak, ok ? "%.1f MB" : "-", (double)result->peak / 1e6);
     if (ok && first && !first->failure[0] && result->count > first->count)
-        snprintf(each, sizeof each, "%.0f",
-                 ((double)result->peak - (double)first->peak) / (double)result->count);
-    fprintf(out, "| %6zu | %-7s | %-7s | %8s | %6s | %6s | %6s | %7s | %6s | %7s |\n", result->count,
-            fate_names[result->fate], program_names[result->program],
-            ok ? nsec_text(result->wall, wall) : result->failure,
+        snprintf(each, sizeof each, "%.0f", ((double)result->peak - (double)first->peak) / (double)result->count);
+    fprintf(out, "| %6zu | %-7s | %-7s | %8s | %6s | %6s | %6s | %7s | %6s | %7s |\n", result->count, fate_names[result->fate],
+            program_names[result->program], ok ? nsec_text(result->wall, wall) : result->failure,
             ratio_text(compared, result->wall_ratio, wall_ratio), ok ? nsec_text(result->cpu, cpu) : "-",
             ratio_text(compared, result->cpu_ratio, cpu_ratio), peak, each,
             ratio_text(grown, grown ? wall_each(result) / wall_each(thousand) : 0, growth));
@@ -71,17 +68,17 @@ size_t table_notes(FILE *out, const struct result *results, size_t count)
     size_t failed = 0;
     for (size_t i = 0; i < count; i++)
         if (results[i].failure[0])
-            fprintf(out, "%s- %zu %s, %s: %s%s%s\n", failed++ ? "" : "\n", results[i].count,
-                    fate_names[results[i].fate], program_names[results[i].program], results[i].failure,
-                    results[i].why[0] ? ": " : "", results[i].why);
+            fprintf(out, "%s- %zu %s, %s: %s%s%s\n", failed++ ? "" : "\n", results[i].count, fate_names[results[i].fate],
+                    program_names[results[i].program], results[i].failure, results[i].why[0] ? ": " : "", results[i].why);
     return failed;
 }
 
 void table_row_heading(FILE *out, size_t runs, size_t count)
 {
-    fprintf(out, "\n%zu runs one after the other, N = %zu, all queued:\n\n"
-                 "| program | fastest | slowest | slowest / fastest |\n"
-                 "| ------- | ------: | ------: | ----------------: |\n",
+    fprintf(out,
+            "\n%zu runs one after the other, N = %zu, all queued:\n\n"
+            "| program | fastest | slowest | slowest / fastest |\n"
+            "| ------- | ------: | ------: | ----------------: |\n",
             runs, count);
 }
 
@@ -91,14 +88,13 @@ void table_row_spread(FILE *out, enum program program, const struct sample *samp
     nsec least = INT64_MAX, most = 0;
     for (size_t i = 0; i < runs; i++) {
         if (samples[i].failure[0]) {
-            fprintf(out, "| %-7s | %7s | %7s | %17s |\n", program_names[program], samples[i].failure, "-",
-                    "-");
+            fprintf(out, "| %-7s | %7s | %7s | %17s |\n", program_names[program], samples[i].failure, "-", "-");
             return;
         }
         least = samples[i].wall < least ? samples[i].wall : least;
         most = samples[i].wall > most ? samples[i].wall : most;
     }
-    fprintf(out, "| %-7s | %7s | %7s | %17.2f |\n", program_names[program], nsec_text(least, fastest),
-            nsec_text(most, slowest), (double)most / (double)least);
+    fprintf(out, "| %-7s | %7s | %7s | %17.2f |\n", program_names[program], nsec_text(least, fastest), nsec_text(most, slowest),
+            (double)most / (double)least);
     fflush(out);
 }

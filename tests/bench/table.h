@@ -24,8 +24,7 @@ struct result {
 void table_heading(FILE *out, const char *runs);
 
 /* `first` and `thousand` are the same program and fate at 10 and at 1000; NULL where they are not known. */
-void table_row(FILE *out, const struct result *result, const struct result *first,
-               const struct result *thousand);
+void table_row(FILE *out, const struct result *result, const struct result *first, const struct result *thousand);
 
 /* Why the failed ones failed; returns how many they are. */
 size_t table_notes(FILE *out, const struct result *results, size_t count);

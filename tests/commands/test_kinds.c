@@ -40,8 +40,10 @@ START_TEST(a_full_unix_queue_answers_at_once)
     make_folder();
     in_private_namespace();
     const char *where = unix_kinds[_i].path ? unix_kinds[_i].path : path, *type = unix_kinds[_i].type;
-    struct process server = serve_start((const char *[]){"--unix", where, "--backlog", "2", "--accept-count", "0", type, NULL}, NULL);
-    json_t *report = report_of((const char *[]){BACKLOGCTL, "probe", "--json", "--unix", where, "--timeout", "0", type, NULL}, NULL, 0);
+    struct process server =
+        serve_start((const char *[]){"--unix", where, "--backlog", "2", "--accept-count", "0", type, NULL}, NULL);
+    json_t *report =
+        report_of((const char *[]){BACKLOGCTL, "probe", "--json", "--unix", where, "--timeout", "0", type, NULL}, NULL, 0);
     ck_assert_int_eq(report_count(report, "queued"), 3);
     ck_assert_int_eq(report_count(report, "would_block"), 7);
     ck_assert_str_eq(row_text(report, 2, "evidence"), "peer_socket");
@@ -57,7 +59,8 @@ START_TEST(a_full_unix_queue_answers_at_once)
     if (!unix_kinds[_i].path) { /* the same file by another path */
         char other[96];
         snprintf(other, sizeof other, "%s/./socket", folder);
-        report = report_of((const char *[]){BACKLOGCTL, "probe", "--json", "--unix", other, "--timeout", "0", type, NULL}, NULL, 0);
+        report =
+            report_of((const char *[]){BACKLOGCTL, "probe", "--json", "--unix", other, "--timeout", "0", type, NULL}, NULL, 0);
         ck_assert_int_eq(report_number(report, "listener.queue"), 3);
         json_decref(report);
     }
@@ -72,8 +75,8 @@ END_TEST
 
 START_TEST(run_has_unix_sockets_too)
 {
-    json_t *report = report_of((const char *[]){BACKLOGCTL, "run", "--json", "--unix", "@x", "--backlog", "2", "--accept-count", "1",
-                                               "--expect", "connected=1,queued=3,would_block=6,capacity=3", NULL},
+    json_t *report = report_of((const char *[]){BACKLOGCTL, "run", "--json", "--unix", "@x", "--backlog", "2", "--accept-count",
+                                                "1", "--expect", "connected=1,queued=3,would_block=6,capacity=3", NULL},
                                NULL, 0);
     json_t *timeline = json_array_get(json_object_get(report, "timeline"), 0);
     ck_assert_str_eq(report_text(timeline, "source"), "calls");
@@ -88,11 +91,15 @@ START_TEST(unix_sockets_of_others)
     in_private_namespace();
     char code[256];
     snprintf(code, sizeof code,
-             "import socket\ns = socket.socket(socket.AF_UNIX)\ns.bind('%s')\ns.listen(4)\nc = s.accept()\nprint('up', flush=True)\ninput()", path);
+             "import socket\ns = socket.socket(socket.AF_UNIX)\ns.bind('%s')\ns.listen(4)\nc = s.accept()\nprint('up', "
+             "flush=True)\ninput()",
+             path);
     struct process_setup setup = {.stdin_pipe = true};
     struct process python = process_start((const char *[]){"python3", "-c", code, NULL}, &setup);
     free(shell("for i in $(seq 500); do [ -S %s ] && exit 0; sleep 0.02; done; exit 1", path));
-    json_t *report = report_of((const char *[]){BACKLOGCTL, "probe", "--json", "--unix", path, "--wait", "10s", "--timeout", "300ms", NULL}, NULL, 0);
+    json_t *report =
+        report_of((const char *[]){BACKLOGCTL, "probe", "--json", "--unix", path, "--wait", "10s", "--timeout", "300ms", NULL},
+                  NULL, 0);
     ck_assert_int_eq(report_count(report, "connected"), 1);
     ck_assert_int_eq(report_count(report, "queued"), 5);
     ck_assert_int_eq(report_count(report, "would_block"), 4);
@@ -175,7 +182,8 @@ START_TEST(deferred_clients_wait_outside)
         const char *send;
         long half_open, queued;
     } rows[] = {{NULL, 3, 0}, {"hello", 0, 3}};
-    const char *argv[20] = {BACKLOGCTL, "run", "--json", "--defer-accept", "5s", "--accept-count", "0", "--count", "3", "--timeout", "300ms"};
+    const char *argv[20] = {BACKLOGCTL, "run",     "--json", "--defer-accept", "5s",   "--accept-count",
+                            "0",        "--count", "3",      "--timeout",      "300ms"};
     if (rows[_i].send) {
         argv[11] = "--send";
         argv[12] = rows[_i].send;
@@ -196,7 +204,9 @@ START_TEST(fast_open_brings_data_with_the_syn)
     in_private_namespace();
     set_sysctl("net.ipv4.tcp_fastopen", "3");
     struct process server = serve_start((const char *[]){"--fastopen", NULL}, NULL);
-    json_t *report = report_of((const char *[]){BACKLOGCTL, "probe", "--json", "--fastopen", "--send", "hello", "--count", "6", NULL}, NULL, 0);
+    json_t *report =
+        report_of((const char *[]){BACKLOGCTL, "probe", "--json", "--fastopen", "--send", "hello", "--count", "6", NULL}, NULL,
+                  0);
     ck_assert_int_eq(report_count(report, "connected"), 6);
     char *counted = shell("nstat -asz TcpExtTCPFastOpenPassive | awk '/FastOpen/ {print $2}'");
     ck_assert_int_eq(report_number(report, "counters.TCPFastOpenPassive"), atol(counted));
@@ -231,8 +241,8 @@ END_TEST
 
 START_TEST(a_stall_holds_the_first_accept_back)
 {
-    json_t *report = report_of((const char *[]){BACKLOGCTL, "run", "--json", "--stall", "200ms", "--stall-every", "10s", "--count", "5",
-                                               "--backlog", "9", NULL},
+    json_t *report = report_of((const char *[]){BACKLOGCTL, "run", "--json", "--stall", "200ms", "--stall-every", "10s",
+                                                "--count", "5", "--backlog", "9", NULL},
                                NULL, 0);
     const json_t *first = json_array_get(json_object_get(report, "connections"), 0);
     ck_assert_int_eq(report_count(report, "connected"), 5);
@@ -243,10 +253,13 @@ END_TEST
 
 START_TEST(bursts_keep_their_time)
 {
-    json_t *report = report_of((const char *[]){BACKLOGCTL, "run", "--json", "--burst", "3", "--every", "100ms", "--count", "7", NULL}, NULL, 0);
+    json_t *report =
+        report_of((const char *[]){BACKLOGCTL, "run", "--json", "--burst", "3", "--every", "100ms", "--count", "7", NULL}, NULL,
+                  0);
     ck_assert_int_eq(report_count(report, "connected"), 7);
     for (size_t i = 0; i < 7; i++) {
-        const json_t *lane = json_array_get(json_object_get(json_array_get(json_object_get(report, "timeline"), 0), "connections"), i);
+        const json_t *lane =
+            json_array_get(json_object_get(json_array_get(json_object_get(report, "timeline"), 0), "connections"), i);
         long at = (long)json_integer_value(json_array_get(json_object_get(lane, "syn_us"), 0));
         ck_assert_msg(at >= (long)(i / 3) * 100000 && at < (long)(i / 3) * 100000 + 90000, "connection %zu at %ld us", i + 1, at);
     }
@@ -270,7 +283,8 @@ static const struct {
 
 START_TEST(presets_keep_their_promise)
 {
-    json_t *report = report_of((const char *[]){BACKLOGCTL, "run", "--json", "--preset", presets[_i].name, "--expect", presets[_i].expect, NULL},
+    json_t *report = report_of((const char *[]){BACKLOGCTL, "run", "--json", "--preset", presets[_i].name, "--expect",
+                                                presets[_i].expect, NULL},
                                NULL, 0);
     char counter[64];
     ck_assert_str_eq(report_text(report, "preset.name"), presets[_i].name);
@@ -284,7 +298,8 @@ END_TEST
 
 START_TEST(without_cookies_nobody_is_lost)
 {
-    json_t *report = report_of((const char *[]){BACKLOGCTL, "run", "--json", "--preset", "lost", "--sysctl", "net.ipv4.tcp_syncookies=0", NULL},
+    json_t *report = report_of((const char *[]){BACKLOGCTL, "run", "--json", "--preset", "lost", "--sysctl",
+                                                "net.ipv4.tcp_syncookies=0", NULL},
                                NULL, 0);
     ck_assert_int_eq(report_count(report, "lost"), 0);
     ck_assert_int_eq(report_count(report, "connected"), 8);
@@ -299,9 +314,15 @@ END_TEST
 static Suite *make_suite(void)
 {
     const TTest *const tests[] = {
-        run_has_unix_sockets_too,           unix_sockets_of_others, unix_mistakes_are_named,
-        a_group_is_shown_each_and_summed,   mptcp_is_seen_by_ss,    fast_open_brings_data_with_the_syn,
-        a_stall_holds_the_first_accept_back, bursts_keep_their_time, without_cookies_nobody_is_lost,
+        run_has_unix_sockets_too,
+        unix_sockets_of_others,
+        unix_mistakes_are_named,
+        a_group_is_shown_each_and_summed,
+        mptcp_is_seen_by_ss,
+        fast_open_brings_data_with_the_syn,
+        a_stall_holds_the_first_accept_back,
+        bursts_keep_their_time,
+        without_cookies_nobody_is_lost,
     };
     Suite *suite = suite_create("kinds");
     suite_add(suite, "plain", 60, tests, COUNT(tests));

@@ -11,16 +11,16 @@
 #include <unistd.h>
 
 /* Listeners as a python program makes them; clients are kept in C. */
-#define LISTENING                                                                                                          \
-    "import socket,time,os,sys;S=socket;L=[];C=[]\n"                                                                       \
-    "def tcp(a,p,b=7,share=0,only=1,device='',protocol=0,scope=0):\n"                                                      \
-    " f=S.AF_INET6 if ':' in a else S.AF_INET;s=S.socket(f,S.SOCK_STREAM,protocol);L.append(s)\n"                           \
-    " s.setsockopt(S.SOL_SOCKET,S.SO_REUSEPORT,share)\n"                                                                   \
-    " f==S.AF_INET6 and s.setsockopt(S.IPPROTO_IPV6,S.IPV6_V6ONLY,only)\n"                                                  \
-    " device and s.setsockopt(S.SOL_SOCKET,S.SO_BINDTODEVICE,device.encode())\n"                                            \
-    " s.bind((a,p,0,scope) if scope else (a,p));s.listen(b);return s\n"                                                     \
-    "def local(p,t=S.SOCK_STREAM,b=7):\n s=S.socket(S.AF_UNIX,t);L.append(s);s.bind(p);s.listen(b)\n"                        \
-    "def client(p,n,a='127.0.0.1'):\n"                                                                                     \
+#define LISTENING                                                                                     \
+    "import socket,time,os,sys;S=socket;L=[];C=[]\n"                                                  \
+    "def tcp(a,p,b=7,share=0,only=1,device='',protocol=0,scope=0):\n"                                 \
+    " f=S.AF_INET6 if ':' in a else S.AF_INET;s=S.socket(f,S.SOCK_STREAM,protocol);L.append(s)\n"     \
+    " s.setsockopt(S.SOL_SOCKET,S.SO_REUSEPORT,share)\n"                                              \
+    " f==S.AF_INET6 and s.setsockopt(S.IPPROTO_IPV6,S.IPV6_V6ONLY,only)\n"                            \
+    " device and s.setsockopt(S.SOL_SOCKET,S.SO_BINDTODEVICE,device.encode())\n"                      \
+    " s.bind((a,p,0,scope) if scope else (a,p));s.listen(b);return s\n"                               \
+    "def local(p,t=S.SOCK_STREAM,b=7):\n s=S.socket(S.AF_UNIX,t);L.append(s);s.bind(p);s.listen(b)\n" \
+    "def client(p,n,a='127.0.0.1'):\n"                                                                \
     " for i in range(n):\n  c=S.socket();C.append(c);c.setblocking(False);c.connect_ex((a,p))\n"
 #define AND_WAIT "\nprint('ready',flush=True);time.sleep(100)\n"
 
@@ -39,7 +39,8 @@ static void list_says(const char *options, int status, const char *words)
     char *text = outcome.out; /* lines are folded: read them as one */
     for (char *p = strstr(text, "\n  "); p; p = strstr(p, "\n  "))
         memmove(p + 1, p + 3, strlen(p + 3) + 1), *p = ' ';
-    ck_assert_msg(strstr(outcome.err, words) || strstr(text, words), "list %s: '%s%s' lacks '%s'", options, text, outcome.err, words);
+    ck_assert_msg(strstr(outcome.err, words) || strstr(text, words), "list %s: '%s%s' lacks '%s'", options, text, outcome.err,
+                  words);
     outcome_free(&outcome);
 }
 
@@ -74,11 +75,14 @@ static bool has_remark(const json_t *listener, const char *remark)
 /* Queue, backlog, address and drops of every TCP listener, and queue, backlog and name of every AF_UNIX one. */
 static void agrees_with_ss(size_t at_least)
 {
-    char *theirs = shell("ss -HltnmO | awk '{match($0,/,d[0-9]+\\)/);print $2,$3,$4,substr($0,RSTART+2,RLENGTH-3)}' |"
-                         "sed -E 's/\\](%%[a-z0-9]+):/\\1]:/' | LC_ALL=C sort;ss -Hlx | awk '{print $3,$4,$5,\"-\"}' | LC_ALL=C sort");
-    char *ours = shell("%s list --columns queue,backlog,address,drops | awk '/^$/{exit} NR>1{print $1,$2,$3,$4}' | LC_ALL=C sort >"
-                       "/tmp/backlogctl-test-$$;grep -v -- '-$' /tmp/backlogctl-test-$$;grep -- '-$' /tmp/backlogctl-test-$$;"
-                       "rm /tmp/backlogctl-test-$$", BACKLOGCTL);
+    char *theirs =
+        shell("ss -HltnmO | awk '{match($0,/,d[0-9]+\\)/);print $2,$3,$4,substr($0,RSTART+2,RLENGTH-3)}' |"
+              "sed -E 's/\\](%%[a-z0-9]+):/\\1]:/' | LC_ALL=C sort;ss -Hlx | awk '{print $3,$4,$5,\"-\"}' | LC_ALL=C sort");
+    char *ours =
+        shell("%s list --columns queue,backlog,address,drops | awk '/^$/{exit} NR>1{print $1,$2,$3,$4}' | LC_ALL=C sort >"
+              "/tmp/backlogctl-test-$$;grep -v -- '-$' /tmp/backlogctl-test-$$;grep -- '-$' /tmp/backlogctl-test-$$;"
+              "rm /tmp/backlogctl-test-$$",
+              BACKLOGCTL);
     ck_assert_str_eq(ours, theirs);
     size_t lines = 1;
     for (const char *p = ours; *p; p++)
@@ -98,16 +102,20 @@ START_TEST(every_kind_is_listed)
         const char *address, *kind;
         long port, backlog;
         bool dual;
-    } expected[] = {{"0.0.0.0", "tcp", 6002, 8, false},      {"127.0.0.1", "tcp", 6003, 9, false}, {"127.0.0.1", "tcp", 6003, 9, false},
-                    {"127.0.0.1", "tcp", 6003, 9, false},    {"0.0.0.0", "tcp", 6004, 10, false},  {"::1", "tcp", 6005, 11, false},
-                    {"::", "tcp", 6006, 12, true},           {"::", "tcp", 6007, 13, false},       {"fe80::7", "tcp", 6008, 14, false}};
+    } expected[] = {{"0.0.0.0", "tcp", 6002, 8, false},   {"127.0.0.1", "tcp", 6003, 9, false},
+                    {"127.0.0.1", "tcp", 6003, 9, false}, {"127.0.0.1", "tcp", 6003, 9, false},
+                    {"0.0.0.0", "tcp", 6004, 10, false},  {"::1", "tcp", 6005, 11, false},
+                    {"::", "tcp", 6006, 12, true},        {"::", "tcp", 6007, 13, false},
+                    {"fe80::7", "tcp", 6008, 14, false}};
     in_private_namespace();
     ck_assert_ptr_nonnull(mkdtemp(folder));
     free(shell("ip -6 addr add fe80::7/64 dev lo"));
     snprintf(program, sizeof program,
-             LISTENING "tcp('0.0.0.0',6002,8);[tcp('127.0.0.1',6003,9,share=1) for i in range(3)];tcp('0.0.0.0',6004,10,device='lo')\n"
-                       "tcp('::1',6005,11);tcp('::',6006,12,only=0);tcp('::',6007,13);tcp('fe80::7',6008,14,scope=1)\n"
-                       "local('%s/stream',b=15);local('\\0packets',S.SOCK_SEQPACKET,16);local('')" AND_WAIT, folder);
+             LISTENING
+             "tcp('0.0.0.0',6002,8);[tcp('127.0.0.1',6003,9,share=1) for i in range(3)];tcp('0.0.0.0',6004,10,device='lo')\n"
+             "tcp('::1',6005,11);tcp('::',6006,12,only=0);tcp('::',6007,13);tcp('fe80::7',6008,14,scope=1)\n"
+             "local('%s/stream',b=15);local('\\0packets',S.SOCK_SEQPACKET,16);local('')" AND_WAIT,
+             folder);
     if (!python_begin(program, &server))
         return;
     agrees_with_ss(12);
@@ -238,10 +246,12 @@ START_TEST(half_open_and_oldest_are_those_of_ss)
 {
     struct process server;
     in_private_namespace();
-    if (!python_begin(LISTENING "s=tcp('::',6001,64,only=0);s.setsockopt(S.IPPROTO_TCP,S.TCP_DEFER_ACCEPT,1);client(6001,5)\n"
-                                "time.sleep(0.2);s.listen(1);s.setsockopt(S.IPPROTO_TCP,S.TCP_DEFER_ACCEPT,0)\n"
-                                "tcp('127.0.0.1',6002,share=1);client(6002,2);tcp('0.0.0.0',6002,share=1);client(6002,3,'127.0.0.2')\n"
-                                "tcp('127.0.0.1',6003)" AND_WAIT, &server))
+    if (!python_begin(LISTENING
+                      "s=tcp('::',6001,64,only=0);s.setsockopt(S.IPPROTO_TCP,S.TCP_DEFER_ACCEPT,1);client(6001,5)\n"
+                      "time.sleep(0.2);s.listen(1);s.setsockopt(S.IPPROTO_TCP,S.TCP_DEFER_ACCEPT,0)\n"
+                      "tcp('127.0.0.1',6002,share=1);client(6002,2);tcp('0.0.0.0',6002,share=1);client(6002,3,'127.0.0.2')\n"
+                      "tcp('127.0.0.1',6003)" AND_WAIT,
+                      &server))
         return;
     usleep(300 * 1000);
     char *theirs = shell("ss -Htn state syn-recv sport = :6001 | wc -l");
@@ -266,7 +276,8 @@ START_TEST(drops_of_closed_listeners_are_told)
 {
     struct process server;
     in_private_namespace();
-    if (!python_begin(LISTENING "a=tcp('127.0.0.1',6001,0);client(6001,6);a.close();tcp('127.0.0.1',6002,0);client(6002,3)" AND_WAIT,
+    if (!python_begin(LISTENING
+                      "a=tcp('127.0.0.1',6001,0);client(6001,6);a.close();tcp('127.0.0.1',6002,0);client(6002,3)" AND_WAIT,
                       &server))
         return;
     json_t *report = list_json("");
@@ -287,8 +298,10 @@ START_TEST(options_select_and_sort)
 {
     struct process server;
     in_private_namespace();
-    if (!python_begin(LISTENING "tcp('127.0.0.1',6001,3);tcp('127.0.0.2',6001,5);tcp('127.0.0.1',6002,4);local('\\0one');client(6002,1)"
-                      AND_WAIT, &server))
+    if (!python_begin(
+            LISTENING
+            "tcp('127.0.0.1',6001,3);tcp('127.0.0.2',6001,5);tcp('127.0.0.1',6002,4);local('\\0one');client(6002,1)" AND_WAIT,
+            &server))
         return;
     static const struct {
         const char *options, *rows;
@@ -307,7 +320,8 @@ START_TEST(options_select_and_sort)
         {"--columns member --port 6002", "-"},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
-        char *seen = shell("%s list %s | awk '/^$/{exit} !/^no listener/ && NR>1{print $1}' | xargs", BACKLOGCTL, rows[i].options);
+        char *seen =
+            shell("%s list %s | awk '/^$/{exit} !/^no listener/ && NR>1{print $1}' | xargs", BACKLOGCTL, rows[i].options);
         ck_assert_msg(!strcmp(seen, rows[i].rows), "%s: '%s'", rows[i].options, seen);
         free(seen);
     }
@@ -350,7 +364,8 @@ static bool other_begin(struct process *other)
         return false;
     }
     *other = process_start((const char *[]){"unshare", "--net", "python3", "-c",
-                                            LISTENING "tcp('0.0.0.0',6009);tcp('0.0.0.0',6010)" AND_WAIT, NULL}, NULL);
+                                            LISTENING "tcp('0.0.0.0',6009);tcp('0.0.0.0',6010)" AND_WAIT, NULL},
+                           NULL);
     char *line = process_line(other, 20 * NSEC_PER_SEC);
     ck_assert_ptr_nonnull(line);
     free(line);
@@ -487,12 +502,14 @@ START_TEST(promtool_has_nothing_to_say)
     ck_assert_str_eq(said, "");
     free(said);
     if (!python_begin(LISTENING "[tcp('127.0.0.1',6001,share=1) for i in range(3)];tcp('::',6002,only=0);client(6002,3)\n"
-                                "local('\\0a\\\\b\"c\\n{}');local('')" AND_WAIT, &server))
+                                "local('\\0a\\\\b\"c\\n{}');local('')" AND_WAIT,
+                      &server))
         return;
     said = shell("%s list --prometheus | %s check metrics 2>&1", BACKLOGCTL, promtool());
     ck_assert_str_eq(said, "");
     free(said);
-    list_says("--prometheus --port 6002", 0, "backlogctl_listener_queue_length{kind=\"tcp\",listener=\"*:6002\",process=\"python3\"} 3\n");
+    list_says("--prometheus --port 6002", 0,
+              "backlogctl_listener_queue_length{kind=\"tcp\",listener=\"*:6002\",process=\"python3\"} 3\n");
     python_end(&server);
 }
 END_TEST
@@ -508,7 +525,8 @@ START_TEST(output_is_whole_or_as_before)
     /* A reader that looks all the time finds the last line of the whole report in each file that it finds. */
     char *seen = shell("umask 022; cd %s; (while [ ! -e stop ]; do cp m.prom copy 2>/dev/null && tail -n 1 copy; done | sort | "
                        "uniq -c | wc -l >lines) & for i in $(seq 30); do %s list --prometheus --output m.prom || exit 1; done;"
-                       "touch stop; wait; xargs <lines; stat -c %%a m.prom; ls | grep -c 'm.prom.' || true", folder, BACKLOGCTL);
+                       "touch stop; wait; xargs <lines; stat -c %%a m.prom; ls | grep -c 'm.prom.' || true",
+                       folder, BACKLOGCTL);
     ck_assert_str_eq(seen, "1\n644\n0");
     free(seen);
     char options[128];
@@ -523,8 +541,8 @@ START_TEST(output_is_whole_or_as_before)
     if (is_root()) {
         char path[64];
         snprintf(path, sizeof path, "%s/x.prom", folder);
-        struct outcome outcome = process_run((const char *[]){BACKLOGCTL, "list", "--output", path, NULL},
-                                             &(struct process_setup){.as_nobody = true});
+        struct outcome outcome =
+            process_run((const char *[]){BACKLOGCTL, "list", "--output", path, NULL}, &(struct process_setup){.as_nobody = true});
         ck_assert_int_eq(outcome.status, 3);
         outcome_free(&outcome);
     }

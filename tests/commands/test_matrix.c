@@ -30,10 +30,11 @@ START_TEST(cell_holds_backlog_plus_one)
 
     in_private_namespace();
     set_sysctl("net.core.somaxconn", clamp_text);
-    struct process server = serve_start(
-        (const char *[]){"--host", families[family].listen_on, "--backlog", backlog_text, "--accept-count", "0", NULL}, NULL);
-    json_t *report = report_of((const char *[]){BACKLOGCTL, "probe", "--json", "--host", families[family].connect_to,
-                                               "--count", count_text, "--timeout", "0", NULL},
+    struct process server = serve_start((const char *[]){"--host", families[family].listen_on, "--backlog", backlog_text,
+                                                         "--accept-count", "0", NULL},
+                                        NULL);
+    json_t *report = report_of((const char *[]){BACKLOGCTL, "probe", "--json", "--host", families[family].connect_to, "--count",
+                                                count_text, "--timeout", "0", NULL},
                                NULL, 0);
     ck_assert_int_eq(report_count(report, "queued"), effective + 1);
     ck_assert_int_eq(report_count(report, "timed_out"), BEYOND);

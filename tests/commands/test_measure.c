@@ -94,9 +94,10 @@ START_TEST(killed_measurements_leave_a_serving_server)
         return;
     free(shell("%s resize --port 60001 --backlog 2000 --quiet", BACKLOGCTL));
     for (unsigned i = 0; i < (_i % 2 ? KILLS_OF_STOP : KILLS); i++) {
-        struct process victim = process_start((const char *[]){BACKLOGCTL, "measure", "--port", "60001", "--yes", "--with-waiting",
-                                                               "--budget", "2s", "--freeze", methods[_i % 2], NULL},
-                                              NULL);
+        struct process victim =
+            process_start((const char *[]){BACKLOGCTL, "measure", "--port", "60001", "--yes", "--with-waiting", "--budget", "2s",
+                                           "--freeze", methods[_i % 2], NULL},
+                          NULL);
         usleep((i * 7919 % KILLS) * 3000 + 500); /* from before the freeze to after it, in no order */
         process_signal(&victim, SIGKILL);
         struct outcome outcome = process_finish(&victim, 60 * NSEC_PER_SEC);
@@ -136,8 +137,9 @@ START_TEST(interrupted_measurement_lets_go)
         return;
     for (int i = 0; i < 8; i++) {
         /* With what the one before may have left in the queue. */
-        struct process victim = process_start(
-            (const char *[]){BACKLOGCTL, "measure", "--port", "60001", "--yes", "--with-waiting", "--json", NULL}, NULL);
+        struct process victim =
+            process_start((const char *[]){BACKLOGCTL, "measure", "--port", "60001", "--yes", "--with-waiting", "--json", NULL},
+                          NULL);
         usleep((useconds_t)i * 1500);
         process_signal(&victim, SIGINT);
         struct outcome outcome = process_finish(&victim, 20 * NSEC_PER_SEC);
@@ -150,8 +152,8 @@ START_TEST(interrupted_measurement_lets_go)
 }
 END_TEST
 
-#define ACCEPTING                                                                                                                  \
-    "import socket,time;S=socket\ns=S.socket(S.AF_UNIX,S.%s);s.bind('%s');s.listen(7)\nprint('ready',flush=True)\nk=[]\n"           \
+#define ACCEPTING                                                                                                         \
+    "import socket,time;S=socket\ns=S.socket(S.AF_UNIX,S.%s);s.bind('%s');s.listen(7)\nprint('ready',flush=True)\nk=[]\n" \
     "while True: k.append(s.accept())\n"
 
 START_TEST(unix_queue_is_measured)
@@ -175,9 +177,9 @@ END_TEST
 START_TEST(waiting_clients_are_respected)
 {
     in_private_namespace();
-    struct process server =
-        serve_start((const char *[]){"--backlog", "5", "--accept-delay", "300ms", NULL}, NULL);
-    struct process clients = process_start((const char *[]){BACKLOGCTL, "probe", "--count", "6", "--timeout", "10s", "--quiet", NULL}, NULL);
+    struct process server = serve_start((const char *[]){"--backlog", "5", "--accept-delay", "300ms", NULL}, NULL);
+    struct process clients =
+        process_start((const char *[]){BACKLOGCTL, "probe", "--count", "6", "--timeout", "10s", "--quiet", NULL}, NULL);
     free(shell("for i in $(seq 100); do ss -Hltn sport = :60001 | grep -q 'LISTEN [3456]' && exit 0; sleep 0.01; done; exit 1"));
     struct outcome outcome = process_run((const char *[]){BACKLOGCTL, "measure", "--port", "60001", "--yes", NULL}, NULL);
     ck_assert_int_eq(outcome.status, 3);
@@ -237,7 +239,7 @@ END_TEST
 static Suite *make_suite(void)
 {
     const TTest *const tests[] = {budget_is_kept, interrupted_measurement_lets_go, waiting_clients_are_respected,
-                                         nothing_is_done_unasked, groups_are_refused};
+                                  nothing_is_done_unasked, groups_are_refused};
     Suite *suite = suite_create("measure");
     TCase *tcase = tcase_create("real servers");
     tcase_set_timeout(tcase, 120);

@@ -47,7 +47,9 @@ static const struct option_row {
     {{"run", "-t", "0"}, 0, "10 connections: 10 connected\n", NULL},
     {{"run", "-b", "2", "-a", "1", "-t", "0"}, 0, "1 connected, 3 queued, 6 timed_out", NULL},
     {{"run", "-b", "0", "-a", "0", "-t", "0"}, 0, "1 queued, 9 timed_out", NULL},
-    {{"run", "-b", "-1", "-a", "0", "-n", "4k", "-t", "0", "--sysctl", "net.core.somaxconn=100"}, 0, "101 queued, 3899 timed_out",
+    {{"run", "-b", "-1", "-a", "0", "-n", "4k", "-t", "0", "--sysctl", "net.core.somaxconn=100"},
+     0,
+     "101 queued, 3899 timed_out",
      NULL},
     {{"run", "-H", "::1", "-b", "2", "-a", "0", "-t", "0"}, 0, "3 queued, 7 timed_out", NULL},
     {{"run", "-H", "::", "-b", "2", "-a", "0", "-t", "0"}, 0, "3 queued, 7 timed_out", NULL},
@@ -55,12 +57,17 @@ static const struct option_row {
     {{"run", "-d", "50ms", "-n", "3", "-t", "5s"}, 0, "3 connections: 3 connected\n", NULL},
     {{"run", "-p", "0", "-t", "0", "-n", "1"}, 0, "1 connected", NULL},
     {{"run", "--host-net", "-p", "60003", "-b", "2", "-a", "1", "-t", "0"}, 0, "1 connected, 3 queued, 6 timed_out", NULL},
-    {{"run", "--sysctl", "net.core.somaxconn=16", "--sysctl", "net.ipv4.tcp_syncookies=0", "-b", "99", "-a", "0", "-n", "20", "-t", "0"},
-     0, "17 queued, 3 timed_out", NULL},
+    {{"run", "--sysctl", "net.core.somaxconn=16", "--sysctl", "net.ipv4.tcp_syncookies=0", "-b", "99", "-a", "0", "-n", "20",
+      "-t", "0"},
+     0,
+     "17 queued, 3 timed_out",
+     NULL},
     {{"run", "-n", "300", "-t", "0", "--summary"}, 0, "300 connections: 300 connected\n", NULL},
     {{"run", "-n", "4", "-t", "0", "--source", "127.9.9.1,127.9.9.2"}, 0, "127.9.9.2:", NULL},
     {{"run", "-n", "4", "-t", "0", "--source", "127.9.8.0/30"}, 0, "127.9.8.2:", NULL},
-    {{"run", "-n", "300", "-t", "1s", "--threads", "3", "-a", "0", "-e", "connected=0,refused=0"}, 0, "3 threads at the same time",
+    {{"run", "-n", "300", "-t", "1s", "--threads", "3", "-a", "0", "-e", "connected=0,refused=0"},
+     0,
+     "3 threads at the same time",
      NULL},
     {{"run", "-n", "500", "-r", "5k", "-t", "1s"}, 0, "asked 5000", NULL},
     {{"run", "--sysctl", "net/core/somaxconn=16", "-b", "99", "-a", "0", "-n", "20", "-t", "0"}, 0, "somaxconn", NULL},
@@ -110,7 +117,8 @@ END_TEST
 START_TEST(wait_sees_a_listener_that_comes_late)
 {
     in_private_namespace();
-    struct process probe = process_start(ARGS(BACKLOGCTL, "probe", "--wait", "20s", "--count", "1", "--expect", "connected=1"), NULL);
+    struct process probe =
+        process_start(ARGS(BACKLOGCTL, "probe", "--wait", "20s", "--count", "1", "--expect", "connected=1"), NULL);
     usleep(200000);
     struct process server = serve_start(ARGS("--backlog", "2"), NULL);
     struct outcome outcome = process_finish(&probe, 30 * NSEC_PER_SEC);
@@ -124,8 +132,7 @@ START_TEST(too_many_for_the_descriptor_limit_is_said_first)
 {
     struct process_setup nobody = {.as_nobody = true};
     in_private_namespace();
-    struct outcome outcome = process_run(
-        ARGS("sh", "-c", "ulimit -n 50; exec \"$0\" probe --count 100", BACKLOGCTL), &nobody);
+    struct outcome outcome = process_run(ARGS("sh", "-c", "ulimit -n 50; exec \"$0\" probe --count 100", BACKLOGCTL), &nobody);
     ck_assert_int_eq(outcome.status, 3);
     ck_assert_str_eq(outcome.out, "");
     ck_assert_msg(strstr(outcome.err, "RLIMIT_NOFILE"), "%s", outcome.err);
@@ -161,9 +168,9 @@ START_TEST(forbidden_namespaces_name_the_way_out)
         return;
     }
     struct process_setup nobody = {.as_nobody = true};
-    struct outcome outcome = process_run(
-        ARGS("unshare", "-U", "-r", "sh", "-c", "echo 0 >/proc/sys/user/max_net_namespaces && exec \"$0\" run -n 1", BACKLOGCTL),
-        &nobody);
+    struct outcome outcome = process_run(ARGS("unshare", "-U", "-r", "sh", "-c",
+                                              "echo 0 >/proc/sys/user/max_net_namespaces && exec \"$0\" run -n 1", BACKLOGCTL),
+                                         &nobody);
     ck_assert_int_eq(outcome.status, 3);
     ck_assert_str_eq(outcome.out, "");
     ck_assert_msg(strstr(outcome.err, "--host-net"), "%s", outcome.err);

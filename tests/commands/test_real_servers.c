@@ -20,7 +20,8 @@ START_TEST(stopped_server_queues_up_to_its_capacity)
     ck_assert_str_ne(pids, "");
     free(shell("kill -STOP %s", pids));
     snprintf(count, sizeof count, "%ld", server->backlog + 1 + 40);
-    json_t *report = report_of((const char *[]){BACKLOGCTL, "probe", "--json", "--count", count, "--timeout", "0", NULL}, NULL, 0);
+    json_t *report =
+        report_of((const char *[]){BACKLOGCTL, "probe", "--json", "--count", count, "--timeout", "0", NULL}, NULL, 0);
     ck_assert_int_eq(report_count(report, "queued"), server->backlog + 1);
     ck_assert_int_eq(report_count(report, "timed_out"), 40);
     ck_assert_int_eq(report_number(report, "listener.capacity"), server->backlog + 1);

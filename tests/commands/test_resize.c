@@ -44,7 +44,8 @@ static void resize_says(const char *options, int status, const char *words)
 {
     struct outcome outcome = resize(options, status);
     unfold(outcome.out);
-    ck_assert_msg(strstr(outcome.err, words) || strstr(outcome.out, words), "resize %s: '%s%s' lacks '%s'", options, outcome.out, outcome.err, words);
+    ck_assert_msg(strstr(outcome.err, words) || strstr(outcome.out, words), "resize %s: '%s%s' lacks '%s'", options, outcome.out,
+                  outcome.err, words);
     outcome_free(&outcome);
 }
 
@@ -75,11 +76,12 @@ START_TEST(real_server_gets_another_backlog)
 }
 END_TEST
 
-#define LISTENING "import socket,time;S=socket;L=[]\n"                                                                              \
-                  "def tcp(a,p=60001,share=0,f=S.AF_INET):\n"                                                                          \
-                  " s=S.socket(f);L.append(s);s.setsockopt(S.SOL_SOCKET,S.SO_REUSEPORT,share)\n"                                        \
-                  " f==S.AF_INET6 and s.setsockopt(S.IPPROTO_IPV6,S.IPV6_V6ONLY,1);s.bind((a,p));s.listen(7)\n"                          \
-                  "def local(p,t=S.SOCK_STREAM):\n s=S.socket(S.AF_UNIX,t);L.append(s);s.bind(p);s.listen(7)\n"
+#define LISTENING                                                                                 \
+    "import socket,time;S=socket;L=[]\n"                                                          \
+    "def tcp(a,p=60001,share=0,f=S.AF_INET):\n"                                                   \
+    " s=S.socket(f);L.append(s);s.setsockopt(S.SOL_SOCKET,S.SO_REUSEPORT,share)\n"                \
+    " f==S.AF_INET6 and s.setsockopt(S.IPPROTO_IPV6,S.IPV6_V6ONLY,1);s.bind((a,p));s.listen(7)\n" \
+    "def local(p,t=S.SOCK_STREAM):\n s=S.socket(S.AF_UNIX,t);L.append(s);s.bind(p);s.listen(7)\n"
 #define AND_WAIT "\nprint('ready',flush=True);time.sleep(60)\n"
 
 START_TEST(every_member_of_a_group_is_resized)
@@ -119,8 +121,10 @@ START_TEST(who_waits_stays)
 {
     in_private_namespace();
     struct process server = serve_start((const char *[]){"--backlog", "10", "--accept-count", "0", NULL}, NULL);
-    struct process clients = process_start((const char *[]){BACKLOGCTL, "probe", "--count", "11", "--timeout", "20s", "--json", NULL}, NULL);
-    free(shell("for i in $(seq 100); do ss -Hltn sport = :60001 | grep -q 'LISTEN 11' && exit 0; sleep 0.05; done; ss -ltn >&2; exit 1"));
+    struct process clients =
+        process_start((const char *[]){BACKLOGCTL, "probe", "--count", "11", "--timeout", "20s", "--json", NULL}, NULL);
+    free(shell("for i in $(seq 100); do ss -Hltn sport = :60001 | grep -q 'LISTEN 11' && exit 0; sleep 0.05; done; ss -ltn >&2; "
+               "exit 1"));
     resize_says("--port 60001 --backlog 3", 0, "queue 11; those that wait stay");
     char *seen = shell("ss -Hltn sport = :60001 | awk '{print $2, $3}'");
     ck_assert_str_eq(seen, "11 3");
@@ -136,7 +140,8 @@ START_TEST(what_is_unclear_is_refused)
 {
     struct process server;
     in_private_namespace();
-    if (!python_begin(LISTENING "tcp('127.0.0.1');tcp('127.0.0.2');tcp('::1',f=S.AF_INET6);tcp('127.0.0.1',60002)" AND_WAIT, &server))
+    if (!python_begin(LISTENING "tcp('127.0.0.1');tcp('127.0.0.2');tcp('::1',f=S.AF_INET6);tcp('127.0.0.1',60002)" AND_WAIT,
+                      &server))
         return;
     resize_says("--port 60001 --backlog 20", 3, "3 listeners are meant: 127.0.0.1:60001 (python3");
     backlogs_are("7 7 7");
@@ -164,9 +169,9 @@ START_TEST(missing_rights_are_named)
     if (!python_begin(LISTENING "tcp('127.0.0.1')" AND_WAIT, &server))
         return;
     for (int dry = 0; dry < 2; dry++) {
-        struct outcome outcome =
-            process_run((const char *[]){BACKLOGCTL, "resize", "--port", "60001", "--backlog", "20", dry ? "--dry-run" : NULL, NULL},
-                        &(struct process_setup){.as_nobody = true});
+        struct outcome outcome = process_run((const char *[]){BACKLOGCTL, "resize", "--port", "60001", "--backlog", "20",
+                                                              dry ? "--dry-run" : NULL, NULL},
+                                             &(struct process_setup){.as_nobody = true});
         ck_assert_int_eq(outcome.status, 3);
         ck_assert_msg(strstr(outcome.out, "CAP_SYS_PTRACE") != NULL, "%s%s", outcome.out, outcome.err);
         outcome_free(&outcome);
@@ -200,7 +205,7 @@ END_TEST
 static Suite *make_suite(void)
 {
     const TTest *const tests[] = {every_member_of_a_group_is_resized, unix_listeners_are_resized, who_waits_stays,
-                                         what_is_unclear_is_refused, missing_rights_are_named, json_says_it_all};
+                                  what_is_unclear_is_refused,         missing_rights_are_named,   json_says_it_all};
     Suite *suite = suite_create("resize");
     TCase *tcase = tcase_create("real servers");
     tcase_set_timeout(tcase, 90);

@@ -15,19 +15,29 @@ static const struct {
     bool as_nobody;
     const char *args[ARGS_MAX];
 } bursts[] = {
-    {"20000", true, {"--backlog", "65535", "--sysctl", "net.core.somaxconn=65535", "--accept-count", "0", "--count", "60000",
-      "--timeout", "0", "--expect", "queued=60000"}},
-    {"20000", true, {"--backlog", "2", "--accept-count", "0", "--count", "100000", "--timeout", "0", "--expect",
-      "queued=3,timed_out=99997"}},
-    {"20000", false, {"--backlog", "2", "--accept-count", "0", "--count", "30k", "--timeout", "0", "--expect",
-      "queued=3,timed_out=29997"}},
+    {"20000",
+     true,
+     {"--backlog", "65535", "--sysctl", "net.core.somaxconn=65535", "--accept-count", "0", "--count", "60000", "--timeout", "0",
+      "--expect", "queued=60000"}},
+    {"20000",
+     true,
+     {"--backlog", "2", "--accept-count", "0", "--count", "100000", "--timeout", "0", "--expect", "queued=3,timed_out=99997"}},
+    {"20000",
+     false,
+     {"--backlog", "2", "--accept-count", "0", "--count", "30k", "--timeout", "0", "--expect", "queued=3,timed_out=29997"}},
     {"20000", true, {"--backlog", "4096", "--count", "30k", "--timeout", "20s", "--expect", "connected=30000"}},
     {"300", true, {"--backlog", "4096", "--count", "3000", "--timeout", "20s", "--send", "Hey", "--expect", "connected=3000"}},
-    {"300", true, {"--backlog", "100", "--accept-count", "0", "--count", "3000", "--timeout", "1500ms", "--expect",
+    {"300",
+     true,
+     {"--backlog", "100", "--accept-count", "0", "--count", "3000", "--timeout", "1500ms", "--expect",
       "queued=101,timed_out=2899"}},
-    {"300", true, {"--backlog", "100", "--accept-count", "7", "--count", "3000", "--rate", "20k", "--timeout", "0", "--expect",
+    {"300",
+     true,
+     {"--backlog", "100", "--accept-count", "7", "--count", "3000", "--rate", "20k", "--timeout", "0", "--expect",
       "connected=7,queued=101,timed_out=2892"}},
-    {"20000", true, {"--host", "::1", "--backlog", "100", "--accept-count", "0", "--count", "25k", "--timeout", "0", "--expect",
+    {"20000",
+     true,
+     {"--host", "::1", "--backlog", "100", "--accept-count", "0", "--count", "25k", "--timeout", "0", "--expect",
       "queued=101,timed_out=24899"}},
 };
 
@@ -80,8 +90,8 @@ END_TEST
 /* Truly simultaneous connects: whatever becomes of them, each is told, and none twice. */
 START_TEST(threads_lose_nothing)
 {
-    json_t *report = report_of((const char *[]){BACKLOGCTL, "run", "--json", "--backlog", "20", "--accept-count", "0",
-                                               "--count", "5000", "--threads", "4", "--timeout", "0", NULL},
+    json_t *report = report_of((const char *[]){BACKLOGCTL, "run", "--json", "--backlog", "20", "--accept-count", "0", "--count",
+                                                "5000", "--threads", "4", "--timeout", "0", NULL},
                                NULL, 0);
     long queued = report_count(report, "queued"), ghosts = report_count(report, "half_open") + report_count(report, "lost");
     ck_assert_int_ge(queued, 21);

@@ -22,9 +22,10 @@ static json_t *size_of(const char *const argv[], int status)
 /* Runs of the same load by `sweep`, and how many of them dropped anything. */
 static long runs_that_dropped(long backlog, long runs)
 {
-    char *said = shell(BACKLOGCTL " sweep --backlog %ld --count 200,200 --accept-delay 1ms --timeout 3s --jobs 1 --repeat %ld --csv | "
-                                  "awk -F, 'NR > 1 {dropped += $14 > 0} END {print NR - 1, dropped + 0}'",
-                       backlog, runs / 2);
+    char *said =
+        shell(BACKLOGCTL " sweep --backlog %ld --count 200,200 --accept-delay 1ms --timeout 3s --jobs 1 --repeat %ld --csv | "
+                         "awk -F, 'NR > 1 {dropped += $14 > 0} END {print NR - 1, dropped + 0}'",
+              backlog, runs / 2);
     long seen, dropped;
     ck_assert_msg(sscanf(said, "%ld %ld", &seen, &dropped) == 2, "%s", said);
     ck_assert_int_eq(seen, runs);
@@ -35,7 +36,8 @@ static long runs_that_dropped(long backlog, long runs)
 START_TEST(the_answer_holds_and_less_does_not)
 {
     json_t *report =
-        size_of((const char *[]){BACKLOGCTL, "size", "--burst", "200", "--every", "1s", "--accept-delay", "1ms", "--json", NULL}, 0);
+        size_of((const char *[]){BACKLOGCTL, "size", "--burst", "200", "--every", "1s", "--accept-delay", "1ms", "--json", NULL},
+                0);
     long answer = report_number(report, "backlog");
     ck_assert_int_ge(answer, 150);
     ck_assert_int_le(answer, 199);
@@ -53,8 +55,8 @@ END_TEST
 /* During a stall of 100 ms 50 come; a tenth of that must not suffice. */
 START_TEST(a_stall_is_what_counts)
 {
-    json_t *report = size_of((const char *[]){BACKLOGCTL, "size", "--rate", "500", "--accept-rate", "2000", "--stall", "100ms", "--stall-every",
-                                             "2s", "--checks", "5", "--json", NULL},
+    json_t *report = size_of((const char *[]){BACKLOGCTL, "size", "--rate", "500", "--accept-rate", "2000", "--stall", "100ms",
+                                              "--stall-every", "2s", "--checks", "5", "--json", NULL},
                              0);
     ck_assert_int_ge(report_number(report, "backlog"), 45);
     ck_assert_int_ge(report_number(report, "measured.smallest_backlog"), 40);
@@ -78,8 +80,9 @@ END_TEST
 
 START_TEST(every_server_has_its_line)
 {
-    static const char *const lines[] = {"backlog=", "tcp-backlog ", "server.listen(", "backlog = ", "listen = ", "max_connections = ",
-                                        "new ServerSocket(", "net.Listen(", "https://nginx.org/", "net.core.somaxconn must be at least"};
+    static const char *const lines[] = {
+        "backlog=",           "tcp-backlog ",      "server.listen(", "backlog = ",         "listen = ",
+        "max_connections = ", "new ServerSocket(", "net.Listen(",    "https://nginx.org/", "net.core.somaxconn must be at least"};
     char *said = shell(BACKLOGCTL " size --burst 5 --every 1s --checks 1");
     for (size_t i = 0; i < COUNT(lines); i++)
         ck_assert_msg(strstr(said, lines[i]), "no '%s' in %s", lines[i], said);
@@ -89,8 +92,9 @@ END_TEST
 
 START_TEST(an_interrupted_size_says_so)
 {
-    struct process size =
-        process_start((const char *[]){BACKLOGCTL, "size", "--burst", "200", "--every", "1s", "--accept-delay", "2ms", "--json", NULL}, NULL);
+    struct process size = process_start((const char *[]){BACKLOGCTL, "size", "--burst", "200", "--every", "1s", "--accept-delay",
+                                                         "2ms", "--json", NULL},
+                                        NULL);
     usleep(1500000);
     process_signal(&size, SIGTERM);
     struct outcome outcome = process_finish(&size, 20 * NSEC_PER_SEC);
@@ -103,8 +107,8 @@ END_TEST
 
 static Suite *make_suite(void)
 {
-    const TTest *const tests[] = {the_answer_holds_and_less_does_not, a_stall_is_what_counts, an_overload_is_told, every_server_has_its_line,
-                                  an_interrupted_size_says_so};
+    const TTest *const tests[] = {the_answer_holds_and_less_does_not, a_stall_is_what_counts, an_overload_is_told,
+                                  every_server_has_its_line, an_interrupted_size_says_so};
     Suite *suite = suite_create("size");
     suite_add(suite, "plain", 120, tests, COUNT(tests));
     return suite;

@@ -45,7 +45,8 @@ static void check_exact(const json_t *report)
 {
     const json_t *t = timeline(report), *points = json_object_get(t, "listener"), *point, *one;
     size_t i;
-    long capacity = report_number(report, "listener.capacity"), end = report_number(report, "listener.queue"), before = 0, queue = 0, drops = 0;
+    long capacity = report_number(report, "listener.capacity"), end = report_number(report, "listener.queue"), before = 0,
+         queue = 0, drops = 0;
     /* Two last ACKs on two CPUs can pass the kernel's check together: then the queue itself is one longer, and says so. */
     long most = end > capacity ? end : capacity;
     json_array_foreach((json_t *)points, i, *(json_t **)&point)
@@ -62,7 +63,8 @@ static void check_exact(const json_t *report)
     ck_assert_int_eq(moment(t, "missed_packets"), 0);
     json_array_foreach(json_object_get(t, "connections"), i, *(json_t **)&one)
     {
-        long established = moment(one, "established_us"), queued = moment(one, "queued_us"), accepted = moment(one, "accepted_us");
+        long established = moment(one, "established_us"), queued = moment(one, "queued_us"),
+             accepted = moment(one, "accepted_us");
         ck_assert_msg(established < 0 || established >= syn(one, 0), "connection %zu is established before its SYN", i + 1);
         ck_assert_msg(queued < 0 || queued >= syn(one, 0), "connection %zu is queued before its SYN", i + 1);
         ck_assert_msg(accepted < 0 || queued < 0 || accepted >= queued, "connection %zu is accepted before it is queued", i + 1);
@@ -72,8 +74,8 @@ static void check_exact(const json_t *report)
 /* The experiment of the issue that every reader knows: two accepted at 300 and 600 ms, retries at about a second, four lost. */
 START_TEST(the_lost_ones_are_seen_to_get_lost)
 {
-    json_t *report = report_of((const char *[]){BACKLOGCTL, "run", "--backlog", "1", "--accept-delay", "300ms", "--count", "8", "--timeout",
-                                               "4s", "--json", NULL},
+    json_t *report = report_of((const char *[]){BACKLOGCTL, "run", "--backlog", "1", "--accept-delay", "300ms", "--count", "8",
+                                                "--timeout", "4s", "--json", NULL},
                                NULL, 0);
     ck_assert_str_eq(report_text(timeline(report), "source"), "packets");
     check_exact(report);
@@ -132,8 +134,8 @@ START_TEST(a_delay_makes_them_believe)
         printf("skipped: becoming another user takes root\n");
         return;
     }
-    json_t *report = report_of((const char *[]){BACKLOGCTL, "run", "--delay", "20ms", "--backlog", "4", "--accept-count", "0", "--count", "20",
-                                               "--timeout", "500ms", "--json", NULL},
+    json_t *report = report_of((const char *[]){BACKLOGCTL, "run", "--delay", "20ms", "--backlog", "4", "--accept-count", "0",
+                                                "--count", "20", "--timeout", "500ms", "--json", NULL},
                                &setup, 0);
     ck_assert_int_eq(report_number(report, "times.established.samples"), 20);
     ck_assert_int_eq(report_count(report, "queued"), 5);
@@ -179,12 +181,13 @@ static void remove_folder(void)
 START_TEST(the_picture_says_what_json_says)
 {
     static const char *const options[] = {"--backlog 1 --accept-delay 300ms --count 8 --timeout 4s",
-                                          "--backlog 50 --accept-delay 2ms --count 1000 --timeout 2s",
-                                          "--preset cookies", "--backlog 3 --accept-count 0 --count 3000 --timeout 0"};
+                                          "--backlog 50 --accept-delay 2ms --count 1000 --timeout 2s", "--preset cookies",
+                                          "--backlog 3 --accept-count 0 --count 3000 --timeout 0"};
     make_folder();
-    char *said = shell(BACKLOGCTL " run %s --json --svg %s/t.svg >%s/t.json && python3 " SOURCE_DIR "/tests/commands/timeline_svg.py "
-                                  "%s/t.svg %s/t.json && wc -c <%s/t.svg && ls -a %s | wc -l",
-                       options[_i], folder, folder, folder, folder, folder, folder);
+    char *said =
+        shell(BACKLOGCTL " run %s --json --svg %s/t.svg >%s/t.json && python3 " SOURCE_DIR "/tests/commands/timeline_svg.py "
+                         "%s/t.svg %s/t.json && wc -c <%s/t.svg && ls -a %s | wc -l",
+              options[_i], folder, folder, folder, folder, folder, folder);
     long lanes = 0, bytes = 0, files = 0;
     ck_assert_msg(sscanf(said, "%ld lanes agree %ld %ld", &lanes, &bytes, &files) == 3, "%s", said);
     ck_assert_int_ge(lanes, 8);
@@ -215,7 +218,8 @@ END_TEST
 /* A picture that cannot be written is found out before anything is sent, see test_bad_input; this one comes too late. */
 START_TEST(summaries_have_no_timeline)
 {
-    json_t *report = report_of((const char *[]){BACKLOGCTL, "run", "--json", "--count", "10001", "--backlog", "1", "-a", "0", "--timeout", "0", NULL},
+    json_t *report = report_of((const char *[]){BACKLOGCTL, "run", "--json", "--count", "10001", "--backlog", "1", "-a", "0",
+                                                "--timeout", "0", NULL},
                                NULL, 0);
     ck_assert(json_is_null(json_object_get(report, "timeline")));
     json_decref(report);

@@ -66,9 +66,8 @@ START_TEST(main_job_in_two_processes)
 {
     in_private_namespace();
     struct process server = serve_start((const char *[]){"--backlog", "2", "--accept-count", "1", NULL}, NULL);
-    json_t *report = report_of(PROBE("--count", "10", "--expect", "connected=1,queued=3,timed_out=6", "--timeout",
-                                     _i ? "0" : "2s"),
-                               NULL, 0);
+    json_t *report =
+        report_of(PROBE("--count", "10", "--expect", "connected=1,queued=3,timed_out=6", "--timeout", _i ? "0" : "2s"), NULL, 0);
     check_row(report, 0, "connected", "peer_socket", NULL);
     check_row(report, 3, "queued", "peer_socket", NULL);
     check_row(report, 9, "timed_out", "deadline", "queue_full");
@@ -123,10 +122,10 @@ END_TEST
 START_TEST(local_error_is_never_the_servers)
 {
     /* Four ports, two of them reserved for others: of the three connections that a source should carry, two find one. */
-    json_t *report = report_of(RUN("--sysctl", "net.ipv4.ip_local_port_range=61000 61003", "--sysctl",
-                                   "net.ipv4.ip_local_reserved_ports=61000-61001", "--accept-count", "0", "--count", "9",
-                                   "--timeout", "0"),
-                               NULL, 0);
+    json_t *report =
+        report_of(RUN("--sysctl", "net.ipv4.ip_local_port_range=61000 61003", "--sysctl",
+                      "net.ipv4.ip_local_reserved_ports=61000-61001", "--accept-count", "0", "--count", "9", "--timeout", "0"),
+                  NULL, 0);
     ck_assert_int_eq(report_count(report, "queued"), 6);
     ck_assert_int_eq(report_count(report, "local_error"), 3);
     check_row(report, 8, "local_error", "socket_error", "ports");
@@ -193,9 +192,8 @@ START_TEST(lost_connections_are_named)
     ck_assert_int_ge(report_number(report, "counters.SyncookiesSent"), lost);
     size_t index;
     json_t *r;
-    json_array_foreach(json_object_get(report, "connections"), index, r)
-        if (!strcmp(report_text(r, "verdict"), "lost"))
-            ck_assert(json_is_integer(json_object_get(r, "established_us")));
+    json_array_foreach(json_object_get(report, "connections"), index, r) if (!strcmp(report_text(r, "verdict"), "lost"))
+        ck_assert(json_is_integer(json_object_get(r, "established_us")));
     json_decref(report);
     /* The oracle: the server's own count of what accept() returned. */
     int status;
@@ -269,8 +267,8 @@ START_TEST(established_when_the_server_is_elsewhere)
 
     /* Bytes tell more: acknowledged is not yet accepted, but an answer is proof. */
     server = serve_there(&other, "10.9.0.2", "1");
-    report = report_of(PROBE("--host", "10.9.0.2", "--allow-remote", "--count", "3", "--send", "Hey", "--timeout", "500ms"),
-                       NULL, 0);
+    report =
+        report_of(PROBE("--host", "10.9.0.2", "--allow-remote", "--count", "3", "--send", "Hey", "--timeout", "500ms"), NULL, 0);
     check_row(report, 0, "connected", "reply", NULL);
     check_row(report, 1, "established", "probe_byte", "remote");
     json_decref(report);

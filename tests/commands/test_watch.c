@@ -43,9 +43,8 @@ static json_t *listener_in(json_t *record, long port)
 {
     json_t *one;
     size_t i;
-    json_array_foreach(json_object_get(record, "listeners"), i, one)
-        if (json_integer_value(json_object_get(one, "port")) == port)
-            return one;
+    json_array_foreach(json_object_get(record, "listeners"), i,
+                       one) if (json_integer_value(json_object_get(one, "port")) == port) return one;
     return NULL;
 }
 
@@ -175,17 +174,19 @@ START_TEST(alerts_decide_the_status)
     static const struct {
         const char *expression;
         int status;
-    } rows[] = {{"queue>=3", 1}, {"queue>=4", 0}, {"queue>=100,percent>=50", 1}, {"listeners<1", 0}, {"listeners=1", 1},
-                {"peak>=3", 1},  {"drops_per_second>0", 0}};
+    } rows[] = {{"queue>=3", 1},    {"queue>=4", 0}, {"queue>=100,percent>=50", 1}, {"listeners<1", 0},
+                {"listeners=1", 1}, {"peak>=3", 1},  {"drops_per_second>0", 0}};
     in_private_namespace();
     struct process server = serve_start(ARGS("--backlog", "5", "--accept-count", "0"), NULL);
     struct process probe = process_start(ARGS(BACKLOGCTL, "probe", "--count", "3", "--timeout", "50s"), NULL);
-    free(shell("for i in $(seq 200); do [ $(ss -Hltn sport = :60001 | awk '{print $2}') = 3 ] && exit 0; sleep 0.05; done; exit 1"));
+    free(shell(
+        "for i in $(seq 200); do [ $(ss -Hltn sport = :60001 | awk '{print $2}') = 3 ] && exit 0; sleep 0.05; done; exit 1"));
     for (size_t i = 0; i < COUNT(rows); i++)
         for (int kind = 0; kind < 3; kind++) {
             static const char *const kinds[] = {"--batch", "--json", "--quiet"};
-            struct outcome outcome = process_run(
-                ARGS(BACKLOGCTL, "watch", kinds[kind], "-i", "100ms", "--iterations", "2", "--alert", rows[i].expression), NULL);
+            struct outcome outcome = process_run(ARGS(BACKLOGCTL, "watch", kinds[kind], "-i", "100ms", "--iterations", "2",
+                                                      "--alert", rows[i].expression),
+                                                 NULL);
             ck_assert_msg(outcome.status == rows[i].status, "%s: %d: %s", rows[i].expression, outcome.status, outcome.err);
             size_t told = occurrences(outcome.out, kind ? "\"event\":\"alert\"" : " ALERT ");
             ck_assert_uint_eq(told, kind < 2 && rows[i].status ? 1 : 0);

@@ -36,10 +36,12 @@ __attribute__((format(printf, 2, 3))) static char *tmux(const struct terminal *t
 static void make_listeners(void)
 {
     for (int i = 0; i < LISTENERS; i++) {
-        struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)(FIRST_PORT + i)),
+        struct sockaddr_in address = {.sin_family = AF_INET,
+                                      .sin_port = htons((uint16_t)(FIRST_PORT + i)),
                                       .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
         int server = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        ck_assert(server >= 0 && client >= 0 && !bind(server, (struct sockaddr *)&address, sizeof address) && !listen(server, i + 1));
+        ck_assert(server >= 0 && client >= 0 && !bind(server, (struct sockaddr *)&address, sizeof address) &&
+                  !listen(server, i + 1));
         if (i % 3 == 0)
             ck_assert(!connect(client, (struct sockaddr *)&address, sizeof address));
         else
@@ -66,8 +68,10 @@ static bool terminal_open(struct terminal *t, const char *before, const char *op
     struct stat status;
     for (int i = 0; i < 400 && stat(socket_path, &status); i++)
         usleep(50000);
-    free(tmux(t, "new-session -d -x 80 -y 24 \"trap : INT; echo this was here before; %s %s watch -i 200ms %s 2>%s/stderr; echo status \\$?; "
-                 "cat %s/stderr; exec sleep 1000\"",
+    free(tmux(t,
+              "new-session -d -x 80 -y 24 \"trap : INT; echo this was here before; %s %s watch -i 200ms %s 2>%s/stderr; echo "
+              "status \\$?; "
+              "cat %s/stderr; exec sleep 1000\"",
               before, BACKLOGCTL, options, t->folder, t->folder));
     return true;
 }
@@ -128,8 +132,8 @@ START_TEST(keys_move_sort_filter_and_pause)
     await(&t, "\n 127.0.0.1:61001  tcp  test_watch_scre/");
     static const struct {
         const char *keys, *selected;
-    } moves[] = {{"j", "61002"},    {"Down", "61003"}, {"k", "61002"},   {"Up", "61001"},  {"Up", "61001"}, {"End", "61030"},
-                 {"Home", "61001"}, {"G", "61030"},    {"j", "61030"},   {"g", "61001"},   {"NPage", "61013"}, {"PPage", "61001"}};
+    } moves[] = {{"j", "61002"},    {"Down", "61003"}, {"k", "61002"}, {"Up", "61001"}, {"Up", "61001"},    {"End", "61030"},
+                 {"Home", "61001"}, {"G", "61030"},    {"j", "61030"}, {"g", "61001"},  {"NPage", "61013"}, {"PPage", "61001"}};
     for (size_t i = 0; i < COUNT(moves); i++) {
         char heading[64];
         type(&t, moves[i].keys);

@@ -234,8 +234,7 @@ static void drain(int *fd, struct text *text)
 static bool finish_by(struct process *process, struct text *out, struct text *err, nsec deadline)
 {
     while (process->out >= 0 || process->err >= 0) {
-        struct pollfd streams[] = {{.fd = process->out, .events = POLLIN},
-                                   {.fd = process->err, .events = POLLIN}};
+        struct pollfd streams[] = {{.fd = process->out, .events = POLLIN}, {.fd = process->err, .events = POLLIN}};
         int ready = poll(streams, 2, milliseconds_until(deadline));
         if (!ready)
             return false;
@@ -267,8 +266,7 @@ struct outcome process_finish(struct process *process, nsec patience)
     fd_close(&process->out);
     fd_close(&process->err);
     process->pid = 0;
-    ck_assert_msg(finished, "the process did not end in time; stdout: '%.400s' stderr: '%.400s'", out.bytes,
-                  err.bytes);
+    ck_assert_msg(finished, "the process did not end in time; stdout: '%.400s' stderr: '%.400s'", out.bytes, err.bytes);
     return (struct outcome){.status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status),
                             .out = out.bytes,
                             .err = err.bytes,

@@ -9,9 +9,9 @@
 
 /* How to start it. Zeroed: as this user, in this namespace, stdin from /dev/null, stdout and stderr captured. */
 struct process_setup {
-    bool as_nobody;         /* uid and gid 65534, no groups; nothing changes unless is_root() */
-    bool stdin_pipe;        /* the test writes to process.in */
-    const char *stdout_to;  /* a path instead of the pipe, such as "/dev/full" */
+    bool as_nobody;        /* uid and gid 65534, no groups; nothing changes unless is_root() */
+    bool stdin_pipe;       /* the test writes to process.in */
+    const char *stdout_to; /* a path instead of the pipe, such as "/dev/full" */
     bool stdout_closed;
     const char *const *env; /* "NAME=value" to add, NULL at the end */
 };
@@ -31,7 +31,7 @@ char *process_line(struct process *process, nsec patience);
 void process_signal(const struct process *process, int signal);
 
 struct outcome {
-    int status; /* exit status, or 128 + signal */
+    int status;      /* exit status, or 128 + signal */
     char *out, *err; /* everything captured (after what process_line took), NUL-terminated, malloc'ed */
     nsec took;
 };

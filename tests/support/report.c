@@ -62,7 +62,8 @@ static void check_promises(const json_t *report)
 json_t *report_of(const char *const argv[], const struct process_setup *setup, int status)
 {
     struct outcome outcome = process_run(argv, setup);
-    ck_assert_msg(outcome.status == status, "status %d, stderr: %.600s\nstdout: %.1200s", outcome.status, outcome.err, outcome.out);
+    ck_assert_msg(outcome.status == status, "status %d, stderr: %.600s\nstdout: %.1200s", outcome.status, outcome.err,
+                  outcome.out);
     json_error_t error;
     json_t *report = json_loads(outcome.out, JSON_REJECT_DUPLICATES, &error);
     ck_assert_msg(report != NULL, "%s in: %.1500s", error.text, outcome.out);

@@ -50,10 +50,10 @@ void sample_begin(void)
                           .elapsed = 2 * NSEC_PER_SEC,
                           .counters = {.known = true},
                           .ok = true};
-    sample.targets[0] = (struct target){
-        .address = sample_ipv4(SAMPLE_PORT), .local = true, .looked = true, .attempts = sample_attempts[0]};
-    sample.targets[1] = (struct target){
-        .address = ipv6(SAMPLE_PORT), .local = true, .looked = true, .attempts = sample_attempts[1]};
+    sample.targets[0] =
+        (struct target){.address = sample_ipv4(SAMPLE_PORT), .local = true, .looked = true, .attempts = sample_attempts[0]};
+    sample.targets[1] =
+        (struct target){.address = ipv6(SAMPLE_PORT), .local = true, .looked = true, .attempts = sample_attempts[1]};
 }
 
 void sample_with_listener(uint64_t backlog, uint64_t queue, uint64_t drops)
@@ -70,8 +70,7 @@ void sample_forget_drops(void)
     sample.targets[0].drops = sample.drops = 0;
 }
 
-struct attempt *sample_attempt(size_t t, uint32_t id, enum verdict verdict, enum reason reason,
-                               enum evidence evidence)
+struct attempt *sample_attempt(size_t t, uint32_t id, enum verdict verdict, enum reason reason, enum evidence evidence)
 {
     struct target *target = &sample.targets[t];
     struct attempt *a = &target->attempts[target->attempt_count++];
@@ -103,8 +102,7 @@ void sample_full_queue(uint32_t count)
     sample_begin();
     sample_with_listener(2, 3, 2 * (count - 4));
     sample.probe.count = count;
-    sample.counters.value[COUNTER_LISTEN_OVERFLOWS] = sample.counters.value[COUNTER_LISTEN_DROPS] =
-        2 * (count - 4);
+    sample.counters.value[COUNTER_LISTEN_OVERFLOWS] = sample.counters.value[COUNTER_LISTEN_DROPS] = 2 * (count - 4);
     struct attempt *a = sample_decide(1, VERDICT_CONNECTED, REASON_NONE, EVIDENCE_PEER_SOCKET);
     a->established = 48 * NSEC_PER_USEC;
     a->accepted = 1120 * NSEC_PER_USEC;
@@ -164,11 +162,8 @@ void sample_times(void)
                                          .p99 = 1120 * NSEC_PER_USEC,
                                          .max = 1120 * NSEC_PER_USEC,
                                          .buckets = {[10] = 1}};
-    sample.pace = (struct pace){.took = 1430 * NSEC_PER_MSEC,
-                                .rate = 69930.0699300699,
-                                .worst_late = 312500,
-                                .threads = 1,
-                                .sources = 1};
+    sample.pace =
+        (struct pace){.took = 1430 * NSEC_PER_MSEC, .rate = 69930.0699300699, .worst_late = 312500, .threads = 1, .sources = 1};
 }
 
 /* ---- Catching what is written ---- */

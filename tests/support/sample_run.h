@@ -33,8 +33,7 @@ void sample_with_listener(uint64_t backlog, uint64_t queue, uint64_t drops);
 void sample_forget_drops(void);
 void sample_times(void); /* pace and spreads, as of some 69 000 connections */
 void sample_expect(const char *text, int64_t expected, bool known, int64_t seen);
-struct attempt *sample_attempt(size_t t, uint32_t id, enum verdict verdict, enum reason reason,
-                               enum evidence evidence);
+struct attempt *sample_attempt(size_t t, uint32_t id, enum verdict verdict, enum reason reason, enum evidence evidence);
 /* An attempt that decides its connection. */
 struct attempt *sample_decide(uint32_t id, enum verdict verdict, enum reason reason, enum evidence evidence);
 

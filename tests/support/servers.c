@@ -39,13 +39,15 @@ static struct process start_nginx(const char *folder)
 
 static struct process start_redis(const char *folder)
 {
-    return process_start((const char *[]){"redis-server", "--port", "60001", "--bind", "127.0.0.1", "--save", "", "--dir", folder, NULL},
+    return process_start((const char *[]){"redis-server", "--port", "60001", "--bind", "127.0.0.1", "--save", "", "--dir", folder,
+                                          NULL},
                          NULL);
 }
 
 static struct process start_python(const char *folder)
 {
-    return process_start((const char *[]){"python3", "-m", "http.server", "60001", "--bind", "127.0.0.1", "--directory", folder, NULL},
+    return process_start((const char *[]){"python3", "-m", "http.server", "60001", "--bind", "127.0.0.1", "--directory", folder,
+                                          NULL},
                          &(struct process_setup){.stdout_to = "/dev/null"});
 }
 
@@ -64,8 +66,8 @@ bool server_begin(const struct real_server *server, struct process *process, cha
     strcpy(folder, "/tmp/backlogctl-test-XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(folder));
     *process = server->start(folder);
-    json_t *report = report_of((const char *[]){BACKLOGCTL, "probe", "--json", "--wait", "20s", "--count", "1", "--timeout", "10s",
-                                                "--send", server->request, NULL},
+    json_t *report = report_of((const char *[]){BACKLOGCTL, "probe", "--json", "--wait", "20s", "--count", "1", "--timeout",
+                                                "10s", "--send", server->request, NULL},
                                NULL, 0);
     ck_assert_int_eq(report_count(report, "connected"), 1);
     ck_assert_int_eq(report_number(report, "listener.backlog"), server->backlog);

@@ -19,14 +19,14 @@ static inline void suite_add(Suite *suite, const char *name, double seconds, con
 }
 
 /* Defines main(): runs the suite, says a line a failure, exits 1 if any. */
-#define SUITE_MAIN(make_suite)                                                                                   \
-    int main(void)                                                                                               \
-    {                                                                                                            \
-        SRunner *runner = srunner_create(make_suite());                                                          \
-        srunner_run_all(runner, CK_NORMAL);                                                                      \
-        int failed = srunner_ntests_failed(runner);                                                              \
-        srunner_free(runner);                                                                                    \
-        return failed ? EXIT_FAILURE : EXIT_SUCCESS;                                                             \
+#define SUITE_MAIN(make_suite)                          \
+    int main(void)                                      \
+    {                                                   \
+        SRunner *runner = srunner_create(make_suite()); \
+        srunner_run_all(runner, CK_NORMAL);             \
+        int failed = srunner_ntests_failed(runner);     \
+        srunner_free(runner);                           \
+        return failed ? EXIT_FAILURE : EXIT_SUCCESS;    \
     }
 
 #endif

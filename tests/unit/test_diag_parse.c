@@ -12,9 +12,9 @@
 #include <stddef.h>
 #include <string.h>
 
-#define FIXED_PART 88          /* 16 of header, 72 of struct inet_diag_msg */
-#define LAST_DATA_SENT_END 48  /* of struct tcp_info */
-#define DROPS_END 36           /* of the SKMEMINFO words */
+#define FIXED_PART 88         /* 16 of header, 72 of struct inet_diag_msg */
+#define LAST_DATA_SENT_END 48 /* of struct tcp_info */
+#define DROPS_END 36          /* of the SKMEMINFO words */
 #define FAMILY_OFFSET 16
 
 /* Parses a copy in memory of exactly that size, so that the sanitizers see one byte too far; `shift` spoils
@@ -36,8 +36,14 @@ static int parse(const void *bytes, size_t length, struct diag_socket *out)
     return parse_at(bytes, length, 0, out);
 }
 
-#define IPV4(port_, ...) {.family = AF_INET, .port = (port_), .bytes = {__VA_ARGS__}}
-#define MAPPED(port_) {.family = AF_INET6, .port = (port_), .bytes = {[10] = 0xff, 0xff, 127, 0, 0, 1}}
+#define IPV4(port_, ...)                                             \
+    {                                                                \
+        .family = AF_INET, .port = (port_), .bytes = { __VA_ARGS__ } \
+    }
+#define MAPPED(port_)                                                                     \
+    {                                                                                     \
+        .family = AF_INET6, .port = (port_), .bytes = { [10] = 0xff, 0xff, 127, 0, 0, 1 } \
+    }
 
 /* info_end, drops_end: where that attribute ends in the recording, 0 when it has none. */
 static const struct {
@@ -117,11 +123,7 @@ static const struct {
      sizeof recorded_request,
      0,
      0,
-     {.local = MAPPED(6002),
-      .remote = MAPPED(40004),
-      .family = AF_INET6,
-      .state = STATE_SYN_RECV,
-      .cookie = 0x3f3}},
+     {.local = MAPPED(6002), .remote = MAPPED(40004), .family = AF_INET6, .state = STATE_SYN_RECV, .cookie = 0x3f3}},
     {"v4-mapped",
      recorded_mapped,
      sizeof recorded_mapped,
@@ -136,17 +138,16 @@ static const struct {
       .last_data_sent_ms = 8}},
 };
 
-static void assert_socket(const char *name, const struct diag_socket *seen,
-                          const struct diag_socket *expected)
+static void assert_socket(const char *name, const struct diag_socket *seen, const struct diag_socket *expected)
 {
     char text[2][ENDPOINT_TEXT_SIZE];
     ck_assert_msg(endpoint_equal(&seen->local, &expected->local), "%s: local %s, not %s", name,
                   endpoint_text(&seen->local, text[0]), endpoint_text(&expected->local, text[1]));
     ck_assert_msg(endpoint_equal(&seen->remote, &expected->remote), "%s: remote %s, not %s", name,
                   endpoint_text(&seen->remote, text[0]), endpoint_text(&expected->remote, text[1]));
-#define ASSERT_FIELD(field)                                                                                  \
-    ck_assert_msg(seen->field == expected->field, "%s: " #field " %llu, not %llu", name,                     \
-                  (unsigned long long)seen->field, (unsigned long long)expected->field)
+#define ASSERT_FIELD(field)                                                                                               \
+    ck_assert_msg(seen->field == expected->field, "%s: " #field " %llu, not %llu", name, (unsigned long long)seen->field, \
+                  (unsigned long long)expected->field)
     ASSERT_FIELD(family);
     ASSERT_FIELD(state);
     ASSERT_FIELD(retransmits);
@@ -180,8 +181,7 @@ static void check_cut(size_t i, const unsigned char *bytes, size_t length)
     const struct diag_socket *whole = &recordings[i].expected;
     struct diag_socket seen;
     int status = parse(bytes, length, &seen);
-    ck_assert_msg(status == (length < FIXED_PART ? -EBADMSG : 0), "%s cut to %zu bytes: %d",
-                  recordings[i].name, length, status);
+    ck_assert_msg(status == (length < FIXED_PART ? -EBADMSG : 0), "%s cut to %zu bytes: %d", recordings[i].name, length, status);
     if (status)
         return;
     struct diag_socket expected = *whole;
@@ -208,8 +208,7 @@ START_TEST(cut_messages_give_what_is_whole)
             struct diag_socket seen;
             int status = parse(bytes, recordings[i].length, &seen);
             ck_assert_int_eq(status, length < FIXED_PART ? -EBADMSG : 0);
-            ck_assert(status ||
-                      seen.has_info == (recordings[i].info_end && length >= recordings[i].info_end));
+            ck_assert(status || seen.has_info == (recordings[i].info_end && length >= recordings[i].info_end));
         }
 }
 END_TEST
@@ -296,8 +295,7 @@ START_TEST(attributes_may_be_shorter_or_longer_than_the_structs)
     for (size_t i = 0; i < COUNT(attributes); i++)
         for (size_t leftover = 0; leftover < NLA_HDRLEN; leftover++) {
             unsigned char bytes[1024];
-            struct nlattr attribute = {.nla_len = (uint16_t)(NLA_HDRLEN + attributes[i].size),
-                                       .nla_type = attributes[i].type};
+            struct nlattr attribute = {.nla_len = (uint16_t)(NLA_HDRLEN + attributes[i].size), .nla_type = attributes[i].type};
             uint32_t length = (uint32_t)(FIXED_PART + attribute.nla_len + leftover);
             struct diag_socket seen;
             memset(bytes, 0x11, sizeof bytes);

@@ -26,9 +26,7 @@ static const struct {
     {"drops>=2k", 1, {"drops>=2000", MEASURE_DROPS, COMPARE_GE, 2000}},
     {"queue=007", 1, {"queue=7", MEASURE_QUEUE, COMPARE_EQ, 7}},
     {" backlog = 2 ", 1, {"backlog=2", MEASURE_BACKLOG, COMPARE_EQ, 2}},
-    {"capacity=9007199254740992",
-     1,
-     {"capacity=9007199254740992", MEASURE_CAPACITY, COMPARE_EQ, INT64_C(1) << 53}},
+    {"capacity=9007199254740992", 1, {"capacity=9007199254740992", MEASURE_CAPACITY, COMPARE_EQ, INT64_C(1) << 53}},
     {"connected=1,queued>=3,timed_out<6",
      3,
      {"connected=1", VERDICT_CONNECTED, COMPARE_EQ, 1},
@@ -116,8 +114,8 @@ END_TEST
 /* Every measure by its name, with each operator. */
 START_TEST(all_measures_and_operators)
 {
-    static const char *const others[] = {"drops", "queue", "backlog", "capacity", "percent", "oldest_ms", "listeners",
-                                        "peak", "drops_per_second"};
+    static const char *const others[] = {"drops",     "queue",     "backlog", "capacity",        "percent",
+                                         "oldest_ms", "listeners", "peak",    "drops_per_second"};
     static const struct {
         const char *text;
         enum compare compare;
@@ -128,12 +126,12 @@ START_TEST(all_measures_and_operators)
         for (size_t o = 0; o < COUNT(operators); o++) {
             struct settings settings = settings_default;
             struct error err = {0};
-            struct expectation wanted = {
-                .measure = (uint8_t)m, .compare = (uint8_t)operators[o].compare, .expected = 42};
+            struct expectation wanted = {.measure = (uint8_t)m, .compare = (uint8_t)operators[o].compare, .expected = 42};
             snprintf(wanted.text, sizeof wanted.text, "%s%s42",
-                     m < VERDICT_COUNT ? verdict_name((enum verdict)m) : others[m - VERDICT_COUNT],
-                     operators[o].text);
-            uint32_t measures = m <= MEASURE_CAPACITY ? MEASURES_OF_BURST : m <= MEASURE_LISTENERS ? MEASURES_OF_LISTENER : MEASURES_OF_WATCH;
+                     m < VERDICT_COUNT ? verdict_name((enum verdict)m) : others[m - VERDICT_COUNT], operators[o].text);
+            uint32_t measures = m <= MEASURE_CAPACITY    ? MEASURES_OF_BURST
+                                : m <= MEASURE_LISTENERS ? MEASURES_OF_LISTENER
+                                                         : MEASURES_OF_WATCH;
             ck_assert_msg(!expectations_parse(wanted.text, measures, &settings.expect, &err), "%s: %s", wanted.text, err.text);
             assert_same(wanted.text, &settings.expect.list[0], &wanted);
             /* A verdict is nothing of a listener, but for half_open; its percentage is nothing of a burst. */

@@ -200,8 +200,8 @@ static bool can(enum freeze_method method, const char *test)
     return !status;
 }
 
-#define NEED(method)                                                                                                             \
-    if (!can(method, __func__))                                                                                                  \
+#define NEED(method)            \
+    if (!can(method, __func__)) \
     return
 
 START_TEST(all_threads_stop_and_go_on)

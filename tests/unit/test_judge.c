@@ -32,42 +32,32 @@ struct judged {
 #define WAITING(...) .facts = {.state = STATE_SYN_SENT, __VA_ARGS__}
 #define FAILED(...) .facts = {.state = STATE_CLOSE, __VA_ARGS__}
 #define IN(...) .world = {__VA_ARGS__}
-#define IS(verdict_, reason_, evidence_)                                                                     \
+#define IS(verdict_, reason_, evidence_) \
     .verdict = VERDICT_##verdict_, .reason = REASON_##reason_, .evidence = EVIDENCE_##evidence_
 
 static const struct judged cases[] = {
     /* The server's side was seen. */
     {"accepted", CLIENT(.peer = PEER_ACCEPTED), IS(CONNECTED, NONE, PEER_SOCKET)},
-    {"accepted and answered", CLIENT(.peer = PEER_ACCEPTED, .replied = true),
-     IS(CONNECTED, NONE, PEER_SOCKET)},
-    {"accepted, half closed", .facts = {.state = STATE_FIN_WAIT2, .peer = PEER_ACCEPTED},
-     IS(CONNECTED, NONE, PEER_SOCKET)},
-    {"closed by the server", .facts = {.state = STATE_CLOSE_WAIT, .peer = PEER_CLOSED},
-     IS(CONNECTED, NONE, PEER_SOCKET)},
-    {"closed by the server, its FIN under way", CLIENT(.peer = PEER_CLOSED),
-     IS(CONNECTED, NONE, PEER_SOCKET)},
+    {"accepted and answered", CLIENT(.peer = PEER_ACCEPTED, .replied = true), IS(CONNECTED, NONE, PEER_SOCKET)},
+    {"accepted, half closed", .facts = {.state = STATE_FIN_WAIT2, .peer = PEER_ACCEPTED}, IS(CONNECTED, NONE, PEER_SOCKET)},
+    {"closed by the server", .facts = {.state = STATE_CLOSE_WAIT, .peer = PEER_CLOSED}, IS(CONNECTED, NONE, PEER_SOCKET)},
+    {"closed by the server, its FIN under way", CLIENT(.peer = PEER_CLOSED), IS(CONNECTED, NONE, PEER_SOCKET)},
     {"closed by the server, its socket gone", .facts = {.state = STATE_CLOSE_WAIT, .peer = PEER_ABSENT},
      IS(CONNECTED, NONE, TCP_INFO)},
-    {"closed by a remote server", IN(.remote = true), .facts = {.state = STATE_CLOSE_WAIT},
-     IS(CONNECTED, NONE, TCP_INFO)},
-    {"a close beats a stale queued", .facts = {.state = STATE_CLOSE_WAIT, .peer = PEER_QUEUED},
-     IS(CONNECTED, NONE, TCP_INFO)},
+    {"closed by a remote server", IN(.remote = true), .facts = {.state = STATE_CLOSE_WAIT}, IS(CONNECTED, NONE, TCP_INFO)},
+    {"a close beats a stale queued", .facts = {.state = STATE_CLOSE_WAIT, .peer = PEER_QUEUED}, IS(CONNECTED, NONE, TCP_INFO)},
     {"queued", CLIENT(.peer = PEER_QUEUED), IS(QUEUED, NONE, PEER_SOCKET)},
     {"queued, our byte acknowledged", CLIENT(.peer = PEER_QUEUED, .sent = true, .acknowledged = true),
      IS(QUEUED, NONE, PEER_SOCKET)},
-    {"queued, half closed", .facts = {.state = STATE_FIN_WAIT1, .peer = PEER_QUEUED},
-     IS(QUEUED, NONE, PEER_SOCKET)},
-    {"queued after an ICMP message", CLIENT(.peer = PEER_QUEUED, .error = EHOSTUNREACH),
-     IS(QUEUED, NONE, PEER_SOCKET)},
+    {"queued, half closed", .facts = {.state = STATE_FIN_WAIT1, .peer = PEER_QUEUED}, IS(QUEUED, NONE, PEER_SOCKET)},
+    {"queued after an ICMP message", CLIENT(.peer = PEER_QUEUED, .error = EHOSTUNREACH), IS(QUEUED, NONE, PEER_SOCKET)},
     {"half open", CLIENT(.peer = PEER_SYN_RECV), IS(HALF_OPEN, NONE, PEER_SOCKET)},
     {"half open among drops and cookies", IN(.drops = 9, .cookies = 9), CLIENT(.peer = PEER_SYN_RECV),
      IS(HALF_OPEN, NONE, PEER_SOCKET)},
-    {"a reply beats a stale queued", CLIENT(.peer = PEER_QUEUED, .replied = true),
+    {"a reply beats a stale queued", CLIENT(.peer = PEER_QUEUED, .replied = true), IS(CONNECTED, NONE, REPLY)},
+    {"a reply beats a stale half open", CLIENT(.peer = PEER_SYN_RECV, .replied = true), IS(CONNECTED, NONE, REPLY)},
+    {"a reply beats a missing trace", IN(.drops = 1, .cookies = 1), CLIENT(.peer = PEER_ABSENT, .replied = true),
      IS(CONNECTED, NONE, REPLY)},
-    {"a reply beats a stale half open", CLIENT(.peer = PEER_SYN_RECV, .replied = true),
-     IS(CONNECTED, NONE, REPLY)},
-    {"a reply beats a missing trace", IN(.drops = 1, .cookies = 1),
-     CLIENT(.peer = PEER_ABSENT, .replied = true), IS(CONNECTED, NONE, REPLY)},
     {"a remote server's reply", IN(.remote = true), CLIENT(.replied = true), IS(CONNECTED, NONE, REPLY)},
 
     /* AF_UNIX */
@@ -75,60 +65,50 @@ static const struct judged cases[] = {
     {"no such socket file", FAILED(.error = ENOENT), IS(REFUSED, NO_LISTENER, SOCKET_ERROR)},
 
     /* No trace at the server: lost only with a second witness. */
-    {"lost: cookies and drops", IN(.drops = 1, .cookies = 1), CLIENT(.peer = PEER_ABSENT),
+    {"lost: cookies and drops", IN(.drops = 1, .cookies = 1), CLIENT(.peer = PEER_ABSENT), IS(LOST, NONE, PEER_SOCKET)},
+    {"lost: a drop for each", IN(.drops = 3, .cookies = 1, .traceless_others = 2), CLIENT(.peer = PEER_ABSENT),
      IS(LOST, NONE, PEER_SOCKET)},
-    {"lost: a drop for each", IN(.drops = 3, .cookies = 1, .traceless_others = 2),
-     CLIENT(.peer = PEER_ABSENT), IS(LOST, NONE, PEER_SOCKET)},
     {"not a drop for each", IN(.drops = 2, .cookies = 3, .traceless_others = 2), CLIENT(.peer = PEER_ABSENT),
      IS(ESTABLISHED, NO_TRACE, TCP_INFO)},
-    {"cookies without drops", IN(.cookies = 1), CLIENT(.peer = PEER_ABSENT),
+    {"cookies without drops", IN(.cookies = 1), CLIENT(.peer = PEER_ABSENT), IS(ESTABLISHED, NO_TRACE, TCP_INFO)},
+    {"drops without cookies", IN(.drops = 1), CLIENT(.peer = PEER_ABSENT), IS(ESTABLISHED, NO_TRACE, TCP_INFO)},
+    {"cookies that could not be read", IN(.drops = 1, .cookies = 1, .counters_unknown = true), CLIENT(.peer = PEER_ABSENT),
      IS(ESTABLISHED, NO_TRACE, TCP_INFO)},
-    {"drops without cookies", IN(.drops = 1), CLIENT(.peer = PEER_ABSENT),
+    {"drops that could not be read", IN(.drops = 1, .cookies = 1, .drops_unknown = true), CLIENT(.peer = PEER_ABSENT),
      IS(ESTABLISHED, NO_TRACE, TCP_INFO)},
-    {"cookies that could not be read", IN(.drops = 1, .cookies = 1, .counters_unknown = true),
-     CLIENT(.peer = PEER_ABSENT), IS(ESTABLISHED, NO_TRACE, TCP_INFO)},
-    {"drops that could not be read", IN(.drops = 1, .cookies = 1, .drops_unknown = true),
-     CLIENT(.peer = PEER_ABSENT), IS(ESTABLISHED, NO_TRACE, TCP_INFO)},
     {"drops of another listener", IN(.drops = 1, .cookies = 1, .replaced = true), CLIENT(.peer = PEER_ABSENT),
      IS(ESTABLISHED, NO_TRACE, TCP_INFO)},
     {"lost: was half open, and drops", IN(.drops = 1), CLIENT(.peer = PEER_ABSENT, .was_half_open = true),
      IS(LOST, NONE, PEER_SOCKET)},
-    {"was half open, no drops", CLIENT(.peer = PEER_ABSENT, .was_half_open = true),
+    {"was half open, no drops", CLIENT(.peer = PEER_ABSENT, .was_half_open = true), IS(ESTABLISHED, NO_TRACE, TCP_INFO)},
+    {"was half open, drops unknown", IN(.drops = 1, .drops_unknown = true), CLIENT(.peer = PEER_ABSENT, .was_half_open = true),
      IS(ESTABLISHED, NO_TRACE, TCP_INFO)},
-    {"was half open, drops unknown", IN(.drops = 1, .drops_unknown = true),
-     CLIENT(.peer = PEER_ABSENT, .was_half_open = true), IS(ESTABLISHED, NO_TRACE, TCP_INFO)},
-    {"was queued, drops", IN(.drops = 1), CLIENT(.peer = PEER_ABSENT, .was_queued = true),
-     IS(ESTABLISHED, NO_TRACE, TCP_INFO)},
+    {"was queued, drops", IN(.drops = 1), CLIENT(.peer = PEER_ABSENT, .was_queued = true), IS(ESTABLISHED, NO_TRACE, TCP_INFO)},
 
     /* Carried elsewhere, as by DNAT. */
     {"redirected past a listener", CLIENT(.peer = PEER_ABSENT), IS(ESTABLISHED, NO_TRACE, TCP_INFO)},
-    {"redirected past a listener, acknowledged",
-     CLIENT(.peer = PEER_ABSENT, .sent = true, .acknowledged = true), IS(ESTABLISHED, NO_TRACE, PROBE_BYTE)},
-    {"no listener", IN(.no_listener = true), CLIENT(.peer = PEER_ABSENT),
-     IS(ESTABLISHED, NO_LISTENER, TCP_INFO)},
+    {"redirected past a listener, acknowledged", CLIENT(.peer = PEER_ABSENT, .sent = true, .acknowledged = true),
+     IS(ESTABLISHED, NO_TRACE, PROBE_BYTE)},
+    {"no listener", IN(.no_listener = true), CLIENT(.peer = PEER_ABSENT), IS(ESTABLISHED, NO_LISTENER, TCP_INFO)},
     {"no listener, cookies for others", IN(.no_listener = true, .cookies = 5), CLIENT(.peer = PEER_ABSENT),
      IS(ESTABLISHED, NO_LISTENER, TCP_INFO)},
-    {"no listener, acknowledged", IN(.no_listener = true),
-     CLIENT(.peer = PEER_ABSENT, .sent = true, .acknowledged = true),
+    {"no listener, acknowledged", IN(.no_listener = true), CLIENT(.peer = PEER_ABSENT, .sent = true, .acknowledged = true),
      IS(ESTABLISHED, NO_LISTENER, PROBE_BYTE)},
-    {"no listener, half open elsewhere", IN(.no_listener = true),
-     CLIENT(.peer = PEER_ABSENT, .segments_in = 3), IS(HALF_OPEN, NONE, TCP_INFO)},
-    {"a listener came only later", IN(.listener_after_only = true, .cookies = 1, .drops = 1),
-     CLIENT(.peer = PEER_ABSENT), IS(ESTABLISHED, NO_TRACE, TCP_INFO)},
+    {"no listener, half open elsewhere", IN(.no_listener = true), CLIENT(.peer = PEER_ABSENT, .segments_in = 3),
+     IS(HALF_OPEN, NONE, TCP_INFO)},
+    {"a listener came only later", IN(.listener_after_only = true, .cookies = 1, .drops = 1), CLIENT(.peer = PEER_ABSENT),
+     IS(ESTABLISHED, NO_TRACE, TCP_INFO)},
 
     /* The server's side cannot be asked. */
     {"remote", IN(.remote = true), CLIENT(), IS(ESTABLISHED, REMOTE, TCP_INFO)},
     {"local, not asked", CLIENT(), IS(ESTABLISHED, NOT_SEEN, TCP_INFO)},
-    {"local, not asked, cookies and drops", IN(.drops = 1, .cookies = 1), CLIENT(),
-     IS(ESTABLISHED, NOT_SEEN, TCP_INFO)},
-    {"remote, acknowledged", IN(.remote = true), CLIENT(.sent = true, .acknowledged = true),
-     IS(ESTABLISHED, REMOTE, PROBE_BYTE)},
+    {"local, not asked, cookies and drops", IN(.drops = 1, .cookies = 1), CLIENT(), IS(ESTABLISHED, NOT_SEEN, TCP_INFO)},
+    {"remote, acknowledged", IN(.remote = true), CLIENT(.sent = true, .acknowledged = true), IS(ESTABLISHED, REMOTE, PROBE_BYTE)},
     {"remote, acknowledged at the third try", IN(.remote = true),
      CLIENT(.sent = true, .acknowledged = true, .data_retransmits = 2), IS(ESTABLISHED, REMOTE, PROBE_BYTE)},
     {"remote, repeated twice in vain", IN(.remote = true), CLIENT(.sent = true, .data_retransmits = 2),
      IS(ESTABLISHED, UNACKNOWLEDGED, PROBE_BYTE)},
-    {"remote, repeated once", IN(.remote = true), CLIENT(.sent = true, .data_retransmits = 1),
-     IS(ESTABLISHED, REMOTE, TCP_INFO)},
+    {"remote, repeated once", IN(.remote = true), CLIENT(.sent = true, .data_retransmits = 1), IS(ESTABLISHED, REMOTE, TCP_INFO)},
     {"remote, three segments", IN(.remote = true), CLIENT(.segments_in = 3), IS(HALF_OPEN, NONE, TCP_INFO)},
     {"remote, two segments", IN(.remote = true), CLIENT(.segments_in = 2), IS(ESTABLISHED, REMOTE, TCP_INFO)},
     {"remote, segments after we sent", IN(.remote = true), CLIENT(.sent = true, .segments_in = 9),
@@ -138,46 +118,41 @@ static const struct judged cases[] = {
     {"ended unseen, but accepted", FAILED(.accepted = 5), IS(CONNECTED, NOT_SEEN, TCP_INFO)},
 
     /* Silence, and why. */
-    {"a drop for the SYN", IN(.drops = 1, .overflows = 1, .listen_drops = 1), WAITING(),
-     IS(TIMED_OUT, QUEUE_FULL, DEADLINE)},
+    {"a drop for the SYN", IN(.drops = 1, .overflows = 1, .listen_drops = 1), WAITING(), IS(TIMED_OUT, QUEUE_FULL, DEADLINE)},
     {"a drop for each SYN", IN(.drops = 3, .overflows = 3, .listen_drops = 3), WAITING(.syn_retransmits = 2),
      IS(TIMED_OUT, QUEUE_FULL, DEADLINE)},
     {"more SYNs than drops", IN(.drops = 2, .overflows = 3, .listen_drops = 3), WAITING(.syn_retransmits = 2),
      IS(TIMED_OUT, NONE, DEADLINE)},
-    {"more SYNs than the namespace counted", IN(.drops = 3, .overflows = 2, .listen_drops = 2),
-     WAITING(.syn_retransmits = 2), IS(TIMED_OUT, NONE, DEADLINE)},
-    {"a drop for everybody's SYN", IN(.drops = 4, .overflows = 4, .listen_drops = 4, .silent_others = 3),
-     WAITING(), IS(TIMED_OUT, QUEUE_FULL, DEADLINE)},
-    {"not for everybody's SYN", IN(.drops = 3, .overflows = 3, .listen_drops = 3, .silent_others = 3),
-     WAITING(), IS(TIMED_OUT, NONE, DEADLINE)},
+    {"more SYNs than the namespace counted", IN(.drops = 3, .overflows = 2, .listen_drops = 2), WAITING(.syn_retransmits = 2),
+     IS(TIMED_OUT, NONE, DEADLINE)},
+    {"a drop for everybody's SYN", IN(.drops = 4, .overflows = 4, .listen_drops = 4, .silent_others = 3), WAITING(),
+     IS(TIMED_OUT, QUEUE_FULL, DEADLINE)},
+    {"not for everybody's SYN", IN(.drops = 3, .overflows = 3, .listen_drops = 3, .silent_others = 3), WAITING(),
+     IS(TIMED_OUT, NONE, DEADLINE)},
     {"a retransmission lost on lo", IN(.drops = 2, .overflows = 2, .listen_drops = 2, .loopback_dropped = 1),
      WAITING(.syn_retransmits = 2), IS(TIMED_OUT, QUEUE_FULL, DEADLINE)},
-    {"two lost on lo, and one unexplained",
-     IN(.drops = 1, .overflows = 1, .listen_drops = 1, .loopback_dropped = 2), WAITING(.syn_retransmits = 3),
-     IS(TIMED_OUT, NONE, DEADLINE)},
+    {"two lost on lo, and one unexplained", IN(.drops = 1, .overflows = 1, .listen_drops = 1, .loopback_dropped = 2),
+     WAITING(.syn_retransmits = 3), IS(TIMED_OUT, NONE, DEADLINE)},
     {"the SYN queue", IN(.drops = 1, .listen_drops = 1), WAITING(), IS(TIMED_OUT, SYN_QUEUE_FULL, DEADLINE)},
-    {"more often the SYN queue", IN(.drops = 3, .overflows = 1, .listen_drops = 3),
-     WAITING(.syn_retransmits = 2), IS(TIMED_OUT, SYN_QUEUE_FULL, DEADLINE)},
-    {"as often the accept queue", IN(.drops = 2, .overflows = 1, .listen_drops = 2),
-     WAITING(.syn_retransmits = 1), IS(TIMED_OUT, QUEUE_FULL, DEADLINE)},
-    {"an overflow not yet among the drops", IN(.drops = 2, .overflows = 2, .listen_drops = 1),
-     WAITING(.syn_retransmits = 1), IS(TIMED_OUT, QUEUE_FULL, DEADLINE)},
+    {"more often the SYN queue", IN(.drops = 3, .overflows = 1, .listen_drops = 3), WAITING(.syn_retransmits = 2),
+     IS(TIMED_OUT, SYN_QUEUE_FULL, DEADLINE)},
+    {"as often the accept queue", IN(.drops = 2, .overflows = 1, .listen_drops = 2), WAITING(.syn_retransmits = 1),
+     IS(TIMED_OUT, QUEUE_FULL, DEADLINE)},
+    {"an overflow not yet among the drops", IN(.drops = 2, .overflows = 2, .listen_drops = 1), WAITING(.syn_retransmits = 1),
+     IS(TIMED_OUT, QUEUE_FULL, DEADLINE)},
     {"no drops", WAITING(), IS(TIMED_OUT, NO_ANSWER, DEADLINE)},
-    {"no drops here, overflows elsewhere", IN(.overflows = 9, .listen_drops = 9), WAITING(),
-     IS(TIMED_OUT, NO_ANSWER, DEADLINE)},
-    {"no drops, and counters unknown", IN(.counters_unknown = true), WAITING(),
-     IS(TIMED_OUT, NO_ANSWER, DEADLINE)},
+    {"no drops here, overflows elsewhere", IN(.overflows = 9, .listen_drops = 9), WAITING(), IS(TIMED_OUT, NO_ANSWER, DEADLINE)},
+    {"no drops, and counters unknown", IN(.counters_unknown = true), WAITING(), IS(TIMED_OUT, NO_ANSWER, DEADLINE)},
     {"remote silence", IN(.remote = true), WAITING(), IS(TIMED_OUT, NO_ANSWER, DEADLINE)},
-    {"drops unknown", IN(.drops_unknown = true, .overflows = 1, .listen_drops = 1), WAITING(),
+    {"drops unknown", IN(.drops_unknown = true, .overflows = 1, .listen_drops = 1), WAITING(), IS(TIMED_OUT, NONE, DEADLINE)},
+    {"counters unknown", IN(.drops = 1, .overflows = 1, .listen_drops = 1, .counters_unknown = true), WAITING(),
      IS(TIMED_OUT, NONE, DEADLINE)},
-    {"counters unknown", IN(.drops = 1, .overflows = 1, .listen_drops = 1, .counters_unknown = true),
-     WAITING(), IS(TIMED_OUT, NONE, DEADLINE)},
     {"silence without a listener", IN(.no_listener = true), WAITING(), IS(TIMED_OUT, NONE, DEADLINE)},
-    {"silence of a replaced listener", IN(.replaced = true, .drops = 1, .overflows = 1, .listen_drops = 1),
-     WAITING(), IS(TIMED_OUT, NONE, DEADLINE)},
+    {"silence of a replaced listener", IN(.replaced = true, .drops = 1, .overflows = 1, .listen_drops = 1), WAITING(),
+     IS(TIMED_OUT, NONE, DEADLINE)},
     {"a simultaneous open", .facts = {.state = STATE_SYN_RECV}, IS(TIMED_OUT, NO_ANSWER, DEADLINE)},
-    {"the kernel gave up", IN(.drops = 7, .overflows = 7, .listen_drops = 7),
-     FAILED(.error = ETIMEDOUT, .syn_retransmits = 6), IS(TIMED_OUT, QUEUE_FULL, SOCKET_ERROR)},
+    {"the kernel gave up", IN(.drops = 7, .overflows = 7, .listen_drops = 7), FAILED(.error = ETIMEDOUT, .syn_retransmits = 6),
+     IS(TIMED_OUT, QUEUE_FULL, SOCKET_ERROR)},
     {"the kernel gave up, one SYN unexplained", IN(.drops = 6, .overflows = 6, .listen_drops = 6),
      FAILED(.error = ETIMEDOUT, .syn_retransmits = 6), IS(TIMED_OUT, NONE, SOCKET_ERROR)},
     {"the kernel gave up on a remote one", IN(.remote = true), FAILED(.error = ETIMEDOUT),
@@ -185,16 +160,14 @@ static const struct judged cases[] = {
 
     /* Errors. */
     {"refused", FAILED(.error = ECONNREFUSED), IS(REFUSED, NONE, SOCKET_ERROR)},
-    {"refused, still trying", WAITING(.error = ECONNREFUSED, .soft_error = true),
-     IS(REFUSED, ICMP, SOCKET_ERROR)},
+    {"refused, still trying", WAITING(.error = ECONNREFUSED, .soft_error = true), IS(REFUSED, ICMP, SOCKET_ERROR)},
     {"reset", FAILED(.error = ECONNRESET), IS(RESET, NONE, SOCKET_ERROR)},
     {"written to after a reset", FAILED(.error = EPIPE), IS(RESET, NONE, SOCKET_ERROR)},
     {"no route to the host", FAILED(.error = EHOSTUNREACH), IS(UNREACHABLE, NONE, SOCKET_ERROR)},
     {"no route to the network", FAILED(.error = ENETUNREACH), IS(UNREACHABLE, NONE, SOCKET_ERROR)},
     {"host down", FAILED(.error = EHOSTDOWN), IS(UNREACHABLE, NONE, SOCKET_ERROR)},
     {"network down", FAILED(.error = ENETDOWN), IS(UNREACHABLE, NONE, SOCKET_ERROR)},
-    {"a router said so, still trying", WAITING(.error = EHOSTUNREACH, .soft_error = true),
-     IS(UNREACHABLE, ICMP, SOCKET_ERROR)},
+    {"a router said so, still trying", WAITING(.error = EHOSTUNREACH, .soft_error = true), IS(UNREACHABLE, ICMP, SOCKET_ERROR)},
     {"no descriptors", FAILED(.error = EMFILE), IS(LOCAL_ERROR, DESCRIPTORS, SOCKET_ERROR)},
     {"no descriptors in the system", FAILED(.error = ENFILE), IS(LOCAL_ERROR, DESCRIPTORS, SOCKET_ERROR)},
     {"no address", FAILED(.error = EADDRNOTAVAIL), IS(LOCAL_ERROR, ADDRESS, SOCKET_ERROR)},
@@ -209,8 +182,8 @@ static const struct judged cases[] = {
 /* A time of 0 in a row is one that never came. */
 static struct attempt completed(struct attempt a, uint32_t id)
 {
-    bool connected = a.state == STATE_ESTABLISHED || a.state == STATE_CLOSE_WAIT ||
-                     a.state == STATE_FIN_WAIT1 || a.state == STATE_FIN_WAIT2;
+    bool connected =
+        a.state == STATE_ESTABLISHED || a.state == STATE_CLOSE_WAIT || a.state == STATE_FIN_WAIT1 || a.state == STATE_FIN_WAIT2;
     a.id = id;
     a.established = connected ? 1000 : NSEC_NEVER;
     a.accepted = a.accepted ? a.accepted : NSEC_NEVER;
@@ -232,8 +205,7 @@ static void make_world(struct run *run, struct attempt *attempts, const struct j
         attempts[count++] = (struct attempt){.state = STATE_ESTABLISHED, .peer = PEER_ABSENT};
     for (size_t i = 0; i < count; i++)
         attempts[i] = completed(attempts[i], (uint32_t)i + 1);
-    *target = (struct target){
-        .local = !world->remote, .looked = true, .attempts = attempts, .attempt_count = count};
+    *target = (struct target){.local = !world->remote, .looked = true, .attempts = attempts, .attempt_count = count};
     if (!world->remote && !world->no_listener) {
         target->before = (struct listener){.known = true, .cookie = 7, .drops = 100, .drops_known = true};
         target->after = target->before;
@@ -261,9 +233,9 @@ START_TEST(facts_to_verdict)
         judge_run(&run);
         const struct attempt *a = &attempts[0];
         ck_assert_msg(a->verdict == row->verdict && a->reason == row->reason && a->evidence == row->evidence,
-                      "%s: %s, %s, %s, not %s, %s, %s", row->name, verdict_name(a->verdict),
-                      reason_name(a->reason), evidence_name(a->evidence), verdict_name(row->verdict),
-                      reason_name(row->reason), evidence_name(row->evidence));
+                      "%s: %s, %s, %s, not %s, %s, %s", row->name, verdict_name(a->verdict), reason_name(a->reason),
+                      evidence_name(a->evidence), verdict_name(row->verdict), reason_name(row->reason),
+                      evidence_name(row->evidence));
         ck_assert_msg(a->decides, "%s: does not decide", row->name);
         uint64_t sum = 0;
         for (size_t v = 0; v < VERDICT_COUNT; v++)
@@ -304,23 +276,16 @@ static const struct {
     {"timed out, trying", {.verdict = VERDICT_TIMED_OUT, .state = STATE_SYN_SENT}, false, false},
     {"timed out", {.verdict = VERDICT_TIMED_OUT, .state = STATE_CLOSE}, true, false},
     {"refused", {.verdict = VERDICT_REFUSED, .state = STATE_CLOSE}, true, false},
-    {"refused, trying",
-     {.verdict = VERDICT_REFUSED, .state = STATE_SYN_SENT, .soft_error = true},
-     false,
-     false},
+    {"refused, trying", {.verdict = VERDICT_REFUSED, .state = STATE_SYN_SENT, .soft_error = true}, false, false},
     {"reset", {.verdict = VERDICT_RESET, .state = STATE_CLOSE}, true, false},
     {"unreachable", {.verdict = VERDICT_UNREACHABLE, .state = STATE_CLOSE}, true, false},
-    {"unreachable, trying",
-     {.verdict = VERDICT_UNREACHABLE, .state = STATE_SYN_SENT, .soft_error = true},
-     false,
-     false},
+    {"unreachable, trying", {.verdict = VERDICT_UNREACHABLE, .state = STATE_SYN_SENT, .soft_error = true}, false, false},
     {"local error", {.verdict = VERDICT_LOCAL_ERROR}, true, false},
 };
 
 START_TEST(finality)
 {
-    struct attempt attempts[2] = {ends[_i].attempt,
-                                  {.verdict = VERDICT_CONNECTED, .state = STATE_ESTABLISHED}};
+    struct attempt attempts[2] = {ends[_i].attempt, {.verdict = VERDICT_CONNECTED, .state = STATE_ESTABLISHED}};
     struct target target = {.attempts = attempts, .attempt_count = 1};
     ck_assert_msg(judge_is_final(&target) == ends[_i].final, "%s", ends[_i].name);
     ck_assert_msg(judge_got_through(attempts) == ends[_i].got_through, "%s: got through", ends[_i].name);
@@ -356,12 +321,10 @@ static const struct {
     {{"drops unknown", IN(.drops = 3, .drops_unknown = true), WAITING(.syn_retransmits = 2)}},
     {{"a drop for everybody's SYN", IN(.drops = 3, .silent_others = 2), WAITING()}, .settled = true},
     {{"not for everybody's SYN", IN(.drops = 2, .silent_others = 2), WAITING()}},
-    {{"queued at the second SYN", IN(.drops = 1), CLIENT(.peer = PEER_QUEUED, .syn_retransmits = 1)},
-     .settled = true},
+    {{"queued at the second SYN", IN(.drops = 1), CLIENT(.peer = PEER_QUEUED, .syn_retransmits = 1)}, .settled = true},
     {{"queued at the second SYN, no drop", CLIENT(.peer = PEER_QUEUED, .syn_retransmits = 1)}},
     {{"one traceless beside it", IN(.traceless_others = 1), CLIENT(.peer = PEER_QUEUED)}},
-    {{"gave up, drops agree", IN(.drops = 7), FAILED(.error = ETIMEDOUT, .syn_retransmits = 6)},
-     .settled = true},
+    {{"gave up, drops agree", IN(.drops = 7), FAILED(.error = ETIMEDOUT, .syn_retransmits = 6)}, .settled = true},
 };
 
 START_TEST(settledness)

@@ -9,9 +9,9 @@
 
 /* ---- Drops ---- */
 
-#define LISTENER(cookie_, drops_)                                                                            \
-    {                                                                                                        \
-        .known = true, .cookie = (cookie_), .drops = (drops_), .drops_known = true                           \
+#define LISTENER(cookie_, drops_)                                                  \
+    {                                                                              \
+        .known = true, .cookie = (cookie_), .drops = (drops_), .drops_known = true \
     }
 
 static const struct {
@@ -32,15 +32,13 @@ static const struct {
     {"no counter before", {{.before = {.known = true, .cookie = 1}, .after = LISTENER(1, 9)}}, false, 0, false, 0},
     {"no counter after", {{.before = LISTENER(1, 5), .after = {.known = true, .cookie = 1}}}, false, 0, false, 0},
     {"one dual-stack listener",
-     {{.before = LISTENER(1, 5), .after = LISTENER(1, 9)},
-      {.before = LISTENER(1, 5), .after = LISTENER(1, 9)}},
+     {{.before = LISTENER(1, 5), .after = LISTENER(1, 9)}, {.before = LISTENER(1, 5), .after = LISTENER(1, 9)}},
      true,
      4,
      true,
      4},
     {"two listeners",
-     {{.before = LISTENER(1, 5), .after = LISTENER(1, 9)},
-      {.before = LISTENER(2, 0), .after = LISTENER(2, 3)}},
+     {{.before = LISTENER(1, 5), .after = LISTENER(1, 9)}, {.before = LISTENER(2, 0), .after = LISTENER(2, 3)}},
      true,
      7,
      true,
@@ -53,15 +51,9 @@ static const struct {
      7,
      true,
      4},
-    {"no listener at the first",
-     {{{0}}, {.before = LISTENER(2, 0), .after = LISTENER(2, 3)}},
-     true,
-     3,
-     false,
-     0},
+    {"no listener at the first", {{{0}}, {.before = LISTENER(2, 0), .after = LISTENER(2, 3)}}, true, 3, false, 0},
     {"the first was replaced by the second's",
-     {{.before = LISTENER(1, 5), .after = LISTENER(2, 3)},
-      {.before = LISTENER(2, 0), .after = LISTENER(2, 3)}},
+     {{.before = LISTENER(1, 5), .after = LISTENER(2, 3)}, {.before = LISTENER(2, 0), .after = LISTENER(2, 3)}},
      true,
      3,
      false,
@@ -144,10 +136,9 @@ START_TEST(deciding_attempts)
     for (size_t t = 0; t < ADDRESSES; t++)
         for (size_t i = 0; i < run.targets[t].attempt_count; i++) {
             const struct attempt *a = &attempts[t][i];
-            ck_assert_msg(a->decides == (connections[a->id - 1].decides == (int)t), "row %u, address %zu",
-                          a->id - 1, t);
-            ck_assert_msg(!a->decides || a->verdict == connections[a->id - 1].verdict, "row %u: %s",
-                          a->id - 1, verdict_name(a->verdict));
+            ck_assert_msg(a->decides == (connections[a->id - 1].decides == (int)t), "row %u, address %zu", a->id - 1, t);
+            ck_assert_msg(!a->decides || a->verdict == connections[a->id - 1].verdict, "row %u: %s", a->id - 1,
+                          verdict_name(a->verdict));
         }
     for (size_t c = 0; c < COUNT(connections); c++)
         expected[connections[c].verdict]++;
@@ -161,8 +152,7 @@ END_TEST
 
 static const struct {
     enum compare compare;
-    bool below, equal,
-        above; /* whether it holds when what was seen is below, equal to, above what was expected */
+    bool below, equal, above; /* whether it holds when what was seen is below, equal to, above what was expected */
 } operators[] = {
     {COMPARE_EQ, false, true, false}, {COMPARE_NE, true, false, true},  {COMPARE_LT, true, false, false},
     {COMPARE_LE, true, true, false},  {COMPARE_GT, false, false, true}, {COMPARE_GE, false, true, true},
@@ -171,16 +161,14 @@ static const struct {
 /* One expectation of a run with known figures, or of one where nobody knows any but the counts. */
 static struct expectation checked(size_t measure, enum compare compare, int64_t expected, bool known)
 {
-    struct run run = {
-        .drops_known = known, .drops = MEASURE_DROPS + 1000, .target_count = 2, .expectation_count = 1};
+    struct run run = {.drops_known = known, .drops = MEASURE_DROPS + 1000, .target_count = 2, .expectation_count = 1};
     for (size_t v = 0; v < VERDICT_COUNT; v++)
         run.counts[v] = v + 1000;
     run.targets[1].after = (struct listener){.known = known,
                                              .queue = MEASURE_QUEUE + 1000,
                                              .backlog = MEASURE_BACKLOG + 1000,
                                              .capacity = MEASURE_CAPACITY + 1000};
-    run.expectations[0] =
-        (struct expectation){.measure = (uint8_t)measure, .compare = (uint8_t)compare, .expected = expected};
+    run.expectations[0] = (struct expectation){.measure = (uint8_t)measure, .compare = (uint8_t)compare, .expected = expected};
     judge_expectations(&run);
     ck_assert_msg(run.ok == run.expectations[0].ok, "measure %zu: the run's ok", measure);
     return run.expectations[0];
@@ -214,8 +202,7 @@ START_TEST(a_run_is_ok_when_all_hold)
     run.expectation_count = 3;
     for (size_t broken = 0; broken <= 3; broken++) {
         for (size_t i = 0; i < 3; i++)
-            run.expectations[i] =
-                (struct expectation){.measure = VERDICT_QUEUED, .expected = i == broken ? 4 : 3};
+            run.expectations[i] = (struct expectation){.measure = VERDICT_QUEUED, .expected = i == broken ? 4 : 3};
         judge_expectations(&run);
         ck_assert_msg(run.ok == (broken == 3), "broken: %zu", broken);
         for (size_t i = 0; i < 3; i++)
@@ -238,8 +225,7 @@ END_TEST
 
 static Suite *make_suite(void)
 {
-    const TTest *const tests[] = {deciding_attempts, a_run_is_ok_when_all_hold,
-                                  the_first_listener_is_measured};
+    const TTest *const tests[] = {deciding_attempts, a_run_is_ok_when_all_hold, the_first_listener_is_measured};
     Suite *suite = suite_create("judge_run");
     suite_add(suite, "plain", 10, tests, COUNT(tests));
     TCase *rows = tcase_create("table rows");

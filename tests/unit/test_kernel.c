@@ -43,8 +43,7 @@ static void bind_to(int fd, const struct endpoint *e)
     struct sockaddr_storage address;
     char text[ENDPOINT_TEXT_SIZE];
     socklen_t size = endpoint_to_sockaddr(e, &address);
-    ck_assert_msg(!bind(fd, (struct sockaddr *)&address, size), "bind %s: %s", endpoint_text(e, text),
-                  strerror(errno));
+    ck_assert_msg(!bind(fd, (struct sockaddr *)&address, size), "bind %s: %s", endpoint_text(e, text), strerror(errno));
 }
 
 static int listen_at(const char *address, uint16_t port, int backlog, unsigned options)
@@ -120,8 +119,8 @@ static struct listener ask_listener(struct sockdiag *sd, const struct endpoint *
 }
 
 /* The state of the connection, STATE_NONE when there is none. */
-static enum tcp_state ask_exact(struct sockdiag *sd, const struct endpoint *local,
-                                const struct endpoint *remote, struct diag_socket *out)
+static enum tcp_state ask_exact(struct sockdiag *sd, const struct endpoint *local, const struct endpoint *remote,
+                                struct diag_socket *out)
 {
     struct error err = {0};
     int status = sockdiag_exact(sd, local, remote, out, &err);
@@ -131,9 +130,8 @@ static enum tcp_state ask_exact(struct sockdiag *sd, const struct endpoint *loca
 }
 
 /* Asks until the state is this one, for a second at most: a FIN may be acknowledged 40 ms late. */
-static enum tcp_state await_state(struct sockdiag *sd, const struct endpoint *local,
-                                  const struct endpoint *remote, enum tcp_state wanted,
-                                  struct diag_socket *out)
+static enum tcp_state await_state(struct sockdiag *sd, const struct endpoint *local, const struct endpoint *remote,
+                                  enum tcp_state wanted, struct diag_socket *out)
 {
     nsec until = clock_now() + NSEC_PER_SEC;
     enum tcp_state state;
@@ -169,21 +167,36 @@ static const struct {
     {"IPv6 only by IPv4", {{"::", 3, 0}}, "127.0.0.1", NULL},
     {"IPv4 by IPv6", {{"0.0.0.0", 3, 0}}, "::1", NULL},
     {"own family first", {{"::", 3, DUAL_STACK | REUSEPORT}, {"0.0.0.0", 5, REUSEPORT}}, "127.0.0.1", "0.0.0.0", 1, 5},
-    {"own family first, other order", {{"0.0.0.0", 5, REUSEPORT}, {"::", 3, DUAL_STACK | REUSEPORT}}, "127.0.0.1",
-     "0.0.0.0", 1, 5},
+    {"own family first, other order",
+     {{"0.0.0.0", 5, REUSEPORT}, {"::", 3, DUAL_STACK | REUSEPORT}},
+     "127.0.0.1",
+     "0.0.0.0",
+     1,
+     5},
     {"families apart", {{"0.0.0.0", 5, 0}, {"::", 3, 0}}, "::1", "::", 1, 3},
-    {"exact dual-stack before any", {{"0.0.0.0", 5, REUSEPORT}, {"::ffff:127.0.0.1", 3, DUAL_STACK | REUSEPORT}},
-     "127.0.0.1", "::ffff:127.0.0.1", 1, 3},
+    {"exact dual-stack before any",
+     {{"0.0.0.0", 5, REUSEPORT}, {"::ffff:127.0.0.1", 3, DUAL_STACK | REUSEPORT}},
+     "127.0.0.1",
+     "::ffff:127.0.0.1",
+     1,
+     3},
     {"mapped destination", {{"127.0.0.1", 3, 0}}, "::ffff:127.0.0.1", "127.0.0.1", 1, 3},
     {"any-address as destination", {{"127.0.0.1", 3, 0}}, "0.0.0.0", "127.0.0.1", 1, 3},
     {"any-address as destination, IPv6", {{"::1", 3, 0}}, "::", "::1", 1, 3},
     {"bound to the device", {{"127.0.0.1", 3, ON_LOOPBACK_DEVICE}}, "127.0.0.1", "127.0.0.1", 1, 3},
-    {"reuseport group", {{"127.0.0.1", 3, REUSEPORT}, {"127.0.0.1", 4, REUSEPORT}, {"127.0.0.1", 5, REUSEPORT}},
-     "127.0.0.1", "127.0.0.1", 3, 12},
+    {"reuseport group",
+     {{"127.0.0.1", 3, REUSEPORT}, {"127.0.0.1", 4, REUSEPORT}, {"127.0.0.1", 5, REUSEPORT}},
+     "127.0.0.1",
+     "127.0.0.1",
+     3,
+     12},
     {"reuseport group, IPv6", {{"::1", 3, REUSEPORT}, {"::1", 0, REUSEPORT}, {"::", 5, REUSEPORT}}, "::1", "::1", 2, 3},
     {"dual-stack reuseport group beside an IPv4 one",
      {{"::", 3, DUAL_STACK | REUSEPORT}, {"::", 4, DUAL_STACK | REUSEPORT}, {"0.0.0.0", 9, REUSEPORT}},
-     "::1", "::", 2, 7},
+     "::1",
+     "::",
+     2,
+     7},
 };
 
 START_TEST(listener_is_the_one_that_a_syn_reaches)
@@ -191,12 +204,10 @@ START_TEST(listener_is_the_one_that_a_syn_reaches)
     struct sockdiag sd = open_diag();
     uint16_t port = (uint16_t)(6000 + _i);
     for (size_t i = 0; i < LISTENERS_MAX && choices[_i].listeners[i].address; i++)
-        listen_at(choices[_i].listeners[i].address, port, choices[_i].listeners[i].backlog,
-                  choices[_i].listeners[i].options);
+        listen_at(choices[_i].listeners[i].address, port, choices[_i].listeners[i].backlog, choices[_i].listeners[i].options);
     struct endpoint destination = at(choices[_i].destination, port), source;
     struct listener found = ask_listener(&sd, &destination);
-    ck_assert_msg(found.known == (choices[_i].reached != NULL), "%s: known %d", choices[_i].name,
-                  found.known);
+    ck_assert_msg(found.known == (choices[_i].reached != NULL), "%s: known %d", choices[_i].name, found.known);
 
     /* The kernel itself must agree: a connection is queued exactly there, or is refused. */
     struct diag_socket peer;
@@ -212,8 +223,7 @@ START_TEST(listener_is_the_one_that_a_syn_reaches)
         ck_assert_uint_eq(found.backlog, choices[_i].backlog);
         ck_assert_uint_eq(found.capacity, choices[_i].backlog + choices[_i].members);
         ck_assert_uint_eq(found.queue, 0);
-        ck_assert_msg(ask_listener(&sd, &destination).queue == 1, "%s: the connection went elsewhere",
-                      choices[_i].name);
+        ck_assert_msg(ask_listener(&sd, &destination).queue == 1, "%s: the connection went elsewhere", choices[_i].name);
     }
     sockdiag_close(&sd);
 }
@@ -226,11 +236,10 @@ static void assert_ss_agrees(uint64_t queue, uint64_t backlog, const char *local
     struct outcome ss = process_run((const char *[]){"ss", "-ltnH", NULL}, NULL);
     unsigned long seen_queue, seen_backlog;
     char seen_local[64];
-    ck_assert_msg(sscanf(ss.out, "LISTEN %lu %lu %63s", &seen_queue, &seen_backlog, seen_local) == 3,
-                  "ss: '%s'", ss.out);
+    ck_assert_msg(sscanf(ss.out, "LISTEN %lu %lu %63s", &seen_queue, &seen_backlog, seen_local) == 3, "ss: '%s'", ss.out);
     snprintf(expected, sizeof expected, "%lu %lu %s", (unsigned long)queue, (unsigned long)backlog, local);
-    ck_assert_msg(seen_queue == queue && seen_backlog == backlog && !strcmp(seen_local, local),
-                  "ss says '%s', not %s", ss.out, expected);
+    ck_assert_msg(seen_queue == queue && seen_backlog == backlog && !strcmp(seen_local, local), "ss says '%s', not %s", ss.out,
+                  expected);
     outcome_free(&ss);
 }
 

@@ -40,16 +40,14 @@ static const struct {
     const char *name;
     enum layer layer;
 } headers[] = {
-    {"clock.h", BASE},      {"endpoint.h", BASE}, {"error.h", BASE},    {"fd.h", BASE},
-    {"parse.h", BASE},      {"model.h", MODEL},   {"netns.h", KERNEL},  {"owner.h", KERNEL},
-    {"sockdiag.h", KERNEL}, {"flood.h", ENGINE},  {"loop.h", ENGINE},   {"peers.h", ENGINE},
-    {"server.h", ENGINE},   {"judge.h", JUDGE},   {"report.h", REPORT}, {"experiment.h", CLI},
-    {"options.h", CLI},     {"output.h", CLI},    {"survey.h", MODEL},  {"surveyor.h", ENGINE},
-    {"selection.h", CLI},   {"borrow.h", KERNEL}, {"freeze.h", ENGINE}, {"capacity.h", ENGINE},
-    {"measurement.h", MODEL}, {"watched.h", MODEL}, {"watcher.h", ENGINE}, {"screen.h", CLI},
-    {"timeline.h", MODEL},  {"capture.h", KERNEL}, {"veth.h", KERNEL}, {"wire.h", ENGINE},
-    {"recorder.h", ENGINE}, {"sweep.h", MODEL},   {"sizing.h", MODEL}, {"trials.h", CLI},
-    {"presets.h", CLI},
+    {"clock.h", BASE},     {"endpoint.h", BASE},  {"error.h", BASE},      {"fd.h", BASE},         {"parse.h", BASE},
+    {"model.h", MODEL},    {"netns.h", KERNEL},   {"owner.h", KERNEL},    {"sockdiag.h", KERNEL}, {"flood.h", ENGINE},
+    {"loop.h", ENGINE},    {"peers.h", ENGINE},   {"server.h", ENGINE},   {"judge.h", JUDGE},     {"report.h", REPORT},
+    {"experiment.h", CLI}, {"options.h", CLI},    {"output.h", CLI},      {"survey.h", MODEL},    {"surveyor.h", ENGINE},
+    {"selection.h", CLI},  {"borrow.h", KERNEL},  {"freeze.h", ENGINE},   {"capacity.h", ENGINE}, {"measurement.h", MODEL},
+    {"watched.h", MODEL},  {"watcher.h", ENGINE}, {"screen.h", CLI},      {"timeline.h", MODEL},  {"capture.h", KERNEL},
+    {"veth.h", KERNEL},    {"wire.h", ENGINE},    {"recorder.h", ENGINE}, {"sweep.h", MODEL},     {"sizing.h", MODEL},
+    {"trials.h", CLI},     {"presets.h", CLI},
 };
 
 static enum layer layer_of_header(const char *name)
@@ -73,8 +71,7 @@ static enum layer layer_of_file(const char *path)
     const char *folder = path + sizeof sources - 1;
     size_t length = strcspn(folder, "/");
     for (size_t l = 0; l < LAYERS; l++)
-        if (l != MODEL && l != MAIN && strlen(layers[l].name) == length &&
-            !strncmp(layers[l].name, folder, length))
+        if (l != MODEL && l != MAIN && strlen(layers[l].name) == length && !strncmp(layers[l].name, folder, length))
             return (enum layer)l;
     return LAYERS;
 }
@@ -99,8 +96,7 @@ static bool read_include(const char *line, char name[PATH_SIZE])
 
 /* What is wrong with this line of this file; NULL: nothing. `local` tells whether a header lies beside the
  * file. */
-static const char *complaint(const char *path, const char *line,
-                             bool (*local)(const char *path, const char *name))
+static const char *complaint(const char *path, const char *line, bool (*local)(const char *path, const char *name))
 {
     static const char ours[] = "backlogctl/";
     char name[PATH_SIZE];
@@ -110,9 +106,7 @@ static const char *complaint(const char *path, const char *line,
     if (!read_include(line, name))
         return NULL;
     if (strncmp(name, ours, sizeof ours - 1)) /* a header of the layer's own, in its own folder */
-        return strchr(name, '/') || !local(path, name)
-                   ? "neither backlogctl/NAME.h nor a header beside the file"
-                   : NULL;
+        return strchr(name, '/') || !local(path, name) ? "neither backlogctl/NAME.h nor a header beside the file" : NULL;
     enum layer to = layer_of_header(name + sizeof ours - 1);
     if (to == LAYERS)
         return "a header of no known layer: give it a row";
@@ -171,8 +165,7 @@ static const struct {
 START_TEST(the_checker_finds_fault)
 {
     const char *fault = complaint(samples[_i].path, samples[_i].line, lies_beside);
-    ck_assert_msg(!fault == samples[_i].fine, "%s, %s: %s", samples[_i].path, samples[_i].line,
-                  fault ? fault : "fine");
+    ck_assert_msg(!fault == samples[_i].fine, "%s, %s: %s", samples[_i].path, samples[_i].line, fault ? fault : "fine");
 }
 END_TEST
 
@@ -185,8 +178,7 @@ static bool ends_with(const char *text, const char *end)
 }
 
 /* Calls `visit` with every regular file below a folder whose name ends so; returns how many. */
-static size_t visit_files(const char *folder, const char *end, void (*visit)(const char *path, void *context),
-                          void *context)
+static size_t visit_files(const char *folder, const char *end, void (*visit)(const char *path, void *context), void *context)
 {
     char copy[PATH_SIZE];
     snprintf(copy, sizeof copy, "%s", folder);
@@ -306,10 +298,8 @@ static void read_object(const char *path, void *context)
 /* What the compiler adds by itself: moving memory, guarding the stack, sanitizers, coverage. */
 static bool is_compilers(const char *name)
 {
-    static const char *const names[] = {"memcpy", "memmove",          "memset",
-                                        "memcmp", "__stack_chk_fail", "_GLOBAL_OFFSET_TABLE_"};
-    static const char *const prefixes[] = {"__asan_", "__ubsan_", "__sanitizer", "__tsan_",
-                                           "__gcov_", "__start_", "__stop_"};
+    static const char *const names[] = {"memcpy", "memmove", "memset", "memcmp", "__stack_chk_fail", "_GLOBAL_OFFSET_TABLE_"};
+    static const char *const prefixes[] = {"__asan_", "__ubsan_", "__sanitizer", "__tsan_", "__gcov_", "__start_", "__stop_"};
     for (size_t i = 0; i < COUNT(names); i++)
         if (!strcmp(names[i], name))
             return true;
@@ -323,8 +313,7 @@ static bool is_compilers(const char *name)
 static const char *foreign_symbol(const struct objects *objects)
 {
     for (size_t i = 0; i < objects->needed.count; i++)
-        if (!is_compilers(objects->needed.names[i]) &&
-            !symbols_have(&objects->defined, objects->needed.names[i]))
+        if (!is_compilers(objects->needed.names[i]) && !symbols_have(&objects->defined, objects->needed.names[i]))
             return objects->needed.names[i];
     return NULL;
 }
@@ -347,8 +336,7 @@ START_TEST(the_judge_needs_nobody)
     struct objects judge = {.folder = "/src/judge/"}, cli = {.folder = "/src/cli/"};
     visit_files(BUILD_DIR "/CMakeFiles", ".c.o", read_object, &judge);
     ck_assert_uint_ge(judge.count, visit_files(SOURCE_DIR "/src/judge", ".c", count_file, NULL));
-    ck_assert(symbols_have(&judge.defined, "judge_run") &&
-              symbols_have(&judge.defined, "judge_expectations"));
+    ck_assert(symbols_have(&judge.defined, "judge_run") && symbols_have(&judge.defined, "judge_expectations"));
     const char *foreign = foreign_symbol(&judge);
     ck_assert_msg(!foreign, "the judge needs %s", foreign);
     /* The same look at objects that do need others, to see that it sees. */

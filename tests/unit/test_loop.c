@@ -36,12 +36,10 @@ static void write_name(struct timer *timer)
 START_TEST(timers_fire_in_order_of_time)
 {
     static const struct {
-        const char
-            *armed; /* a digit is a timer due in so many milliseconds; `-` behind it cancels it again */
+        const char *armed; /* a digit is a timer due in so many milliseconds; `-` behind it cancels it again */
         const char *fired;
     } rows[] = {
-        {"", ""},       {"1", "1"},     {"123", "123"}, {"321", "123"},
-        {"213", "123"}, {"2-13", "13"}, {"12-3-", "1"}, {"1-2-3-", ""},
+        {"", ""}, {"1", "1"}, {"123", "123"}, {"321", "123"}, {"213", "123"}, {"2-13", "13"}, {"12-3-", "1"}, {"1-2-3-", ""},
     };
     for (size_t r = 0; r < COUNT(rows); r++) {
         struct loop loop;
@@ -184,8 +182,7 @@ START_TEST(a_past_end_still_handles_what_is_ready)
     for (size_t i = 0; i < COUNT(ends); i++) {
         struct loop loop;
         start_loop(&loop, false);
-        struct stopper stopper = {.watch = {.ready = stop_loop, .fd = eventfd(1, EFD_CLOEXEC)},
-                                  .loop = &loop};
+        struct stopper stopper = {.watch = {.ready = stop_loop, .fd = eventfd(1, EFD_CLOEXEC)}, .loop = &loop};
         ck_assert(!loop_add(&loop, &stopper.watch, EPOLLIN, NULL));
         ck_assert(!loop_run(&loop, ends[i], NULL));
         ck_assert_uint_eq(stopper.calls, 1);
@@ -246,9 +243,8 @@ START_TEST(a_removed_watch_gets_no_event)
     start_loop(&loop, false);
     struct twin twins[2];
     for (int i = 0; i < 2; i++) {
-        twins[i] = (struct twin){.watch = {.ready = remove_other, .fd = eventfd(1, EFD_CLOEXEC)},
-                                 .loop = &loop,
-                                 .other = &twins[!i]};
+        twins[i] =
+            (struct twin){.watch = {.ready = remove_other, .fd = eventfd(1, EFD_CLOEXEC)}, .loop = &loop, .other = &twins[!i]};
         ck_assert(!loop_add(&loop, &twins[i].watch, EPOLLIN, NULL));
     }
     loop_run(&loop, clock_now() + NSEC_PER_SEC, NULL);
@@ -326,15 +322,12 @@ END_TEST
 static Suite *make_suite(void)
 {
     Suite *suite = suite_create("loop");
-    const TTest *const timers[] = {timers_fire_in_order_of_time, timers_due_together_fire_as_armed,
-                                   arming_again_moves_a_timer, a_timer_due_at_the_same_time_can_be_cancelled,
-                                   an_ever_due_timer_leaves_room_for_descriptors};
+    const TTest *const timers[] = {timers_fire_in_order_of_time, timers_due_together_fire_as_armed, arming_again_moves_a_timer,
+                                   a_timer_due_at_the_same_time_can_be_cancelled, an_ever_due_timer_leaves_room_for_descriptors};
     const TTest *const ends[] = {a_past_end_still_handles_what_is_ready, a_stop_ends_one_run,
                                  releasing_twice_or_zeroed_closes_nothing_else};
-    const TTest *const watches[] = {a_removed_watch_gets_no_event,
-                                    a_descriptor_that_cannot_be_watched_is_an_error};
-    const TTest *const signals[] = {a_signal_ends_the_run_and_stays,
-                                    a_signal_can_be_polled_and_the_first_counts,
+    const TTest *const watches[] = {a_removed_watch_gets_no_event, a_descriptor_that_cannot_be_watched_is_an_error};
+    const TTest *const signals[] = {a_signal_ends_the_run_and_stays, a_signal_can_be_polled_and_the_first_counts,
                                     a_loop_without_signals_leaves_them_pending};
     suite_add(suite, "timers", 20, timers, COUNT(timers));
     suite_add(suite, "ends", 20, ends, COUNT(ends));

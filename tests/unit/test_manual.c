@@ -15,12 +15,12 @@
 #define PAGE_SIZE ((size_t)1 << 20)
 #define ITEM_SIZE 128
 
-static const struct command *const commands[] = {&command_serve, &command_probe, &command_run, &command_resize,
-                                                 &command_measure, &command_list, &command_watch,
-                                                 &command_sweep, &command_size};
-static const char *const pages[] = {"backlogctl.1", "backlogctl-serve.1", "backlogctl-probe.1",
-                                    "backlogctl-run.1", "backlogctl-resize.1", "backlogctl-measure.1", "backlogctl-list.1",
-                                    "backlogctl-watch.1", "backlogctl-sweep.1", "backlogctl-size.1", "backlogctl.7"};
+static const struct command *const commands[] = {&command_serve,  &command_probe,   &command_run,
+                                                 &command_resize, &command_measure, &command_list,
+                                                 &command_watch,  &command_sweep,   &command_size};
+static const char *const pages[] = {"backlogctl.1",        "backlogctl-serve.1",   "backlogctl-probe.1", "backlogctl-run.1",
+                                    "backlogctl-resize.1", "backlogctl-measure.1", "backlogctl-list.1",  "backlogctl-watch.1",
+                                    "backlogctl-sweep.1",  "backlogctl-size.1",    "backlogctl.7"};
 
 /* ---- Reading pages ---- */
 
@@ -213,7 +213,8 @@ START_TEST(every_remark_and_column_is_explained)
 {
     char *page = read_page("backlogctl.7"), *remarks = section(page, "REMARKS"), *list = read_page("backlogctl-list.1"),
          *output = section(list, "OUTPUT"), *options = section(list, "OPTIONS"), item[ITEM_SIZE];
-    static const char *const measures[] = {"queue", "backlog", "capacity", "percent", "half_open", "drops", "oldest_ms", "listeners"};
+    static const char *const measures[] = {"queue",     "backlog", "capacity",  "percent",
+                                           "half_open", "drops",   "oldest_ms", "listeners"};
     for (int r = 0; r < REMARK_COUNT; r++)
         check_item(remarks, "Cm", remark_name((enum remark)r));
     for (size_t c = 0; c < report_column_count(); c++) {
@@ -371,8 +372,12 @@ START_TEST(every_member_of_sweep_and_size_is_explained)
     char values[2][AXIS_VALUE_SIZE] = {"1", "2"};
     struct trial trials[2] = {{.done = true}, {.done = true, .error = 1, .why = "no right"}};
     struct middle middles[2][SWEEP_MEASURE_COUNT] = {0};
-    struct sweep sweep = {.axes = {{.name = "backlog", .values = values, .count = 2}}, .axis_count = 1, .repeat = 1, .trials = trials,
-                          .cells = 2, .middles = middles};
+    struct sweep sweep = {.axes = {{.name = "backlog", .values = values, .count = 2}},
+                          .axis_count = 1,
+                          .repeat = 1,
+                          .trials = trials,
+                          .cells = 2,
+                          .middles = middles};
     FILE *out = catch_begin();
     report_sweep_json(out, &sweep);
     char *text = catch_end(out);
@@ -475,11 +480,9 @@ START_TEST(every_member_of_an_event_is_explained)
     FILE *out = catch_begin();
     report_ready_json(out, &listener, &settings, 4096);
     for (int k = 0; k < SERVER_EVENT_COUNT; k++)
-        report_event_json(out,
-                          &(struct server_event){.kind = (enum server_event_kind)k, .local = listener.local});
+        report_event_json(out, &(struct server_event){.kind = (enum server_event_kind)k, .local = listener.local});
     report_totals_json(out, &totals, 0);
-    char *lines = catch_end(out), *page = read_page("backlogctl.7"),
-         *reference = section(page, "JSON OF SERVE");
+    char *lines = catch_end(out), *page = read_page("backlogctl.7"), *reference = section(page, "JSON OF SERVE");
     check_lines(reference, lines);
     free(reference);
     free(page);
@@ -491,8 +494,7 @@ END_TEST
 
 START_TEST(every_page_has_its_sections)
 {
-    static const char *const titles[] = {"SYNOPSIS",    "DESCRIPTION", "OPTIONS", "OUTPUT",
-                                         "EXIT STATUS", "EXAMPLES",    "SEE ALSO"};
+    static const char *const titles[] = {"SYNOPSIS", "DESCRIPTION", "OPTIONS", "OUTPUT", "EXIT STATUS", "EXAMPLES", "SEE ALSO"};
     char *page = read_command_page(commands[_i]);
     for (size_t i = 0; i < COUNT(titles); i++)
         free(section(page, titles[i]));

@@ -151,8 +151,7 @@ START_TEST(refusal_without_a_setting_says_so)
     ck_assert_int_eq(unshare(CLONE_NEWUSER), 0);
     drop_capabilities();
     ck_assert_int_eq(netns_enter_private(&err), -EPERM);
-    ck_assert_msg(strstr(err.text, "CLONE_NEWUSER|CLONE_NEWNET") && strstr(err.text, strerror(EPERM)), "%s",
-                  err.text);
+    ck_assert_msg(strstr(err.text, "CLONE_NEWUSER|CLONE_NEWNET") && strstr(err.text, strerror(EPERM)), "%s", err.text);
 }
 END_TEST
 
@@ -231,8 +230,7 @@ START_TEST(sysctls_are_written_and_read)
         char before[SYSCTL_VALUE_SIZE] = "", after[SYSCTL_VALUE_SIZE] = "";
         sysctl_read(writes[i].key, before, NULL);
         int status = sysctl_write(writes[i].key, writes[i].value, &err);
-        ck_assert_msg(status == writes[i].status, "%s=%s: %d %s", writes[i].key, writes[i].value, status,
-                      err.text);
+        ck_assert_msg(status == writes[i].status, "%s=%s: %d %s", writes[i].key, writes[i].value, status, err.text);
         ck_assert(!status || strstr(err.text, writes[i].key));
         sysctl_read(writes[i].key, after, NULL);
         ck_assert_str_eq(after, writes[i].then ? writes[i].then : before);
@@ -303,8 +301,7 @@ static uint64_t nstat_of(const char *name)
     /* -a -s -z: absolute values, no history file, zeros too. */
     struct outcome nstat = process_run((const char *[]){"nstat", "-asz", pattern, NULL}, NULL);
     const char *line = strstr(nstat.out, pattern);
-    ck_assert_msg(line && sscanf(line + strlen(pattern), "%lu", &value) == 1, "nstat: '%s' '%s'", nstat.out,
-                  nstat.err);
+    ck_assert_msg(line && sscanf(line + strlen(pattern), "%lu", &value) == 1, "nstat: '%s' '%s'", nstat.out, nstat.err);
     outcome_free(&nstat);
     return value;
 }
@@ -377,8 +374,7 @@ static const struct {
 START_TEST(routes_say_what_is_local)
 {
     in_private_namespace();
-    struct outcome dummy =
-        process_run((const char *[]){"ip", "link", "add", "d0", "type", "dummy", NULL}, NULL);
+    struct outcome dummy = process_run((const char *[]){"ip", "link", "add", "d0", "type", "dummy", NULL}, NULL);
     bool has_dummy = !dummy.status;
     outcome_free(&dummy);
     if (has_dummy) {
@@ -405,17 +401,9 @@ END_TEST
 static Suite *make_suite(void)
 {
     const TTest *const tests[] = {
-        namespace_is_private_and_usable,
-        namespace_needs_no_rights,
-        refusal_without_a_setting_says_so,
-        keys_are_of_net_only,
-        sysctls_are_written_and_read,
-        sysctl_refusals_have_words,
-        keys_reach_names_with_a_dot,
-        named_sysctls,
-        counters_count_an_overflow,
-        change_is_known_when_both_are,
-        routes_say_what_is_local,
+        namespace_is_private_and_usable, namespace_needs_no_rights,     refusal_without_a_setting_says_so, keys_are_of_net_only,
+        sysctls_are_written_and_read,    sysctl_refusals_have_words,    keys_reach_names_with_a_dot,       named_sysctls,
+        counters_count_an_overflow,      change_is_known_when_both_are, routes_say_what_is_local,
     };
     Suite *suite = suite_create("netns");
     suite_add(suite, "namespace", 30, tests, COUNT(tests));

@@ -18,19 +18,20 @@
 static const struct command every = {
     .name = "every",
     .summary = "Know all options",
-    .groups = {&options_target, &options_socket, &options_server, &options_probe, &options_lab, &options_pictures, &options_output},
+    .groups = {&options_target, &options_socket, &options_server, &options_probe, &options_lab, &options_pictures,
+               &options_output},
 };
 /* Those of list: --port, --host and --backlog are others there. */
-static const struct command chooser = {
-    .name = "chooser", .summary = "Choose", .groups = {&options_select, &options_list, &options_output}};
-static const struct command watching = {
-    .name = "watching", .summary = "Know the options of watch", .groups = {&options_select, &options_watch, &options_output}};
-static const struct command few = {
-    .name = "few", .summary = "Know a few options", .groups = {&options_output}};
+static const struct command chooser = {.name = "chooser",
+                                       .summary = "Choose",
+                                       .groups = {&options_select, &options_list, &options_output}};
+static const struct command watching = {.name = "watching",
+                                        .summary = "Know the options of watch",
+                                        .groups = {&options_select, &options_watch, &options_output}};
+static const struct command few = {.name = "few", .summary = "Know a few options", .groups = {&options_output}};
 
 /* Parses words[0..], which end with NULL, as the command line of `command`. */
-static int parse(const struct command *command, const char *const *words, struct settings *settings,
-                 struct error *err)
+static int parse(const struct command *command, const char *const *words, struct settings *settings, struct error *err)
 {
     char *argv[WORDS_MAX + 2] = {(char *)command->name};
     int argc = 1;
@@ -48,13 +49,11 @@ static int parse(const struct command *command, const char *const *words, struct
 enum kind { BOOL, INT, COLOR, I32, U16, U32, I64, TEXT };
 
 static const size_t sizes[] = {
-    [BOOL] = sizeof(bool),   [INT] = sizeof(int),      [COLOR] = sizeof(enum color_mode),
-    [I32] = sizeof(int32_t), [U16] = sizeof(uint16_t), [U32] = sizeof(uint32_t),
-    [I64] = sizeof(int64_t), [TEXT] = sizeof(char *),
+    [BOOL] = sizeof(bool),    [INT] = sizeof(int),      [COLOR] = sizeof(enum color_mode), [I32] = sizeof(int32_t),
+    [U16] = sizeof(uint16_t), [U32] = sizeof(uint32_t), [I64] = sizeof(int64_t),           [TEXT] = sizeof(char *),
 };
 
-#define SETS(kind_, member, value)                                                                           \
-    .kind = (kind_), .field = offsetof(struct settings, member), .number = (value)
+#define SETS(kind_, member, value) .kind = (kind_), .field = offsetof(struct settings, member), .number = (value)
 #define SETS_TEXT(member, value) .kind = TEXT, .field = offsetof(struct settings, member), .text = (value)
 
 static const struct {
@@ -180,8 +179,7 @@ START_TEST(each_option_sets_its_field)
         ck_assert_msg(number_at(&settings, kind, field) == settings_rows[_i].number, "%s: %ld", first,
                       (long)number_at(&settings, kind, field));
     memcpy((char *)&settings + field, (const char *)&settings_default + field, sizes[kind]);
-    ck_assert_msg(!memcmp(&settings, &settings_default, sizeof settings), "%s: sets another field too",
-                  first);
+    ck_assert_msg(!memcmp(&settings, &settings_default, sizeof settings), "%s: sets another field too", first);
 }
 END_TEST
 
@@ -221,8 +219,8 @@ END_TEST
 
 START_TEST(columns_and_keys_are_read)
 {
-    static const char *const words[] = {"--columns=kind", "--columns", "queue,half-open,oldest", "--sort", "-drops,address", "--host",
-                                        "::1", NULL};
+    static const char *const words[] = {
+        "--columns=kind", "--columns", "queue,half-open,oldest", "--sort", "-drops,address", "--host", "::1", NULL};
     struct settings settings;
     struct error err;
     ck_assert_msg(!parse(&chooser, words, &settings, &err), "%s", err.text);
@@ -280,7 +278,7 @@ END_TEST
 
 START_TEST(alerts_add_up_and_sorts_replace)
 {
-    static const char *const words[] = {"-a",     "queue>=5,peak>9", "--alert",        "drops-per-second>0", "--sort", "port",
+    static const char *const words[] = {"-a",     "queue>=5,peak>9", "--alert", "drops-per-second>0", "--sort", "port",
                                         "--sort", "-percent,drops",  NULL};
     struct settings settings;
     struct error err;
@@ -334,8 +332,7 @@ END_TEST
 /* getopt is left in the middle of a word when help is asked for or a letter is unknown. */
 START_TEST(each_parse_starts_afresh)
 {
-    static const char *const help[] = {"-hx", NULL}, *const unknown[] = {"-xjq", NULL},
-                             *const plain[] = {"-p80", NULL};
+    static const char *const help[] = {"-hx", NULL}, *const unknown[] = {"-xjq", NULL}, *const plain[] = {"-p80", NULL};
     struct settings settings;
     struct error err;
     ck_assert_int_eq(parse(&every, help, &settings, &err), 0);
@@ -349,9 +346,11 @@ END_TEST
 
 START_TEST(repeated_options_add)
 {
-    static const char *const words[] = {
-        "-e",       "connected=1,queued>=3",     "--sysctl", "net.core.somaxconn=16", "--expect", "lost=0",
-        "--sysctl", "net/ipv4/tcp_syncookies=0", NULL};
+    static const char *const words[] = {"-e",       "connected=1,queued>=3",
+                                        "--sysctl", "net.core.somaxconn=16",
+                                        "--expect", "lost=0",
+                                        "--sysctl", "net/ipv4/tcp_syncookies=0",
+                                        NULL};
     struct settings settings;
     struct error err;
     ck_assert_int_eq(parse(&every, words, &settings, &err), 0);
@@ -367,7 +366,8 @@ END_TEST
 /* Options that go together only. */
 START_TEST(companions_are_read)
 {
-    static const char *const words[] = {"--unix=x", "--seqpacket", "--stall=1ms", "--stall-every=2ms", "--burst=3", "--every=4ms", NULL};
+    static const char *const words[] = {"--unix=x",  "--seqpacket", "--stall=1ms", "--stall-every=2ms",
+                                        "--burst=3", "--every=4ms", NULL};
     struct settings settings;
     struct error err;
     ck_assert_msg(!parse(&every, words, &settings, &err), "%s", err.text);
@@ -576,8 +576,7 @@ START_TEST(long_words_do_not_overflow)
 {
     char word[5000] = "--";
     const char *const as_option[] = {word, NULL}, *const as_value[] = {"--port", word, NULL},
-                      *const as_argument[] = {word + 2, NULL},
-                      *const as_sources[] = {"--source", word + 2, NULL},
+                      *const as_argument[] = {word + 2, NULL}, *const as_sources[] = {"--source", word + 2, NULL},
                       *const as_expectation[] = {"-e", word + 2, NULL};
     const char *const *const all[] = {as_option, as_value, as_argument, as_sources, as_expectation};
     struct settings settings;
@@ -604,13 +603,12 @@ static const struct option_spec *find_option(const char *name)
 /* Whether a row of the good ones, or one of the tests of lists, gives this option by its full name. */
 static bool is_tested(const struct option_spec *spec)
 {
-    static const char *const elsewhere[] = {"--source", "--expect", "--sysctl", "--seqpacket", "--stall-every", "--burst", "--every"};
+    static const char *const elsewhere[] = {"--source",      "--expect", "--sysctl", "--seqpacket",
+                                            "--stall-every", "--burst",  "--every"};
     size_t length = strlen(spec->name);
     for (size_t i = 0; i < COUNT(settings_rows) + COUNT(elsewhere); i++) {
-        const char *word =
-            i < COUNT(settings_rows) ? settings_rows[i].words[0] : elsewhere[i - COUNT(settings_rows)];
-        if (!strncmp(word, "--", 2) && !strncmp(word + 2, spec->name, length) &&
-            (word[2 + length] == '=' || !word[2 + length]))
+        const char *word = i < COUNT(settings_rows) ? settings_rows[i].words[0] : elsewhere[i - COUNT(settings_rows)];
+        if (!strncmp(word, "--", 2) && !strncmp(word + 2, spec->name, length) && (word[2 + length] == '=' || !word[2 + length]))
             return true;
     }
     return false;
@@ -632,8 +630,7 @@ START_TEST(the_table_is_sound)
         for (const struct option_spec *spec = every.groups[g]->options; spec->name; spec++) {
             ck_assert_msg(find_option(spec->name) == spec, "--%s is there twice", spec->name);
             ck_assert_msg(!spec->letter || isalnum((unsigned char)spec->letter), "--%s: letter", spec->name);
-            ck_assert_msg(!spec->letter || !letters[(unsigned char)spec->letter], "-%c is there twice",
-                          spec->letter);
+            ck_assert_msg(!spec->letter || !letters[(unsigned char)spec->letter], "-%c is there twice", spec->letter);
             letters[(unsigned char)spec->letter] = true;
             ck_assert_msg(spec->take && spec->help && *spec->help, "--%s: incomplete", spec->name);
             ck_assert_msg(spec->help[strlen(spec->help) - 1] != '.', "--%s: a full stop", spec->name);

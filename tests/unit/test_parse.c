@@ -15,11 +15,9 @@
 /* The contract of every parser: a value, or -errno with a text and the value untouched. */
 static void check(const char *what, int status, const struct error *err, int code, const char *fragment)
 {
-    ck_assert_msg(status == -code && err->code == code, "'%s': %d, error %d '%s'", what, status, err->code,
-                  err->text);
+    ck_assert_msg(status == -code && err->code == code, "'%s': %d, error %d '%s'", what, status, err->code, err->text);
     ck_assert_msg(!code == !err->text[0], "'%s': text '%s'", what, err->text);
-    ck_assert_msg(!fragment || strstr(err->text, fragment), "'%s': '%s' is not in '%s'", what, fragment,
-                  err->text);
+    ck_assert_msg(!fragment || strstr(err->text, fragment), "'%s': '%s' is not in '%s'", what, fragment, err->text);
     ck_assert_msg(!strchr(err->text, '\n'), "'%s': '%s' has two lines", what, err->text);
 }
 
@@ -91,8 +89,7 @@ START_TEST(numbers_are_read)
     status = parse_integer(numbers[_i].text, numbers[_i].min, numbers[_i].max, &value, &err);
     if (numbers[_i].only_count)
         code = EINVAL;
-    check(numbers[_i].text, status, &err, code,
-          numbers[_i].only_count ? "whole number" : numbers[_i].fragment);
+    check(numbers[_i].text, status, &err, code, numbers[_i].only_count ? "whole number" : numbers[_i].fragment);
     ck_assert_int_eq(value, code ? UNTOUCHED : numbers[_i].value);
     ck_assert(!strstr(err.text, "k for thousands"));
     ck_assert_int_eq(parse_integer(numbers[_i].text, numbers[_i].min, numbers[_i].max, &value, NULL), -code);
@@ -218,8 +215,7 @@ START_TEST(stamp_and_clock)
     unsigned part;
     nsec first = clock_now();
     clock_stamp(stamp);
-    int fields = sscanf(stamp, "%4u-%2u-%2uT%2u:%2u:%2u.%3uZ%n", &part, &part, &part, &part, &part, &part,
-                        &part, &used);
+    int fields = sscanf(stamp, "%4u-%2u-%2uT%2u:%2u:%2u.%3uZ%n", &part, &part, &part, &part, &part, &part, &part, &used);
     ck_assert_msg(fields == 7 && used == 24 && strlen(stamp) == 24, "'%s'", stamp);
     ck_assert_int_gt(first, 0);
     ck_assert_int_ge(clock_now(), first);
@@ -228,17 +224,17 @@ END_TEST
 
 /* ---- Endpoints ---- */
 
-#define IPV4(port_, ...)                                                                                     \
-    {                                                                                                        \
-        .family = AF_INET, .port = (port_), .bytes = { __VA_ARGS__ }                                         \
+#define IPV4(port_, ...)                                             \
+    {                                                                \
+        .family = AF_INET, .port = (port_), .bytes = { __VA_ARGS__ } \
     }
-#define IPV6(port_, ...)                                                                                     \
-    {                                                                                                        \
-        .family = AF_INET6, .port = (port_), .bytes = { __VA_ARGS__ }                                        \
+#define IPV6(port_, ...)                                              \
+    {                                                                 \
+        .family = AF_INET6, .port = (port_), .bytes = { __VA_ARGS__ } \
     }
-#define MAPPED(...)                                                                                          \
-    {                                                                                                        \
-        .family = AF_INET6, .port = 80, .bytes = { [10] = 0xff, 0xff, __VA_ARGS__ }                          \
+#define MAPPED(...)                                                                 \
+    {                                                                               \
+        .family = AF_INET6, .port = 80, .bytes = { [10] = 0xff, 0xff, __VA_ARGS__ } \
     }
 
 static const struct {
@@ -246,28 +242,22 @@ static const struct {
     struct endpoint endpoint, unmapped, reachable;
     bool any, loopback;
 } endpoints[] = {
-    {"127.0.0.1:80", "127.0.0.1", IPV4(80, 127, 0, 0, 1), IPV4(80, 127, 0, 0, 1), IPV4(80, 127, 0, 0, 1),
-     false, true},
-    {"127.255.0.9:1", "127.255.0.9", IPV4(1, 127, 255, 0, 9), IPV4(1, 127, 255, 0, 9),
-     IPV4(1, 127, 255, 0, 9), false, true},
+    {"127.0.0.1:80", "127.0.0.1", IPV4(80, 127, 0, 0, 1), IPV4(80, 127, 0, 0, 1), IPV4(80, 127, 0, 0, 1), false, true},
+    {"127.255.0.9:1", "127.255.0.9", IPV4(1, 127, 255, 0, 9), IPV4(1, 127, 255, 0, 9), IPV4(1, 127, 255, 0, 9), false, true},
     {"0.0.0.0:65535", "0.0.0.0", IPV4(65535, 0), IPV4(65535, 0), IPV4(65535, 127, 0, 0, 1), true, false},
-    {"10.1.2.3:0", "10.1.2.3", IPV4(0, 10, 1, 2, 3), IPV4(0, 10, 1, 2, 3), IPV4(0, 10, 1, 2, 3), false,
-     false},
-    {"128.0.0.1:9", "128.0.0.1", IPV4(9, 128, 0, 0, 1), IPV4(9, 128, 0, 0, 1), IPV4(9, 128, 0, 0, 1), false,
-     false},
+    {"10.1.2.3:0", "10.1.2.3", IPV4(0, 10, 1, 2, 3), IPV4(0, 10, 1, 2, 3), IPV4(0, 10, 1, 2, 3), false, false},
+    {"128.0.0.1:9", "128.0.0.1", IPV4(9, 128, 0, 0, 1), IPV4(9, 128, 0, 0, 1), IPV4(9, 128, 0, 0, 1), false, false},
     {"[::1]:80", "::1", IPV6(80, [15] = 1), IPV6(80, [15] = 1), IPV6(80, [15] = 1), false, true},
     {"[::]:80", "::", IPV6(80, 0), IPV6(80, 0), IPV6(80, [15] = 1), true, false},
-    {"[2001:db8::2]:443", "2001:db8::2", IPV6(443, 0x20, 1, 0x0d, 0xb8, [15] = 2),
-     IPV6(443, 0x20, 1, 0x0d, 0xb8, [15] = 2), IPV6(443, 0x20, 1, 0x0d, 0xb8, [15] = 2), false, false},
-    {"[::ffff:127.0.0.1]:80", "::ffff:127.0.0.1", MAPPED(127, 0, 0, 1), IPV4(80, 127, 0, 0, 1),
-     MAPPED(127, 0, 0, 1), false, true},
-    {"[::ffff:10.0.0.1]:80", "::ffff:10.0.0.1", MAPPED(10, 0, 0, 1), IPV4(80, 10, 0, 0, 1),
-     MAPPED(10, 0, 0, 1), false, false},
+    {"[2001:db8::2]:443", "2001:db8::2", IPV6(443, 0x20, 1, 0x0d, 0xb8, [15] = 2), IPV6(443, 0x20, 1, 0x0d, 0xb8, [15] = 2),
+     IPV6(443, 0x20, 1, 0x0d, 0xb8, [15] = 2), false, false},
+    {"[::ffff:127.0.0.1]:80", "::ffff:127.0.0.1", MAPPED(127, 0, 0, 1), IPV4(80, 127, 0, 0, 1), MAPPED(127, 0, 0, 1), false,
+     true},
+    {"[::ffff:10.0.0.1]:80", "::ffff:10.0.0.1", MAPPED(10, 0, 0, 1), IPV4(80, 10, 0, 0, 1), MAPPED(10, 0, 0, 1), false, false},
     {"[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:65535", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
      IPV6(65535, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255),
      IPV6(65535, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255),
-     IPV6(65535, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255), false,
-     false},
+     IPV6(65535, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255), false, false},
 };
 
 START_TEST(endpoint_forms)
@@ -293,8 +283,7 @@ START_TEST(endpoint_forms)
     struct endpoint found[2];
     struct error err = {0};
     int count = endpoint_resolve(endpoints[_i].address_text, e->port, AF_UNSPEC, found, COUNT(found), &err);
-    ck_assert_msg(count == 1 && !err.code && endpoint_equal(&found[0], e), "%s resolved: %d %s", name, count,
-                  err.text);
+    ck_assert_msg(count == 1 && !err.code && endpoint_equal(&found[0], e), "%s resolved: %d %s", name, count, err.text);
     ck_assert_int_eq(endpoint_resolve(endpoints[_i].address_text, e->port, e->family, found, 1, NULL), 1);
 }
 END_TEST
@@ -463,7 +452,7 @@ static Suite *make_suite(void)
                                   endpoints_differ_by_each_part,
                                   zones_are_shown_and_read,
                                   unspecified_endpoint,
-        unix_names,
+                                  unix_names,
                                   no_more_endpoints_than_there_is_room_for,
                                   a_name_gives_each_address_once};
     Suite *suite = suite_create("parse");

@@ -83,8 +83,7 @@ START_TEST(json_of_each_row)
     json_t *root = json_of();
     json_t *rows = member(root, "connections");
     ck_assert_uint_eq(json_array_size(rows), 6);
-    json_t *first = json_array_get(rows, 0), *queued = json_array_get(rows, 3),
-           *last = json_array_get(rows, 5);
+    json_t *first = json_array_get(rows, 0), *queued = json_array_get(rows, 3), *last = json_array_get(rows, 5);
     ck_assert_uint_eq(json_object_size(first), 10);
     assert_integer(first, "id", 1);
     assert_text(first, "source", "127.0.0.1:40001");
@@ -171,8 +170,7 @@ static void assert_real(json_t *object, const char *name, double value)
     ck_assert_double_eq_tol(json_real_value(member(object, name)), value, 1e-9);
 }
 
-static void assert_bucket(json_t *histogram, size_t index, json_int_t from, json_int_t below,
-                          json_int_t count)
+static void assert_bucket(json_t *histogram, size_t index, json_int_t from, json_int_t below, json_int_t count)
 {
     json_t *bucket = json_array_get(histogram, index);
     ck_assert_uint_eq(json_object_size(bucket), 3);

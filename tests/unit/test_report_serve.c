@@ -81,19 +81,13 @@ static const struct {
      "+0.012s  accepted #1 from 127.0.0.1:43210, queue 2 of 3\n",
      "accepted",
      "peer"},
-    {{SERVER_CLOSED, AT, .number = 1, .queue = 2},
-     "+0.012s  closed #1 of 127.0.0.1:43210, queue 2 of 3\n",
-     "closed",
-     "number"},
+    {{SERVER_CLOSED, AT, .number = 1, .queue = 2}, "+0.012s  closed #1 of 127.0.0.1:43210, queue 2 of 3\n", "closed", "number"},
     {{SERVER_QUEUE, AT, .queue = 3}, "+0.012s  queue 3 of 3 (full)\n", "queue", "capacity"},
     {{SERVER_DROPPED, AT, .number = 1, .queue = 3, .drops = 5},
      "+0.012s  dropped 1 packet, 5 in all, queue 3 of 3 (full)\n",
      "dropped",
      "dropped"},
-    {{SERVER_STOPPED, AT, .queue = 2},
-     "+0.012s  stopped accepting, the rest stays in the queue, 2 of 3\n",
-     "stopped",
-     "queue"},
+    {{SERVER_STOPPED, AT, .queue = 2}, "+0.012s  stopped accepting, the rest stays in the queue, 2 of 3\n", "stopped", "queue"},
     {{SERVER_STARVED, AT, .number = EMFILE, .queue = 2},
      "+0.012s  starved of descriptors, accepts again when there is some, queue 2 of 3\n",
      "starved",
@@ -127,14 +121,12 @@ END_TEST
 
 START_TEST(totals)
 {
-    static const struct server_totals life = {
-        .accepted = 3, .closed = 1, .open = 2, .queue = 2, .drops = 21, .peak_queue = 3};
+    static const struct server_totals life = {.accepted = 3, .closed = 1, .open = 2, .queue = 2, .drops = 21, .peak_queue = 3};
     FILE *out = catch_begin();
     report_totals_text(out, &life, 10 * NSEC_PER_SEC);
     char *text = catch_end(out);
-    ck_assert_str_eq(
-        text, "after 10s: accepted 3, closed 1, open 2; queue 2 left, at least 3 at its peak; dropped 21 "
-              "packets\n");
+    ck_assert_str_eq(text, "after 10s: accepted 3, closed 1, open 2; queue 2 left, at least 3 at its peak; dropped 21 "
+                           "packets\n");
     free(text);
     out = catch_begin();
     report_totals_json(out, &life, 10 * NSEC_PER_SEC);

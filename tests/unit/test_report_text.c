@@ -18,35 +18,34 @@ START_TEST(text_of_a_small_burst)
     sample_expect("queued=2", 2, true, 3);
     sample_expect("drops=4", 4, false, 0);
     char *text = text_of(&narrow);
-    ck_assert_str_eq(text,
-                     "probe 127.0.0.1:60001: 6 connections at once, patience 2s\n"
-                     "listener 127.0.0.1:60001: nginx (pid 71), backlog 2, holds 3, queue 3 of 3,\n"
-                     "  dropped 4\n"
-                     "\n"
-                     "# source verdict   reason     evidence    established accepted waiting retries\n"
-                     "1 :40001 connected -          peer_socket        48us   1.12ms       -       0\n"
-                     "2 :40002 queued    -          peer_socket        52us        -      2s       0\n"
-                     "3 :40003 queued    -          peer_socket        53us        -      2s       0\n"
-                     "4 :40004 queued    -          peer_socket        54us        -      2s       0\n"
-                     "5 :40005 timed_out queue_full deadline              -        -       -       1\n"
-                     "6 :40006 timed_out queue_full deadline              -        -       -       1\n"
-                     "\n"
-                     "6 connections: 1 connected, 3 queued, 2 timed_out\n"
-                     "packets counted in this network namespace: ListenOverflows 4, ListenDrops 4\n"
-                     "expect connected=1: ok\n"
-                     "expect queued=2: seen 3, FAILED\n"
-                     "expect drops=4: not known, FAILED\n"
-                     "\n"
-                     "The listener's backlog is 2; the kernel turns newcomers away only when the queue\n"
-                     "is longer than that, so the accept queue holds 3. The server accepted 1\n"
-                     "connection; 3 wait in the accept queue: their clients' kernel says connected,\n"
-                     "but no answer comes until the server calls accept(). The accept queue was full,\n"
-                     "so the listener dropped the SYNs of 2 connections (4 packets dropped in all) and\n"
-                     "told nobody. Such a client hears nothing and sends its SYN again after 1, 2, 3,\n"
-                     "4, 5 s and later by its own timer, even if there is room earlier; by default a\n"
-                     "blocking connect() gives up after about 2 minutes. To go on: let the server\n"
-                     "accept faster, or raise its backlog, up to net.core.somaxconn (4096); it counts\n"
-                     "from the next listen() only.\n");
+    ck_assert_str_eq(text, "probe 127.0.0.1:60001: 6 connections at once, patience 2s\n"
+                           "listener 127.0.0.1:60001: nginx (pid 71), backlog 2, holds 3, queue 3 of 3,\n"
+                           "  dropped 4\n"
+                           "\n"
+                           "# source verdict   reason     evidence    established accepted waiting retries\n"
+                           "1 :40001 connected -          peer_socket        48us   1.12ms       -       0\n"
+                           "2 :40002 queued    -          peer_socket        52us        -      2s       0\n"
+                           "3 :40003 queued    -          peer_socket        53us        -      2s       0\n"
+                           "4 :40004 queued    -          peer_socket        54us        -      2s       0\n"
+                           "5 :40005 timed_out queue_full deadline              -        -       -       1\n"
+                           "6 :40006 timed_out queue_full deadline              -        -       -       1\n"
+                           "\n"
+                           "6 connections: 1 connected, 3 queued, 2 timed_out\n"
+                           "packets counted in this network namespace: ListenOverflows 4, ListenDrops 4\n"
+                           "expect connected=1: ok\n"
+                           "expect queued=2: seen 3, FAILED\n"
+                           "expect drops=4: not known, FAILED\n"
+                           "\n"
+                           "The listener's backlog is 2; the kernel turns newcomers away only when the queue\n"
+                           "is longer than that, so the accept queue holds 3. The server accepted 1\n"
+                           "connection; 3 wait in the accept queue: their clients' kernel says connected,\n"
+                           "but no answer comes until the server calls accept(). The accept queue was full,\n"
+                           "so the listener dropped the SYNs of 2 connections (4 packets dropped in all) and\n"
+                           "told nobody. Such a client hears nothing and sends its SYN again after 1, 2, 3,\n"
+                           "4, 5 s and later by its own timer, even if there is room earlier; by default a\n"
+                           "blocking connect() gives up after about 2 minutes. To go on: let the server\n"
+                           "accept faster, or raise its backlog, up to net.core.somaxconn (4096); it counts\n"
+                           "from the next listen() only.\n");
     assert_tidy(text, 80);
     free(text);
 }
@@ -114,8 +113,7 @@ START_TEST(text_at_any_width_is_tidy)
         sample.probe.rate = 50000;
         sample.pace.sources = 255;
         sample.signal = SIGINT;
-        strcpy(sample.incomplete,
-               "sock_diag answered EPERM, so the server's side of the connections is not known");
+        strcpy(sample.incomplete, "sock_diag answered EPERM, so the server's side of the connections is not known");
         char *text = text_of(&style);
         assert_tidy(text, (size_t)columns);
         free(text);
@@ -250,21 +248,18 @@ static const struct {
     {nothing, "probe 127.0.0.1:60001: 10 connections at once, patience 2s\n"},
     {heading_single, "probe 127.0.0.1:60001: 1 connection, patience 2s\n"},
     {heading_rate, "probe 127.0.0.1:60001: 10 connections at 100 a second, no patience\n"},
-    {heading_ours,
-     "run 127.0.0.1:60001 in a private namespace: backlog 2, accepts 1, then none; 10 connections "
-     "at once, patience 2s\n"},
+    {heading_ours, "run 127.0.0.1:60001 in a private namespace: backlog 2, accepts 1, then none; 10 connections "
+                   "at once, patience 2s\n"},
     {nothing, "listener 127.0.0.1:60001: none\n"},
     {listener_unseen, "listener 127.0.0.1:60001: not seen\n"},
     {listener_remote, "listener 127.0.0.1:60001: not on this host, so its queue cannot be seen\n"},
-    {listener_clamped,
-     ": backlog 5000 -> 4096 (clamped by net.core.somaxconn=4096), holds 4097, queue 0 of 4097, "
-     "dropped 0\n"},
+    {listener_clamped, ": backlog 5000 -> 4096 (clamped by net.core.somaxconn=4096), holds 4097, queue 0 of 4097, "
+                       "dropped 0\n"},
     {listener_clamped_earlier, ": backlog -1 -> 4096 (clamped by net.core.somaxconn), holds 4097"},
     {listener_at_limit, ": backlog 4096 (as net.core.somaxconn), holds 4097"},
     {listener_group, ": 4 sockets (SO_REUSEPORT), backlog 128 in all, holds 129, queue 5 of 129"},
-    {listener_any,
-     "listener 0.0.0.0:60001 for 127.0.0.1:60001: backlog 5, holds 6, queue 0 of 6, drops not known, "
-     "gone or replaced since\n"},
+    {listener_any, "listener 0.0.0.0:60001 for 127.0.0.1:60001: backlog 5, holds 6, queue 0 of 6, drops not known, "
+                   "gone or replaced since\n"},
 };
 
 START_TEST(heading_and_listener_lines)

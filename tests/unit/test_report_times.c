@@ -115,8 +115,7 @@ END_TEST
 START_TEST(histogram_at_the_ends)
 {
     sample_full_queue(41);
-    sample.to_accepted =
-        (struct spread){.samples = 1, .max = INT64_MAX, .buckets = {[0] = UINT64_MAX / 2, [27] = 1}};
+    sample.to_accepted = (struct spread){.samples = 1, .max = INT64_MAX, .buckets = {[0] = UINT64_MAX / 2, [27] = 1}};
     for (int columns = 70; columns <= 200; columns += 10) {
         struct report_style style = {.columns = columns};
         char *text = text_of(&style);
@@ -136,11 +135,7 @@ static const struct {
     {100, 0, 0, {NSEC_PER_SEC, 99, 0, 1, 1}, NULL},
     {1, 5, 0, {0, 0, 0, 1, 1}, NULL},
     {100, 50, 0, {2 * NSEC_PER_SEC, 49.5, 0, 1, 1}, "sent in 2s: 49.5 a second (asked 50), never late\n"},
-    {100,
-     50,
-     0,
-     {2 * NSEC_PER_SEC, 49.5, 1500, 1, 1},
-     "sent in 2s: 49.5 a second (asked 50), at most 1.5us late\n"},
+    {100, 50, 0, {2 * NSEC_PER_SEC, 49.5, 1500, 1, 1}, "sent in 2s: 49.5 a second (asked 50), at most 1.5us late\n"},
     {100, 0, 0, {NSEC_PER_SEC, 999.4, 0, 3, 1}, "sent in 1s: 999 a second, 3 threads one after the other\n"},
     {100, 0, 3, {NSEC_PER_SEC, 999.5, 0, 3, 1}, "sent in 1s: 1000 a second, 3 threads at the same time\n"},
     {100, 0, 0, {NSEC_PER_SEC, 2.5, 0, 1, 7}, "sent in 1s: 2.5 a second, 7 source addresses\n"},
@@ -174,8 +169,7 @@ END_TEST
 static Suite *make_suite(void)
 {
     const TTest *const tests[] = {
-        times_and_pace,        times_only_where_rows_do_not_tell, summary, histogram_merges_buckets,
-        histogram_at_the_ends,
+        times_and_pace, times_only_where_rows_do_not_tell, summary, histogram_merges_buckets, histogram_at_the_ends,
     };
     Suite *suite = suite_create("report times");
     suite_add(suite, "text", 20, tests, COUNT(tests));

@@ -46,8 +46,7 @@ static bool have_ipv6(void)
 
 /* ---- Servers ---- */
 
-static struct server *open_at(const struct server_settings *settings, const char *const *addresses,
-                              size_t count, uint16_t port)
+static struct server *open_at(const struct server_settings *settings, const char *const *addresses, size_t count, uint16_t port)
 {
     struct endpoint list[4];
     struct error err = {0};
@@ -151,8 +150,7 @@ static void hear(int fd, char *out, size_t count)
     size_t heard = 0;
     while (heard < count) {
         ssize_t got = recv(fd, out + heard, count - heard, 0);
-        ck_assert_msg(got > 0, "recv: %s after %zu of %zu bytes", got ? strerror(errno) : "end", heard,
-                      count);
+        ck_assert_msg(got > 0, "recv: %s after %zu of %zu bytes", got ? strerror(errno) : "end", heard, count);
         heard += (size_t)got;
     }
 }
@@ -215,8 +213,7 @@ static void check_exchange(struct server *server, size_t row, bool bytewise)
     int fd = client_of(server);
     for (size_t i = 0; i < exchanges[row].said_size; i += bytewise ? 1 : exchanges[row].said_size) {
         /* Behind `end` the connection may be gone already. */
-        ssize_t sent =
-            send(fd, exchanges[row].said + i, bytewise ? 1 : exchanges[row].said_size, MSG_NOSIGNAL);
+        ssize_t sent = send(fd, exchanges[row].said + i, bytewise ? 1 : exchanges[row].said_size, MSG_NOSIGNAL);
         ck_assert(sent > 0 || exchanges[row].ends);
     }
     hear(fd, heard, exchanges[row].heard_size);
@@ -260,8 +257,8 @@ START_TEST(long_lines_come_back_whole)
             memset(line, 'x', length);
             memcpy(wanted, line, length);
             strcpy(line + length, tails[t]);
-            size_t size = length + (size_t)sprintf(wanted + length, "%.*s!%.*s\n", (int)text, tails[t],
-                                                   (int)(before - text), tails[t] + text);
+            size_t size = length + (size_t)sprintf(wanted + length, "%.*s!%.*s\n", (int)text, tails[t], (int)(before - text),
+                                                   tails[t] + text);
             int fd = client_of(server);
             say_text(fd, line);
             hear(fd, heard, size);
@@ -543,8 +540,7 @@ END_TEST
 START_TEST(addresses_that_cannot_be_bound_are_left_out)
 {
     in_private_namespace();
-    struct endpoint addresses[] = {endpoint_of("192.0.2.1", 0), endpoint_of("127.0.0.1", 0),
-                                   endpoint_of("192.0.2.2", 0)};
+    struct endpoint addresses[] = {endpoint_of("192.0.2.1", 0), endpoint_of("127.0.0.1", 0), endpoint_of("192.0.2.2", 0)};
     struct error left_out[3], err = {0};
     struct server *server = NULL;
     memset(left_out, 0xff, sizeof left_out);
@@ -617,8 +613,7 @@ START_TEST(no_more_than_accept_count_are_accepted)
     static const struct {
         int64_t count;
         uint64_t accepted;
-    } rows[] = {
-        {0, 0}, {1, 1}, {3, 3}, {CLIENTS, CLIENTS}, {CLIENTS + 1, CLIENTS}, {ACCEPT_UNLIMITED, CLIENTS}};
+    } rows[] = {{0, 0}, {1, 1}, {3, 3}, {CLIENTS, CLIENTS}, {CLIENTS + 1, CLIENTS}, {ACCEPT_UNLIMITED, CLIENTS}};
     in_private_namespace();
     for (size_t r = 0; r < COUNT(rows); r++) {
         struct server_settings settings = plain;
@@ -1000,16 +995,14 @@ static Suite *make_suite(void)
                                          a_greeting_comes_first,
                                          a_greeting_of_any_size_arrives};
     const TTest *const binding[] = {a_listener_tells_what_it_is, all_addresses_take_the_port_that_one_picks,
-                                    a_port_in_use_is_an_error_that_names_it,
-                                    addresses_that_cannot_be_bound_are_left_out,
+                                    a_port_in_use_is_an_error_that_names_it, addresses_that_cannot_be_bound_are_left_out,
                                     ipv6_any_serves_both_families};
     const TTest *const pace[] = {no_more_than_accept_count_are_accepted, a_delay_lies_between_accepts,
-                                 an_arrival_during_a_delay_does_not_begin_it_anew,
-                                 a_delay_is_shared_by_all_listeners, the_listener_ends_with_its_duration};
+                                 an_arrival_during_a_delay_does_not_begin_it_anew, a_delay_is_shared_by_all_listeners,
+                                 the_listener_ends_with_its_duration};
     const TTest *const events[] = {events_tell_of_the_queue_and_its_drops, a_flush_tells_what_no_event_told,
                                    events_tell_of_every_client, without_descriptors_it_waits_and_goes_on};
-    const TTest *const thread[] = {waiting_ends_with_the_accept_waited_for,
-                                   waiting_ends_when_nothing_more_can_come,
+    const TTest *const thread[] = {waiting_ends_with_the_accept_waited_for, waiting_ends_when_nothing_more_can_come,
                                    stopping_keeps_the_listeners_open};
     suite_add(suite, "conversation", 60, conversation, COUNT(conversation));
     suite_add(suite, "binding", 30, binding, COUNT(binding));

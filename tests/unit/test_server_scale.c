@@ -44,8 +44,7 @@ static void limit_descriptors(rlim_t soft)
 
 static struct server *open_server(const struct server_settings *settings, size_t count)
 {
-    struct endpoint addresses[] = {{.family = AF_INET, .bytes = {127, 0, 0, 1}},
-                                   {.family = AF_INET, .bytes = {127, 0, 0, 2}}};
+    struct endpoint addresses[] = {{.family = AF_INET, .bytes = {127, 0, 0, 1}}, {.family = AF_INET, .bytes = {127, 0, 0, 2}}};
     struct error err = {0};
     struct server *server = NULL;
     ck_assert_msg(!server_open(&server, settings, addresses, count, NULL, &err), "%s", err.text);
@@ -638,13 +637,10 @@ END_TEST
 static Suite *make_suite(void)
 {
     Suite *suite = suite_create("server_scale");
-    const TTest *const holding[] = {accepts_are_recorded_in_order_across_threads,
-                                    threads_that_clients_have_left_accept_again,
-                                    a_long_queue_is_accepted_first_and_answered_then,
-                                    a_delay_is_kept_across_threads,
+    const TTest *const holding[] = {accepts_are_recorded_in_order_across_threads, threads_that_clients_have_left_accept_again,
+                                    a_long_queue_is_accepted_first_and_answered_then, a_delay_is_kept_across_threads,
                                     threads_hold_nothing_of_the_callers};
-    const TTest *const events[] = {events_of_all_threads_come_in_order_on_the_callers,
-                                   events_of_a_crowd_are_complete,
+    const TTest *const events[] = {events_of_all_threads_come_in_order_on_the_callers, events_of_a_crowd_are_complete,
                                    changes_of_the_queue_are_sampled_and_the_last_is_told,
                                    without_room_in_any_table_it_waits_for_a_client_to_leave};
     const TTest *const end[] = {clients_stay_connected_from_stop_to_release};

@@ -48,12 +48,9 @@ static void check_spread(const char *name, nsec *samples, size_t count)
     judge_spread(samples, count, &spread);
     ck_assert_msg(spread.samples == count, "%s: %lu samples", name, (unsigned long)spread.samples);
     ck_assert_msg(spread.min == sorted[0] && spread.max == sorted[count - 1], "%s: ends of %zu", name, count);
-    ck_assert_msg(spread.p50 == quantile(sorted, count, 50), "%s: p50 of %zu is %ld", name, count,
-                  (long)spread.p50);
-    ck_assert_msg(spread.p90 == quantile(sorted, count, 90), "%s: p90 of %zu is %ld", name, count,
-                  (long)spread.p90);
-    ck_assert_msg(spread.p99 == quantile(sorted, count, 99), "%s: p99 of %zu is %ld", name, count,
-                  (long)spread.p99);
+    ck_assert_msg(spread.p50 == quantile(sorted, count, 50), "%s: p50 of %zu is %ld", name, count, (long)spread.p50);
+    ck_assert_msg(spread.p90 == quantile(sorted, count, 90), "%s: p90 of %zu is %ld", name, count, (long)spread.p90);
+    ck_assert_msg(spread.p99 == quantile(sorted, count, 99), "%s: p99 of %zu is %ld", name, count, (long)spread.p99);
     for (size_t i = 0; i < count; i++)
         buckets[bucket(sorted[i])]++;
     for (size_t b = 0; b < SPREAD_BUCKETS; b++)
@@ -223,18 +220,15 @@ static void burst(nsec *samples, size_t count)
 {
     uint64_t state = 5;
     for (size_t i = 0; i < count; i++)
-        samples[i] =
-            11000 + (nsec)(next_random(&state) % 9000) + (next_random(&state) % 50 ? 0 : NSEC_PER_SEC);
+        samples[i] = 11000 + (nsec)(next_random(&state) % 9000) + (next_random(&state) % 50 ? 0 : NSEC_PER_SEC);
 }
 
 static const struct {
     const char *name;
     void (*fill)(nsec *samples, size_t count);
 } arrangements[] = {
-    {"equal", equal},           {"sorted", sorted_up},
-    {"reversed", sorted_down},  {"up and down", up_and_down},
-    {"two values", two_values}, {"sawtooth", sawtooth},
-    {"doubling", doubling},     {"killer", killer},
+    {"equal", equal},           {"sorted", sorted_up},  {"reversed", sorted_down}, {"up and down", up_and_down},
+    {"two values", two_values}, {"sawtooth", sawtooth}, {"doubling", doubling},    {"killer", killer},
     {"burst", burst},
 };
 
@@ -268,8 +262,7 @@ START_TEST(random_against_sorting)
     char name[64];
     for (int round = 0; round < 4000; round++) {
         size_t count = 1 + next_random(&state) % COUNT(samples);
-        uint64_t range = ranges[next_random(&state) % COUNT(ranges)],
-                 stretch = 1 + next_random(&state) % 100000;
+        uint64_t range = ranges[next_random(&state) % COUNT(ranges)], stretch = 1 + next_random(&state) % 100000;
         for (size_t i = 0; i < count; i++)
             samples[i] = (nsec)(next_random(&state) % range * stretch);
         snprintf(name, sizeof name, "round %d, range %lu", round, (unsigned long)range);

@@ -89,8 +89,12 @@ START_TEST(expectations_hold_for_every_listener)
 {
     struct netns_facts netns = {.somaxconn = 4096, .listener_drops = 5, .counters = {.known = true}};
     netns.counters.value[COUNTER_LISTEN_DROPS] = 12;
-    struct survey survey = {.listeners = two, .count = expectations[_i].count, .namespaces = &netns, .namespace_count = 1,
-                            .expectations = {expectations[_i].e}, .expectation_count = 1};
+    struct survey survey = {.listeners = two,
+                            .count = expectations[_i].count,
+                            .namespaces = &netns,
+                            .namespace_count = 1,
+                            .expectations = {expectations[_i].e},
+                            .expectation_count = 1};
     judge_survey(&survey);
     const struct expectation *e = &survey.expectations[0];
     ck_assert_int_eq(e->ok, expectations[_i].ok);
@@ -146,8 +150,11 @@ static void make_message(struct message *m, const char *name, size_t size)
     struct unix_diag_rqlen lengths = {3, 7};
     uint32_t uid = 1000;
     *m = (struct message){.header = {.nlmsg_len = NLMSG_HDRLEN + sizeof m->fixed, .nlmsg_type = SOCK_DIAG_BY_FAMILY},
-                          .fixed = {.udiag_family = AF_UNIX, .udiag_type = SOCK_SEQPACKET, .udiag_state = STATE_LISTEN,
-                                    .udiag_ino = 99, .udiag_cookie = {5, 1}}};
+                          .fixed = {.udiag_family = AF_UNIX,
+                                    .udiag_type = SOCK_SEQPACKET,
+                                    .udiag_state = STATE_LISTEN,
+                                    .udiag_ino = 99,
+                                    .udiag_cookie = {5, 1}}};
     put_attribute(m, UNIX_DIAG_NAME, name, size);
     put_attribute(m, UNIX_DIAG_RQLEN, &lengths, sizeof lengths);
     put_attribute(m, UNIX_DIAG_UID, &uid, sizeof uid);
@@ -159,8 +166,8 @@ START_TEST(unix_messages_are_read)
         const char *name;
         size_t size;
         const char *path;
-    } names[] = {{"/run/a", 7, "/run/a"}, {"/run/a", 6, "/run/a"}, {"\0hidden", 7, "@hidden"}, {"\0a\0b", 4, "@a?b"},
-                 {"/a\033[31m", 7, "/a?[31m"}, {"", 0, ""}};
+    } names[] = {{"/run/a", 7, "/run/a"}, {"/run/a", 6, "/run/a"},      {"\0hidden", 7, "@hidden"},
+                 {"\0a\0b", 4, "@a?b"},   {"/a\033[31m", 7, "/a?[31m"}, {"", 0, ""}};
     for (size_t i = 0; i < COUNT(names); i++) {
         struct message m;
         struct unix_listener one;

@@ -25,8 +25,14 @@ static struct sight *sight_new(size_t count, size_t rows, int columns, bool utf8
     struct sight *s = calloc(1, sizeof *s);
     ck_assert_ptr_nonnull(s);
     s->netns = (struct netns_facts){.inode = 4026531840u, .ours = true, .somaxconn = 4096};
-    s->w = (struct watching){.list = s->list, .count = count, .namespaces = &s->netns, .namespace_count = 1, .interval = NSEC_PER_SEC,
-                             .took = NSEC_PER_SEC, .elapsed = 70 * NSEC_PER_SEC, .at = "2026-01-31T12:34:56.000Z"};
+    s->w = (struct watching){.list = s->list,
+                             .count = count,
+                             .namespaces = &s->netns,
+                             .namespace_count = 1,
+                             .interval = NSEC_PER_SEC,
+                             .took = NSEC_PER_SEC,
+                             .elapsed = 70 * NSEC_PER_SEC,
+                             .at = "2026-01-31T12:34:56.000Z"};
     for (size_t i = 0; i < count; i++) {
         s->list[i].now = sample_listener(9, 0, 0);
         s->list[i].now.local.port = (uint16_t)(60001 + i);
@@ -132,10 +138,21 @@ START_TEST(eighty_by_twenty_four_shows_it_all)
     one->now.remarks = 1u << REMARK_DROPPING;
     s->view.selected = 1;
     draw(s);
-    static const char *const parts[] = {"somaxconn 4096", "netns 4026531840", "every 1s", "3 listeners", "nginx/1234 and 2 more",
-                                        "peak 10 (100%) 14s ago", "queue 5 of 10", "12 since it was made, 7 while watched, 2 in the last",
-                                        "sampled at 1000 Hz: a lower bound, as a burst within", "may pass unseen",
-                                        "[##  ]", "last minute", "-#|", "dropping: It is full and has dropped", "trouble"};
+    static const char *const parts[] = {"somaxconn 4096",
+                                        "netns 4026531840",
+                                        "every 1s",
+                                        "3 listeners",
+                                        "nginx/1234 and 2 more",
+                                        "peak 10 (100%) 14s ago",
+                                        "queue 5 of 10",
+                                        "12 since it was made, 7 while watched, 2 in the last",
+                                        "sampled at 1000 Hz: a lower bound, as a burst within",
+                                        "may pass unseen",
+                                        "[##  ]",
+                                        "last minute",
+                                        "-#|",
+                                        "dropping: It is full and has dropped",
+                                        "trouble"};
     for (size_t i = 0; i < COUNT(parts); i++)
         must_have(s, parts[i]);
     for (size_t i = 0; i < s->frame.count; i++) {
@@ -273,8 +290,13 @@ END_TEST
 static Suite *make_suite(void)
 {
     const TTest *const tests[] = {
-        eighty_by_twenty_four_shows_it_all, blocks_where_the_terminal_can, small_screens_say_so, nobody_listens,
-        long_names_are_cut,                 states_are_said,               alerts_are_in_view,
+        eighty_by_twenty_four_shows_it_all,
+        blocks_where_the_terminal_can,
+        small_screens_say_so,
+        nobody_listens,
+        long_names_are_cut,
+        states_are_said,
+        alerts_are_in_view,
     };
     Suite *suite = suite_create("watch frame");
     suite_add(suite, "frames", 20, tests, COUNT(tests));
