@@ -10,6 +10,9 @@
 typedef void owner_each(void *context, uint32_t inode, pid_t pid);
 size_t owners_walk(const uint32_t *inodes, size_t count, owner_each *each, void *context);
 
+/* Whether a process holds a socket now; false also when it is gone or hidden from us. Ends at the first descriptor found. */
+bool owner_holds(pid_t pid, uint32_t inode);
+
 /* The command name of a process in plain ASCII, "" when it is gone. */
 #define OWNER_NAME_SIZE 32
 void owner_name(pid_t pid, char out[OWNER_NAME_SIZE]);

@@ -37,6 +37,12 @@ static void note_holder(void *context, uint32_t inode, pid_t pid)
     holders->pids[holders->count++] = pid;
 }
 
+static void find_holders(const struct listener *listener, struct holders *out)
+{
+    out->count = 0;
+    owners_walk(&listener->inode, 1, note_holder, out);
+}
+
 /* What speaks against freezing it now. 0 or -errno. */
 static int check(const struct settings *settings, const struct listener *listener, const struct holders *holders,
                  struct error *err)
@@ -136,6 +142,17 @@ static int enter_namespace(const struct settings *settings, struct survey_query 
     return already ? 0 : netns_enter(fd, settings->survey.pid, err);
 }
 
+/* A person may have taken a while to answer: the process that the question named may have ended since, or closed its socket. */
+static int find_again(const struct listener *listener, struct holders *holders, struct error *err)
+{
+    char place[REPORT_PLACE_SIZE];
+    find_holders(listener, holders);
+    if (holders->count && *holders->pids == listener->pid)
+        return 0;
+    return error_set(err, ESRCH, "process %d does not hold %s any more: nothing was stopped", (int)listener->pid,
+                     report_place(listener, place));
+}
+
 static int measure_one(const struct command *command, const struct settings *settings, const struct survey *survey)
 {
     struct error err = {0};
@@ -143,7 +160,7 @@ static int measure_one(const struct command *command, const struct settings *set
     const struct listener *listener = survey->listeners;
     int status = selection_is_one(survey, &err);
     if (!status) {
-        owners_walk(&listener->inode, 1, note_holder, &holders);
+        find_holders(listener, &holders);
         status = check(settings, listener, &holders, &err);
     }
     int exit_status;
@@ -151,6 +168,8 @@ static int measure_one(const struct command *command, const struct settings *set
         exit_status = say_error(command, &err);
     else if (!confirmed(settings, listener, holders.count))
         exit_status = say_usage(command, "live clients wait while a server is measured: say --yes, or confirm at a terminal");
+    else if (find_again(listener, &holders, &err))
+        exit_status = say_error(command, &err);
     else
         exit_status = measure_listener(command, settings, listener, &holders);
     free(holders.pids);

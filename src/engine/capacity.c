@@ -1,6 +1,8 @@
 /* Measures a running server's accept queue: freeze, fill, count, release, and see that it serves again. */
 #include "capacity_internal.h"
 
+#include "backlogctl/owner.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,13 +67,26 @@ static void fill(struct filling *f)
     m->expired = !m->full;
 }
 
+/* A process that was found holding the listener may have let go of it since, or have ended and left its id to another. Once
+   it stands still neither can happen unseen: freeze_holds tells of its end. 0 or -ESRCH. */
+static int check_holders(const struct filling *f, struct error *err)
+{
+    for (size_t i = 0; i < f->plan->pid_count; i++)
+        if (!owner_holds(f->plan->pids[i], f->m->listener.inode))
+            return error_set(err, ESRCH,
+                             "process %d does not hold the listener any more: it was let go at once, and nothing was measured",
+                             (int)f->plan->pids[i]);
+    return 0;
+}
+
 static void freeze_and_fill(struct filling *f, struct error *err)
 {
     struct measurement *m = f->m;
     struct freeze_facts facts;
     if (freeze_begin(&f->freeze, f->plan->pids, f->plan->pid_count, &f->plan->freeze, err))
         return;
-    fill(f);
+    if (!check_holders(f, err))
+        fill(f);
     int status = freeze_end(f->freeze, &facts);
     f->freeze = NULL;
     if (status)

@@ -38,6 +38,31 @@ static int compare_inodes(const void *a, const void *b)
     return left < right ? -1 : left > right;
 }
 
+/* The inode of the socket behind a descriptor, 0: it is none. `directory`: of /proc/PID/fd. */
+static uint32_t descriptor_inode(DIR *directory, const char *name)
+{
+    char link[64];
+    ssize_t length = readlinkat(dirfd(directory), name, link, sizeof link - 1);
+    if (length <= 0)
+        return 0;
+    link[length] = '\0';
+    return socket_inode(link);
+}
+
+bool owner_holds(pid_t pid, uint32_t inode)
+{
+    char path[32];
+    snprintf(path, sizeof path, "/proc/%d/fd", (int)pid);
+    DIR *descriptors = open_directory(AT_FDCWD, path);
+    struct dirent *entry;
+    bool found = false;
+    while (descriptors && !found && (entry = readdir(descriptors)))
+        found = descriptor_inode(descriptors, entry->d_name) == inode;
+    if (descriptors)
+        closedir(descriptors);
+    return found;
+}
+
 struct walk {
     const uint32_t *inodes;
     size_t count, hidden;
@@ -48,7 +73,7 @@ struct walk {
 
 static void walk_process(struct walk *walk, pid_t pid)
 {
-    char path[32], link[64];
+    char path[32];
     snprintf(path, sizeof path, "%d/fd", (int)pid);
     DIR *descriptors = open_directory(walk->proc, path);
     if (!descriptors) {
@@ -57,11 +82,7 @@ static void walk_process(struct walk *walk, pid_t pid)
     }
     struct dirent *entry;
     while ((entry = readdir(descriptors))) {
-        ssize_t length = readlinkat(dirfd(descriptors), entry->d_name, link, sizeof link - 1);
-        if (length <= 0)
-            continue;
-        link[length] = '\0';
-        uint32_t inode = socket_inode(link);
+        uint32_t inode = descriptor_inode(descriptors, entry->d_name);
         if (inode && bsearch(&inode, walk->inodes, walk->count, sizeof inode, compare_inodes))
             walk->each(walk->context, inode, pid);
     }

@@ -219,6 +219,39 @@ START_TEST(nothing_is_done_unasked)
 }
 END_TEST
 
+/* While the question waits for its answer, the process that it names closes its socket; a child of it goes on. */
+START_TEST(who_was_asked_about_must_still_be_there)
+{
+    struct process server;
+    char *line = NULL;
+    in_private_namespace();
+    if (!python_begin(
+            "import os,signal,socket,time\n"
+            "signal.pthread_sigmask(signal.SIG_BLOCK,[signal.SIGUSR1]);s=socket.socket();s.bind(('127.0.0.1',60001));s.listen(7)"
+            "\n"
+            "if not os.fork():\n while os.getppid()!=1: time.sleep(0.01)\n os._exit(0)\n"
+            "print('ready',flush=True);signal.sigwait([signal.SIGUSR1]);s.close();print('closed',flush=True);time.sleep(60)\n",
+            &server))
+        return;
+    struct process measuring =
+        process_start((const char *[]){"script", "-qec", BACKLOGCTL " measure --port 60001; echo status $?", "/dev/null", NULL},
+                      &(struct process_setup){.stdin_pipe = true});
+    while ((line = process_line(&measuring, 20 * NSEC_PER_SEC)) && !strstr(line, "EINTR"))
+        free(line);
+    ck_assert_ptr_nonnull(line);
+    free(line);
+    process_signal(&server, SIGUSR1);
+    line = process_line(&server, 20 * NSEC_PER_SEC);
+    ck_assert_str_eq(line, "closed");
+    free(line);
+    ck_assert_int_eq(write(measuring.in, "y\n", 2), 2);
+    struct outcome outcome = process_finish(&measuring, 60 * NSEC_PER_SEC);
+    ck_assert_msg(strstr(outcome.out, "any more: nothing was stopped") && strstr(outcome.out, "status 3"), "%s", outcome.out);
+    outcome_free(&outcome);
+    python_end(&server);
+}
+END_TEST
+
 START_TEST(groups_are_refused)
 {
     struct process server;
@@ -238,8 +271,8 @@ END_TEST
 
 static Suite *make_suite(void)
 {
-    const TTest *const tests[] = {budget_is_kept, interrupted_measurement_lets_go, waiting_clients_are_respected,
-                                  nothing_is_done_unasked, groups_are_refused};
+    const TTest *const tests[] = {budget_is_kept,          interrupted_measurement_lets_go,         waiting_clients_are_respected,
+                                  nothing_is_done_unasked, who_was_asked_about_must_still_be_there, groups_are_refused};
     Suite *suite = suite_create("measure");
     TCase *tcase = tcase_create("real servers");
     tcase_set_timeout(tcase, 120);
