@@ -136,6 +136,8 @@ static void burst(struct experiment *x, size_t t)
     if (!t) {
         x->run.connection_count = opened;
         x->run.pace = flood_pace(x->floods[t]);
+        if (!opened)
+            experiment_note(x, &(struct error){.text = "interrupted before the first connection was begun"});
     }
     if (server_is_immediate(x))
         wait_for_server(x, 1);

@@ -16,7 +16,8 @@ struct member {
     pthread_t thread;
     bool started;
     bool failed;         /* it could not begin, and has ended */
-    struct watch orders; /* an eventfd: an order has come */
+    struct watch orders; /* an eventfd: an order has come, or the burst is interrupted */
+    bool ordered;        /* `order` has come and is not taken yet */
     enum order order;
     struct loop loop;
 };
@@ -86,6 +87,18 @@ static void order_ready(struct watch *watch, uint32_t events)
     loop_stop(&member->loop);
 }
 
+/* A burst at a rate runs the loop too, and is woken there when it shall end: then there is no order. */
+static bool take_order(struct member *member, enum order *order)
+{
+    struct crew *crew = member->shard->flood->crew;
+    pthread_mutex_lock(&crew->lock);
+    bool ordered = member->ordered;
+    *order = member->order;
+    member->ordered = false;
+    pthread_mutex_unlock(&crew->lock);
+    return ordered;
+}
+
 static void *member_main(void *argument)
 {
     struct member *member = argument;
@@ -102,13 +115,12 @@ static void *member_main(void *argument)
     if (failed)
         loop_release(&member->loop);
     report_done(member, failed);
-    /* A burst at a rate runs the loop too, and then finds no order: the next one comes only after this one is done. */
     for (bool over = failed; !over;) {
+        enum order order;
         if (loop_run(&member->loop, NSEC_NEVER, NULL))
             break;
-        pthread_mutex_lock(&crew->lock);
-        enum order order = member->order;
-        pthread_mutex_unlock(&crew->lock);
+        if (!take_order(member, &order))
+            continue;
         carry_out(shard, order);
         over = order == ORDER_END;
         if (over)
@@ -150,8 +162,18 @@ void crew_give(struct flood *flood, size_t shard, enum order order)
     pthread_mutex_lock(&flood->crew->lock);
     flood->crew->pending++;
     member->order = order;
+    member->ordered = true;
     pthread_mutex_unlock(&flood->crew->lock);
     eventfd_write(member->orders.fd, 1);
+}
+
+/* Wakes those whose next connection is not due yet. */
+static void interrupt(struct flood *flood)
+{
+    atomic_store(&flood->interrupted, true);
+    for (size_t s = 0; s < flood->shard_count; s++)
+        if (flood->crew->members[s].started)
+            eventfd_write(flood->crew->members[s].orders.fd, 1);
 }
 
 void crew_wait(struct flood *flood)
@@ -159,7 +181,7 @@ void crew_wait(struct flood *flood)
     struct crew *crew = flood->crew;
     while (crew_busy(crew)) {
         if (flood->loop->signal) {
-            atomic_store(&flood->interrupted, true);
+            interrupt(flood);
             pthread_mutex_lock(&crew->lock);
             while (crew->pending)
                 pthread_cond_wait(&crew->changed, &crew->lock);
