@@ -14,7 +14,8 @@ struct flood_settings {
     bool local;     /* the destination is this host: sources are bound, so that no socket connects to itself */
     bool follow;    /* keep watching after the burst; needed for `send` too */
     uint32_t rate;  /* arrivals a second, scheduled against the start; 0: all at once, or: */
-    uint32_t burst; /* so many at once, and as many again each time `every` is over; 0: no such bursts */
+    uint32_t burst; /* so many at once, and as many again each time `every` is over; 0: no such bursts. With a rate, too: those of
+                       a burst at that rate, which has to bring them out within `every` */
     nsec every;
     uint32_t threads;                     /* that open at the same time; 0 or 1: in one order */
     const char *send;                     /* sent with a newline once established; NULL: nothing. Outlives the flood */

@@ -36,6 +36,9 @@ static int check_remote(const struct command *command, struct settings *settings
         if (settings->probe.count > REMOTE_COUNT_MAX || settings->probe.rate > REMOTE_RATE_MAX)
             return say_usage(command, "--allow-remote: want a --count of at most 1000 and a --rate of at most 1000 "
                                       "for a target that is not this host");
+        if (settings->probe.burst > settings->probe.every / (NSEC_PER_SEC / REMOTE_RATE_MAX))
+            return say_usage(command, "--burst: want at most one for each millisecond of --every (1000 a second) "
+                                      "for a target that is not this host");
         if (settings->probe.wait)
             return say_usage(command, "--wait: whether somebody listens can be seen on this host only");
         if (!settings->probe.rate)

@@ -355,8 +355,12 @@ static void wait_for_turn(struct shard *shard, size_t i)
 {
     struct flood *flood = shard->flood;
     const struct flood_settings *plan = &flood->settings;
-    nsec due =
-        flood->start + (plan->burst ? (nsec)(i / plan->burst) * plan->every : (nsec)((double)i * NSEC_PER_SEC / plan->rate));
+    size_t behind = plan->burst ? i % plan->burst : i;
+    nsec due = flood->start;
+    if (plan->burst)
+        due += (nsec)(i / plan->burst) * plan->every;
+    if (plan->rate)
+        due += (nsec)((double)behind * NSEC_PER_SEC / plan->rate);
     nsec now = clock_now();
     while (now < due && !shard->loop->signal && !atomic_load(&flood->interrupted)) {
         if (loop_run(shard->loop, due, NULL))

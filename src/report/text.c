@@ -55,12 +55,14 @@ static void write_heading(FILE *out, const struct run *run)
         fputs("; ", out);
     }
     fprintf(out, "%" PRIu32 " connection%s", probe->count, plural(probe->count));
+    if (probe->burst)
+        fprintf(out, ", %" PRIu32, probe->burst);
     if (probe->rate)
         fprintf(out, " at %" PRIu32 " a second", probe->rate);
-    else if (probe->burst)
-        fprintf(out, ", %" PRIu32 " at once every %s", probe->burst, nsec_text(probe->every, span));
-    else if (probe->count > 1)
+    else if (probe->burst || probe->count > 1)
         fputs(" at once", out);
+    if (probe->burst)
+        fprintf(out, " every %s", nsec_text(probe->every, span));
     if (probe->timeout > 0)
         fprintf(out, ", patience %s", nsec_text(probe->timeout, span));
     else

@@ -33,7 +33,7 @@ void write_pace(FILE *out, const struct run *run)
     if (pace->rate > 0) {
         fputs(before, out);
         write_rate(out, pace->rate);
-        if (run->probe.rate)
+        if (run->probe.rate && !run->probe.burst)
             fprintf(out, " (asked %" PRIu32 ")", run->probe.rate);
         before = ", ";
     }

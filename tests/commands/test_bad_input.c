@@ -183,6 +183,7 @@ static const struct bad_line bad_lines[] = {
     {{"probe", "--host", "10.99.0.7"}, 2, "10.99.0.7 is not an address of this host: give --allow-remote"},
     {{"probe", "--host", "10.99.0.7", "--allow-remote", "--count", "1001"}, 2, "--count of at most 1000"},
     {{"probe", "--host", "10.99.0.7", "--allow-remote", "--rate", "1001"}, 2, "--rate of at most 1000"},
+    {{"probe", "--host", "10.99.0.7", "--allow-remote", "--burst", "11", "--every", "10ms"}, 2, "--burst: want at most one for"},
     {{"probe", "--host", "10.99.0.7", "--allow-remote", "--wait", "1s"}, 2, "--wait: whether somebody listens"},
     {{"run", "--source", "nowhere"}, 2, "--source 'nowhere': 'nowhere' is no address"},
     {{"run", "--source", "127.0.0.0/3"}, 2, "want a prefix length from 12 to 32"},

@@ -277,6 +277,28 @@ START_TEST(established_when_the_server_is_elsewhere)
 }
 END_TEST
 
+/* A burst at another host goes out at the rate that is allowed there, and the report says so. */
+START_TEST(a_burst_at_another_host_is_paced)
+{
+    in_private_namespace();
+    struct process other = other_host(), server = serve_there(&other, "10.9.0.2", "0");
+    const char *const burst[] = {BACKLOGCTL,       "probe",     "--host", "10.9.0.2", "--port", "60001",
+                                 "--allow-remote", "--count",   "40",     "--burst",  "20",     "--every",
+                                 "30ms",           "--timeout", "0",      NULL};
+    struct outcome outcome = process_run(burst, NULL);
+    ck_assert_int_eq(outcome.status, 0);
+    ck_assert_msg(strstr(outcome.out, "40 connections, 20 at 1000 a second every 30ms") != NULL, "%s", outcome.out);
+    outcome_free(&outcome);
+    json_t *report =
+        report_of(PROBE("--host", "10.9.0.2", "--allow-remote", "--count", "40", "--burst", "20", "--every", "30ms"), NULL, 0);
+    ck_assert_int_eq(report_number(report, "options.rate"), 1000);
+    ck_assert_int_ge(report_number(report, "elapsed_us"), 49000); /* the last is the twentieth of the second burst */
+    json_decref(report);
+    end(&server);
+    end(&other);
+}
+END_TEST
+
 /* A listener is here, but address translation carries the connection past it into the other namespace. */
 START_TEST(established_when_translation_carries_it_away)
 {
@@ -366,6 +388,7 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, lost_connections_are_named);
     tcase_add_test(tcase, nothing_is_lost_without_syn_cookies);
     tcase_add_test(tcase, established_when_the_server_is_elsewhere);
+    tcase_add_test(tcase, a_burst_at_another_host_is_paced);
     tcase_add_test(tcase, established_when_translation_carries_it_away);
     tcase_add_loop_test(tcase, every_address_of_a_name_has_its_fate, 0, COUNT(names));
     suite_add_tcase(suite, tcase);
