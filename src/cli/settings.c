@@ -270,7 +270,7 @@ static const struct option_spec sweep[] = {
      .argument = "N",
      .take = take_u32,
      .min = 1,
-     .max = 1000,
+     .max = REPEAT_MAX,
      FIELD(sweep.repeat),
      .help = "run each combination N times; the table shows the middle one (default 1)"},
     {.name = "jobs",
