@@ -20,10 +20,6 @@ bool judge_is_final(const struct target *target);
    SYN counts one drop: tcp_conn_request() in the kernel), and no client is connected without its socket at the server. */
 bool judge_is_settled(const struct target *target);
 
-/* True when the client is connected as far as it can tell; a client whose attempt was reset had been, too. Any other client
-   goes on to its next address. */
-bool judge_got_through(const struct attempt *attempt);
-
 /* Spreads of `count` samples, which are sorted. Spans, so >= 0. */
 void judge_spread(nsec *samples, size_t count, struct spread *out);
 

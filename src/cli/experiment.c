@@ -152,7 +152,9 @@ static int choose_attempts(struct experiment *x, size_t t, struct error *err)
     if (!target->attempts)
         return error_set(err, ENOMEM, "no memory for %zu connections", room);
     for (size_t i = 0; i < room; i++) {
-        if (before && (judge_got_through(&before->attempts[i]) || before->attempts[i].verdict == VERDICT_RESET))
+        /* A client whose connection was reset had got through, too. */
+        enum verdict verdict = before ? (enum verdict)before->attempts[i].verdict : VERDICT_COUNT;
+        if (before && (verdict_traits(verdict)->got_through || verdict == VERDICT_RESET))
             continue;
         target->attempts[target->attempt_count++].id = before ? before->attempts[i].id : (uint32_t)i + 1;
     }
