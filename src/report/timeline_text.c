@@ -47,7 +47,8 @@ static size_t cell_of(const struct strip *s, nsec at)
 struct bundle {
     enum verdict verdict;
     uint32_t syns;
-    uint32_t first, count;
+    size_t first; /* its first attempt */
+    uint32_t count;
     uint32_t (*seen)[PHASES]; /* by cell: how many are in each phase at its end */
 };
 
@@ -69,7 +70,7 @@ static struct bundle *bundle_of(struct bundles *b, const struct target *target, 
     if (b->count == BUNDLES_MAX)
         return &b->list[BUNDLES_MAX - 1];
     struct bundle *bundle = &b->list[b->count++];
-    *bundle = (struct bundle){.verdict = (enum verdict)a->verdict, .syns = syns, .first = a->id};
+    *bundle = (struct bundle){.verdict = (enum verdict)a->verdict, .syns = syns, .first = i};
     return bundle;
 }
 
@@ -118,11 +119,11 @@ static void write_sign(FILE *out, const struct strip *s, const char *color, char
         fputs(word, out);
 }
 
-static void write_label(FILE *out, const struct bundles *b, const struct bundle *bundle)
+static void write_label(FILE *out, const struct strip *s, const struct bundles *b, const struct bundle *bundle)
 {
     char label[LABEL_WIDTH + 16];
-    snprintf(label, sizeof label, b->each ? "%5" PRIu32 " %s" : "%5" PRIu32 "x %s", b->each ? bundle->first : bundle->count,
-             verdict_name(bundle->verdict));
+    snprintf(label, sizeof label, b->each ? "%5" PRIu32 " %s" : "%5" PRIu32 "x %s",
+             b->each ? s->target->attempts[bundle->first].id : bundle->count, verdict_name(bundle->verdict));
     fprintf(out, "%-*.*s", LABEL_WIDTH, LABEL_WIDTH - 1, label);
 }
 
@@ -130,7 +131,7 @@ static void write_label(FILE *out, const struct bundles *b, const struct bundle 
 static char mark_of(const struct strip *s, const struct bundle *bundle, size_t cell)
 {
     const struct timeline *t = &s->target->timeline;
-    const struct lane *lane = &t->lanes[bundle->first - s->target->attempts[0].id];
+    const struct lane *lane = &t->lanes[bundle->first];
     for (uint32_t n = 0; n < lane->syns; n++)
         if (cell_of(s, t->syns[lane->first_syn + n]) == cell)
             return 'S';
@@ -139,7 +140,7 @@ static char mark_of(const struct strip *s, const struct bundle *bundle, size_t c
 
 static void write_lane(FILE *out, const struct strip *s, const struct bundles *b, const struct bundle *bundle)
 {
-    write_label(out, b, bundle);
+    write_label(out, s, b, bundle);
     size_t end = s->cells;
     while (end && most_seen(bundle->seen[end - 1]) == PHASE_NONE)
         end--;
