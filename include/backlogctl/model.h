@@ -219,8 +219,9 @@ struct listener {
 struct attempt {
     struct endpoint source; /* our end; family AF_UNSPEC before it is bound; AF_UNIX: the abstract name it was given */
     nsec opened;            /* connect() was called */
-    nsec established;       /* the handshake was complete as the client sees it (upper bound: when we learned of it) */
-    nsec accepted;          /* accept() had returned it: exact in `run`, the sighting in `probe` */
+    nsec established;       /* the handshake was complete as the client sees it: the SYN-ACK's time where packets were captured,
+                               else an upper bound (when we learned of it), lowered to an exact `accepted` */
+    nsec accepted;          /* accept() had returned it: exact in `run`, the first sighting in `probe` */
     nsec failed;            /* the kernel reported an error */
     uint32_t id;            /* number of the connection in the burst, from 1; the same in every address it tries */
     int32_t age_ms;         /* how long it had waited in the accept queue at the last look; -1 unknown */
