@@ -187,9 +187,10 @@ static int run_all(struct sweeping *s, struct error *err)
 
 /* ---- The report ---- */
 
-static void draw(FILE *out, void *context)
+static int draw(FILE *out, void *context)
 {
     report_sweep_svg(out, context);
+    return 0;
 }
 
 static void say_failed(const struct sweeping *s)
@@ -207,13 +208,14 @@ static int report(struct sweeping *s)
     const struct settings *settings = s->settings;
     struct report_style style = output_style(settings);
     struct error err = {0};
+    int status = 0;
     if (settings->json)
-        report_sweep_json(stdout, &s->sweep);
+        status = report_sweep_json(stdout, &s->sweep);
     else if (settings->sweep.csv)
         report_sweep_csv(stdout, &s->sweep);
     else if (!settings->quiet)
-        report_sweep_text(stdout, &s->sweep, &style);
-    int status = output_flush(s->command);
+        status = report_sweep_text(stdout, &s->sweep, &style);
+    status = output_report(s->command, status);
     if (status)
         return status;
     if (settings->svg && output_file("--svg", settings->svg, draw, &s->sweep, &err))

@@ -213,9 +213,8 @@ static void say_advice(struct story *s)
 
 char *report_explain(const struct run *run)
 {
-    char *text = NULL;
-    size_t size;
-    struct story s = {.run = run, .out = open_memstream(&text, &size)};
+    struct keep keep;
+    struct story s = {.run = run, .out = keep_begin(&keep)};
     if (!s.out)
         return NULL;
     gather(&s);
@@ -233,9 +232,5 @@ char *report_explain(const struct run *run)
     say_passed_by(&s);
     say_traps(&s);
     say_advice(&s);
-    if (fclose(s.out)) {
-        free(text);
-        return NULL;
-    }
-    return text;
+    return keep_end(&keep);
 }

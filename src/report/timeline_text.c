@@ -1,6 +1,7 @@
 /* The timeline as text: a lane for each connection, or for those that are alike, the queue and the drops below. */
 #include "internal.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -268,10 +269,11 @@ static void write_source(FILE *out, const struct target *target, const struct re
     write_folded(out, line, words_width(style), 2);
 }
 
-static void write_strip(FILE *out, const struct strip *s)
+static int write_strip(FILE *out, const struct strip *s)
 {
     struct bundles bundles = {0};
-    if (collect(s, &bundles)) {
+    int status = collect(s, &bundles) ? 0 : -ENOMEM;
+    if (!status) {
         write_source(out, s->target, s->style);
         write_axis(out, s);
         for (size_t n = 0; n < bundles.count; n++)
@@ -279,17 +281,17 @@ static void write_strip(FILE *out, const struct strip *s)
         if (s->target->timeline.point_count)
             write_points(out, s);
         write_legend(out, s, &bundles);
-    } else {
-        fputs("(no memory for the timeline)\n", out);
     }
     for (size_t n = 0; n < bundles.count; n++)
         free(bundles.list[n].seen);
     putc('\n', out);
+    return status;
 }
 
-void write_timeline(FILE *out, const struct run *run, const struct report_style *style)
+int write_timeline(FILE *out, const struct run *run, const struct report_style *style)
 {
-    for (size_t t = 0; t < run->target_count; t++) {
+    int status = 0;
+    for (size_t t = 0; t < run->target_count && !status; t++) {
         const struct target *target = &run->targets[t];
         if (target->timeline.source == TIMELINE_NONE || !target->attempt_count)
             continue;
@@ -298,6 +300,7 @@ void write_timeline(FILE *out, const struct run *run, const struct report_style 
         if (room > CELLS_LEAST)
             s.cells = room < CELLS_MAX ? (size_t)room : CELLS_MAX;
         s.span = target->timeline.end / (nsec)s.cells + 1;
-        write_strip(out, &s);
+        status = write_strip(out, &s);
     }
+    return status;
 }

@@ -28,26 +28,6 @@ const char *target_place(const struct target *target, char out[REPORT_PLACE_SIZE
     return out;
 }
 
-void write_folded(FILE *out, const char *text, int columns, int indent)
-{
-    int at = 0;
-    while (*text) {
-        int length = (int)strcspn(text, " ");
-        if (at && columns > 0 && at + 1 + length > columns) {
-            fprintf(out, "\n%*s", indent, "");
-            at = indent;
-        } else if (at) {
-            putc(' ', out);
-            at++;
-        }
-        fwrite(text, 1, (size_t)length, out);
-        at += length;
-        text += length;
-        text += strspn(text, " ");
-    }
-    putc('\n', out);
-}
-
 int words_width(const struct report_style *style)
 {
     return style->columns > 0 ? style->columns : 80;
