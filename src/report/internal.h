@@ -208,6 +208,19 @@ struct phase_span {
 };
 size_t phases_of(const struct target *target, size_t i, struct phase_span out[PHASES + 1]);
 
+/* What the listener counted as dropped, and for how many of these the timeline knows the time; more than counted, if packets went
+   unanswered that it did not count. */
+struct drop_parts {
+    bool known; /* what it counted */
+    uint64_t counted, placed;
+    uint64_t missed; /* packets that were too many to be kept */
+};
+struct drop_parts drop_parts(const struct target *target);
+struct drop_parts drop_parts_of_run(const struct run *run);
+
+/* "765 packets dropped", and where the parts do not agree which they are, and why. */
+void write_drops(FILE *out, const struct drop_parts *parts);
+
 /* A round step for an axis that gets at most `most` of them: 1, 2 or 5 times a power of ten. */
 nsec axis_step(nsec end, unsigned most);
 

@@ -224,7 +224,11 @@ static void draw_drops(const struct panel *p, double top)
     uint32_t drops = 0;
     double before = -1;
     char label[64];
-    fputs("<g>", p->out);
+    struct drop_parts parts = drop_parts(p->target);
+    bool whole = !parts.known || parts.counted == parts.placed;
+    fputs("<g><title>", p->out);
+    write_drops(p->out, whole ? &(struct drop_parts){.counted = parts.placed, .placed = parts.placed} : &parts);
+    fputs("</title>\n", p->out);
     for (size_t i = 0; i < t->point_count; i++) {
         double x = x_of(p, t->points[i].at);
         if (t->points[i].drops != drops && x - before >= 0.5) {
@@ -234,7 +238,10 @@ static void draw_drops(const struct panel *p, double top)
         drops = t->points[i].drops;
     }
     fputs("</g>\n", p->out);
-    snprintf(label, sizeof label, "%" PRIu32 " packet%s dropped", drops, plural(drops));
+    if (whole)
+        snprintf(label, sizeof label, "%" PRIu64 " packet%s dropped", parts.placed, plural(parts.placed));
+    else
+        snprintf(label, sizeof label, "%" PRIu64 " of %" PRIu64 " drops", parts.placed, parts.counted);
     svg_text(p->out, LEFT - 8, top + 12, "end", "t", label);
 }
 
@@ -278,8 +285,11 @@ static void write_description(FILE *out, const struct run *run)
 {
     static const struct report_style plain;
     write_counts(out, run->counts, &plain);
-    if (run->drops_known)
-        fprintf(out, "; %" PRIu64 " packet%s dropped", run->drops, plural(run->drops));
+    struct drop_parts parts = drop_parts_of_run(run);
+    if (parts.known) {
+        fputs("; ", out);
+        write_drops(out, &parts);
+    }
     for (size_t t = 0; t < run->target_count; t++) {
         size_t stride;
         if (run->targets[t].attempt_count > lanes_drawn(&run->targets[t], &stride))

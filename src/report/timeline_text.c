@@ -259,14 +259,18 @@ static void write_source(FILE *out, const struct target *target, const struct re
             "sampled every 10ms or so: a moment is at most that late, and a queue may have been longer in between",
     };
     const struct timeline *t = &target->timeline;
-    char line[320], place[REPORT_PLACE_SIZE];
-    size_t used = (size_t)snprintf(line, sizeof line, "timeline of %.100s (%s)", target_place(target, place), words[t->source]);
-    if (t->unplaced > 0)
-        used += (size_t)snprintf(line + used, sizeof line - used, "; %" PRId64 " drops without a time", t->unplaced);
+    struct drop_parts parts = drop_parts(target);
+    char place[REPORT_PLACE_SIZE];
+    struct fold fold;
+    FILE *line = fold_begin(&fold, out, words_width(style), 2);
+    fprintf(line, "timeline of %.100s (%s)", target_place(target, place), words[t->source]);
+    if (parts.known && parts.counted != parts.placed) {
+        fputs("; ", line);
+        write_drops(line, &parts);
+    }
     if (t->missed)
-        snprintf(line + used, sizeof line - used, "; %" PRIu64 " packets were too many to be kept, so times are missing",
-                 t->missed);
-    write_folded(out, line, words_width(style), 2);
+        fprintf(line, "; %" PRIu64 " packets were too many to be kept, so times are missing", t->missed);
+    fold_end(&fold);
 }
 
 static int write_strip(FILE *out, const struct strip *s)
