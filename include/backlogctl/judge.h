@@ -1,4 +1,5 @@
-/* Judgement: facts to verdicts, counts to expectations. Pure: no I/O, no clock, no errno, no allocation. */
+/* Judgement: facts to verdicts, counts to expectations. Pure: no I/O, no clock, no errno; of libc only what is pure
+   too, such as qsort(3). */
 #ifndef BACKLOGCTL_JUDGE_H
 #define BACKLOGCTL_JUDGE_H
 
@@ -19,11 +20,7 @@ bool judge_is_final(const struct target *target);
    SYN counts one drop: tcp_conn_request() in the kernel), and no client is connected without its socket at the server. */
 bool judge_is_settled(const struct target *target);
 
-/* True when the client is connected as far as it can tell; a client whose attempt was reset had been, too. Any other client
-   goes on to its next address. */
-bool judge_got_through(const struct attempt *attempt);
-
-/* Spreads of `count` samples, which are reordered (quickselect: O(count) on average, no further memory). Spans, so >= 0. */
+/* Spreads of `count` samples, which are sorted. Spans, so >= 0. */
 void judge_spread(nsec *samples, size_t count, struct spread *out);
 
 /* A client that waits for longer than this in a queue is a remark (not_accepting); a backlog below this is one (small). */

@@ -11,24 +11,50 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define MODEL_ENUM(symbol, name) symbol,
+#define MODEL_ENUM(symbol, ...) symbol,
 
 /* ---- Vocabulary: one list each makes the enum and its names, the same in text, JSON, options and man pages ---- */
 
-/* What became of a connection; backlogctl(7) explains each. */
-#define VERDICTS(X)                                                                                          \
-    X(VERDICT_CONNECTED, "connected")     /* accept() returned it */                                         \
-    X(VERDICT_QUEUED, "queued")           /* complete, waits in the accept queue */                          \
-    X(VERDICT_HALF_OPEN, "half_open")     /* the client is connected, the server still waits for its ACK */  \
-    X(VERDICT_LOST, "lost")               /* the client is connected, the server has forgotten it */         \
-    X(VERDICT_TIMED_OUT, "timed_out")     /* no answer to its SYN while we waited */                         \
-    X(VERDICT_WOULD_BLOCK, "would_block") /* AF_UNIX: told at once that the queue is full (EAGAIN) */        \
-    X(VERDICT_REFUSED, "refused")         /* nobody listens there */                                         \
-    X(VERDICT_RESET, "reset")             /* was connected, then the peer reset it */                        \
-    X(VERDICT_UNREACHABLE, "unreachable") /* no route, or a router said so */                                \
-    X(VERDICT_LOCAL_ERROR, "local_error") /* our side ran out of something; says nothing about the server */ \
-    X(VERDICT_ESTABLISHED, "established") /* complete as the client sees it, and no evidence to say more */
+/* When no further waiting changes a verdict. */
+enum finality { FINAL_NEVER, FINAL_WITH_SOCKET /* once the client's socket no longer tries */, FINAL_AT_ONCE };
+
+/* What a verdict is to a person: the report chooses the colour. */
+enum hue { HUE_GOOD, HUE_WAITING, HUE_GHOST, HUE_BAD, HUE_OURS, HUE_OPEN };
+
+/* What became of a connection; backlogctl(7) explains each. The columns are struct verdict_traits. */
+#define VERDICTS(X)                                                                                                         \
+    X(VERDICT_CONNECTED, "connected", true, FINAL_AT_ONCE, 3, HUE_GOOD, "accept() returned it")                             \
+    X(VERDICT_QUEUED, "queued", true, FINAL_NEVER, 3, HUE_WAITING, "complete, waits in the accept queue")                   \
+    X(VERDICT_HALF_OPEN, "half_open", true, FINAL_NEVER, 3, HUE_WAITING,                                                    \
+      "the client is connected, the server still waits for its ACK")                                                        \
+    X(VERDICT_LOST, "lost", true, FINAL_NEVER, 3, HUE_GHOST, "the client is connected, the server has forgotten it")        \
+    X(VERDICT_TIMED_OUT, "timed_out", false, FINAL_WITH_SOCKET, 2, HUE_BAD, "no answer to its SYN while we waited")         \
+    X(VERDICT_WOULD_BLOCK, "would_block", false, FINAL_AT_ONCE, 1, HUE_BAD, "AF_UNIX: told at once that the queue is full") \
+    X(VERDICT_REFUSED, "refused", false, FINAL_AT_ONCE, 1, HUE_BAD, "nobody listens there")                                 \
+    X(VERDICT_RESET, "reset", false, FINAL_AT_ONCE, 2, HUE_BAD, "was connected, then the peer reset it")                    \
+    X(VERDICT_UNREACHABLE, "unreachable", false, FINAL_AT_ONCE, 1, HUE_BAD, "no route, or a router said so")                \
+    X(VERDICT_LOCAL_ERROR, "local_error", false, FINAL_AT_ONCE, 1, HUE_OURS,                                                \
+      "our side ran out of something; says nothing about the server")                                                       \
+    X(VERDICT_ESTABLISHED, "established", true, FINAL_NEVER, 3, HUE_OPEN,                                                   \
+      "complete as the client sees it, and no evidence to say more")
 enum verdict { VERDICTS(MODEL_ENUM) VERDICT_COUNT };
+
+struct verdict_traits {
+    const char *name;
+    bool got_through; /* connected as far as the client can tell: it needs no other address */
+    enum finality final;
+    int weight; /* of a connection's attempts at several addresses the one of the greatest weight decides */
+    enum hue hue;
+    const char *meaning;
+};
+
+/* The columns of the list; outside the enum those of `established`, which claims least. */
+#define VERDICT_TRAITS(symbol, ...) {__VA_ARGS__},
+static inline const struct verdict_traits *verdict_traits(enum verdict v)
+{
+    static const struct verdict_traits traits[] = {VERDICTS(VERDICT_TRAITS)};
+    return &traits[v < VERDICT_COUNT ? v : VERDICT_ESTABLISHED];
+}
 
 /* What a verdict rests on. */
 #define EVIDENCES(X)                                                                                      \
@@ -193,8 +219,9 @@ struct listener {
 struct attempt {
     struct endpoint source; /* our end; family AF_UNSPEC before it is bound; AF_UNIX: the abstract name it was given */
     nsec opened;            /* connect() was called */
-    nsec established;       /* the handshake was complete as the client sees it (upper bound: when we learned of it) */
-    nsec accepted;          /* accept() had returned it: exact in `run`, the sighting in `probe` */
+    nsec established;       /* the handshake was complete as the client sees it: the SYN-ACK's time where packets were captured,
+                               else an upper bound (when we learned of it), lowered to an exact `accepted` */
+    nsec accepted;          /* accept() had returned it: exact in `run`, the first sighting in `probe` */
     nsec failed;            /* the kernel reported an error */
     uint32_t id;            /* number of the connection in the burst, from 1; the same in every address it tries */
     int32_t age_ms;         /* how long it had waited in the accept queue at the last look; -1 unknown */

@@ -33,8 +33,13 @@ int output_version(void);
 /* Flushes stdout. 0, or EXIT_CANNOT after saying why: a report that did not arrive is a failed run. */
 int output_flush(const struct command *command);
 
-/* Has `write` write a file, put in place by rename(2) when all of it is on disk; `option` is what named it. 0 or -errno. */
-int output_file(const char *option, const char *path, void (*write)(FILE *out, void *context), void *context, struct error *err);
+/* Ends a report on stdout: `status` is what its function returned. 0, or EXIT_CANNOT after saying why it is not whole or did not
+   arrive. */
+int output_report(const struct command *command, int status);
+
+/* Has `write` write a file, put in place by rename(2) when all of it is on disk; `option` is what named it. `write` returns 0
+   or -ENOMEM. A file that is there keeps its mode and, where that is allowed, its owner. 0 or -errno. */
+int output_file(const char *option, const char *path, int (*write)(FILE *out, void *context), void *context, struct error *err);
 
 /* Whether that can work at all, before anything else is done; a path of NULL can. */
 int output_file_check(const char *option, const char *path, struct error *err);

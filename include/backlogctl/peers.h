@@ -16,7 +16,9 @@ int peers_look(struct sockdiag *sd, struct target *target, nsec epoch, struct er
    then with their drops since. 0 or -errno. */
 int peers_members(struct sockdiag *sd, struct target *target, struct error *err);
 
-/* Replaces the sightings of `accepted` by the server's own exact times. 0 or -ENOMEM. */
-int peers_note_accepts(struct target *target, const struct server_accept *clients, size_t count, nsec epoch, struct error *err);
+/* Replaces the sightings of `accepted` by the server's own exact times, and lowers `established` to them; what was accepted only after
+   the last look, which came to an end at the span `end`, is left out. 0 or -ENOMEM. */
+int peers_note_accepts(struct target *target, const struct server_accept *clients, size_t count, nsec epoch, nsec end,
+                       struct error *err);
 
 #endif

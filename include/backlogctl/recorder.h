@@ -16,7 +16,8 @@ int recorder_open(struct recorder **out, enum timeline_source source, size_t cou
 void recorder_look(struct recorder *recorder, const struct target *target, nsec now);
 
 /* Fills in the timeline of every target, once, after the accepts were noted (peers.h). `epoch` is the start of the run on
-   CLOCK_MONOTONIC, `end` the span to its last look. 0 or -ENOMEM. The timelines are the caller's to release. */
+   CLOCK_MONOTONIC, `end` the span to its last look. 0 or -ENOMEM: then
+   a timeline that could not be made is TIMELINE_NONE. The timelines are the caller's to release. */
 int recorder_finish(struct recorder *recorder, struct target *targets, size_t count, nsec epoch, nsec end, struct error *err);
 
 void recorder_release(struct recorder *recorder);

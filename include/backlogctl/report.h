@@ -1,5 +1,6 @@
 /* Reports: the model as text, JSON or a live line. No judgement; no I/O but the stream that is passed in.
-   Write errors stay in the stream (ferror) for the caller to find. */
+   Write errors stay in the stream (ferror) for the caller to find; a report for which memory ran out is not whole, and its function
+   returns -ENOMEM, else 0. */
 #ifndef BACKLOGCTL_REPORT_H
 #define BACKLOGCTL_REPORT_H
 
@@ -18,11 +19,11 @@ struct report_style {
 /* What is known before the burst: one heading line of text, or the beginning of the JSON object. To be flushed at once, so
    that a stdout that cannot be written is found out before any traffic. */
 void report_text_begin(FILE *out, const struct run *run, const struct report_style *style);
-void report_json_begin(FILE *out, const struct run *run);
+int report_json_begin(FILE *out, const struct run *run);
 
 /* The rest, after the judge has spoken. */
-void report_text_end(FILE *out, const struct run *run, const struct report_style *style);
-void report_json_end(FILE *out, const struct run *run);
+int report_text_end(FILE *out, const struct run *run, const struct report_style *style);
+int report_json_end(FILE *out, const struct run *run);
 
 /* The paragraph that says in words what happened, on one line; the text report folds it. Returns malloc'ed text, or NULL
    when memory ran out. */
@@ -32,30 +33,30 @@ char *report_explain(const struct run *run);
 void report_progress(FILE *out, const struct run *run, nsec elapsed, const struct report_style *style);
 
 /* The timelines of a run, one below the other, as an SVG 1.1 picture. */
-void report_timeline_svg(FILE *out, const struct run *run);
+int report_timeline_svg(FILE *out, const struct run *run);
 
 /* ---- Sweeps ---- */
 
-void report_sweep_text(FILE *out, const struct sweep *sweep, const struct report_style *style);
-void report_sweep_json(FILE *out, const struct sweep *sweep);
+int report_sweep_text(FILE *out, const struct sweep *sweep, const struct report_style *style);
+int report_sweep_json(FILE *out, const struct sweep *sweep);
 void report_sweep_csv(FILE *out, const struct sweep *sweep); /* RFC 4180, a line for each run */
 void report_sweep_svg(FILE *out, const struct sweep *sweep); /* lines for one axis, heat maps for two */
 
 /* ---- Sizing ---- */
 
 void report_sizing_text(FILE *out, const struct sizing *s, const struct report_style *style);
-void report_sizing_json(FILE *out, const struct sizing *s);
+int report_sizing_json(FILE *out, const struct sizing *s);
 
 /* "[#####.....] 23 of 65 runs, 3s left", without a newline. */
 void report_trials_progress(FILE *out, size_t done, size_t count, nsec elapsed, const struct report_style *style);
 
 /* A server's ready line, events and summary. */
 void report_ready_text(FILE *out, const struct listener *listener, const struct server_settings *settings, uint32_t somaxconn);
-void report_ready_json(FILE *out, const struct listener *listener, const struct server_settings *settings, uint32_t somaxconn);
+int report_ready_json(FILE *out, const struct listener *listener, const struct server_settings *settings, uint32_t somaxconn);
 void report_event_text(FILE *out, const struct server_event *event, const struct report_style *style);
 void report_event_json(FILE *out, const struct server_event *event);
 void report_totals_text(FILE *out, const struct server_totals *totals, nsec elapsed);
-void report_totals_json(FILE *out, const struct server_totals *totals, nsec elapsed);
+int report_totals_json(FILE *out, const struct server_totals *totals, nsec elapsed);
 
 /* ---- Surveys ---- */
 
@@ -84,23 +85,23 @@ void report_columns_help(FILE *out); /* a line each */
 #define REPORT_PLACE_SIZE 160
 const char *report_place(const struct listener *listener, char out[REPORT_PLACE_SIZE]);
 
-void report_survey_text(FILE *out, const struct survey *survey, const struct list_view *view, const struct report_style *style);
-void report_survey_json(FILE *out, const struct survey *survey);
+int report_survey_text(FILE *out, const struct survey *survey, const struct list_view *view, const struct report_style *style);
+int report_survey_json(FILE *out, const struct survey *survey);
 
 void report_resize_text(FILE *out, const struct resizing *resizing, const struct report_style *style);
-void report_resize_json(FILE *out, const struct resizing *resizing);
+int report_resize_json(FILE *out, const struct resizing *resizing);
 
 void report_measurement_text(FILE *out, const struct measurement *m, const struct report_style *style);
-void report_measurement_json(FILE *out, const struct measurement *m);
+int report_measurement_json(FILE *out, const struct measurement *m);
 
 /* ---- Watched listeners ---- */
 
 /* `order`: the ones to show, as indexes into the list; `sampled`: the place in it of the one that is looked at fast. */
 void report_watch_text(FILE *out, const struct watching *w, const size_t *order, size_t count, size_t sampled,
                        const struct report_style *style);
-void report_watch_json(FILE *out, const struct watching *w, const size_t *order, size_t count);
+int report_watch_json(FILE *out, const struct watching *w, const size_t *order, size_t count);
 void report_alert_text(FILE *out, const struct alert *alert, const struct report_style *style);
-void report_alert_json(FILE *out, const struct alert *alert);
+int report_alert_json(FILE *out, const struct alert *alert);
 /* "queue>=5: 127.0.0.1:80 had 7". Returns out. */
 #define REPORT_ALERT_SIZE 320
 const char *report_alert(const struct alert *alert, char out[REPORT_ALERT_SIZE]);

@@ -5,6 +5,7 @@
 #include "backlogctl/model.h"
 
 #define AXES_MAX 2
+#define REPEAT_MAX 1000
 #define AXIS_NAME_SIZE 96
 #define AXIS_VALUE_SIZE 40
 
@@ -51,7 +52,7 @@ struct sweep {
     char started_at[CLOCK_STAMP_SIZE];
     struct axis axes[AXES_MAX];
     size_t axis_count;
-    size_t repeat;
+    size_t repeat;        /* 1..REPEAT_MAX */
     struct trial *trials; /* by cell, then by repetition; a cell is [first axis][second axis] */
     size_t cells;
     size_t done;   /* trials that are */

@@ -41,9 +41,8 @@ struct timeline {
     nsec *syns;
     struct queue_point *points; /* ascending */
     size_t point_count;
-    nsec end;         /* of the recording */
-    int64_t unplaced; /* drops that the listener counted beyond those that the points tell the time of */
-    uint64_t missed;  /* packets that were too many to be kept: times are missing */
+    nsec end;        /* of the recording */
+    uint64_t missed; /* packets that were too many to be kept: times are missing */
 };
 
 #endif

@@ -5,10 +5,12 @@
 #include "backlogctl/options.h"
 #include "backlogctl/sweep.h"
 
+#define TRIALS_JOBS_MAX 64
+
 /* What to run, and what is told of it. */
 struct trials {
     size_t count;
-    unsigned jobs;     /* at most so many at the same time, 1.. */
+    unsigned jobs;     /* at most so many at the same time, 1..TRIALS_JOBS_MAX */
     struct trial *out; /* `count` of them, zeroed */
     /* Fills in the settings of the i-th; `settings` begins as the default ones. */
     void (*settings)(void *context, size_t i, struct settings *settings);
@@ -23,7 +25,7 @@ struct trials {
    0, or -errno when processes cannot be made at all. Blocks the signals of loop_block_signals. */
 int trials_run(const struct trials *trials, int *signal, struct error *err);
 
-/* How many processors this process may use, 1.. */
-unsigned trials_processors(void);
+/* So many times as many as this process may use processors, but 1..TRIALS_JOBS_MAX. */
+unsigned trials_jobs(unsigned times);
 
 #endif

@@ -1,7 +1,7 @@
 /* The names of the model's enums, from the same lists that make the enums. */
 #include "backlogctl/watched.h"
 
-#define NAME(symbol, name) name,
+#define NAME(symbol, name, ...) name,
 #define NAMES(function, type, list)                                               \
     const char *function(enum type value)                                         \
     {                                                                             \

@@ -154,7 +154,9 @@ static int choose_attempts(struct experiment *x, size_t t, struct error *err)
     if (!target->attempts)
         return error_set(err, ENOMEM, "no memory for %zu connections", room);
     for (size_t i = 0; i < room; i++) {
-        if (before && (judge_got_through(&before->attempts[i]) || before->attempts[i].verdict == VERDICT_RESET))
+        /* A client whose connection was reset had got through, too. */
+        enum verdict verdict = before ? (enum verdict)before->attempts[i].verdict : VERDICT_COUNT;
+        if (before && (verdict_traits(verdict)->got_through || verdict == VERDICT_RESET))
             continue;
         target->attempts[target->attempt_count++].id = before ? before->attempts[i].id : (uint32_t)i + 1;
     }
@@ -265,7 +267,8 @@ static void merge_accepts(struct experiment *x)
     size_t count;
     const struct server_accept *clients = server_accepts(x->server, &count);
     for (size_t t = 0; t < x->run.target_count; t++)
-        if (x->run.targets[t].attempt_count && peers_note_accepts(&x->run.targets[t], clients, count, x->epoch, &err))
+        if (x->run.targets[t].attempt_count &&
+            peers_note_accepts(&x->run.targets[t], clients, count, x->epoch, x->run.elapsed, &err))
             experiment_note(x, &err);
 }
 
@@ -291,14 +294,17 @@ static void spread_times(struct experiment *x, size_t member, struct spread *out
     free(samples);
 }
 
-/* A client learns of its SYN-ACK some microseconds after it came: where packets were seen, their time counts. */
+/* A client learns of its SYN-ACK some microseconds after it came, and an accept is noted by another clock than packets: where packets
+   were seen, their times count, in rows and timeline alike. */
 static void use_exact_times(struct target *target)
 {
     for (size_t i = 0; i < target->attempt_count && target->timeline.source == TIMELINE_PACKETS; i++) {
-        nsec exact = target->timeline.lanes[i].established;
+        const struct lane *lane = &target->timeline.lanes[i];
         struct attempt *a = &target->attempts[i];
-        if (exact != NSEC_NEVER && a->established != NSEC_NEVER && exact < a->established)
-            a->established = exact;
+        if (lane->established != NSEC_NEVER && a->established != NSEC_NEVER)
+            a->established = lane->established;
+        if (lane->accepted != NSEC_NEVER)
+            a->accepted = lane->accepted;
     }
 }
 
@@ -358,6 +364,7 @@ int experiment_go(struct experiment *x, struct error *err)
     finish_timeline(x);
     spread_times(x, offsetof(struct attempt, established), &x->run.to_established);
     spread_times(x, offsetof(struct attempt, accepted), &x->run.to_accepted);
+    judge_run(&x->run); /* of all facts, and none is written after this */
     judge_expectations(&x->run);
     return 0;
 }

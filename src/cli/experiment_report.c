@@ -7,29 +7,32 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static void draw(FILE *out, void *context)
+static int draw(FILE *out, void *context)
 {
     const struct experiment *x = context;
-    report_timeline_svg(out, &x->run);
+    return report_timeline_svg(out, &x->run);
 }
 
-static void begin_report(const struct experiment *x)
+static int begin_report(const struct experiment *x)
 {
     struct report_style style = output_style(x->settings);
+    int status = 0;
     if (x->settings->json)
-        report_json_begin(stdout, &x->run);
+        status = report_json_begin(stdout, &x->run);
     else if (!x->settings->quiet)
         report_text_begin(stdout, &x->run, &style);
+    return output_report(x->command, status);
 }
 
 static int end_report(const struct experiment *x)
 {
     struct report_style style = output_style(x->settings);
+    int status = 0;
     if (x->settings->json)
-        report_json_end(stdout, &x->run);
+        status = report_json_end(stdout, &x->run);
     else if (!x->settings->quiet)
-        report_text_end(stdout, &x->run, &style);
-    int status = output_flush(x->command);
+        status = report_text_end(stdout, &x->run, &style);
+    status = output_report(x->command, status);
     if (status)
         return status;
     /* Without a report the reason for status 1 would be nowhere. */
@@ -60,10 +63,8 @@ int experiment_perform(const struct command *command, const struct settings *set
     int status = output_file_check("--svg", settings->svg, &err);
     if (!status)
         status = experiment_begin(x, lab, &err);
-    if (!status) {
-        begin_report(x);
-        status = output_flush(command) ? -EIO : experiment_go(x, &err);
-    }
+    if (!status)
+        status = begin_report(x) ? -EIO : experiment_go(x, &err);
     if (!status && x->progress.columns)
         fputs("\r\033[K", stderr);
     int exit_status = !status ? end_report(x) : err.code ? say_error(command, &err) : EXIT_CANNOT;

@@ -3,18 +3,18 @@
 #include "backlogctl/output.h"
 #include "backlogctl/selection.h"
 
-static void print(FILE *out, const struct settings *settings, const struct survey *survey, bool to_file)
+static int print(FILE *out, const struct settings *settings, const struct survey *survey, bool to_file)
 {
     struct report_style style =
         to_file ? (struct report_style){.color = settings->color == COLOR_ALWAYS} : output_style(settings);
     if (settings->quiet)
-        return;
-    if (settings->list.prometheus)
-        report_survey_prometheus(out, survey);
-    else if (settings->json)
-        report_survey_json(out, survey);
-    else
-        report_survey_text(out, survey, &settings->list.view, &style);
+        return 0;
+    if (settings->json)
+        return report_survey_json(out, survey);
+    if (!settings->list.prometheus)
+        return report_survey_text(out, survey, &settings->list.view, &style);
+    report_survey_prometheus(out, survey);
+    return 0;
 }
 
 struct printing {
@@ -22,10 +22,10 @@ struct printing {
     const struct survey *survey;
 };
 
-static void print_to_file(FILE *out, void *context)
+static int print_to_file(FILE *out, void *context)
 {
     const struct printing *p = context;
-    print(out, p->settings, p->survey, true);
+    return print(out, p->settings, p->survey, true);
 }
 
 /* Without a report the reason for status 1 would be nowhere. */
@@ -50,8 +50,7 @@ static int report(const struct command *command, const struct settings *settings
         if (output_file("--output", settings->list.output, print_to_file, &printing, err))
             return say_error(command, err);
     } else {
-        print(stdout, settings, survey, false);
-        int status = output_flush(command);
+        int status = output_report(command, print(stdout, settings, survey, false));
         if (status)
             return status;
     }

@@ -92,12 +92,13 @@ static bool confirmed(const struct settings *settings, const struct listener *li
 static int finish(const struct command *command, const struct settings *settings, struct measurement *m)
 {
     struct report_style style = output_style(settings);
+    int status = 0;
     judge_measurement(m);
     if (settings->json)
-        report_measurement_json(stdout, m);
+        status = report_measurement_json(stdout, m);
     else if (!settings->quiet)
         report_measurement_text(stdout, m, &style);
-    int status = output_flush(command);
+    status = output_report(command, status);
     if (status)
         return status;
     if (!m->full && !m->signal)

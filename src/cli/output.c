@@ -41,6 +41,14 @@ int output_flush(const struct command *command)
     return EXIT_CANNOT;
 }
 
+int output_report(const struct command *command, int status)
+{
+    if (!status)
+        return output_flush(command);
+    say(command, "no memory for the report");
+    return EXIT_CANNOT;
+}
+
 int output_version(void)
 {
     printf("backlogctl %s\n", BACKLOGCTL_VERSION);

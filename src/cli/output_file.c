@@ -12,7 +12,7 @@
 
 struct filing {
     const char *option, *path;
-    void (*write)(FILE *out, void *context);
+    int (*write)(FILE *out, void *context);
     void *context;
 };
 
@@ -25,6 +25,21 @@ static int check_kind(const struct filing *f, struct error *err)
     return 0;
 }
 
+/* mkostemp made it for us alone: it gets what the file that it replaces has, or what the umask leaves. The owner first, for a change
+   of it takes set-id bits away; who may not give it away keeps it, and then a group that it was not meant for gets nothing. */
+static int take_over(const struct filing *f, int fd, struct error *err)
+{
+    struct stat existing;
+    mode_t mask = umask(0), mode = 0666 & ~mask;
+    umask(mask);
+    if (!stat(f->path, &existing)) {
+        mode = existing.st_mode & 07777;
+        if (fchown(fd, existing.st_uid, existing.st_gid) && fchown(fd, (uid_t)-1, existing.st_gid))
+            mode &= ~(mode_t)(S_ISUID | S_ISGID | S_IRWXG);
+    }
+    return fchmod(fd, mode) ? error_errno(err, "cannot set the mode of %s", f->option) : 0;
+}
+
 static int fill(const struct filing *f, int fd, struct error *err)
 {
     FILE *file = fdopen(fd, "w");
@@ -33,11 +48,13 @@ static int fill(const struct filing *f, int fd, struct error *err)
         close(fd);
         return status;
     }
-    mode_t mask = umask(0);
-    umask(mask);
-    fchmod(fd, 0666 & ~mask); /* mkostemp made it for us alone */
-    f->write(file, f->context);
-    int status = fflush(file) || ferror(file) || fsync(fd) ? error_errno(err, "cannot write %s", f->option) : 0;
+    int status = take_over(f, fd, err);
+    if (!status)
+        status = f->write(file, f->context);
+    if (status == -ENOMEM)
+        error_set(err, ENOMEM, "no memory for %s", f->option);
+    else if (!status && (fflush(file) || ferror(file) || fsync(fd)))
+        status = error_errno(err, "cannot write %s", f->option);
     fclose(file);
     return status;
 }
@@ -58,7 +75,7 @@ static int fill_and_rename(const struct filing *f, struct error *err)
     return status;
 }
 
-int output_file(const char *option, const char *path, void (*write)(FILE *out, void *context), void *context, struct error *err)
+int output_file(const char *option, const char *path, int (*write)(FILE *out, void *context), void *context, struct error *err)
 {
     struct filing f = {option, path, write, context};
     sigset_t all, before;

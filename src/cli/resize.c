@@ -58,6 +58,7 @@ static int resize_listeners(const struct command *command, const struct settings
                          .count = survey->count};
     struct report_style style = output_style(settings);
     bool failed = false;
+    int status = 0;
     if (!r.list)
         return say_error(command, &(struct error){.code = ENOMEM, .text = "no memory"});
     for (size_t i = 0; i < r.count; i++) {
@@ -67,10 +68,10 @@ static int resize_listeners(const struct command *command, const struct settings
     }
     look_again(&r, settings);
     if (settings->json)
-        report_resize_json(stdout, &r);
+        status = report_resize_json(stdout, &r);
     else if (!settings->quiet)
         report_resize_text(stdout, &r, &style);
-    int status = output_flush(command);
+    status = output_report(command, status);
     for (size_t i = 0; i < r.count && !settings->json; i++)
         if (*r.list[i].error && settings->quiet)
             say(command, "%s", r.list[i].error);

@@ -16,11 +16,12 @@ struct serving {
     int status;         /* set when stdout fails: then serving is over */
 };
 
-static void flush(struct serving *serving)
+/* `status` is what the functions of the report returned. */
+static void flush(struct serving *serving, int status)
 {
     if (serving->status)
         return;
-    serving->status = output_flush(serving->command);
+    serving->status = output_report(serving->command, status);
     if (serving->status)
         loop_stop(serving->loop);
 }
@@ -38,21 +39,22 @@ static void print_event(void *context, const struct server_event *event)
 
 static void flush_due(struct timer *timer)
 {
-    flush((struct serving *)((char *)timer - offsetof(struct serving, flush)));
+    flush((struct serving *)((char *)timer - offsetof(struct serving, flush)), 0);
 }
 
 static void print_ready(struct serving *serving, const struct server *server)
 {
     uint32_t somaxconn = sysctl_somaxconn();
-    for (size_t i = 0; i < server_listener_count(server); i++) {
+    int status = 0;
+    for (size_t i = 0; i < server_listener_count(server) && !status; i++) {
         struct listener listener;
         server_listener(server, i, &listener);
         if (serving->settings->json)
-            report_ready_json(stdout, &listener, &serving->settings->server, somaxconn);
+            status = report_ready_json(stdout, &listener, &serving->settings->server, somaxconn);
         else if (!serving->settings->quiet)
             report_ready_text(stdout, &listener, &serving->settings->server, somaxconn);
     }
-    flush(serving);
+    flush(serving, status);
 }
 
 static int serve_until_end(struct serving *serving, struct server *server, struct error *err)
@@ -69,10 +71,10 @@ static int serve_until_end(struct serving *serving, struct server *server, struc
     struct server_totals totals;
     server_totals(server, &totals);
     if (serving->settings->json)
-        report_totals_json(stdout, &totals, clock_now() - began);
+        status = report_totals_json(stdout, &totals, clock_now() - began);
     else if (!serving->settings->quiet)
         report_totals_text(stdout, &totals, clock_now() - began);
-    flush(serving);
+    flush(serving, status);
     if (serving->status)
         return serving->status;
     return serving->loop->signal ? EXIT_SIGNAL + serving->loop->signal : EXIT_DONE;

@@ -1,4 +1,5 @@
 /* The option table: names, texts, ranges, and where each value goes. */
+#include "backlogctl/trials.h"
 #include "settings_takes.h"
 
 #include <limits.h>
@@ -270,16 +271,17 @@ static const struct option_spec sweep[] = {
      .argument = "N",
      .take = take_u32,
      .min = 1,
-     .max = 1000,
+     .max = REPEAT_MAX,
      FIELD(sweep.repeat),
      .help = "run each combination N times; the table shows the middle one (default 1)"},
     {.name = "jobs",
      .argument = "N",
      .take = take_u32,
      .min = 1,
-     .max = 64,
+     .max = TRIALS_JOBS_MAX,
      FIELD(sweep.jobs),
-     .help = "at most N runs side by side (default: one a processor; one in all with a rate, or --host-net)"},
+     .help = "at most N runs side by side (default: one a processor, four if all are small; one in all with a schedule, a socket "
+             "file or --host-net)"},
     {.name = "csv",
      .take = take_flag,
      FIELD(sweep.csv),

@@ -202,11 +202,12 @@ static int find(struct finding *f, struct error *err)
 static int report(const struct finding *f)
 {
     struct report_style style = output_style(f->settings);
+    int status = 0;
     if (f->settings->json)
-        report_sizing_json(stdout, &f->s);
+        status = report_sizing_json(stdout, &f->s);
     else if (!f->settings->quiet)
         report_sizing_text(stdout, &f->s, &style);
-    int status = output_flush(f->command);
+    status = output_report(f->command, status);
     if (status)
         return status;
     if (f->s.signal)

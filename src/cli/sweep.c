@@ -141,7 +141,8 @@ static void show_progress(void *context, size_t done, nsec elapsed)
     report_trials_progress(stderr, done, s->sweep.cells * s->sweep.repeat, elapsed, &s->progress);
 }
 
-/* Side by side where that does not disturb: a schedule suffers when others run beside it, a socket file has room for one server, and so has the host's own network. */
+/* Side by side where that does not disturb: a schedule suffers when others run beside it, a socket file has room for one server,
+   and so has the host's own network. */
 static unsigned suitable_jobs(const struct sweeping *s)
 {
     const struct settings *settings = s->settings;
@@ -158,7 +159,7 @@ static unsigned suitable_jobs(const struct sweeping *s)
     /* Small runs with patience wait most of the time. */
     unsigned times = settings->probe.timeout && most <= SMALL_RUN ? 4 : 1;
     bool file = settings->transport.path && *settings->transport.path != '@';
-    return settings->sweep.jobs ? settings->sweep.jobs : paced || file || settings->host_net ? 1 : times * trials_processors();
+    return settings->sweep.jobs ? settings->sweep.jobs : paced || file || settings->host_net ? 1 : trials_jobs(times);
 }
 
 static int run_all(struct sweeping *s, struct error *err)
@@ -186,9 +187,10 @@ static int run_all(struct sweeping *s, struct error *err)
 
 /* ---- The report ---- */
 
-static void draw(FILE *out, void *context)
+static int draw(FILE *out, void *context)
 {
     report_sweep_svg(out, context);
+    return 0;
 }
 
 static void say_failed(const struct sweeping *s)
@@ -206,13 +208,14 @@ static int report(struct sweeping *s)
     const struct settings *settings = s->settings;
     struct report_style style = output_style(settings);
     struct error err = {0};
+    int status = 0;
     if (settings->json)
-        report_sweep_json(stdout, &s->sweep);
+        status = report_sweep_json(stdout, &s->sweep);
     else if (settings->sweep.csv)
         report_sweep_csv(stdout, &s->sweep);
     else if (!settings->quiet)
-        report_sweep_text(stdout, &s->sweep, &style);
-    int status = output_flush(s->command);
+        status = report_sweep_text(stdout, &s->sweep, &style);
+    status = output_report(s->command, status);
     if (status)
         return status;
     if (settings->svg && output_file("--svg", settings->svg, draw, &s->sweep, &err))

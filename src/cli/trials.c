@@ -17,8 +17,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define JOBS_MOST 64
-
 struct worker {
     struct crew *crew;
     struct watch result; /* fd -1: idle */
@@ -31,18 +29,18 @@ struct worker {
 struct crew {
     const struct trials *trials;
     struct loop loop;
-    struct worker workers[JOBS_MOST];
+    struct worker workers[TRIALS_JOBS_MAX];
     size_t next, done;
     nsec began;
 };
 
-unsigned trials_processors(void)
+unsigned trials_jobs(unsigned times)
 {
     cpu_set_t set;
     if (sched_getaffinity(0, sizeof set, &set))
         return 1;
-    int count = CPU_COUNT(&set);
-    return count < 1 ? 1 : count > JOBS_MOST ? JOBS_MOST : (unsigned)count;
+    unsigned jobs = times * (unsigned)CPU_COUNT(&set);
+    return jobs < 1 ? 1 : jobs > TRIALS_JOBS_MAX ? TRIALS_JOBS_MAX : jobs;
 }
 
 /* ---- In the child ---- */
@@ -197,8 +195,7 @@ static size_t begin_more(struct crew *crew, int *status, struct error *err)
 {
     const struct trials *trials = crew->trials;
     size_t busy = 0;
-    unsigned jobs = trials->jobs < JOBS_MOST ? trials->jobs : JOBS_MOST;
-    for (unsigned j = 0; j < jobs; j++) {
+    for (unsigned j = 0; j < trials->jobs; j++) {
         struct worker *w = &crew->workers[j];
         bool more =
             crew->next < trials->count && !crew->loop.signal && !*status && !(trials->enough && trials->enough(trials->context));
@@ -211,7 +208,7 @@ static size_t begin_more(struct crew *crew, int *status, struct error *err)
 
 static void end_children(struct crew *crew)
 {
-    for (size_t j = 0; j < JOBS_MOST; j++)
+    for (size_t j = 0; j < TRIALS_JOBS_MAX; j++)
         if (crew->workers[j].result.fd >= 0) {
             kill(crew->workers[j].pid, SIGKILL);
             collect(&crew->workers[j]);
@@ -225,7 +222,7 @@ int trials_run(const struct trials *trials, int *signal, struct error *err)
         return error_set(err, ENOMEM, "no memory");
     crew->trials = trials;
     crew->began = clock_now();
-    for (size_t j = 0; j < JOBS_MOST; j++)
+    for (size_t j = 0; j < TRIALS_JOBS_MAX; j++)
         crew->workers[j] = (struct worker){.crew = crew, .result.fd = -1};
     loop_block_signals();
     int status = loop_init(&crew->loop, true, err);

@@ -21,10 +21,10 @@ void watch_fail(struct watch_run *run, const struct error *err)
     loop_stop(&run->loop);
 }
 
-void watch_flush(struct watch_run *run)
+void watch_flush(struct watch_run *run, int status)
 {
     if (!run->status)
-        run->status = output_flush(run->command);
+        run->status = output_report(run->command, status);
     if (run->status)
         loop_stop(&run->loop);
 }
@@ -35,7 +35,8 @@ static void tell_news(struct watch_run *run)
 {
     struct report_style style = output_style(run->settings);
     bool told = false;
-    for (size_t i = 0; i < run->w.alert_count; i++) {
+    int status = 0;
+    for (size_t i = 0; i < run->w.alert_count && !status; i++) {
         struct alert *alert = &run->w.alerts[i];
         if (!alert->news)
             continue;
@@ -43,12 +44,12 @@ static void tell_news(struct watch_run *run)
         clock_stamp(alert->stamp);
         told = true;
         if (run->settings->json)
-            report_alert_json(stdout, alert);
+            status = report_alert_json(stdout, alert);
         else if (!run->screen && !run->settings->quiet)
             report_alert_text(stdout, alert, &style);
     }
     if (told && !run->screen)
-        watch_flush(run);
+        watch_flush(run, status);
     else if (told)
         watch_draw(run);
 }
@@ -96,11 +97,12 @@ void watch_aim(struct watch_run *run)
 static void print_block(struct watch_run *run)
 {
     struct report_style style = output_style(run->settings);
+    int status = 0;
     if (run->settings->json)
-        report_watch_json(stdout, &run->w, run->order, run->shown);
+        status = report_watch_json(stdout, &run->w, run->order, run->shown);
     else if (!run->settings->quiet)
         report_watch_text(stdout, &run->w, run->order, run->shown, run->not_sampled.code ? run->shown : run->place, &style);
-    watch_flush(run);
+    watch_flush(run, status);
 }
 
 static void end_interval(struct watch_run *run)

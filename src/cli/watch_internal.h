@@ -38,7 +38,8 @@ struct watch_run {
 
 /* ---- watch.c ---- */
 
-void watch_flush(struct watch_run *run);
+/* Ends what was written to stdout; `status` is what the functions of the report returned. */
+void watch_flush(struct watch_run *run, int status);
 /* Ends the watching: says why, once the terminal is as it was. */
 void watch_fail(struct watch_run *run, const struct error *err);
 /* Points the sampler at the selected listener. */

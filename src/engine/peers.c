@@ -45,7 +45,14 @@ static enum peer peer_of(const struct diag_socket *socket)
     return PEER_ABSENT;
 }
 
-static void note_peer(struct attempt *a, const struct diag_socket *socket, nsec seen)
+/* It was accepted before this sighting. */
+static void note_accepted(struct attempt *a, nsec epoch)
+{
+    if (a->accepted == NSEC_NEVER)
+        a->accepted = clock_now() - epoch;
+}
+
+static void note_peer(struct attempt *a, const struct diag_socket *socket, nsec epoch)
 {
     a->peer = (uint8_t)peer_of(socket);
     if (a->peer == PEER_SYN_RECV)
@@ -55,8 +62,8 @@ static void note_peer(struct attempt *a, const struct diag_socket *socket, nsec 
         /* Nothing was ever sent from the child's side, so its last sending is its birth (4 ms grain). */
         a->age_ms = socket->has_info ? (int32_t)socket->last_data_sent_ms : -1;
     }
-    if ((a->peer == PEER_ACCEPTED || a->peer == PEER_CLOSED) && a->accepted == NSEC_NEVER)
-        a->accepted = seen;
+    if (a->peer == PEER_ACCEPTED || a->peer == PEER_CLOSED)
+        note_accepted(a, epoch);
 }
 
 /* The two ends of a connection as the server's side has them. */
@@ -78,7 +85,7 @@ static struct endpoint client_of(const struct target *target, const struct endpo
     return client;
 }
 
-static int look_one_by_one(struct sockdiag *sd, struct target *target, nsec seen, struct error *err)
+static int look_one_by_one(struct sockdiag *sd, struct target *target, nsec epoch, struct error *err)
 {
     for (size_t i = 0; i < target->attempt_count; i++) {
         struct attempt *a = &target->attempts[i];
@@ -92,7 +99,7 @@ static int look_one_by_one(struct sockdiag *sd, struct target *target, nsec seen
             return status;
         a->peer = PEER_ABSENT;
         if (!status)
-            note_peer(a, &socket, seen);
+            note_peer(a, &socket, epoch);
     }
     return 0;
 }
@@ -119,7 +126,7 @@ static void each_child(void *context, const struct diag_socket *socket)
     struct endpoint client = client_of(index->target, &remote);
     struct attempt *a = source_index_find(index, &client);
     if (a)
-        note_peer(a, socket, index->seen);
+        note_peer(a, socket, index->epoch);
 }
 
 /* A dual-stack listener's children are IPv6 sockets, whatever the client speaks; an IPv4 listener has none of those. */
@@ -134,13 +141,13 @@ static bool dump_is_cheaper(const struct target *target, uint64_t asked)
     return asked * LOOKUP_COST > asked * DUMPED_COST + passes * sockets_allocated() * PASSED_COST;
 }
 
-static int look_by_dump(struct sockdiag *sd, struct target *target, nsec seen, struct error *err)
+static int look_by_dump(struct sockdiag *sd, struct target *target, nsec epoch, struct error *err)
 {
     struct source_index index;
     int status = source_index_build(&index, target, worth_asking, err);
     if (status)
         return status;
-    index.seen = seen;
+    index.epoch = epoch;
     forget_peers(target);
     struct sockdiag_query query = {.family = target->address.family,
                                    .states = SOCKDIAG_CHILDREN,
@@ -172,21 +179,22 @@ static void each_client(void *context, const struct unix_client *client)
     struct attempt *a = source_index_find(index, &client->name);
     if (!a)
         return;
-    /* In the queue since connect() returned. */
-    a->age_ms = client->peer_inode ? -1 : (int32_t)((index->seen - a->established) / NSEC_PER_MSEC);
     a->peer = client->peer_inode ? PEER_ACCEPTED : PEER_QUEUED;
-    a->was_queued = a->was_queued || !client->peer_inode;
-    if (client->peer_inode && a->accepted == NSEC_NEVER)
-        a->accepted = index->seen;
+    if (a->peer == PEER_ACCEPTED) {
+        note_accepted(a, index->epoch);
+        return;
+    }
+    a->was_queued = true;
+    a->age_ms = (int32_t)((clock_now() - index->epoch - a->established) / NSEC_PER_MSEC); /* since connect() returned */
 }
 
-static int look_at_clients(struct sockdiag *sd, struct target *target, nsec seen, struct error *err)
+static int look_at_clients(struct sockdiag *sd, struct target *target, nsec epoch, struct error *err)
 {
     struct source_index index;
     int status = source_index_build(&index, target, is_connected, err);
     if (status)
         return status;
-    index.seen = seen;
+    index.epoch = epoch;
     forget_peers(target);
     status = unixdiag_clients(sd, each_client, &index, err);
     free(index.slots);
@@ -227,10 +235,9 @@ int peers_look(struct sockdiag *sd, struct target *target, nsec epoch, struct er
     size_t asked = 0;
     for (size_t i = 0; i < target->attempt_count; i++)
         asked += worth_asking(&target->attempts[i]);
-    nsec seen = clock_now() - epoch;
-    int status = target->transport.path           ? look_at_clients(sd, target, seen, err)
-                 : dump_is_cheaper(target, asked) ? look_by_dump(sd, target, seen, err)
-                                                  : look_one_by_one(sd, target, seen, err);
+    int status = target->transport.path           ? look_at_clients(sd, target, epoch, err)
+                 : dump_is_cheaper(target, asked) ? look_by_dump(sd, target, epoch, err)
+                                                  : look_one_by_one(sd, target, epoch, err);
     look_at_listener(sd, target);
     target->looked = !status;
     return status;
@@ -241,7 +248,27 @@ static bool was_established(const struct attempt *a)
     return a->established != NSEC_NEVER;
 }
 
-int peers_note_accepts(struct target *target, const struct server_accept *clients, size_t count, nsec epoch, struct error *err)
+/* The run ends with its last look, and the listener's queue and the verdict rest on that: an accept that it did not see yet is no
+   part of the run. */
+static bool is_part_of_run(const struct attempt *a, nsec accepted, nsec end)
+{
+    switch ((enum peer)a->peer) {
+    case PEER_ACCEPTED:
+    case PEER_CLOSED:
+        return true;
+    case PEER_QUEUED:
+    case PEER_SYN_RECV:
+        return false;
+    case PEER_UNKNOWN:
+    case PEER_ABSENT:
+    case PEER_COUNT:
+        break;
+    }
+    return accepted <= end;
+}
+
+int peers_note_accepts(struct target *target, const struct server_accept *clients, size_t count, nsec epoch, nsec end,
+                       struct error *err)
 {
     struct source_index index;
     int status = source_index_build(&index, target, was_established, err);
@@ -250,8 +277,14 @@ int peers_note_accepts(struct target *target, const struct server_accept *client
     for (size_t i = 0; i < count; i++) {
         struct endpoint remote = endpoint_unmapped(&clients[i].peer), peer = client_of(target, &remote);
         struct attempt *a = source_index_find(&index, &peer);
-        if (a)
-            a->accepted = clients[i].at - epoch;
+        nsec at = clients[i].at - epoch;
+        if (!a || !is_part_of_run(a, at, end))
+            continue;
+        if (a->peer != PEER_CLOSED)
+            a->peer = PEER_ACCEPTED; /* a look that could not tell, or came when all was over */
+        a->accepted = at;
+        if (a->established > at) /* then we learned of it late */
+            a->established = at;
     }
     free(index.slots);
     return 0;

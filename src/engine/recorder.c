@@ -216,6 +216,8 @@ int recorder_finish(struct recorder *r, struct target *targets, size_t count, ns
             continue;
         status = r->source == TIMELINE_SAMPLES ? finish_looks(r, target, err) : moments_finish(r, target, err);
         target->timeline.end = end;
+        if (status) /* half a timeline is none */
+            timeline_release(&target->timeline);
     }
     return status;
 }

@@ -300,7 +300,6 @@ static int make_points(struct target *target, struct changes *c, struct error *e
         now.drops += c->list[i].drop;
         t->points[t->point_count++] = now;
     }
-    t->unplaced = (int64_t)(target->after.drops - target->before.drops) - (int64_t)now.drops;
     return 0;
 }
 

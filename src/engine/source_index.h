@@ -9,7 +9,7 @@ struct source_index {
     struct target *target;
     uint32_t *slots; /* attempt number + 1; 0: free */
     size_t mask;
-    nsec seen; /* the caller's: when it looks */
+    nsec epoch; /* the caller's: the start of the run */
 };
 
 bool same_source(const struct endpoint *a, const struct endpoint *b);

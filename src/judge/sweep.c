@@ -1,6 +1,8 @@
 /* What the repetitions of a cell come to. */
 #include "backlogctl/judge.h"
 
+#include <stdlib.h>
+
 static bool value_of(const struct trial *t, enum sweep_measure measure, uint64_t *value)
 {
     if (!t->done || t->error)
@@ -13,37 +15,22 @@ static bool value_of(const struct trial *t, enum sweep_measure measure, uint64_t
     return measure != SWEEP_DROPS || t->drops_known;
 }
 
-/* The n-th smallest by counting who is smaller: repetitions are few, and nothing is to be allocated. */
-static uint64_t nth(const struct trial *trials, size_t count, enum sweep_measure measure, size_t n)
+static int compare(const void *a, const void *b)
 {
-    for (size_t i = 0; i < count; i++) {
-        uint64_t value, other;
-        size_t below = 0, equal = 0;
-        if (!value_of(&trials[i], measure, &value))
-            continue;
-        for (size_t j = 0; j < count; j++)
-            if (value_of(&trials[j], measure, &other)) {
-                below += other < value;
-                equal += other == value;
-            }
-        if (below <= n && n < below + equal)
-            return value;
-    }
-    return 0;
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
 }
 
 static struct middle middle_of(const struct trial *trials, size_t count, enum sweep_measure measure)
 {
+    uint64_t values[REPEAT_MAX];
     size_t known = 0;
-    uint64_t value;
-    for (size_t i = 0; i < count; i++)
-        known += value_of(&trials[i], measure, &value);
+    for (size_t i = 0; i < count && known < REPEAT_MAX; i++)
+        known += value_of(&trials[i], measure, &values[known]);
     if (!known)
         return (struct middle){0};
-    return (struct middle){.known = true,
-                           .least = nth(trials, count, measure, 0),
-                           .median = nth(trials, count, measure, (known - 1) / 2),
-                           .greatest = nth(trials, count, measure, known - 1)};
+    qsort(values, known, sizeof *values, compare);
+    return (struct middle){.known = true, .least = values[0], .median = values[(known - 1) / 2], .greatest = values[known - 1]};
 }
 
 void judge_sweep(struct sweep *sweep)

@@ -195,26 +195,17 @@ bool judge_is_final(const struct target *target)
 {
     for (size_t i = 0; i < target->attempt_count; i++) {
         const struct attempt *a = &target->attempts[i];
-        switch ((enum verdict)a->verdict) {
-        case VERDICT_CONNECTED:
-        case VERDICT_WOULD_BLOCK:
-        case VERDICT_REFUSED:
-        case VERDICT_RESET:
-        case VERDICT_UNREACHABLE:
-        case VERDICT_LOCAL_ERROR:
-            if (a->soft_error)
-                return false;
-            break;
-        case VERDICT_TIMED_OUT:
+        switch (verdict_traits((enum verdict)a->verdict)->final) {
+        case FINAL_NEVER:
+            return false;
+        case FINAL_WITH_SOCKET:
             if (a->state == STATE_SYN_SENT)
                 return false;
             break;
-        case VERDICT_QUEUED:
-        case VERDICT_HALF_OPEN:
-        case VERDICT_LOST:
-        case VERDICT_ESTABLISHED:
-        case VERDICT_COUNT:
-            return false;
+        case FINAL_AT_ONCE:
+            if (a->soft_error)
+                return false;
+            break;
         }
     }
     return true;
@@ -234,36 +225,13 @@ bool judge_is_settled(const struct target *target)
     return !syns || (target_drops(target, &drops) && drops == syns);
 }
 
-bool judge_got_through(const struct attempt *a)
-{
-    switch ((enum verdict)a->verdict) {
-    case VERDICT_CONNECTED:
-    case VERDICT_QUEUED:
-    case VERDICT_HALF_OPEN:
-    case VERDICT_LOST:
-    case VERDICT_ESTABLISHED:
-        return true;
-    case VERDICT_TIMED_OUT:
-    case VERDICT_WOULD_BLOCK:
-    case VERDICT_REFUSED:
-    case VERDICT_RESET:
-    case VERDICT_UNREACHABLE:
-    case VERDICT_LOCAL_ERROR:
-    case VERDICT_COUNT:
-        return false;
-    }
-    return false;
-}
-
 /* A later address decides over an earlier one: what got through beats everything, a listener's silence or reset beats
    the answer of an address where nobody listens (that answer is what misleads people about a full queue). */
-static int weight(const struct attempt *a)
+static bool decides_over(const struct attempt *a, const struct attempt *best)
 {
-    if (judge_got_through(a))
-        return 3;
-    if (a->verdict == VERDICT_TIMED_OUT || a->verdict == VERDICT_RESET)
-        return 2;
-    return 1;
+    int weight = verdict_traits((enum verdict)a->verdict)->weight;
+    int least = verdict_traits((enum verdict)best->verdict)->weight;
+    return weight > least || (weight == 1 && least == 1);
 }
 
 static void mark_deciding(struct run *run)
@@ -279,7 +247,7 @@ static void mark_deciding(struct run *run)
             a->decides = false;
             if (a->opened == NSEC_NEVER && !a->error)
                 continue; /* an interrupted burst never came to it */
-            if (!best || weight(a) > weight(best) || (weight(a) == 1 && weight(best) == 1))
+            if (!best || decides_over(a, best))
                 best = a;
         }
         if (best) {

@@ -25,12 +25,6 @@ static void gather_hidden(struct story *s, const struct row *row)
     }
 }
 
-static bool through(const struct attempt *a)
-{
-    return a->verdict == VERDICT_CONNECTED || a->verdict == VERDICT_QUEUED || a->verdict == VERDICT_HALF_OPEN ||
-           a->verdict == VERDICT_LOST || a->verdict == VERDICT_ESTABLISHED;
-}
-
 static void gather_row(struct story *s, const struct row *row)
 {
     const struct attempt *a = row->deciding;
@@ -41,7 +35,7 @@ static void gather_row(struct story *s, const struct row *row)
         s->silent_remote++;
     if (a->verdict == VERDICT_ESTABLISHED && a->evidence == EVIDENCE_PROBE_BYTE && a->acknowledged)
         s->acknowledged++;
-    if (through(a) && a->syn_retransmits)
+    if (verdict_traits((enum verdict)a->verdict)->got_through && a->syn_retransmits)
         s->syn_repeated++;
     if (a->verdict == VERDICT_LOCAL_ERROR && a->reason == REASON_NONE && !s->odd_error)
         s->odd_error = a;
@@ -219,9 +213,8 @@ static void say_advice(struct story *s)
 
 char *report_explain(const struct run *run)
 {
-    char *text = NULL;
-    size_t size;
-    struct story s = {.run = run, .out = open_memstream(&text, &size)};
+    struct keep keep;
+    struct story s = {.run = run, .out = keep_begin(&keep)};
     if (!s.out)
         return NULL;
     gather(&s);
@@ -239,9 +232,5 @@ char *report_explain(const struct run *run)
     say_passed_by(&s);
     say_traps(&s);
     say_advice(&s);
-    if (fclose(s.out)) {
-        free(text);
-        return NULL;
-    }
-    return text;
+    return keep_end(&keep);
 }

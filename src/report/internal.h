@@ -1,4 +1,5 @@
-/* What the files of the report layer share: words and colours, the rows of a burst, its figures. */
+/* What the files of the report layer share: words and colours, the rows of a burst, its figures. Where memory can run out, functions
+   return 0 or -ENOMEM; what they have written by then is not whole. */
 #ifndef BACKLOGCTL_REPORT_INTERNAL_H
 #define BACKLOGCTL_REPORT_INTERNAL_H
 
@@ -23,10 +24,6 @@ const char *printable(const char *text, char *out, size_t size);
 
 /* Where a target is: "127.0.0.1:80", or a path. Returns out. */
 const char *target_place(const struct target *target, char out[REPORT_PLACE_SIZE]);
-
-/* Writes text and a newline; lines are folded at blanks to `columns` (0: not), all but the first are
- * indented. */
-void write_folded(FILE *out, const char *text, int columns, int indent);
 
 /* The colour of a verdict as an escape sequence (ECMA-48 SGR). Static storage. */
 const char *verdict_color(enum verdict v);
@@ -57,6 +54,41 @@ const char *errno_text(int code, char out[ERRNO_TEXT_SIZE]);
 /* "SIGINT"; cut to fit. Returns out. */
 #define SIGNAL_TEXT_SIZE 24
 const char *signal_text(int signal, char out[SIGNAL_TEXT_SIZE]);
+
+/* ---- stream.c: text folded on its way, or kept ---- */
+
+#define FOLD_WORD_MAX 512
+
+struct fold {
+    FILE *out, *stream;
+    int columns, indent, at;
+    size_t used;
+    bool parted; /* the beginning of this word has been written */
+    char word[FOLD_WORD_MAX];
+};
+
+/* A stream whose text comes to `out` folded at blanks to `columns` (0: not), all lines but the first indented. Without memory for it
+   the words come as they are: the stream is then `out`. */
+FILE *fold_begin(struct fold *fold, FILE *out, int columns, int indent);
+
+/* Ends the stream, and the last line if there was text at all. */
+void fold_end(struct fold *fold);
+
+/* The same with text that is there already; always ends the line. */
+void write_folded(FILE *out, const char *text, int columns, int indent);
+
+struct keep {
+    FILE *stream;
+    char *text;
+    size_t used, room;
+    bool failed;
+};
+
+/* A stream whose text is kept; NULL: no memory. */
+FILE *keep_begin(struct keep *keep);
+
+/* The text, malloc'ed, whole or NULL: no memory. */
+char *keep_end(struct keep *keep);
 
 /* ---- rows.c: the burst, connection by connection ---- */
 
@@ -97,7 +129,13 @@ nsec bucket_from(size_t bucket);
 /* An empty table for `out`; `width` is its own, in characters. NULL: no memory. */
 struct libscols_table *table_begin(FILE *out, const struct report_style *style, size_t width, const char *separator);
 
-void write_table(FILE *out, const struct run *run, const struct report_style *style);
+/* Adds a column, its flags as libsmartcols has them; that itself would print one without a head when memory runs out. 0 or -1. */
+int table_column(struct libscols_table *table, const char *head, int flags);
+
+/* Prints a table that could be filled, and releases it. 0 or -ENOMEM. */
+int table_end(FILE *out, struct libscols_table *table, bool filled);
+
+int write_table(FILE *out, const struct run *run, const struct report_style *style);
 
 /* ---- columns.c: what a listener shows ---- */
 
@@ -152,7 +190,7 @@ void write_json_timeline(FILE *out, const struct run *run);
 
 /* ---- timeline_text.c ---- */
 
-void write_timeline(FILE *out, const struct run *run, const struct report_style *style);
+int write_timeline(FILE *out, const struct run *run, const struct report_style *style);
 
 /* ---- timeline.c: what the drawings share ---- */
 
@@ -170,26 +208,44 @@ struct phase_span {
 };
 size_t phases_of(const struct target *target, size_t i, struct phase_span out[PHASES + 1]);
 
+/* What the listener counted as dropped, and for how many of these the timeline knows the time; more than counted, if packets went
+   unanswered that it did not count. */
+struct drop_parts {
+    bool known; /* what it counted */
+    uint64_t counted, placed;
+    uint64_t missed; /* packets that were too many to be kept */
+};
+struct drop_parts drop_parts(const struct target *target);
+struct drop_parts drop_parts_of_run(const struct run *run);
+
+/* "765 packets dropped", and where the parts do not agree which they are, and why. */
+void write_drops(FILE *out, const struct drop_parts *parts);
+
 /* A round step for an axis that gets at most `most` of them: 1, 2 or 5 times a power of ten. */
 nsec axis_step(nsec end, unsigned most);
 
-/* ---- json.c ---- */
+/* ---- json.c: a value that could not be made for want of memory is NULL, and so becomes all that holds it ---- */
+
+/* Put a value into an object or array, or the members of another object, which are theirs from then on. */
+void json_put(json_t **object, const char *name, json_t *value);
+void json_add(json_t **array, json_t *value);
+void json_merge(json_t **object, json_t *more);
 
 /* A JSON string, or null for NULL. What is not UTF-8 becomes '?', for JSON cannot hold it. */
 json_t *json_text(const char *text);
-json_t *json_address(const struct endpoint *e);                                  /* "127.0.0.1" */
-json_t *json_family(const struct endpoint *e);                                   /* "ipv4", "ipv6", "unix" or null */
-void json_add_place(json_t *object, const struct endpoint *e, const char *path); /* "port", or "path" of AF_UNIX */
-json_t *json_span(nsec span);                                                    /* microseconds, or null for NSEC_NEVER */
-json_t *json_span_exact(nsec span);                                              /* the same with its fraction, three decimals */
-json_t *json_known(bool known, uint64_t value);                                  /* null when not known */
+json_t *json_address(const struct endpoint *e);                                   /* "127.0.0.1" */
+json_t *json_family(const struct endpoint *e);                                    /* "ipv4", "ipv6", "unix" or null */
+void json_add_place(json_t **object, const struct endpoint *e, const char *path); /* "port", or "path" of AF_UNIX */
+json_t *json_span(nsec span);                                                     /* microseconds, or null for NSEC_NEVER */
+json_t *json_span_exact(nsec span);                                               /* the same with its fraction, three decimals */
+json_t *json_known(bool known, uint64_t value);                                   /* null when not known */
 
 /* ---- survey_json.c ---- */
 
 json_t *json_listener(const struct listener *listener);
 json_t *json_netns(const struct netns_facts *facts);
 
-/* Writes an object on one line and drops the reference; NULL (no memory) writes nothing. */
-void write_json_line(FILE *out, json_t *object);
+/* Writes an object on one line and drops the reference. 0 or -ENOMEM. */
+int write_json_line(FILE *out, json_t *object);
 
 #endif

@@ -1,6 +1,7 @@
 /* The JSON of probe and run, schema backlogctl.probe/1: one object; its connections are streamed. */
 #include "internal.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -40,12 +41,37 @@ json_t *json_family(const struct endpoint *e)
                                    : json_null();
 }
 
-void json_add_place(json_t *object, const struct endpoint *e, const char *path)
+void json_put(json_t **object, const char *name, json_t *value)
+{
+    if (!json_object_set_new(*object, name, value))
+        return;
+    json_decref(*object);
+    *object = NULL;
+}
+
+void json_add(json_t **array, json_t *value)
+{
+    if (!json_array_append_new(*array, value))
+        return;
+    json_decref(*array);
+    *array = NULL;
+}
+
+void json_merge(json_t **object, json_t *more)
+{
+    if (json_object_update(*object, more)) {
+        json_decref(*object);
+        *object = NULL;
+    }
+    json_decref(more);
+}
+
+void json_add_place(json_t **object, const struct endpoint *e, const char *path)
 {
     if (path)
-        json_object_set_new(object, "path", json_text(path));
+        json_put(object, "path", json_text(path));
     else
-        json_object_set_new(object, "port", json_integer(e->port));
+        json_put(object, "port", json_integer(e->port));
 }
 
 json_t *json_span(nsec span)
@@ -63,21 +89,27 @@ json_t *json_known(bool known, uint64_t value)
     return known ? json_integer((json_int_t)value) : json_null();
 }
 
-void write_json_line(FILE *out, json_t *object)
+/* Drops the reference. */
+static int dump(FILE *out, json_t *object, size_t flags)
 {
-    if (!object)
-        return;
-    json_dumpf(object, out, JSON_COMPACT);
+    int status = object && !json_dumpf(object, out, flags | JSON_COMPACT) ? 0 : -ENOMEM;
     json_decref(object);
-    putc('\n', out);
+    return ferror(out) ? 0 : status; /* a write error is told as such */
+}
+
+int write_json_line(FILE *out, json_t *object)
+{
+    int status = dump(out, object, 0);
+    if (!status)
+        putc('\n', out);
+    return status;
 }
 
 /* Writes the members of an object without its braces, and drops the reference. Fifteen digits are what a
    double keeps of a decimal fraction: 11.042 stays 11.042. */
-static void write_members(FILE *out, json_t *object)
+static int write_members(FILE *out, json_t *object)
 {
-    json_dumpf(object, out, JSON_COMPACT | JSON_EMBED | JSON_REAL_PRECISION(15));
-    json_decref(object);
+    return dump(out, object, JSON_EMBED | JSON_REAL_PRECISION(15));
 }
 
 /* ---- Before the burst ---- */
@@ -88,7 +120,7 @@ static json_t *target_json(const struct run *run)
     const struct target *target = run->target_count ? &run->targets[0] : &none;
     json_t *object = json_pack("{s:o, s:o, s:s}", "family", json_family(&target->address), "address",
                                json_address(&target->address), "kind", socket_kind_name(target->transport.kind));
-    json_add_place(object, &target->address, target->transport.path);
+    json_add_place(&object, &target->address, target->transport.path);
     return object;
 }
 
@@ -102,9 +134,9 @@ static json_t *options_json(const struct run *run)
                                 json_known(probe->rate, probe->rate), "send", json_text(probe->send), "wait_us",
                                 json_span(probe->wait), "allow_remote", probe->allow_remote, "summary", probe->summary, "threads",
                                 json_known(probe->threads, probe->threads), "source", json_text(probe->source));
-    json_object_set_new(options, "burst", json_known(probe->burst, probe->burst));
-    json_object_set_new(options, "every_us", probe->burst ? json_span(probe->every) : json_null());
-    json_object_set_new(options, "fastopen", json_boolean(run->target_count && run->targets[0].transport.fastopen));
+    json_put(&options, "burst", json_known(probe->burst, probe->burst));
+    json_put(&options, "every_us", probe->burst ? json_span(probe->every) : json_null());
+    json_put(&options, "fastopen", json_boolean(run->target_count && run->targets[0].transport.fastopen));
     if (!run->has_server)
         return options;
     json_t *more =
@@ -114,11 +146,10 @@ static json_t *options_json(const struct run *run)
                   "accept_count", json_known(server->accept_count >= 0, (uint64_t)server->accept_count), "duration_us",
                   server->duration > 0 ? json_span(server->duration) : json_null(), "greeting", json_text(server->greeting),
                   "private_namespace", run->private_namespace);
-    json_object_set_new(more, "stall_us", server->stall ? json_span(server->stall) : json_null());
-    json_object_set_new(more, "stall_every_us", server->stall_every ? json_span(server->stall_every) : json_null());
-    json_object_set_new(more, "delay_us", json_span(run->delay));
-    json_object_update(options, more);
-    json_decref(more);
+    json_put(&more, "stall_us", server->stall ? json_span(server->stall) : json_null());
+    json_put(&more, "stall_every_us", server->stall_every ? json_span(server->stall_every) : json_null());
+    json_put(&more, "delay_us", json_span(run->delay));
+    json_merge(&options, more);
     return options;
 }
 
@@ -127,13 +158,13 @@ static json_t *preset_json(const struct run *run)
     return run->preset ? json_pack("{s:s, s:s}", "name", run->preset, "shows", run->preset_words) : json_null();
 }
 
-void report_json_begin(FILE *out, const struct run *run)
+int report_json_begin(FILE *out, const struct run *run)
 {
     putc('{', out);
-    write_members(out, json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "schema", SCHEMA, "version", BACKLOGCTL_VERSION,
-                                 "command", json_text(run->command), "kernel", json_text(run->kernel), "started_at",
-                                 json_text(run->started_at), "target", target_json(run), "options", options_json(run), "preset",
-                                 preset_json(run)));
+    return write_members(out, json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "schema", SCHEMA, "version",
+                                        BACKLOGCTL_VERSION, "command", json_text(run->command), "kernel", json_text(run->kernel),
+                                        "started_at", json_text(run->started_at), "target", target_json(run), "options",
+                                        options_json(run), "preset", preset_json(run)));
 }
 
 /* ---- After it ---- */
@@ -143,9 +174,8 @@ static json_t *members_json(const struct target *target)
     json_t *array = target->member_count ? json_array() : json_null();
     for (size_t i = 0; i < target->member_count; i++) {
         const struct listener *m = &target->members[i];
-        json_array_append_new(array, json_pack("{s:I, s:I, s:I, s:o}", "backlog", (json_int_t)m->backlog, "capacity",
-                                               (json_int_t)m->capacity, "queue", (json_int_t)m->queue, "drops",
-                                               json_known(m->drops_known, m->drops)));
+        json_add(&array, json_pack("{s:I, s:I, s:I, s:o}", "backlog", (json_int_t)m->backlog, "capacity", (json_int_t)m->capacity,
+                                   "queue", (json_int_t)m->queue, "drops", json_known(m->drops_known, m->drops)));
     }
     return array;
 }
@@ -161,7 +191,7 @@ static json_t *listener_json(const struct run *run, const struct listener *liste
                   json_known(run->somaxconn, run->somaxconn), "drops", json_known(listener->drops_known, listener->drops), "pid",
                   json_known(listener->pid, (uint64_t)listener->pid), "process",
                   json_text(*listener->process ? listener->process : NULL), "members", (json_int_t)listener->members);
-    json_add_place(object, &listener->local, is_unix((enum socket_kind)listener->kind) ? listener->path : NULL);
+    json_add_place(&object, &listener->local, is_unix((enum socket_kind)listener->kind) ? listener->path : NULL);
     return object;
 }
 
@@ -169,16 +199,16 @@ static json_t *counts_json(const uint64_t counts[VERDICT_COUNT])
 {
     json_t *object = json_object();
     for (enum verdict v = 0; v < VERDICT_COUNT; v++)
-        json_object_set_new(object, verdict_name(v), json_integer((json_int_t)counts[v]));
+        json_put(&object, verdict_name(v), json_integer((json_int_t)counts[v]));
     return object;
 }
 
 static json_t *counters_json(const struct run *run)
 {
     json_t *object = json_object();
-    json_object_set_new(object, "listener_drops", json_known(run->drops_known, run->drops));
+    json_put(&object, "listener_drops", json_known(run->drops_known, run->drops));
     for (enum counter c = 0; c < COUNTER_COUNT; c++)
-        json_object_set_new(object, counter_name(c), json_known(run->counters.known, run->counters.value[c]));
+        json_put(&object, counter_name(c), json_known(run->counters.known, run->counters.value[c]));
     return object;
 }
 
@@ -193,8 +223,8 @@ static json_t *targets_json(const struct run *run)
                                    json_address(&target->address), "local", target->local, "looked", target->looked,
                                    "listener_gone", target->listener_gone, "listener", listener_json(run, &target->after),
                                    "counts", counts_json(counts), "members", members_json(target));
-        json_add_place(object, &target->address, target->transport.path);
-        json_array_append_new(array, object);
+        json_add_place(&object, &target->address, target->transport.path);
+        json_add(&array, object);
     }
     return array;
 }
@@ -204,9 +234,8 @@ static json_t *expectations_json(const struct run *run)
     json_t *array = json_array();
     for (size_t i = 0; i < run->expectation_count; i++) {
         const struct expectation *e = &run->expectations[i];
-        json_array_append_new(array,
-                              json_pack("{s:o, s:I, s:o, s:b}", "text", json_text(e->text), "expected", (json_int_t)e->expected,
-                                        "seen", e->seen_known ? json_integer(e->seen) : json_null(), "ok", e->ok));
+        json_add(&array, json_pack("{s:o, s:I, s:o, s:b}", "text", json_text(e->text), "expected", (json_int_t)e->expected,
+                                   "seen", e->seen_known ? json_integer(e->seen) : json_null(), "ok", e->ok));
     }
     return array;
 }
@@ -239,8 +268,8 @@ static json_t *histogram_json(const struct spread *spread)
         end--;
     for (size_t i = first; i < end; i++) {
         nsec below = i + 1 < SPREAD_BUCKETS ? bucket_from(i + 1) : NSEC_NEVER;
-        json_array_append_new(array, json_pack("{s:o, s:o, s:I}", "from_us", json_span(bucket_from(i)), "below_us",
-                                               json_span(below), "count", (json_int_t)spread->buckets[i]));
+        json_add(&array, json_pack("{s:o, s:o, s:I}", "from_us", json_span(bucket_from(i)), "below_us", json_span(below), "count",
+                                   (json_int_t)spread->buckets[i]));
     }
     return array;
 }
@@ -271,6 +300,8 @@ static json_t *figures_json(const struct run *run)
 static json_t *conclusion_json(const struct run *run)
 {
     char *words = report_explain(run);
+    if (!words)
+        return NULL;
     json_t *object =
         json_pack("{s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:b}", "targets", targets_json(run), "expectations",
                   expectations_json(run), "accept_times", run->has_server ? "exact" : "seen", "elapsed_us",
@@ -280,10 +311,17 @@ static json_t *conclusion_json(const struct run *run)
     return object;
 }
 
-void report_json_end(FILE *out, const struct run *run)
+/* All that needs memory is made before any of it is written. */
+int report_json_end(FILE *out, const struct run *run)
 {
+    json_t *figures = figures_json(run), *conclusion = conclusion_json(run);
+    if (!figures || !conclusion) {
+        json_decref(figures);
+        json_decref(conclusion);
+        return -ENOMEM;
+    }
     fputs(",\n", out);
-    write_members(out, figures_json(run));
+    int status = write_members(out, figures);
     fputs(",\n\"connections\":", out);
     if (run->probe.summary)
         fputs("null", out);
@@ -292,6 +330,7 @@ void report_json_end(FILE *out, const struct run *run)
     fputs(",\n\"timeline\":", out);
     write_json_timeline(out, run);
     fputs(",\n", out);
-    write_members(out, conclusion_json(run));
+    int rest = write_members(out, conclusion);
     fputs("}\n", out);
+    return status ? status : rest;
 }

@@ -55,15 +55,9 @@ static void write_aftermath(FILE *out, const struct measurement *m)
 static void write_line(FILE *out, void (*write)(FILE *, const struct measurement *), const struct measurement *m,
                        const struct report_style *style)
 {
-    char *text = NULL;
-    size_t size;
-    FILE *memory = open_memstream(&text, &size);
-    if (!memory)
-        return;
-    write(memory, m);
-    if (!fclose(memory))
-        write_folded(out, text, words_width(style), 2);
-    free(text);
+    struct fold fold;
+    write(fold_begin(&fold, out, words_width(style), 2), m);
+    fold_end(&fold);
 }
 
 static void write_expectations(FILE *out, const struct measurement *m)
@@ -89,20 +83,19 @@ void report_measurement_text(FILE *out, const struct measurement *m, const struc
     write_expectations(out, m);
 }
 
-void report_measurement_json(FILE *out, const struct measurement *m)
+int report_measurement_json(FILE *out, const struct measurement *m)
 {
     json_t *expectations = json_array();
     for (size_t i = 0; i < m->expectation_count; i++) {
         const struct expectation *e = &m->expectations[i];
-        json_array_append_new(expectations,
-                              json_pack("{s:s, s:I, s:o, s:b}", "text", e->text, "expected", (json_int_t)e->expected, "seen",
-                                        json_known(e->seen_known, (uint64_t)e->seen), "ok", (int)e->ok));
+        json_add(&expectations, json_pack("{s:s, s:I, s:o, s:b}", "text", e->text, "expected", (json_int_t)e->expected, "seen",
+                                          json_known(e->seen_known, (uint64_t)e->seen), "ok", (int)e->ok));
     }
     json_t *freeze = json_pack("{s:s, s:I, s:I, s:o, s:o, s:b}", "method", m->ptraced ? "ptrace" : "stop", "processes",
                                (json_int_t)m->processes, "threads", (json_int_t)m->threads, "budget_us", json_span(m->budget),
                                "frozen_us", json_span(m->frozen), "expired", (int)m->expired);
     char name[SIGNAL_TEXT_SIZE];
-    write_json_line(
+    return write_json_line(
         out, json_pack("{s:s, s:s, s:o, s:o, s:o, s:b, s:b, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b}",
                        "schema", "backlogctl.measure/1", "version", BACKLOGCTL_VERSION, "listener", json_listener(&m->listener),
                        "freeze", freeze, "capacity", json_known(m->full, m->held), "full", (int)m->full, "exact", (int)m->exact,

@@ -52,15 +52,9 @@ void report_resize_text(FILE *out, const struct resizing *r, const struct report
 {
     size_t changed = 0;
     for (size_t i = 0; i < r->count; i++) {
-        char *text = NULL;
-        size_t size;
-        FILE *memory = open_memstream(&text, &size);
-        if (!memory)
-            continue;
-        write_one(memory, r, &r->list[i]);
-        if (!fclose(memory))
-            write_folded_line(out, text, style);
-        free(text);
+        struct fold fold;
+        write_one(fold_begin(&fold, out, words_width(style), 2), r, &r->list[i]);
+        fold_end(&fold);
         changed += r->list[i].changed;
     }
     if (!changed)
@@ -84,20 +78,20 @@ void report_resize_text(FILE *out, const struct resizing *r, const struct report
                           style);
 }
 
-void report_resize_json(FILE *out, const struct resizing *r)
+int report_resize_json(FILE *out, const struct resizing *r)
 {
     json_t *list = json_array();
     bool ok = true;
     for (size_t i = 0; i < r->count; i++) {
         const struct resized *one = &r->list[i];
         ok = ok && !*one->error;
-        json_array_append_new(list, json_pack("{s:o, s:o, s:b, s:o}", "before", json_listener(&one->before), "after",
-                                              one->after.known ? json_listener(&one->after) : json_null(), "changed",
-                                              (int)one->changed, "error", *one->error ? json_text(one->error) : json_null()));
+        json_add(&list, json_pack("{s:o, s:o, s:b, s:o}", "before", json_listener(&one->before), "after",
+                                  one->after.known ? json_listener(&one->after) : json_null(), "changed", (int)one->changed,
+                                  "error", *one->error ? json_text(one->error) : json_null()));
     }
-    write_json_line(out, json_pack("{s:s, s:s, s:i, s:b, s:o, s:I, s:b, s:o, s:b}", "schema", "backlogctl.resize/1", "version",
-                                   BACKLOGCTL_VERSION, "asked", (int)r->asked, "dry_run", (int)r->dry_run, "somaxconn",
-                                   json_known(r->somaxconn >= 0, (uint64_t)r->somaxconn), "effective",
-                                   (json_int_t)effective(r->asked, r->somaxconn), "clamped", (int)clamped(r), "listeners", list,
-                                   "ok", (int)ok));
+    return write_json_line(out, json_pack("{s:s, s:s, s:i, s:b, s:o, s:I, s:b, s:o, s:b}", "schema", "backlogctl.resize/1",
+                                          "version", BACKLOGCTL_VERSION, "asked", (int)r->asked, "dry_run", (int)r->dry_run,
+                                          "somaxconn", json_known(r->somaxconn >= 0, (uint64_t)r->somaxconn), "effective",
+                                          (json_int_t)effective(r->asked, r->somaxconn), "clamped", (int)clamped(r), "listeners",
+                                          list, "ok", (int)ok));
 }

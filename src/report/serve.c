@@ -115,7 +115,7 @@ void report_totals_text(FILE *out, const struct server_totals *totals, nsec elap
 
 /* ---- JSON ---- */
 
-void report_ready_json(FILE *out, const struct listener *listener, const struct server_settings *settings, uint32_t somaxconn)
+int report_ready_json(FILE *out, const struct listener *listener, const struct server_settings *settings, uint32_t somaxconn)
 {
     json_t *object = json_pack("{s:s, s:s, s:o, s:o, s:i, s:I, s:I, s:o, s:b, s:o, s:o, s:o, s:o}", "event", "listening", "kind",
                                socket_kind_name((enum socket_kind)listener->kind), "family", json_family(&listener->local),
@@ -126,8 +126,8 @@ void report_ready_json(FILE *out, const struct listener *listener, const struct 
                                "accept_delay_us", json_span(settings->accept_delay), "duration_us",
                                settings->duration > 0 ? json_span(settings->duration) : json_null(), "greeting",
                                json_text(settings->greeting));
-    json_add_place(object, &listener->local, is_unix((enum socket_kind)listener->kind) ? listener->path : NULL);
-    write_json_line(out, object);
+    json_add_place(&object, &listener->local, is_unix((enum socket_kind)listener->kind) ? listener->path : NULL);
+    return write_json_line(out, object);
 }
 
 /* The members that only one kind of event has. */
@@ -172,11 +172,11 @@ void report_event_json(FILE *out, const struct server_event *event)
     emit_flush(&e);
 }
 
-void report_totals_json(FILE *out, const struct server_totals *totals, nsec elapsed)
+int report_totals_json(FILE *out, const struct server_totals *totals, nsec elapsed)
 {
-    write_json_line(out,
-                    json_pack("{s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:I}", "event", "totals", "elapsed_us", json_span(elapsed),
-                              "accepted", (json_int_t)totals->accepted, "closed", (json_int_t)totals->closed, "open",
-                              (json_int_t)totals->open, "queue", (json_int_t)totals->queue, "peak_queue",
-                              (json_int_t)totals->peak_queue, "drops", (json_int_t)totals->drops));
+    return write_json_line(out, json_pack("{s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:I}", "event", "totals", "elapsed_us",
+                                          json_span(elapsed), "accepted", (json_int_t)totals->accepted, "closed",
+                                          (json_int_t)totals->closed, "open", (json_int_t)totals->open, "queue",
+                                          (json_int_t)totals->queue, "peak_queue", (json_int_t)totals->peak_queue, "drops",
+                                          (json_int_t)totals->drops));
 }

@@ -48,15 +48,12 @@ static void paragraph(FILE *out, const struct report_style *style, const char *f
 
 static void paragraph(FILE *out, const struct report_style *style, const char *format, ...)
 {
-    char *text = NULL;
+    struct fold fold;
     va_list args;
     va_start(args, format);
-    int length = vasprintf(&text, format, args);
+    vfprintf(fold_begin(&fold, out, words_width(style), 2), format, args);
     va_end(args);
-    if (length < 0)
-        return;
-    write_folded(out, text, words_width(style), 2);
-    free(text);
+    fold_end(&fold);
 }
 
 /* ---- The load and the arithmetic ---- */
@@ -210,13 +207,13 @@ static json_t *settings_json(const struct sizing *s)
     for (size_t i = 0; i < SETTINGS && s->answered; i++) {
         char line[LINE_SIZE];
         setting_line(&settings[i], s->backlog, line);
-        json_array_append_new(array, json_pack("{s:s, s:s, s:s, s:s}", "server", settings[i].server, "line", line, "documented",
-                                               settings[i].where, "note", settings[i].note));
+        json_add(&array, json_pack("{s:s, s:s, s:s, s:s}", "server", settings[i].server, "line", line, "documented",
+                                   settings[i].where, "note", settings[i].note));
     }
     return array;
 }
 
-void report_sizing_json(FILE *out, const struct sizing *s)
+int report_sizing_json(FILE *out, const struct sizing *s)
 {
     const struct prediction *p = &s->predicted;
     char name[SIGNAL_TEXT_SIZE];
@@ -230,13 +227,13 @@ void report_sizing_json(FILE *out, const struct sizing *s)
                   "smallest_backlog", json_known(s->smallest_known, s->smallest), "checks", (json_int_t)s->checks,
                   "checks_failed", (json_int_t)s->checks_failed, "longest_wait_us",
                   s->answered ? json_span(s->longest_wait) : json_null(), "runs", (json_int_t)s->runs);
-    write_json_line(out,
-                    json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "schema",
-                              "backlogctl.size/1", "version", BACKLOGCTL_VERSION, "kernel", s->kernel, "started_at",
-                              s->started_at, "load", load_json(&s->load), "predicted", predicted, "measured", measured, "backlog",
-                              json_known(s->answered, s->backlog), "somaxconn", json_known(s->somaxconn, s->somaxconn),
-                              "somaxconn_needed", json_known(s->answered, s->backlog), "settings", settings_json(s), "elapsed_us",
-                              json_span(s->elapsed), "interrupted_by",
-                              s->signal ? json_string(signal_text(s->signal, name)) : json_null(), "why",
-                              json_text(*s->why ? s->why : NULL)));
+    return write_json_line(out, json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "schema",
+                                          "backlogctl.size/1", "version", BACKLOGCTL_VERSION, "kernel", s->kernel, "started_at",
+                                          s->started_at, "load", load_json(&s->load), "predicted", predicted, "measured",
+                                          measured, "backlog", json_known(s->answered, s->backlog), "somaxconn",
+                                          json_known(s->somaxconn, s->somaxconn), "somaxconn_needed",
+                                          json_known(s->answered, s->backlog), "settings", settings_json(s), "elapsed_us",
+                                          json_span(s->elapsed), "interrupted_by",
+                                          s->signal ? json_string(signal_text(s->signal, name)) : json_null(), "why",
+                                          json_text(*s->why ? s->why : NULL)));
 }

@@ -8,7 +8,7 @@ static json_t *remarks_json(uint32_t remarks)
     json_t *list = json_array();
     for (int r = 0; r < REMARK_COUNT; r++)
         if (remarks >> r & 1)
-            json_array_append_new(list, json_string(remark_name((enum remark)r)));
+            json_add(&list, json_string(remark_name((enum remark)r)));
     return list;
 }
 
@@ -32,10 +32,8 @@ json_t *json_listener(const struct listener *l)
                               *l->process ? json_text(l->process) : json_null(), "processes", (json_int_t)l->processes, "pidns",
                               json_known(l->pidns, l->pidns), "netns", (json_int_t)l->netns, "uid", (json_int_t)l->uid, "inode",
                               (json_int_t)l->inode, "cookie", (json_int_t)l->cookie);
-    json_object_update(place, figures);
-    json_object_update(place, owner);
-    json_decref(figures);
-    json_decref(owner);
+    json_merge(&place, figures);
+    json_merge(&place, owner);
     return place;
 }
 
@@ -48,7 +46,7 @@ json_t *json_netns(const struct netns_facts *facts)
 {
     json_t *counters = json_object();
     for (enum counter c = 0; facts->counters.known && c < COUNTER_COUNT; c++)
-        json_object_set_new(counters, counter_name(c), json_integer((json_int_t)facts->counters.value[c]));
+        json_put(&counters, counter_name(c), json_integer((json_int_t)facts->counters.value[c]));
     json_t *sysctls = json_pack("{s:o, s:o, s:o, s:o}", "somaxconn", setting_json(facts->somaxconn), "tcp_max_syn_backlog",
                                 setting_json(facts->tcp_max_syn_backlog), "tcp_syncookies", setting_json(facts->tcp_syncookies),
                                 "tcp_abort_on_overflow", setting_json(facts->tcp_abort_on_overflow));
@@ -65,27 +63,27 @@ static json_t *expectations_of(const struct survey *survey)
     json_t *list = json_array();
     for (size_t i = 0; i < survey->expectation_count; i++) {
         const struct expectation *e = &survey->expectations[i];
-        json_array_append_new(list, json_pack("{s:s, s:I, s:o, s:b, s:I, s:o}", "text", e->text, "expected",
-                                              (json_int_t)e->expected, "seen", json_known(e->seen_known, (uint64_t)e->seen), "ok",
-                                              (int)e->ok, "broken", (json_int_t)e->broken, "broken_by",
-                                              e->broken ? json_text(report_place(&survey->listeners[e->broken_by], place))
-                                                        : json_null()));
+        json_add(&list, json_pack("{s:s, s:I, s:o, s:b, s:I, s:o}", "text", e->text, "expected", (json_int_t)e->expected, "seen",
+                                  json_known(e->seen_known, (uint64_t)e->seen), "ok", (int)e->ok, "broken", (json_int_t)e->broken,
+                                  "broken_by",
+                                  e->broken ? json_text(report_place(&survey->listeners[e->broken_by], place)) : json_null()));
     }
     return list;
 }
 
-void report_survey_json(FILE *out, const struct survey *survey)
+int report_survey_json(FILE *out, const struct survey *survey)
 {
     json_t *listeners = json_array(), *namespaces = json_array();
     for (size_t i = 0; i < survey->count; i++)
-        json_array_append_new(listeners, json_listener(&survey->listeners[i]));
+        json_add(&listeners, json_listener(&survey->listeners[i]));
     for (size_t i = 0; i < survey->namespace_count; i++)
-        json_array_append_new(namespaces, json_netns(&survey->namespaces[i]));
-    write_json_line(out, json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:I, s:I, s:I, s:o, s:o, s:b}", "schema", SCHEMA, "version",
-                                   BACKLOGCTL_VERSION, "kernel", survey->kernel, "taken_at", survey->taken_at, "listeners",
-                                   listeners, "namespaces", namespaces, "namespaces_closed",
-                                   (json_int_t)survey->namespaces_closed, "owners_unseen", (json_int_t)survey->owners_unseen,
-                                   "processes_hidden", (json_int_t)survey->processes_hidden, "incomplete",
-                                   *survey->incomplete ? json_text(survey->incomplete) : json_null(), "expectations",
-                                   expectations_of(survey), "ok", (int)survey->ok));
+        json_add(&namespaces, json_netns(&survey->namespaces[i]));
+    return write_json_line(out,
+                           json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:I, s:I, s:I, s:o, s:o, s:b}", "schema", SCHEMA, "version",
+                                     BACKLOGCTL_VERSION, "kernel", survey->kernel, "taken_at", survey->taken_at, "listeners",
+                                     listeners, "namespaces", namespaces, "namespaces_closed",
+                                     (json_int_t)survey->namespaces_closed, "owners_unseen", (json_int_t)survey->owners_unseen,
+                                     "processes_hidden", (json_int_t)survey->processes_hidden, "incomplete",
+                                     *survey->incomplete ? json_text(survey->incomplete) : json_null(), "expectations",
+                                     expectations_of(survey), "ok", (int)survey->ok));
 }

@@ -147,14 +147,11 @@ static int print_list(FILE *out, const struct list_layout *layout, const struct 
     int status = table ? 0 : -1;
     for (size_t c = 0; c < layout->count && !status; c++) {
         const struct list_column *column = &list_columns[layout->columns[c]];
-        status = scols_table_new_column(table, column->head, 0, column->number ? SCOLS_FL_RIGHT : 0) ? 0 : -1;
+        status = table_column(table, column->head, column->number ? SCOLS_FL_RIGHT : 0);
     }
     if (!status)
         status = fill_rows(table, layout);
-    if (!status)
-        status = scols_print_table(table);
-    scols_unref_table(table);
-    return status;
+    return table_end(out, table, !status);
 }
 
 /* ---- In words ---- */
@@ -269,28 +266,6 @@ static void write_closed(FILE *out, const struct survey *survey)
                 plural(survey->namespaces_closed));
 }
 
-/* A line made by one of the above, folded; nothing when it has nothing to say. */
-struct line {
-    FILE *out, *memory;
-    char *text;
-    size_t size;
-    const struct report_style *style;
-};
-
-static FILE *line_begin(struct line *line, FILE *out, const struct report_style *style)
-{
-    *line = (struct line){.out = out, .style = style};
-    line->memory = open_memstream(&line->text, &line->size);
-    return line->memory;
-}
-
-static void line_end(struct line *line)
-{
-    if (line->memory && !fclose(line->memory) && line->size)
-        write_folded(line->out, line->text, words_width(line->style), 2);
-    free(line->text);
-}
-
 static void write_expectation(FILE *out, const struct survey *survey, const struct expectation *e)
 {
     char place[LIST_CELL_SIZE];
@@ -313,51 +288,47 @@ static void write_expectation(FILE *out, const struct survey *survey, const stru
 
 static void write_words(FILE *out, const struct survey *survey, const struct report_style *style)
 {
-    struct line line;
+    struct fold fold;
+    int width = words_width(style);
     uint32_t remarks = 0;
     for (size_t i = 0; i < survey->count; i++)
         remarks |= survey->listeners[i].remarks;
     for (enum remark r = 0; r < REMARK_COUNT; r++)
-        if (remarks >> r & 1 && line_begin(&line, out, style)) {
-            write_remark(line.memory, survey, r);
-            line_end(&line);
+        if (remarks >> r & 1) {
+            write_remark(fold_begin(&fold, out, width, 2), survey, r);
+            fold_end(&fold);
         }
     if (remarks)
         putc('\n', out);
-    for (size_t i = 0; i < survey->namespace_count; i++)
-        if (line_begin(&line, out, style)) {
-            write_namespace(line.memory, survey, &survey->namespaces[i]);
-            line_end(&line);
-        }
-    if (line_begin(&line, out, style)) {
-        write_missing(line.memory, survey);
-        line_end(&line);
+    for (size_t i = 0; i < survey->namespace_count; i++) {
+        write_namespace(fold_begin(&fold, out, width, 2), survey, &survey->namespaces[i]);
+        fold_end(&fold);
     }
-    if (line_begin(&line, out, style)) {
-        write_closed(line.memory, survey);
-        line_end(&line);
-    }
-    if (*survey->incomplete && line_begin(&line, out, style)) {
-        fprintf(line.memory, "evidence is missing: %s", survey->incomplete);
-        line_end(&line);
+    write_missing(fold_begin(&fold, out, width, 2), survey);
+    fold_end(&fold);
+    write_closed(fold_begin(&fold, out, width, 2), survey);
+    fold_end(&fold);
+    if (*survey->incomplete) {
+        fprintf(fold_begin(&fold, out, width, 2), "evidence is missing: %s", survey->incomplete);
+        fold_end(&fold);
     }
 }
 
-void report_survey_text(FILE *out, const struct survey *survey, const struct list_view *view, const struct report_style *style)
+int report_survey_text(FILE *out, const struct survey *survey, const struct list_view *view, const struct report_style *style)
 {
     struct list_layout layout = {.survey = survey};
+    int status = 0;
     layout_choose(&layout, view, style->columns);
-    if (!survey->count)
+    if (survey->count)
+        status = print_list(out, &layout, style);
+    else
         fputs("no listener\n", out);
-    else if (print_list(out, &layout, style))
-        fputs("(no memory for the table of listeners)\n", out);
     putc('\n', out);
     write_words(out, survey, style);
     for (size_t i = 0; i < survey->expectation_count; i++) {
-        struct line line;
-        if (!line_begin(&line, out, style))
-            continue;
-        write_expectation(line.memory, survey, &survey->expectations[i]);
-        line_end(&line);
+        struct fold fold;
+        write_expectation(fold_begin(&fold, out, words_width(style), 2), survey, &survey->expectations[i]);
+        fold_end(&fold);
     }
+    return status;
 }

@@ -67,24 +67,22 @@ static int fill_row(struct libscols_table *table, const struct sweep *sweep, siz
     return status;
 }
 
-static void write_rows(FILE *out, const struct sweep *sweep, const struct report_style *style)
+static int write_rows(FILE *out, const struct sweep *sweep, const struct report_style *style)
 {
     bool shown[SWEEP_MEASURE_COUNT];
     struct libscols_table *table = table_begin(out, style, 1000, "  ");
     int status = table ? 0 : -1;
     for (size_t a = 0; a < sweep->axis_count && !status; a++)
-        status = scols_table_new_column(table, sweep->axes[a].name, 0, SCOLS_FL_RIGHT) ? 0 : -1;
+        status = table_column(table, sweep->axes[a].name, SCOLS_FL_RIGHT);
     for (enum sweep_measure m = 0; m < SWEEP_MEASURE_COUNT && !status; m++) {
         shown[m] = sweep_has(sweep, m) || m == (enum sweep_measure)VERDICT_LOST || m == (enum sweep_measure)VERDICT_TIMED_OUT;
         if (shown[m])
-            status = scols_table_new_column(table, sweep_measure_name(m), 0, SCOLS_FL_RIGHT) ? 0 : -1;
+            status = table_column(table, sweep_measure_name(m), SCOLS_FL_RIGHT);
     }
     for (size_t cell = 0; cell < sweep->cells && !status; cell++)
         if (done_in(sweep, cell))
             status = fill_row(table, sweep, cell, shown);
-    if (status || scols_print_table(table))
-        fputs("(no memory for the table)\n", out);
-    scols_unref_table(table);
+    return table_end(out, table, !status);
 }
 
 static void write_axis_name(FILE *out, const struct axis *axis)
@@ -92,7 +90,7 @@ static void write_axis_name(FILE *out, const struct axis *axis)
     fprintf(out, "%s %s..%s (%zu)", axis->name, axis->values[0], axis->values[axis->count - 1], axis->count);
 }
 
-void report_sweep_text(FILE *out, const struct sweep *sweep, const struct report_style *style)
+int report_sweep_text(FILE *out, const struct sweep *sweep, const struct report_style *style)
 {
     char span[NSEC_TEXT_SIZE], name[SIGNAL_TEXT_SIZE];
     fputs("sweep over ", out);
@@ -101,7 +99,7 @@ void report_sweep_text(FILE *out, const struct sweep *sweep, const struct report
         write_axis_name(out, &sweep->axes[a]);
     }
     fprintf(out, ", %zu run%s each\n\n", sweep->repeat, plural(sweep->repeat));
-    write_rows(out, sweep, style);
+    int status = write_rows(out, sweep, style);
     fprintf(out, "\n%zu of %zu runs in %s, up to %u at a time", sweep->done, sweep->cells * sweep->repeat,
             nsec_text(sweep->elapsed, span), sweep->jobs);
     if (sweep->repeat > 1)
@@ -109,6 +107,7 @@ void report_sweep_text(FILE *out, const struct sweep *sweep, const struct report
     fputs("\n", out);
     if (sweep->signal)
         fprintf(out, "interrupted by %s: the runs that were finished by then are shown\n", signal_text(sweep->signal, name));
+    return status;
 }
 
 /* ---- JSON, schema backlogctl.sweep/1 ---- */
@@ -117,7 +116,7 @@ static json_t *trial_json(const struct trial *t)
 {
     json_t *counts = json_object();
     for (enum verdict v = 0; v < VERDICT_COUNT; v++)
-        json_object_set_new(counts, verdict_name(v), json_integer((json_int_t)t->counts[v]));
+        json_put(&counts, verdict_name(v), json_integer((json_int_t)t->counts[v]));
     return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:b}", "error", json_text(t->error ? t->why : NULL),
                      "counts", t->error ? (json_decref(counts), json_null()) : counts, "drops",
                      json_known(t->drops_known, t->drops), "backlog", json_known(t->capacity, t->backlog), "capacity",
@@ -132,10 +131,10 @@ static json_t *cell_json(const struct sweep *sweep, size_t cell)
 {
     json_t *values = json_object(), *runs = json_array();
     for (size_t a = 0; a < sweep->axis_count; a++)
-        json_object_set_new(values, sweep->axes[a].name, json_text(sweep_value(sweep, cell, a)));
+        json_put(&values, sweep->axes[a].name, json_text(sweep_value(sweep, cell, a)));
     for (size_t i = 0; i < sweep->repeat; i++)
         if (sweep->trials[cell * sweep->repeat + i].done)
-            json_array_append_new(runs, trial_json(&sweep->trials[cell * sweep->repeat + i]));
+            json_add(&runs, trial_json(&sweep->trials[cell * sweep->repeat + i]));
     return json_pack("{s:o, s:o}", "values", values, "runs", runs);
 }
 
@@ -145,24 +144,26 @@ static json_t *axes_json(const struct sweep *sweep)
     for (size_t a = 0; a < sweep->axis_count; a++) {
         json_t *values = json_array();
         for (size_t i = 0; i < sweep->axes[a].count; i++)
-            json_array_append_new(values, json_text(sweep->axes[a].values[i]));
-        json_array_append_new(axes, json_pack("{s:s, s:o}", "name", sweep->axes[a].name, "values", values));
+            json_add(&values, json_text(sweep->axes[a].values[i]));
+        json_add(&axes, json_pack("{s:s, s:o}", "name", sweep->axes[a].name, "values", values));
     }
     return axes;
 }
 
-void report_sweep_json(FILE *out, const struct sweep *sweep)
+int report_sweep_json(FILE *out, const struct sweep *sweep)
 {
     char name[SIGNAL_TEXT_SIZE];
     json_t *cells = json_array();
     for (size_t cell = 0; cell < sweep->cells; cell++)
-        json_array_append_new(cells, cell_json(sweep, cell));
-    write_json_line(out, json_pack("{s:s, s:s, s:s, s:s, s:o, s:I, s:o, s:I, s:I, s:o, s:i, s:o, s:b}", "schema",
-                                   "backlogctl.sweep/1", "version", BACKLOGCTL_VERSION, "kernel", sweep->kernel, "started_at",
-                                   sweep->started_at, "axes", axes_json(sweep), "repeat", (json_int_t)sweep->repeat, "cells",
-                                   cells, "done", (json_int_t)sweep->done, "failed", (json_int_t)sweep->failed, "elapsed_us",
-                                   json_span(sweep->elapsed), "jobs", (int)sweep->jobs, "interrupted_by",
-                                   sweep->signal ? json_string(signal_text(sweep->signal, name)) : json_null(), "ok", sweep->ok));
+        json_add(&cells, cell_json(sweep, cell));
+    return write_json_line(out,
+                           json_pack("{s:s, s:s, s:s, s:s, s:o, s:I, s:o, s:I, s:I, s:o, s:i, s:o, s:b}", "schema",
+                                     "backlogctl.sweep/1", "version", BACKLOGCTL_VERSION, "kernel", sweep->kernel, "started_at",
+                                     sweep->started_at, "axes", axes_json(sweep), "repeat", (json_int_t)sweep->repeat, "cells",
+                                     cells, "done", (json_int_t)sweep->done, "failed", (json_int_t)sweep->failed, "elapsed_us",
+                                     json_span(sweep->elapsed), "jobs", (int)sweep->jobs, "interrupted_by",
+                                     sweep->signal ? json_string(signal_text(sweep->signal, name)) : json_null(), "ok",
+                                     sweep->ok));
 }
 
 /* ---- CSV ---- */

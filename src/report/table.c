@@ -1,6 +1,7 @@
 /* The table of connections: one row each for a small burst, one row for many alike in a large one. */
 #include "internal.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <libsmartcols.h>
 #include <stdlib.h>
@@ -27,6 +28,7 @@ struct groups {
     struct group *list;
     size_t count, room;
     enum folding folding;
+    bool no_memory;
 };
 
 static void range_add(struct range *range, nsec value)
@@ -69,8 +71,10 @@ static struct group *group_for(struct groups *groups, const struct row *row)
     if (groups->count == groups->room) {
         size_t room = groups->room ? 2 * groups->room : ROWS_MAX + 1;
         struct group *list = realloc(groups->list, room * sizeof *list);
-        if (!list)
+        if (!list) {
+            groups->no_memory = true;
             return NULL;
+        }
         groups->list = list;
         groups->room = room;
     }
@@ -320,7 +324,7 @@ static int fill_line(struct libscols_line *line, const struct layout *layout, co
 static int fill_table(struct libscols_table *table, const struct layout *layout)
 {
     for (enum column c = 0; c < COLUMNS; c++)
-        if (layout->shown[c] && !scols_table_new_column(table, columns[c].head, 0, columns[c].flags))
+        if (layout->shown[c] && table_column(table, columns[c].head, columns[c].flags))
             return -1;
     for (size_t i = 0; i < layout->groups->count; i++) {
         struct libscols_line *line = scols_table_new_line(table, NULL);
@@ -345,26 +349,36 @@ struct libscols_table *table_begin(FILE *out, const struct report_style *style, 
     return table;
 }
 
+int table_column(struct libscols_table *table, const char *head, int flags)
+{
+    struct libscols_column *column = scols_table_new_column(table, head, 0, flags);
+    return column && scols_column_get_name(column) ? 0 : -1;
+}
+
+int table_end(FILE *out, struct libscols_table *table, bool filled)
+{
+    int status = filled && !scols_print_table(table) ? 0 : -ENOMEM;
+    scols_unref_table(table);
+    return ferror(out) ? 0 : status; /* a write error is told as such */
+}
+
 static int print_table(FILE *out, const struct layout *layout, const struct report_style *style)
 {
     struct libscols_table *table = table_begin(out, style, layout->width, layout->separator);
     int status = table ? fill_table(table, layout) : -1;
-    if (!status)
-        status = scols_print_table(table);
-    scols_unref_table(table);
-    return status;
+    return table_end(out, table, !status);
 }
 
-void write_table(FILE *out, const struct run *run, const struct report_style *style)
+int write_table(FILE *out, const struct run *run, const struct report_style *style)
 {
     struct groups groups = {.folding = FOLD_NOTHING};
     bool collected = groups_collect(&groups, run);
-    while (!collected && groups.folding < FOLD_EQUALS) {
+    while (!collected && !groups.no_memory && groups.folding < FOLD_EQUALS) {
         groups.folding++;
         collected = groups_collect(&groups, run);
     }
     struct layout layout = layout_choose(&groups, run, style->columns);
-    if (!collected || (groups.count && print_table(out, &layout, style)))
-        fputs("(no memory for the table of connections)\n", out);
+    int status = !collected ? -ENOMEM : groups.count ? print_table(out, &layout, style) : 0;
     free(groups.list);
+    return status;
 }

@@ -1,6 +1,7 @@
 /* The text report: heading, listeners, table, totals, expectations, and what it means. */
 #include "internal.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,21 +70,11 @@ static void write_heading(FILE *out, const struct run *run)
         fputs(", no patience", out);
 }
 
-/* Folds what `write` writes. Without memory for that the words come as they are. */
 static void write_line_of(FILE *out, void (*write)(FILE *, const struct run *), const struct run *run, int columns)
 {
-    char *text = NULL;
-    size_t size;
-    FILE *memory = open_memstream(&text, &size);
-    if (memory) {
-        write(memory, run);
-        if (!fclose(memory))
-            write_folded(out, text, columns, 2);
-        free(text);
-        return;
-    }
-    write(out, run);
-    putc('\n', out);
+    struct fold fold;
+    write(fold_begin(&fold, out, columns, 2), run);
+    fold_end(&fold);
 }
 
 void report_text_begin(FILE *out, const struct run *run, const struct report_style *style)
@@ -187,18 +178,13 @@ static void write_members(FILE *out, const struct target *target)
 static void write_listeners(FILE *out, const struct run *run, int columns)
 {
     for (size_t t = 0; t < run->target_count; t++) {
-        char *text = NULL;
-        size_t size;
-        FILE *memory = open_memstream(&text, &size);
-        if (!memory)
-            continue;
-        write_listener(memory, run, &run->targets[t]);
-        write_members(memory, &run->targets[t]);
+        struct fold fold;
+        FILE *line = fold_begin(&fold, out, columns, 2);
+        write_listener(line, run, &run->targets[t]);
+        write_members(line, &run->targets[t]);
         if (run->target_count > 1)
-            write_attempts(memory, &run->targets[t]);
-        if (!fclose(memory))
-            write_folded(out, text, columns, 2);
-        free(text);
+            write_attempts(line, &run->targets[t]);
+        fold_end(&fold);
     }
 }
 
@@ -259,16 +245,17 @@ static void write_preset(FILE *out, const struct run *run)
     fprintf(out, "preset %s: %s", run->preset, run->preset_words);
 }
 
-void report_text_end(FILE *out, const struct run *run, const struct report_style *style)
+int report_text_end(FILE *out, const struct run *run, const struct report_style *style)
 {
     write_listeners(out, run, style->columns);
     putc('\n', out);
+    int status = 0;
     if (!run->probe.summary) {
-        write_table(out, run, style);
+        status = write_table(out, run, style);
         putc('\n', out);
     }
-    if (run->probe.timeline)
-        write_timeline(out, run, style);
+    if (!status && run->probe.timeline)
+        status = write_timeline(out, run, style);
     write_totals(out, run, style);
     if (pace_tells(run))
         write_line_of(out, write_pace, run, words_width(style));
@@ -286,5 +273,7 @@ void report_text_end(FILE *out, const struct run *run, const struct report_style
         putc('\n', out);
         write_folded(out, words, words_width(style), 0);
     }
+    status = status || words ? status : -ENOMEM;
     free(words);
+    return status;
 }

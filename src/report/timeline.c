@@ -1,6 +1,8 @@
 /* A timeline's lanes as phases: what the text and the picture draw. */
 #include "internal.h"
 
+#include <inttypes.h>
+
 const char *phase_name(enum phase phase)
 {
     static const char *const names[PHASES] = {
@@ -57,6 +59,47 @@ enum phase phase_at(const struct target *target, size_t i, nsec at)
             phase = spans[s].phase;
     return phase;
 }
+
+/* ---- Drops ---- */
+
+struct drop_parts drop_parts(const struct target *target)
+{
+    const struct timeline *t = &target->timeline;
+    return (struct drop_parts){.known = target->drops_known,
+                               .counted = target->drops,
+                               .placed = t->point_count ? t->points[t->point_count - 1].drops : 0,
+                               .missed = t->missed};
+}
+
+struct drop_parts drop_parts_of_run(const struct run *run)
+{
+    struct drop_parts all = {.known = run->drops_known, .counted = run->drops};
+    for (size_t t = 0; t < run->target_count; t++) {
+        struct drop_parts parts = drop_parts(&run->targets[t]);
+        all.placed += parts.placed;
+        all.missed += parts.missed;
+    }
+    return all;
+}
+
+void write_drops(FILE *out, const struct drop_parts *parts)
+{
+    uint64_t counted = parts->counted, placed = parts->placed;
+    fprintf(out, "%" PRIu64 " packet%s dropped", counted, plural(counted));
+    if (placed < counted)
+        fprintf(out, ", as the listener counted: %" PRIu64 " of them placed in time, %" PRIu64 " without a time, because %s",
+                placed, counted - placed,
+                parts->missed ? "packets were too many to be kept"
+                              : "it counts the dropped ACK of a half-open connection twice, and packets that are no part of a "
+                                "connection");
+    else if (placed > counted)
+        fprintf(out,
+                ", as the listener counted; %" PRIu64 " more went unanswered, because they were dropped on the way or still "
+                "under way",
+                placed - counted);
+}
+
+/* ---- Axis ---- */
 
 nsec axis_step(nsec end, unsigned most)
 {

@@ -46,6 +46,23 @@ static void emit_point(struct emitter *e, const struct queue_point *point)
     EMIT(e, "}");
 }
 
+/* The one number and its parts: counted = placed + unplaced. */
+static void emit_drops(struct emitter *e, const struct target *target)
+{
+    struct drop_parts parts = drop_parts(target);
+    bool over = parts.known && parts.placed > parts.counted;
+    EMIT(e, ",\"counted_drops\":");
+    if (parts.known)
+        emit_number(e, parts.counted);
+    else
+        EMIT(e, "null");
+    EMIT(e, ",\"placed_drops\":");
+    emit_number(e, parts.placed);
+    EMIT(e, ",\"unplaced_drops\":");
+    emit_text(e, over ? "-" : "");
+    emit_number(e, !parts.known ? 0 : over ? parts.placed - parts.counted : parts.counted - parts.placed);
+}
+
 static void emit_timeline(struct emitter *e, const struct target *target)
 {
     const struct timeline *t = &target->timeline;
@@ -57,9 +74,7 @@ static void emit_timeline(struct emitter *e, const struct target *target)
     EMIT(e, ",\"source\":");
     emit_json_word(e, timeline_source_name(t->source));
     emit_member(e, "end_us", t->end);
-    EMIT(e, ",\"unplaced_drops\":");
-    emit_text(e, t->unplaced < 0 ? "-" : "");
-    emit_number(e, (uint64_t)(t->unplaced < 0 ? -t->unplaced : t->unplaced));
+    emit_drops(e, target);
     EMIT(e, ",\"missed_packets\":");
     emit_number(e, t->missed);
     EMIT(e, ",\"connections\":[");

@@ -1,6 +1,7 @@
 /* The timeline as a picture: lanes coloured by phase, below them the queue with its capacity, the drops and the axis. */
 #include "svg.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -223,7 +224,11 @@ static void draw_drops(const struct panel *p, double top)
     uint32_t drops = 0;
     double before = -1;
     char label[64];
-    fputs("<g>", p->out);
+    struct drop_parts parts = drop_parts(p->target);
+    bool whole = !parts.known || parts.counted == parts.placed;
+    fputs("<g><title>", p->out);
+    write_drops(p->out, whole ? &(struct drop_parts){.counted = parts.placed, .placed = parts.placed} : &parts);
+    fputs("</title>\n", p->out);
     for (size_t i = 0; i < t->point_count; i++) {
         double x = x_of(p, t->points[i].at);
         if (t->points[i].drops != drops && x - before >= 0.5) {
@@ -233,7 +238,10 @@ static void draw_drops(const struct panel *p, double top)
         drops = t->points[i].drops;
     }
     fputs("</g>\n", p->out);
-    snprintf(label, sizeof label, "%" PRIu32 " packet%s dropped", drops, plural(drops));
+    if (whole)
+        snprintf(label, sizeof label, "%" PRIu64 " packet%s dropped", parts.placed, plural(parts.placed));
+    else
+        snprintf(label, sizeof label, "%" PRIu64 " of %" PRIu64 " drops", parts.placed, parts.counted);
     svg_text(p->out, LEFT - 8, top + 12, "end", "t", label);
 }
 
@@ -277,8 +285,11 @@ static void write_description(FILE *out, const struct run *run)
 {
     static const struct report_style plain;
     write_counts(out, run->counts, &plain);
-    if (run->drops_known)
-        fprintf(out, "; %" PRIu64 " packet%s dropped", run->drops, plural(run->drops));
+    struct drop_parts parts = drop_parts_of_run(run);
+    if (parts.known) {
+        fputs("; ", out);
+        write_drops(out, &parts);
+    }
     for (size_t t = 0; t < run->target_count; t++) {
         size_t stride;
         if (run->targets[t].attempt_count > lanes_drawn(&run->targets[t], &stride))
@@ -289,16 +300,11 @@ static void write_description(FILE *out, const struct run *run)
 /* What `write` writes, malloc'ed; NULL: no memory. */
 static char *words_of(void (*write)(FILE *, const struct run *), const struct run *run)
 {
-    char *text = NULL;
-    size_t size;
-    FILE *memory = open_memstream(&text, &size);
-    if (!memory)
+    struct keep keep;
+    if (!keep_begin(&keep))
         return NULL;
-    write(memory, run);
-    if (!fclose(memory))
-        return text;
-    free(text);
-    return NULL;
+    write(keep.stream, run);
+    return keep_end(&keep);
 }
 
 static void draw_legend(FILE *out, const struct run *run)
@@ -322,16 +328,15 @@ static void draw_legend(FILE *out, const struct run *run)
     svg_text(out, x + 56, 66, "start", "t", "drop");
 }
 
-void report_timeline_svg(FILE *out, const struct run *run)
+static void draw_whole(FILE *out, const struct run *run, const char *title, const char *description)
 {
     double height = HEAD;
     for (size_t t = 0; t < run->target_count; t++)
         if (run->targets[t].timeline.lanes)
             height += panel_height(&run->targets[t]);
-    char *title = words_of(write_title, run), *description = words_of(write_description, run);
-    svg_begin(out, WIDTH, height, title ? title : "backlogctl", description ? description : "");
-    svg_text(out, 16, 26, "start", "h", title ? title : "backlogctl");
-    svg_text(out, 16, 45, "start", "s", description ? description : "");
+    svg_begin(out, WIDTH, height, title, description);
+    svg_text(out, 16, 26, "start", "h", title);
+    svg_text(out, 16, 45, "start", "s", description);
     draw_legend(out, run);
     double top = HEAD;
     for (size_t t = 0; t < run->target_count; t++) {
@@ -343,6 +348,15 @@ void report_timeline_svg(FILE *out, const struct run *run)
         top += panel_height(target);
     }
     svg_end(out);
+}
+
+int report_timeline_svg(FILE *out, const struct run *run)
+{
+    char *title = words_of(write_title, run), *description = words_of(write_description, run);
+    int status = title && description ? 0 : -ENOMEM;
+    if (!status)
+        draw_whole(out, run, title, description);
     free(title);
     free(description);
+    return status;
 }

@@ -1,6 +1,7 @@
 /* The timeline as text: a lane for each connection, or for those that are alike, the queue and the drops below. */
 #include "internal.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,7 +48,8 @@ static size_t cell_of(const struct strip *s, nsec at)
 struct bundle {
     enum verdict verdict;
     uint32_t syns;
-    uint32_t first, count;
+    size_t first; /* its first attempt */
+    uint32_t count;
     uint32_t (*seen)[PHASES]; /* by cell: how many are in each phase at its end */
 };
 
@@ -69,7 +71,7 @@ static struct bundle *bundle_of(struct bundles *b, const struct target *target, 
     if (b->count == BUNDLES_MAX)
         return &b->list[BUNDLES_MAX - 1];
     struct bundle *bundle = &b->list[b->count++];
-    *bundle = (struct bundle){.verdict = (enum verdict)a->verdict, .syns = syns, .first = a->id};
+    *bundle = (struct bundle){.verdict = (enum verdict)a->verdict, .syns = syns, .first = i};
     return bundle;
 }
 
@@ -118,11 +120,11 @@ static void write_sign(FILE *out, const struct strip *s, const char *color, char
         fputs(word, out);
 }
 
-static void write_label(FILE *out, const struct bundles *b, const struct bundle *bundle)
+static void write_label(FILE *out, const struct strip *s, const struct bundles *b, const struct bundle *bundle)
 {
     char label[LABEL_WIDTH + 16];
-    snprintf(label, sizeof label, b->each ? "%5" PRIu32 " %s" : "%5" PRIu32 "x %s", b->each ? bundle->first : bundle->count,
-             verdict_name(bundle->verdict));
+    snprintf(label, sizeof label, b->each ? "%5" PRIu32 " %s" : "%5" PRIu32 "x %s",
+             b->each ? s->target->attempts[bundle->first].id : bundle->count, verdict_name(bundle->verdict));
     fprintf(out, "%-*.*s", LABEL_WIDTH, LABEL_WIDTH - 1, label);
 }
 
@@ -130,7 +132,7 @@ static void write_label(FILE *out, const struct bundles *b, const struct bundle 
 static char mark_of(const struct strip *s, const struct bundle *bundle, size_t cell)
 {
     const struct timeline *t = &s->target->timeline;
-    const struct lane *lane = &t->lanes[bundle->first - s->target->attempts[0].id];
+    const struct lane *lane = &t->lanes[bundle->first];
     for (uint32_t n = 0; n < lane->syns; n++)
         if (cell_of(s, t->syns[lane->first_syn + n]) == cell)
             return 'S';
@@ -139,7 +141,7 @@ static char mark_of(const struct strip *s, const struct bundle *bundle, size_t c
 
 static void write_lane(FILE *out, const struct strip *s, const struct bundles *b, const struct bundle *bundle)
 {
-    write_label(out, b, bundle);
+    write_label(out, s, b, bundle);
     size_t end = s->cells;
     while (end && most_seen(bundle->seen[end - 1]) == PHASE_NONE)
         end--;
@@ -257,20 +259,25 @@ static void write_source(FILE *out, const struct target *target, const struct re
             "sampled every 10ms or so: a moment is at most that late, and a queue may have been longer in between",
     };
     const struct timeline *t = &target->timeline;
-    char line[320], place[REPORT_PLACE_SIZE];
-    size_t used = (size_t)snprintf(line, sizeof line, "timeline of %.100s (%s)", target_place(target, place), words[t->source]);
-    if (t->unplaced > 0)
-        used += (size_t)snprintf(line + used, sizeof line - used, "; %" PRId64 " drops without a time", t->unplaced);
+    struct drop_parts parts = drop_parts(target);
+    char place[REPORT_PLACE_SIZE];
+    struct fold fold;
+    FILE *line = fold_begin(&fold, out, words_width(style), 2);
+    fprintf(line, "timeline of %.100s (%s)", target_place(target, place), words[t->source]);
+    if (parts.known && parts.counted != parts.placed) {
+        fputs("; ", line);
+        write_drops(line, &parts);
+    }
     if (t->missed)
-        snprintf(line + used, sizeof line - used, "; %" PRIu64 " packets were too many to be kept, so times are missing",
-                 t->missed);
-    write_folded(out, line, words_width(style), 2);
+        fprintf(line, "; %" PRIu64 " packets were too many to be kept, so times are missing", t->missed);
+    fold_end(&fold);
 }
 
-static void write_strip(FILE *out, const struct strip *s)
+static int write_strip(FILE *out, const struct strip *s)
 {
     struct bundles bundles = {0};
-    if (collect(s, &bundles)) {
+    int status = collect(s, &bundles) ? 0 : -ENOMEM;
+    if (!status) {
         write_source(out, s->target, s->style);
         write_axis(out, s);
         for (size_t n = 0; n < bundles.count; n++)
@@ -278,17 +285,17 @@ static void write_strip(FILE *out, const struct strip *s)
         if (s->target->timeline.point_count)
             write_points(out, s);
         write_legend(out, s, &bundles);
-    } else {
-        fputs("(no memory for the timeline)\n", out);
     }
     for (size_t n = 0; n < bundles.count; n++)
         free(bundles.list[n].seen);
     putc('\n', out);
+    return status;
 }
 
-void write_timeline(FILE *out, const struct run *run, const struct report_style *style)
+int write_timeline(FILE *out, const struct run *run, const struct report_style *style)
 {
-    for (size_t t = 0; t < run->target_count; t++) {
+    int status = 0;
+    for (size_t t = 0; t < run->target_count && !status; t++) {
         const struct target *target = &run->targets[t];
         if (target->timeline.source == TIMELINE_NONE || !target->attempt_count)
             continue;
@@ -297,6 +304,7 @@ void write_timeline(FILE *out, const struct run *run, const struct report_style 
         if (room > CELLS_LEAST)
             s.cells = room < CELLS_MAX ? (size_t)room : CELLS_MAX;
         s.span = target->timeline.end / (nsec)s.cells + 1;
-        write_strip(out, &s);
+        status = write_strip(out, &s);
     }
+    return status;
 }

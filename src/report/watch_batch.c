@@ -101,8 +101,7 @@ static json_t *watched_json(const struct watching *w, const struct watched *one)
                   json_known(known, one->last.drops), "new_drops", json_known(known, one->drops), "drops_per_second",
                   known ? json_real(one->last.drops_per_second) : json_null(), "samples", (json_int_t)one->last.samples,
                   "sampled_hz", json_real((double)(int64_t)(watch_hz(w, one) * 10 + 0.5) / 10));
-    json_object_update(object, more);
-    json_decref(more);
+    json_merge(&object, more);
     return object;
 }
 
@@ -111,33 +110,32 @@ static json_t *alerts_json(const struct watching *w)
     json_t *list = json_array();
     for (size_t i = 0; i < w->alert_count; i++) {
         const struct alert *alert = &w->alerts[i];
-        json_array_append_new(list,
-                              json_pack("{s:s, s:I, s:b, s:I}", "text", alert->e.text, "expected", (json_int_t)alert->e.expected,
-                                        "holds", (int)alert->holds, "times", (json_int_t)alert->times));
+        json_add(&list, json_pack("{s:s, s:I, s:b, s:I}", "text", alert->e.text, "expected", (json_int_t)alert->e.expected,
+                                  "holds", (int)alert->holds, "times", (json_int_t)alert->times));
     }
     return list;
 }
 
-void report_watch_json(FILE *out, const struct watching *w, const size_t *order, size_t count)
+int report_watch_json(FILE *out, const struct watching *w, const size_t *order, size_t count)
 {
     json_t *listeners = json_array(), *namespaces = json_array();
     for (size_t i = 0; i < count; i++)
-        json_array_append_new(listeners, watched_json(w, &w->list[order[i]]));
+        json_add(&listeners, watched_json(w, &w->list[order[i]]));
     for (size_t i = 0; i < w->namespace_count; i++)
-        json_array_append_new(namespaces, json_netns(&w->namespaces[i]));
-    write_json_line(out, json_pack("{s:s, s:s, s:s, s:o, s:o, s:I, s:o, s:o, s:o, s:I, s:I, s:o}", "schema", SCHEMA, "event",
-                                   "interval", "at", w->at, "elapsed_us", json_span(w->elapsed), "interval_us",
-                                   json_span(w->took), "number", (json_int_t)w->number, "listeners", listeners, "namespaces",
-                                   namespaces, "alerts", alerts_json(w), "owners_unseen", (json_int_t)w->owners_unseen,
-                                   "processes_hidden", (json_int_t)w->processes_hidden, "incomplete",
-                                   *w->incomplete ? json_text(w->incomplete) : json_null()));
+        json_add(&namespaces, json_netns(&w->namespaces[i]));
+    return write_json_line(out, json_pack("{s:s, s:s, s:s, s:o, s:o, s:I, s:o, s:o, s:o, s:I, s:I, s:o}", "schema", SCHEMA,
+                                          "event", "interval", "at", w->at, "elapsed_us", json_span(w->elapsed), "interval_us",
+                                          json_span(w->took), "number", (json_int_t)w->number, "listeners", listeners,
+                                          "namespaces", namespaces, "alerts", alerts_json(w), "owners_unseen",
+                                          (json_int_t)w->owners_unseen, "processes_hidden", (json_int_t)w->processes_hidden,
+                                          "incomplete", *w->incomplete ? json_text(w->incomplete) : json_null()));
 }
 
-void report_alert_json(FILE *out, const struct alert *alert)
+int report_alert_json(FILE *out, const struct alert *alert)
 {
-    write_json_line(out,
-                    json_pack("{s:s, s:s, s:s, s:o, s:s, s:I, s:I, s:I, s:o}", "schema", SCHEMA, "event", "alert", "at",
-                              alert->stamp, "elapsed_us", json_span(alert->at), "text", alert->e.text, "expected",
-                              (json_int_t)alert->e.expected, "seen", (json_int_t)alert->e.seen, "times", (json_int_t)alert->times,
-                              "listener", alert->by.known ? json_listener(&alert->by) : json_null()));
+    return write_json_line(out, json_pack("{s:s, s:s, s:s, s:o, s:s, s:I, s:I, s:I, s:o}", "schema", SCHEMA, "event", "alert",
+                                          "at", alert->stamp, "elapsed_us", json_span(alert->at), "text", alert->e.text,
+                                          "expected", (json_int_t)alert->e.expected, "seen", (json_int_t)alert->e.seen, "times",
+                                          (json_int_t)alert->times, "listener",
+                                          alert->by.known ? json_listener(&alert->by) : json_null()));
 }

@@ -172,13 +172,15 @@ static void add_sampling(struct frame *frame, const struct watching *w, const st
 /* Words that do not fit the line go on in the next one. */
 static void add_folded(struct frame *frame, enum frame_style style, const char *text)
 {
-    char *folded = NULL, *save = NULL;
-    size_t size = 0;
-    FILE *memory = open_memstream(&folded, &size);
-    if (!memory)
-        return;
-    write_folded(memory, text, frame->columns - 2, 2);
-    if (!fclose(memory))
+    char *save = NULL;
+    struct keep keep;
+    FILE *memory = keep_begin(&keep);
+    if (memory)
+        write_folded(memory, text, frame->columns - 2, 2);
+    char *folded = memory ? keep_end(&keep) : NULL;
+    if (!folded)
+        add_text(frame, style, "  %s", text); /* then it is cut */
+    else
         for (char *line = strtok_r(folded, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
             add_text(frame, style, "  %s", line);
     free(folded);

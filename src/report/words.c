@@ -28,26 +28,6 @@ const char *target_place(const struct target *target, char out[REPORT_PLACE_SIZE
     return out;
 }
 
-void write_folded(FILE *out, const char *text, int columns, int indent)
-{
-    int at = 0;
-    while (*text) {
-        int length = (int)strcspn(text, " ");
-        if (at && columns > 0 && at + 1 + length > columns) {
-            fprintf(out, "\n%*s", indent, "");
-            at = indent;
-        } else if (at) {
-            putc(' ', out);
-            at++;
-        }
-        fwrite(text, 1, (size_t)length, out);
-        at += length;
-        text += length;
-        text += strspn(text, " ");
-    }
-    putc('\n', out);
-}
-
 int words_width(const struct report_style *style)
 {
     return style->columns > 0 ? style->columns : 80;
@@ -55,28 +35,11 @@ int words_width(const struct report_style *style)
 
 const char *verdict_color(enum verdict v)
 {
-    switch (v) {
-    case VERDICT_CONNECTED:
-        return COLOR_GREEN;
-    case VERDICT_QUEUED:
-    case VERDICT_HALF_OPEN:
-        return COLOR_YELLOW;
-    case VERDICT_LOST:
-        return COLOR_MAGENTA;
-    case VERDICT_TIMED_OUT:
-    case VERDICT_WOULD_BLOCK:
-    case VERDICT_REFUSED:
-    case VERDICT_RESET:
-    case VERDICT_UNREACHABLE:
-        return COLOR_RED;
-    case VERDICT_LOCAL_ERROR:
-        return COLOR_BLUE;
-    case VERDICT_ESTABLISHED:
-        return COLOR_CYAN;
-    case VERDICT_COUNT:
-        break;
-    }
-    return "";
+    static const char *const colors[] = {
+        [HUE_GOOD] = COLOR_GREEN, [HUE_WAITING] = COLOR_YELLOW, [HUE_GHOST] = COLOR_MAGENTA,
+        [HUE_BAD] = COLOR_RED,    [HUE_OURS] = COLOR_BLUE,      [HUE_OPEN] = COLOR_CYAN,
+    };
+    return colors[verdict_traits(v)->hue];
 }
 
 void write_colored(FILE *out, const struct report_style *style, const char *color, const char *word)

@@ -84,6 +84,20 @@ START_TEST(run_has_unix_sockets_too)
 }
 END_TEST
 
+/* As over TCP, the age stays what it was when the connection was last seen in the queue. */
+START_TEST(unix_ages_outlive_the_accept)
+{
+    json_t *report = report_of((const char *[]){BACKLOGCTL, "run", "--json", "--unix", "@ages", "--backlog", "5",
+                                                "--accept-delay", "200ms", "--count", "3", "--timeout", "60s", NULL},
+                               NULL, 0);
+    const json_t *last = json_array_get(json_object_get(report, "connections"), 2);
+    ck_assert_int_eq(report_count(report, "connected"), 3);
+    ck_assert_msg(json_is_integer(json_object_get(last, "age_us")), "no age");
+    ck_assert_int_ge(json_integer_value(json_object_get(last, "age_us")), 0);
+    json_decref(report);
+}
+END_TEST
+
 /* A server that is not ours, and a client that is not ours. */
 START_TEST(unix_sockets_of_others)
 {
@@ -314,6 +328,7 @@ END_TEST
 static Suite *make_suite(void)
 {
     const TTest *const tests[] = {
+        unix_ages_outlive_the_accept,
         run_has_unix_sockets_too,
         unix_sockets_of_others,
         unix_mistakes_are_named,

@@ -215,6 +215,62 @@ START_TEST(the_text_fits_eighty_columns)
 }
 END_TEST
 
+/* Whatever is recorded, rows tell moments in their order, and none that the verdict does not know of. */
+START_TEST(rows_agree_with_their_verdicts)
+{
+    static const char *const how[][4] = {{"100us", "--host-net", "--port", "0"}, {"0", "--host-net", "--port", "0"}, {"100us"}};
+    const char *argv[] = {BACKLOGCTL, "run",      "--json",    "--backlog", "1000",
+                          "--count",  "1000",     "--timeout", "15ms",      "--accept-delay",
+                          how[_i][0], how[_i][1], how[_i][2],  how[_i][3],  NULL};
+    for (int round = 0; round < 10; round++) {
+        json_t *report = report_of(argv, NULL, 0), *row;
+        size_t n;
+        json_array_foreach(json_object_get(report, "connections"), n, row)
+        {
+            const char *verdict = json_string_value(json_object_get(row, "verdict"));
+            long established = moment(row, "established_us"), accepted = moment(row, "accepted_us");
+            ck_assert_msg(accepted < 0 || !strcmp(verdict, "connected"), "accepted at %ld, but %s", accepted, verdict);
+            ck_assert_msg(accepted < 0 || established <= accepted, "established %ld, accepted %ld", established, accepted);
+        }
+        json_decref(report);
+    }
+}
+END_TEST
+
+static void svg_mode(const char *command, unsigned mode)
+{
+    char *seen = shell("%s && stat -c %%a x.svg", command), expected[8];
+    snprintf(expected, sizeof expected, "%o", mode);
+    ck_assert_str_eq(seen, expected);
+    free(seen);
+}
+
+START_TEST(a_picture_keeps_the_mode_of_its_file)
+{
+    char place[] = "/tmp/backlogctl-mode-XXXXXX";
+    ck_assert_ptr_nonnull(mkdtemp(place));
+    ck_assert_int_eq(chdir(place), 0);
+    static const char draw[] = BACKLOGCTL " run -q -n 1 --svg x.svg";
+    char command[sizeof draw + 64];
+    snprintf(command, sizeof command, "umask 027; %s", draw);
+    svg_mode(command, 0640);
+    snprintf(command, sizeof command, "chmod 600 x.svg && umask 022; %s", draw);
+    svg_mode(command, 0600);
+    snprintf(command, sizeof command, "chmod 664 x.svg && umask 077; %s", draw);
+    svg_mode(command, 0664);
+    if (is_root()) {
+        snprintf(command, sizeof command, "chown 65534:65534 x.svg; %s", draw);
+        free(shell("%s", command));
+        char *owner = shell("stat -c %%u:%%g:%%a x.svg");
+        ck_assert_str_eq(owner, "65534:65534:664");
+        free(owner);
+    } else {
+        printf("the owner is not tried: only root may give files away\n");
+    }
+    free(shell("rm -r %s", place));
+}
+END_TEST
+
 /* A picture that cannot be written is found out before anything is sent, see test_bad_input; this one comes too late. */
 START_TEST(summaries_have_no_timeline)
 {
@@ -228,7 +284,8 @@ END_TEST
 
 static Suite *make_suite(void)
 {
-    const TTest *const tests[] = {the_lost_ones_are_seen_to_get_lost, probe_samples, summaries_have_no_timeline};
+    const TTest *const tests[] = {the_lost_ones_are_seen_to_get_lost, a_picture_keeps_the_mode_of_its_file, probe_samples,
+                                  summaries_have_no_timeline};
     Suite *suite = suite_create("timeline");
     suite_add(suite, "plain", 60, tests, COUNT(tests));
     TCase *rows = tcase_create("rows");
@@ -236,6 +293,7 @@ static Suite *make_suite(void)
     tcase_add_loop_test(rows, exact_timelines_add_up, 0, COUNT(exact_runs));
     tcase_add_loop_test(rows, a_delay_makes_them_believe, 0, 2);
     tcase_add_loop_test(rows, the_picture_says_what_json_says, 0, 4);
+    tcase_add_loop_test(rows, rows_agree_with_their_verdicts, 0, 3);
     tcase_add_loop_test(rows, the_text_fits_eighty_columns, 0, 3);
     suite_add_tcase(suite, rows);
     return suite;

@@ -103,6 +103,78 @@ START_TEST(text_folds_above_forty)
 }
 END_TEST
 
+/* The first and the third connection come to the second address. The lane behind theirs is nobody's. */
+START_TEST(timeline_of_a_later_address)
+{
+    struct lane lanes[3] = {{.first_syn = 0, .syns = 1}, {.first_syn = 1, .syns = 1}, {.first_syn = 2, .syns = 0}};
+    nsec syns[3] = {0, NSEC_PER_SEC, 0};
+    sample_full_queue(4);
+    for (size_t i = 0; i < 3; i++)
+        lanes[i].established = lanes[i].queued = lanes[i].accepted = lanes[i].closed = lanes[i].failed = NSEC_NEVER;
+    lanes[1].accepted = 1500 * NSEC_PER_MSEC;
+    sample.target_count = 2;
+    sample_attempt(1, 1, VERDICT_TIMED_OUT, REASON_NONE, EVIDENCE_DEADLINE);
+    sample_attempt(1, 3, VERDICT_CONNECTED, REASON_NONE, EVIDENCE_PEER_SOCKET);
+    sample.probe.timeline = true;
+    sample.targets[1].timeline =
+        (struct timeline){.source = TIMELINE_PACKETS, .lanes = lanes, .syns = syns, .end = 2 * NSEC_PER_SEC};
+    char *text = text_of(&narrow);
+    assert_has(text, "\n    3 connected                                  S..............A###############\n");
+    free(text);
+}
+END_TEST
+
+/* One number for the drops, and its parts where they differ. */
+START_TEST(drops_are_one_number)
+{
+    static struct queue_point points[] = {{.at = 0}, {.at = NSEC_PER_MSEC, .queue = 3, .drops = 587}};
+    struct lane lanes[6] = {0};
+    nsec syns[1] = {0};
+    static const struct {
+        uint64_t counted, missed;
+        const char *says;
+    } rows[] = {{587, 0, NULL},
+                {765, 0,
+                 "765 packets dropped, as the listener counted: 587 of them placed in time, 178 without a time, because it "
+                 "counts the dropped ACK of a half-open connection twice"},
+                {765, 9,
+                 "765 packets dropped, as the listener counted: 587 of them placed in time, 178 without a time, because "
+                 "packets were too many to be kept"},
+                {580, 0, "580 packets dropped, as the listener counted; 7 more went unanswered"}};
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        char label[32];
+        sample_full_queue(6);
+        sample_with_listener(2, 3, rows[i].counted);
+        sample.probe.timeline = true;
+        sample.targets[0].timeline = (struct timeline){.source = TIMELINE_PACKETS,
+                                                       .lanes = lanes,
+                                                       .syns = syns,
+                                                       .points = points,
+                                                       .point_count = COUNT(points),
+                                                       .end = NSEC_PER_SEC,
+                                                       .missed = rows[i].missed};
+        char *text = text_of(&(struct report_style){.columns = 1000});
+        FILE *out = catch_begin();
+        report_timeline_svg(out, &sample);
+        char *svg = catch_end(out);
+        snprintf(label, sizeof label, "dropped %lu", (unsigned long)rows[i].counted);
+        assert_has(text, label);
+        if (rows[i].says) {
+            snprintf(label, sizeof label, ">587 of %lu drops<", (unsigned long)rows[i].counted);
+            assert_has(text, rows[i].says);
+            assert_has(svg, rows[i].says);
+            assert_has(svg, label);
+            assert_lacks(svg, "587 packets dropped");
+        } else {
+            assert_has(svg, ">587 packets dropped<");
+            assert_lacks(text, "placed in time");
+        }
+        free(svg);
+        free(text);
+    }
+}
+END_TEST
+
 START_TEST(text_at_any_width_is_tidy)
 {
     for (int columns = 70; columns <= 200; columns += 5) {
@@ -300,6 +372,8 @@ END_TEST
 static Suite *make_suite(void)
 {
     const TTest *const text_tests[] = {
+        timeline_of_a_later_address,
+        drops_are_one_number,
         text_of_a_small_burst,
         text_of_a_large_burst_folds_neighbours,
         text_of_a_large_burst_folds_all_equals_when_need_be,

@@ -1,0 +1,111 @@
+/* Streams for text that does not go straight to its place: folded on the way, or kept in memory. They are not open_memstream(3), which
+   gives out shortened text as if it were whole when memory runs out. */
+#include "internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- Folded ---- */
+
+/* Writes the word, or a part of one too long to be kept: the rest then goes on without a blank. */
+static void put_word(struct fold *fold, bool part)
+{
+    if (!fold->used)
+        return;
+    if (fold->at && !fold->parted && fold->columns > 0 && fold->at + 1 + (int)fold->used > fold->columns) {
+        fprintf(fold->out, "\n%*s", fold->indent, "");
+        fold->at = fold->indent;
+    } else if (fold->at && !fold->parted) {
+        putc(' ', fold->out);
+        fold->at++;
+    }
+    fwrite(fold->word, 1, fold->used, fold->out);
+    fold->at += (int)fold->used;
+    fold->used = 0;
+    fold->parted = part;
+}
+
+static ssize_t fold_write(void *cookie, const char *text, size_t size)
+{
+    struct fold *fold = cookie;
+    for (size_t i = 0; i < size; i++) {
+        if (text[i] == ' ') {
+            put_word(fold, false);
+            fold->parted = false;
+            continue;
+        }
+        if (fold->used == sizeof fold->word)
+            put_word(fold, true);
+        fold->word[fold->used++] = text[i];
+    }
+    return (ssize_t)size;
+}
+
+FILE *fold_begin(struct fold *fold, FILE *out, int columns, int indent)
+{
+    *fold = (struct fold){.out = out, .columns = columns, .indent = indent};
+    fold->stream = fopencookie(fold, "w", (cookie_io_functions_t){.write = fold_write});
+    if (!fold->stream)
+        fold->stream = out;
+    return fold->stream;
+}
+
+void fold_end(struct fold *fold)
+{
+    bool plain = fold->stream == fold->out;
+    if (!plain)
+        fclose(fold->stream);
+    put_word(fold, false);
+    if (plain || fold->at)
+        putc('\n', fold->out);
+}
+
+void write_folded(FILE *out, const char *text, int columns, int indent)
+{
+    struct fold fold = {.out = out, .columns = columns, .indent = indent};
+    fold_write(&fold, text, strlen(text));
+    put_word(&fold, false);
+    putc('\n', out);
+}
+
+/* ---- Kept ---- */
+
+static ssize_t keep_write(void *cookie, const char *text, size_t size)
+{
+    struct keep *keep = cookie;
+    if (keep->room - keep->used <= size) {
+        size_t room = 2 * keep->room + size + 1;
+        char *grown = realloc(keep->text, room);
+        if (!grown) {
+            keep->failed = true;
+            errno = ENOMEM;
+            return 0;
+        }
+        keep->text = grown;
+        keep->room = room;
+    }
+    memcpy(keep->text + keep->used, text, size);
+    keep->used += size;
+    keep->text[keep->used] = '\0';
+    return (ssize_t)size;
+}
+
+FILE *keep_begin(struct keep *keep)
+{
+    *keep = (struct keep){0};
+    keep->stream = fopencookie(keep, "w", (cookie_io_functions_t){.write = keep_write});
+    return keep->stream;
+}
+
+char *keep_end(struct keep *keep)
+{
+    if (fclose(keep->stream))
+        keep->failed = true;
+    if (!keep->failed && !keep->text) /* nothing was written */
+        keep->text = strdup("");
+    if (!keep->failed)
+        return keep->text;
+    free(keep->text);
+    return NULL;
+}
