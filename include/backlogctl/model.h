@@ -294,23 +294,9 @@ struct pace {
 
 enum compare { COMPARE_EQ, COMPARE_NE, COMPARE_LT, COMPARE_LE, COMPARE_GT, COMPARE_GE };
 
-/* Measures of an expectation: the verdicts in their order, then these. Of a listener: half_open and these. */
-enum measure {
-    MEASURE_DROPS = VERDICT_COUNT,
-    MEASURE_QUEUE,
-    MEASURE_BACKLOG,
-    MEASURE_CAPACITY,
-    MEASURE_PERCENT,   /* queue of capacity, in whole percent */
-    MEASURE_OLDEST,    /* waiting time of the first in the queue, in ms */
-    MEASURE_LISTENERS, /* how many listeners were selected */
-    MEASURE_PEAK,      /* watch only: longest queue seen in this interval */
-    MEASURE_DROP_RATE, /* watch only: drops per second in the last interval */
-    MEASURE_COUNT
-};
-
 struct expectation {
-    char text[48]; /* normalised, as "timed_out>=6" */
-    uint8_t measure;
+    char text[48];   /* normalised, as "timed_out>=6" */
+    uint8_t measure; /* enum measure, see figures.h */
     uint8_t compare;
     int64_t expected;
     /* Written by the judge: */

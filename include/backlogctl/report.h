@@ -3,6 +3,7 @@
 #ifndef BACKLOGCTL_REPORT_H
 #define BACKLOGCTL_REPORT_H
 
+#include "backlogctl/figures.h"
 #include "backlogctl/measurement.h"
 #include "backlogctl/sizing.h"
 #include "backlogctl/sweep.h"
@@ -59,25 +60,15 @@ void report_totals_json(FILE *out, const struct server_totals *totals, nsec elap
 
 /* ---- Surveys ---- */
 
-/* Columns of a list by their numbers, 0 to below report_column_count(). */
+/* Columns of a list: enum figure_id. */
 #define LIST_COLUMNS_MAX 24
 struct list_view {
     uint8_t columns[LIST_COLUMNS_MAX]; /* in this order */
     size_t count;                      /* 0: the usual ones */
 };
-size_t report_column_count(void);
-const char *report_column_name(size_t column);
-int report_column_find(const char *name); /* -1: no such column; '-' and '_' are the same */
 
-/* What of a survey, that is not cheap, a column shows: bits. */
-enum list_need {
-    LIST_NEEDS_NOTHING = 0,
-    LIST_NEEDS_OWNERS = 1,  /* the processes: reads the descriptors of all of them */
-    LIST_NEEDS_WAITING = 2, /* who waits: walks all TCP sockets */
-};
-enum list_need report_column_need(size_t column);
-
-int report_column_compare(size_t column, const struct listener *a, const struct listener *b);
+/* Below 0 when a comes first in the order of that figure. */
+int report_compare(enum figure_id figure, const struct listener *a, const struct listener *b);
 void report_columns_help(FILE *out); /* a line each */
 
 /* "127.0.0.1:80", "*:80" (IPv6 and IPv4), "0.0.0.0%eth0:80", a path. Returns out. */

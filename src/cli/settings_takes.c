@@ -103,7 +103,7 @@ int take_color(const struct option_spec *spec, const char *text, void *field, st
 
 int take_expectations(const struct option_spec *spec, const char *text, void *field, struct error *err)
 {
-    return expectations_parse(text, (uint32_t)spec->max, field, err);
+    return expectations_parse(text, (enum measures)spec->max, field, err);
 }
 
 int take_resize(const struct option_spec *spec, const char *text, void *field, struct error *err)
@@ -170,7 +170,7 @@ static int take_column_name(const char *name, size_t length, struct error *err)
 {
     char text[32];
     snprintf(text, sizeof text, "%.*s", (int)length, name);
-    int column = length < sizeof text ? report_column_find(text) : -1;
+    int column = length < sizeof text ? figure_find_column(text) : -1;
     return column >= 0 ? column : error_set(err, EINVAL, "'%s' is no column: see --columns help", text);
 }
 

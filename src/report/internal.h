@@ -101,28 +101,17 @@ void write_table(FILE *out, const struct run *run, const struct report_style *st
 
 /* ---- columns.c: what a listener shows ---- */
 
-/* One column of a list, its help, and how to sort by it. */
-struct list_column {
-    const char *name; /* in --columns and --sort */
-    const char *head;
-    const char *help;
-    bool number; /* to the right */
-    bool usual;  /* shown unless --columns says otherwise */
-    bool yields; /* cut, down to `least` characters, when the table is too wide */
-    void (*text)(const struct listener *listener, char out[LIST_CELL_SIZE]); /* "-": nothing to say */
-    int64_t (*order)(const struct listener *listener);                       /* NULL: by text */
-    uint8_t least;
-};
-extern const struct list_column list_columns[];
+/* A figure's text; "-": nothing to say. Returns out. */
+const char *figure_text(enum figure_id figure, const struct listener *listener, char out[LIST_CELL_SIZE]);
 
-/* "full,dropping", or "-". */
-void text_of_remarks(const struct listener *listener, char out[LIST_CELL_SIZE]);
+/* The same, cut to `width` at the place that says least: a path keeps its end, a process its number. */
+void list_cell(enum figure_id figure, const struct listener *listener, size_t width, char out[LIST_CELL_SIZE]);
+
+/* It stands left, and can be cut; all else stands right. */
+bool figure_is_text(enum figure_id figure);
 
 /* What a remark means to a person. Static storage. */
 const char *remark_meaning(enum remark remark);
-
-/* The text of a cell, cut to `width` at the place that says least: a path keeps its end, a process its number. */
-void list_cell(size_t column, const struct listener *listener, size_t width, char out[LIST_CELL_SIZE]);
 
 /* ---- sweep.c ---- */
 
