@@ -133,8 +133,9 @@ const char *remark_name(enum remark r);
 
 /* ---- Facts ---- */
 
-/* sun_path, one more for the '@', and the end; bytes that do not print are '?'. */
-#define UNIX_NAME_SIZE 110
+/* A socket's name as the kernel has it, which may be any bytes: a path, or '@' and an abstract name, in which a NUL is ENDPOINT_NUL.
+   A path that begins with '@' itself has "./" in front of it. Room for sun_path, all of its bytes NUL. */
+#define UNIX_NAME_SIZE 220
 
 /* What connections go over. */
 struct transport {
@@ -167,7 +168,7 @@ struct listener {
     uint64_t drops;        /* sk_drops: packets that this listener dropped since it was made */
     bool drops_known;
     pid_t pid;          /* 0: unknown (no right to see, or not looked up) */
-    char process[32];   /* its command name, "" when unknown */
+    char process[32];   /* its command name, which may be any bytes; "" when unknown */
     uint32_t processes; /* that hold it: `pid` is the first of them */
     /* Filled in by a survey (surveyor.h) only: */
     uint8_t kind;    /* enum socket_kind */
@@ -178,7 +179,7 @@ struct listener {
     uint32_t member;           /* 1..group: its place in a reuseport group; `members` is then 1 */
     uint32_t group;            /* sockets of that group; 1: none */
     uint32_t interface;        /* index of the device it is bound to (SO_BINDTODEVICE), 0: any */
-    char device[16];           /* its name, "" for any */
+    char device[16];           /* its name, which may be any bytes; "" for any */
     uint32_t uid;              /* its owner's user id in our user namespace */
     uint64_t netns;            /* inode number of its network namespace */
     uint64_t pidns;            /* of the pid namespace of `pid`; 0: ours, or unknown */

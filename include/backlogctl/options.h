@@ -98,6 +98,8 @@ struct settings {
     const char *svg;    /* a file for the picture, NULL: none */
     const char *preset; /* NULL: none */
     bool list_presets;
+    char names[1024]; /* those given with escapes, without them; `names_used` of these bytes are taken */
+    size_t names_used;
     struct endpoint_range sources[SOURCES_MAX]; /* what probe.source names */
     size_t source_ranges;
 };

@@ -10,7 +10,7 @@
 typedef void owner_each(void *context, uint32_t inode, pid_t pid);
 size_t owners_walk(const uint32_t *inodes, size_t count, owner_each *each, void *context);
 
-/* The command name of a process in plain ASCII, "" when it is gone. */
+/* The command name of a process, which may be any bytes; "" when it is gone. */
 #define OWNER_NAME_SIZE 32
 void owner_name(pid_t pid, char out[OWNER_NAME_SIZE]);
 

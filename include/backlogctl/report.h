@@ -71,8 +71,8 @@ struct list_view {
 int report_compare(enum figure_id figure, const struct listener *a, const struct listener *b);
 void report_columns_help(FILE *out); /* a line each */
 
-/* "127.0.0.1:80", "*:80" (IPv6 and IPv4), "0.0.0.0%eth0:80", a path. Returns out. */
-#define REPORT_PLACE_SIZE 160
+/* "127.0.0.1:80", "*:80" (IPv6 and IPv4), "0.0.0.0%eth0:80", a path; as it is: not safe to print (escape.h). Returns out. */
+#define REPORT_PLACE_SIZE 1024
 const char *report_place(const struct listener *listener, char out[REPORT_PLACE_SIZE]);
 
 void report_survey_text(FILE *out, const struct survey *survey, const struct list_view *view, const struct report_style *style);
@@ -92,8 +92,8 @@ void report_watch_text(FILE *out, const struct watching *w, const size_t *order,
 void report_watch_json(FILE *out, const struct watching *w, const size_t *order, size_t count);
 void report_alert_text(FILE *out, const struct alert *alert, const struct report_style *style);
 void report_alert_json(FILE *out, const struct alert *alert);
-/* "queue>=5: 127.0.0.1:80 had 7". Returns out. */
-#define REPORT_ALERT_SIZE 320
+/* "queue>=5: 127.0.0.1:80 had 7", not safe to print. Returns out. */
+#define REPORT_ALERT_SIZE (REPORT_PLACE_SIZE + 100)
 const char *report_alert(const struct alert *alert, char out[REPORT_ALERT_SIZE]);
 
 /* The live view: lines of text for a screen of `rows` x `columns` cells, each in one style, with other styles in parts. */
@@ -110,7 +110,7 @@ enum frame_style {
     FRAME_DIM,
     FRAME_STYLES
 };
-#define FRAME_TEXT_SIZE 1024
+#define FRAME_TEXT_SIZE 2048
 #define FRAME_ROWS_MIN 8
 #define FRAME_COLUMNS_MIN 40
 #define FRAME_PARTS_MAX 3

@@ -1,6 +1,7 @@
 /* Reading the value of an option, by its kind. */
 #include "settings_takes.h"
 
+#include "backlogctl/escape.h"
 #include "backlogctl/netns.h"
 #include "backlogctl/parse.h"
 #include "backlogctl/presets.h"
@@ -22,6 +23,21 @@ int take_text(const struct option_spec *spec, const char *text, void *field, str
     if (!*text)
         return error_set(err, EINVAL, "want some text, not nothing");
     *(const char **)field = text;
+    return 0;
+}
+
+/* A name as the reports print it: escapes are what they stand for, kept in the settings. */
+int take_name(const struct option_spec *spec, const char *text, void *field, struct error *err)
+{
+    struct settings *settings = (struct settings *)(void *)((char *)field - spec->field);
+    size_t room = sizeof settings->names - settings->names_used, size = strlen(text) + 1;
+    int status = take_text(spec, text, field, err);
+    if (status || !strstr(text, "\\x"))
+        return status;
+    if (size > room)
+        return error_set(err, ENAMETOOLONG, "these names are too long: want at most %zu bytes of them", sizeof settings->names);
+    *(const char **)field = unescape(text, settings->names + settings->names_used);
+    settings->names_used += size;
     return 0;
 }
 

@@ -1,6 +1,8 @@
 /* Which listeners watch shows, in which order, and which of them is selected. */
 #include "watch_internal.h"
 
+#include "backlogctl/escape.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -115,8 +117,10 @@ void watch_next_sort(struct watch_run *run)
 
 static bool matches(const struct watch_run *run, const struct listener *listener)
 {
-    char place[REPORT_PLACE_SIZE];
-    return !*run->filter || strcasestr(report_place(listener, place), run->filter) || strcasestr(listener->process, run->filter);
+    char place[REPORT_PLACE_SIZE], shown[REPORT_PLACE_SIZE], process[ESCAPED_SIZE(sizeof listener->process)];
+    terminal_text(report_place(listener, place), shown, sizeof shown);
+    terminal_text(listener->process, process, sizeof process);
+    return !*run->filter || strcasestr(shown, run->filter) || strcasestr(process, run->filter);
 }
 
 static void select_place(struct watch_run *run, size_t place)

@@ -88,21 +88,22 @@ const char *figure_text(enum figure_id figure, const struct listener *l, char ou
     return out;
 }
 
-void list_cell(enum figure_id figure, const struct listener *listener, size_t width, char out[LIST_CELL_SIZE])
+size_t list_cell(enum figure_id figure, const struct listener *listener, size_t width, char out[LIST_CELL_SIZE])
 {
-    figure_text(figure, listener, out);
-    size_t length = strlen(out), tail = 0;
-    if (length <= width || width < 3)
-        return;
+    char text[LIST_CELL_SIZE];
+    terminal_text(figure_text(figure, listener, text), out, LIST_CELL_SIZE);
+    size_t whole = terminal_width(out, strlen(out)), kept = 0;
+    if (whole <= width || width < 3)
+        return whole;
+    const char *end = strrchr(out, '/');
     if (figures[figure].form == AS_PLACE)
-        tail = width - 2;
-    else if (figures[figure].form == AS_HOLDER && strrchr(out, '/'))
-        tail = strlen(strrchr(out, '/'));
-    if (tail > width - 2)
-        tail = width - 2;
-    memmove(out + width - tail, out + length - tail, tail + 1);
-    memcpy(out + width - tail - 2, "..", 2);
-    out[width] = '\0';
+        kept = width - 2;
+    else if (figures[figure].form == AS_HOLDER && end)
+        kept = strlen(end) < width - 2 ? strlen(end) : width - 2;
+    snprintf(text, sizeof text, "%s", terminal_tail(out, kept));
+    size_t head = terminal_head(out, width - 2 - kept);
+    snprintf(out + head, LIST_CELL_SIZE - head, "..%s", text);
+    return terminal_width(out, strlen(out));
 }
 
 bool figure_is_text(enum figure_id figure)

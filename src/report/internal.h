@@ -2,6 +2,7 @@
 #ifndef BACKLOGCTL_REPORT_INTERNAL_H
 #define BACKLOGCTL_REPORT_INTERNAL_H
 
+#include "backlogctl/escape.h"
 #include "backlogctl/model.h"
 #include "backlogctl/report.h"
 
@@ -17,21 +18,16 @@ struct libscols_table;
 /* "s", or "" for exactly one. */
 const char *plural(uint64_t n);
 
-/* Copies text as printable ASCII, '?' for the rest: process names and hosts may hold anything, escape
-   sequences included. Cuts at `size`. Returns out. */
-const char *printable(const char *text, char *out, size_t size);
-
-/* Where a target is: "127.0.0.1:80", or a path. Returns out. */
+/* Where a target is: "127.0.0.1:80", or a path, as it is: not safe to print. Returns out. */
 const char *target_place(const struct target *target, char out[REPORT_PLACE_SIZE]);
 
-/* Writes text and a newline; lines are folded at blanks to `columns` (0: not), all but the first are
- * indented. */
+/* Writes text, made safe, and a newline; lines are folded at blanks to `columns` (0: not), all but the first are indented. */
 void write_folded(FILE *out, const char *text, int columns, int indent);
 
 /* The colour of a verdict as an escape sequence (ECMA-48 SGR). Static storage. */
 const char *verdict_color(enum verdict v);
 
-/* A word in a colour, if the style has colours. */
+/* Text that is safe to print in a colour, if the style has colours. */
 void write_colored(FILE *out, const struct report_style *style, const char *color, const char *word);
 #define COLOR_RED "\033[31m"
 #define COLOR_GREEN "\033[32m"
@@ -101,11 +97,12 @@ void write_table(FILE *out, const struct run *run, const struct report_style *st
 
 /* ---- columns.c: what a listener shows ---- */
 
-/* A figure's text; "-": nothing to say. Returns out. */
+/* A figure's text as it is: not safe to print; "-": nothing to say. Returns out. */
 const char *figure_text(enum figure_id figure, const struct listener *listener, char out[LIST_CELL_SIZE]);
 
-/* The same, cut to `width` at the place that says least: a path keeps its end, a process its number. */
-void list_cell(enum figure_id figure, const struct listener *listener, size_t width, char out[LIST_CELL_SIZE]);
+/* The same made safe, and cut to `width` cells at the place that says least: a path keeps its end, a process its number.
+   Returns how many cells it takes. */
+size_t list_cell(enum figure_id figure, const struct listener *listener, size_t width, char out[LIST_CELL_SIZE]);
 
 /* It stands left, and can be cut; all else stands right. */
 bool figure_is_text(enum figure_id figure);
@@ -164,7 +161,7 @@ nsec axis_step(nsec end, unsigned most);
 
 /* ---- json.c ---- */
 
-/* A JSON string, or null for NULL. What is not UTF-8 becomes '?', for JSON cannot hold it. */
+/* A JSON string, or null for NULL. Bytes that are not UTF-8, which JSON cannot hold, are escaped: see escape.h. */
 json_t *json_text(const char *text);
 json_t *json_address(const struct endpoint *e);                                  /* "127.0.0.1" */
 json_t *json_family(const struct endpoint *e);                                   /* "ipv4", "ipv6", "unix" or null */

@@ -12,17 +12,14 @@ json_t *json_text(const char *text)
 {
     if (!text)
         return json_null();
-    json_t *value = json_string(text);
-    if (value)
-        return value;
-    char *copy = strdup(text);
-    if (!copy)
+    size_t length = escape_text(text, 0, NULL, 0);
+    char small[256], *safe = length < sizeof small ? small : malloc(length + 1);
+    if (!safe)
         return NULL;
-    for (char *p = copy; *p; p++)
-        if ((unsigned char)*p > '~')
-            *p = '?';
-    value = json_string(copy);
-    free(copy);
+    escape_text(text, 0, safe, length + 1);
+    json_t *value = json_string(safe);
+    if (safe != small)
+        free(safe);
     return value;
 }
 
@@ -67,7 +64,7 @@ void write_json_line(FILE *out, json_t *object)
 {
     if (!object)
         return;
-    json_dumpf(object, out, JSON_COMPACT);
+    json_dumpf(object, out, JSON_COMPACT | JSON_ENSURE_ASCII);
     json_decref(object);
     putc('\n', out);
 }
@@ -76,7 +73,7 @@ void write_json_line(FILE *out, json_t *object)
    double keeps of a decimal fraction: 11.042 stays 11.042. */
 static void write_members(FILE *out, json_t *object)
 {
-    json_dumpf(object, out, JSON_COMPACT | JSON_EMBED | JSON_REAL_PRECISION(15));
+    json_dumpf(object, out, JSON_COMPACT | JSON_EMBED | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(15));
     json_decref(object);
 }
 

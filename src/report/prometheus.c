@@ -3,14 +3,17 @@
 
 #include <inttypes.h>
 
-/* Label values are escaped as the format says. */
+/* Label values are escaped as the format says, after what is no UTF-8 (one such label and all of the file is refused) and what a
+   person who reads the file should not be given. */
 static void write_label(FILE *out, const char *name, const char *value)
 {
+    char safe[ESCAPED_SIZE(LIST_CELL_SIZE)];
+    escape_text(value, ESCAPE_UNPRINTABLE, safe, sizeof safe);
     fprintf(out, "%s=\"", name);
-    for (; *value; value++) {
-        if (*value == '\\' || *value == '"' || *value == '\n')
+    for (const char *at = safe; *at; at++) {
+        if (*at == '\\' || *at == '"')
             putc('\\', out);
-        putc(*value == '\n' ? 'n' : *value, out);
+        putc(*at, out);
     }
     putc('"', out);
 }

@@ -25,10 +25,9 @@ static size_t column_width(const struct survey *survey, enum figure_id figure)
     bool empty = true;
     char cell[LIST_CELL_SIZE];
     for (size_t i = 0; i < survey->count; i++) {
-        figure_text(figure, &survey->listeners[i], cell);
+        size_t own = list_cell(figure, &survey->listeners[i], SIZE_MAX, cell);
         empty = empty && !strcmp(cell, "-");
-        if (strlen(cell) > width)
-            width = strlen(cell);
+        width = own > width ? own : width;
     }
     return empty ? 0 : width;
 }

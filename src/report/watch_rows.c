@@ -26,16 +26,6 @@ static void put_number(uint64_t number, int width, char out[WATCH_TEXT_SIZE])
     }
 }
 
-/* The end of an address tells more than its beginning. */
-static void put_cut(const char *text, int width, char out[WATCH_TEXT_SIZE])
-{
-    int length = (int)strlen(text);
-    if (length <= width || width < 3)
-        snprintf(out, WATCH_TEXT_SIZE, "%.*s", width, text);
-    else
-        snprintf(out, WATCH_TEXT_SIZE, "..%s", text + length - width + 2);
-}
-
 bool watch_is_new(const struct watching *w, const struct watched *one)
 {
     return one->changed && w->elapsed - one->changed <= WATCH_NEWS_SPAN;
@@ -152,10 +142,8 @@ static void put_figure(enum figure_id figure, const struct watched *one, int wid
         put_remarks(one, width, out);
     else if (figures[figure].form == AS_NUMBER && value.state == FIGURE_KNOWN)
         put_number(value.number, width, out);
-    else if (figures[figure].form == AS_PLACE)
-        put_cut(figure_text(figure, &one->now, cell), width, out);
     else
-        snprintf(out, WATCH_TEXT_SIZE, "%.*s", width, figure_text(figure, &one->now, cell));
+        list_cell(figure, &one->now, (size_t)width, cell), snprintf(out, WATCH_TEXT_SIZE, "%s", cell);
 }
 
 /* ---- Columns ---- */
@@ -165,7 +153,6 @@ struct column {
     int narrow;       /* cells it takes at least */
     int rank;         /* the lower the more important; 0: not on a screen */
     bool left;
-    bool blocks;     /* its text fills the width, whatever its bytes are */
     cell_text *text; /* NULL: the figure's */
     enum figure_id figure;
 };
@@ -173,16 +160,16 @@ struct column {
 static struct column column_at(int place)
 {
     static const struct column own[WATCH_PLACES] = {
-        [WATCH_MARK] = {"", 1, 1, true, false, text_mark},
-        [WATCH_BAR] = {"full", 6, 5, true, true, text_bar},
-        [WATCH_PEAK] = {"peak", 6, 3, false, false, text_peak},
-        [WATCH_RATE] = {"drops/s", 7, 4, false, false, text_rate},
-        [WATCH_LOOKS] = {"looks", 6, 0, false, false, text_samples},
-        [WATCH_SPARK] = {"last minute", 12, 10, true, true, text_spark},
+        [WATCH_MARK] = {"", 1, 1, true, text_mark},           [WATCH_BAR] = {"full", 6, 5, true, text_bar},
+        [WATCH_PEAK] = {"peak", 6, 3, false, text_peak},      [WATCH_RATE] = {"drops/s", 7, 4, false, text_rate},
+        [WATCH_LOOKS] = {"looks", 6, 0, false, text_samples}, [WATCH_SPARK] = {"last minute", 12, 10, true, text_spark},
     };
     for (enum figure_id f = 0; f < FIGURE_COUNT; f++)
         if (figures[f].watch.place && figures[f].watch.place == place)
-            return (struct column){figures[f].watch.head, figures[f].watch.narrow, figures[f].watch.rank, figure_is_text(f),
+            return (struct column){.head = figures[f].watch.head,
+                                   .narrow = figures[f].watch.narrow,
+                                   .rank = figures[f].watch.rank,
+                                   .left = figure_is_text(f),
                                    .figure = f};
     return own[place];
 }
@@ -247,8 +234,8 @@ void watch_layout_file(struct watch_layout *layout, const size_t *order, size_t 
         *width = (int)strlen(column.head); /* what the longest of these texts takes */
         for (size_t o = 0; o < count; o++) {
             put_cell(layout, &column, &layout->w->list[order[o]], LIST_CELL_SIZE, text);
-            if ((int)strlen(text) > *width)
-                *width = (int)strlen(text);
+            int own = (int)terminal_width(text, strlen(text));
+            *width = own > *width ? own : *width;
         }
     }
 }
@@ -277,8 +264,10 @@ static int write_cells(const struct watch_layout *layout, const struct watched *
         if (one)
             put_cell(layout, &column, one, width, text);
         const char *gap = used ? " " : "";
-        int pad = one && column.blocks ? 0 : column.left ? -width : width;
-        used += (size_t)snprintf(out + used, WATCH_TEXT_SIZE - used, "%s%*s", gap, pad, text);
+        int own = (int)terminal_width(text, strlen(text)), blanks = own < width ? width - own : 0;
+        used += (size_t)snprintf(out + used, WATCH_TEXT_SIZE - used, "%s%*s%s%*s", gap, column.left ? 0 : blanks, "", text,
+                                 column.left ? blanks : 0, "");
+        used = used < WATCH_TEXT_SIZE ? used : WATCH_TEXT_SIZE - 1;
         cells += width + (*gap ? 1 : 0);
     }
     while (used && out[used - 1] == ' ') {

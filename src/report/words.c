@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 
 const char *plural(uint64_t n)
@@ -10,42 +11,49 @@ const char *plural(uint64_t n)
     return n == 1 ? "" : "s";
 }
 
-const char *printable(const char *text, char *out, size_t size)
-{
-    size_t used = 0;
-    for (; text[used] && used + 1 < size; used++)
-        out[used] = text[used] >= ' ' && text[used] <= '~' ? text[used] : '?';
-    out[used] = '\0';
-    return out;
-}
-
 const char *target_place(const struct target *target, char out[REPORT_PLACE_SIZE])
 {
     char text[ENDPOINT_TEXT_SIZE];
     if (target->transport.path)
-        return printable(target->transport.path, out, REPORT_PLACE_SIZE);
-    snprintf(out, REPORT_PLACE_SIZE, "%s", endpoint_text(&target->address, text));
+        snprintf(out, REPORT_PLACE_SIZE, "%s", target->transport.path);
+    else
+        snprintf(out, REPORT_PLACE_SIZE, "%s", endpoint_text(&target->address, text));
     return out;
 }
 
-void write_folded(FILE *out, const char *text, int columns, int indent)
+/* Of escaped text. */
+static void fold(FILE *out, const char *text, int columns, int indent)
 {
     int at = 0;
     while (*text) {
-        int length = (int)strcspn(text, " ");
-        if (at && columns > 0 && at + 1 + length > columns) {
+        size_t length = strcspn(text, " ");
+        int width = (int)terminal_width(text, length);
+        if (at && columns > 0 && at + 1 + width > columns) {
             fprintf(out, "\n%*s", indent, "");
             at = indent;
         } else if (at) {
             putc(' ', out);
             at++;
         }
-        fwrite(text, 1, (size_t)length, out);
-        at += length;
+        fwrite(text, 1, length, out);
+        at += width;
         text += length;
         text += strspn(text, " ");
     }
     putc('\n', out);
+}
+
+void write_folded(FILE *out, const char *text, int columns, int indent)
+{
+    size_t length = terminal_text(text, NULL, 0);
+    char *safe = malloc(length + 1);
+    if (safe) {
+        terminal_text(text, safe, length + 1);
+        fold(out, safe, columns, indent);
+    } else {
+        fputs("(no memory for a line)\n", out);
+    }
+    free(safe);
 }
 
 int words_width(const struct report_style *style)

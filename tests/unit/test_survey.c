@@ -133,7 +133,7 @@ END_TEST
 struct message {
     struct nlmsghdr header;
     struct unix_diag_msg fixed;
-    char attributes[200];
+    char attributes[320];
 };
 
 static void put_attribute(struct message *m, uint16_t type, const void *payload, size_t size)
@@ -166,8 +166,10 @@ START_TEST(unix_messages_are_read)
         const char *name;
         size_t size;
         const char *path;
-    } names[] = {{"/run/a", 7, "/run/a"}, {"/run/a", 6, "/run/a"},      {"\0hidden", 7, "@hidden"},
-                 {"\0a\0b", 4, "@a?b"},   {"/a\033[31m", 7, "/a?[31m"}, {"", 0, ""}};
+    } names[] = {{"/run/a", 7, "/run/a"},         {"/run/a", 6, "/run/a"},
+                 {"\0hidden", 7, "@hidden"},      {"\0a\0b", 4, "@a" ENDPOINT_NUL "b"},
+                 {"/a\033[31m", 7, "/a\033[31m"}, {"/\xff?", 3, "/\xff?"},
+                 {"@file", 5, "./@file"},         {"", 0, ""}};
     for (size_t i = 0; i < COUNT(names); i++) {
         struct message m;
         struct unix_listener one;
@@ -190,7 +192,7 @@ START_TEST(mangled_unix_messages_do_no_harm)
     make_message(&whole, longest, sizeof longest);
     struct unix_listener one;
     ck_assert_int_eq(unix_parse(&whole, whole.header.nlmsg_len, &one), 0);
-    ck_assert_uint_eq(strlen(one.path), UNIX_NAME_SIZE - 1);
+    ck_assert_uint_eq(strlen(one.path), UNIX_NAME_SIZE - strlen(ENDPOINT_NUL));
     for (size_t length = 0; length < whole.header.nlmsg_len; length++) {
         char *cut = malloc(length ? length : 1);
         memcpy(cut, &whole, length);
