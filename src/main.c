@@ -2,6 +2,7 @@
 #include "backlogctl/output.h"
 
 #include <fcntl.h>
+#include <locale.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -44,6 +45,7 @@ static const struct command *find_command(const char *name)
 
 int main(int argc, char **argv)
 {
+    setlocale(LC_CTYPE, ""); /* what the terminal can show; numbers are written the same everywhere */
     if (!hold_standard_streams()) {
         say(NULL, "stdout is closed: there is nowhere to report to (use --quiet >/dev/null for the exit status alone)");
         return EXIT_CANNOT;

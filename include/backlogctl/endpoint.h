@@ -43,10 +43,14 @@ struct endpoint endpoint_reachable(const struct endpoint *e);
 socklen_t endpoint_to_sockaddr(const struct endpoint *e, struct sockaddr_storage *out);
 struct endpoint endpoint_from_sockaddr(const struct sockaddr_storage *address);
 
+/* A NUL inside an abstract name, so that the name is a string all the same: two bytes that are no UTF-8. A name that has these two
+   bytes itself cannot be told from it. */
+#define ENDPOINT_NUL "\xc0\x80"
+
 /* The name of an AF_UNIX socket, '@' in front of an abstract one; 0 when it is too long for sun_path. */
 socklen_t endpoint_unix_sockaddr(const char *path, struct sockaddr_storage *out);
 
-/* "127.0.0.1:80", "[::1]:80", "@0001f". Returns out. */
+/* "127.0.0.1:80", "[::1]:80", "@0001f"; a zone and a name may hold anything, and are not safe to print. Returns out. */
 #define ENDPOINT_TEXT_SIZE 80
 const char *endpoint_text(const struct endpoint *e, char out[ENDPOINT_TEXT_SIZE]);
 

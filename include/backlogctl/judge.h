@@ -3,6 +3,7 @@
 #ifndef BACKLOGCTL_JUDGE_H
 #define BACKLOGCTL_JUDGE_H
 
+#include "backlogctl/figures.h"
 #include "backlogctl/measurement.h"
 #include "backlogctl/sizing.h"
 #include "backlogctl/sweep.h"

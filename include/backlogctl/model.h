@@ -159,8 +159,9 @@ const char *remark_name(enum remark r);
 
 /* ---- Facts ---- */
 
-/* sun_path, one more for the '@', and the end; bytes that do not print are '?'. */
-#define UNIX_NAME_SIZE 110
+/* A socket's name as the kernel has it, which may be any bytes: a path, or '@' and an abstract name, in which a NUL is ENDPOINT_NUL.
+   A path that begins with '@' itself has "./" in front of it. Room for sun_path, all of its bytes NUL. */
+#define UNIX_NAME_SIZE 220
 
 /* What connections go over. */
 struct transport {
@@ -193,7 +194,7 @@ struct listener {
     uint64_t drops;        /* sk_drops: packets that this listener dropped since it was made */
     bool drops_known;
     pid_t pid;          /* 0: unknown (no right to see, or not looked up) */
-    char process[32];   /* its command name, "" when unknown */
+    char process[32];   /* its command name, which may be any bytes; "" when unknown */
     uint32_t processes; /* that hold it: `pid` is the first of them */
     /* Filled in by a survey (surveyor.h) only: */
     uint8_t kind;    /* enum socket_kind */
@@ -204,7 +205,7 @@ struct listener {
     uint32_t member;           /* 1..group: its place in a reuseport group; `members` is then 1 */
     uint32_t group;            /* sockets of that group; 1: none */
     uint32_t interface;        /* index of the device it is bound to (SO_BINDTODEVICE), 0: any */
-    char device[16];           /* its name, "" for any */
+    char device[16];           /* its name, which may be any bytes; "" for any */
     uint32_t uid;              /* its owner's user id in our user namespace */
     uint64_t netns;            /* inode number of its network namespace */
     uint64_t pidns;            /* of the pid namespace of `pid`; 0: ours, or unknown */
@@ -321,23 +322,9 @@ struct pace {
 
 enum compare { COMPARE_EQ, COMPARE_NE, COMPARE_LT, COMPARE_LE, COMPARE_GT, COMPARE_GE };
 
-/* Measures of an expectation: the verdicts in their order, then these. Of a listener: half_open and these. */
-enum measure {
-    MEASURE_DROPS = VERDICT_COUNT,
-    MEASURE_QUEUE,
-    MEASURE_BACKLOG,
-    MEASURE_CAPACITY,
-    MEASURE_PERCENT,   /* queue of capacity, in whole percent */
-    MEASURE_OLDEST,    /* waiting time of the first in the queue, in ms */
-    MEASURE_LISTENERS, /* how many listeners were selected */
-    MEASURE_PEAK,      /* watch only: longest queue seen in this interval */
-    MEASURE_DROP_RATE, /* watch only: drops per second in the last interval */
-    MEASURE_COUNT
-};
-
 struct expectation {
-    char text[48]; /* normalised, as "timed_out>=6" */
-    uint8_t measure;
+    char text[48];   /* normalised, as "timed_out>=6" */
+    uint8_t measure; /* enum measure, see figures.h */
     uint8_t compare;
     int64_t expected;
     /* Written by the judge: */

@@ -20,11 +20,6 @@ struct expectations {
     size_t count;
 };
 
-/* What an expectation of a burst may measure, and what one of listeners and of watched ones may: bits 1 << measure. */
-#define MEASURES_OF_BURST ((1u << (MEASURE_CAPACITY + 1)) - 1)
-#define MEASURES_OF_LISTENER ((((1u << MEASURE_PEAK) - 1) & ~((1u << VERDICT_COUNT) - 1)) | 1u << VERDICT_HALF_OPEN)
-#define MEASURES_OF_WATCH (MEASURES_OF_LISTENER | 1u << MEASURE_PEAK | 1u << MEASURE_DROP_RATE)
-
 /* How a list is shown. */
 #define SORT_KEYS_MAX 4
 struct list_settings {
@@ -103,6 +98,8 @@ struct settings {
     const char *svg;    /* a file for the picture, NULL: none */
     const char *preset; /* NULL: none */
     bool list_presets;
+    char names[1024]; /* those given with escapes, without them; `names_used` of these bytes are taken */
+    size_t names_used;
     struct endpoint_range sources[SOURCES_MAX]; /* what probe.source names */
     size_t source_ranges;
 };
@@ -116,7 +113,7 @@ struct option_spec {
     const char *help;     /* ends without a full stop */
     int (*take)(const struct option_spec *spec, const char *text, void *field, struct error *err);
     size_t field;         /* offset in struct settings */
-    int64_t min, max;     /* of numbers; of durations if max is not 0; of expectations max is the measures */
+    int64_t min, max;     /* of numbers; of durations if max is not 0; of expectations max is enum measures */
     const char *excludes; /* long names of options that cannot go with this one, with commas between, or NULL */
     const char *needs;    /* long name of an option without which this one means nothing, or NULL */
 };
@@ -158,6 +155,6 @@ int options_parse(const struct command *command, int argc, char **argv, struct s
 void options_help(const struct command *command, FILE *out);
 
 /* Adds the expectations in "connected=1,queued>=3". 0 or -EINVAL. */
-int expectations_parse(const char *text, uint32_t measures, struct expectations *out, struct error *err);
+int expectations_parse(const char *text, enum measures kind, struct expectations *out, struct error *err);
 
 #endif

@@ -13,7 +13,7 @@ size_t owners_walk(const uint32_t *inodes, size_t count, owner_each *each, void 
 /* Whether a process holds a socket now; false also when it is gone or hidden from us. Ends at the first descriptor found. */
 bool owner_holds(pid_t pid, uint32_t inode);
 
-/* The command name of a process in plain ASCII, "" when it is gone. */
+/* The command name of a process, which may be any bytes; "" when it is gone. */
 #define OWNER_NAME_SIZE 32
 void owner_name(pid_t pid, char out[OWNER_NAME_SIZE]);
 

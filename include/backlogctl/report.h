@@ -4,6 +4,7 @@
 #ifndef BACKLOGCTL_REPORT_H
 #define BACKLOGCTL_REPORT_H
 
+#include "backlogctl/figures.h"
 #include "backlogctl/measurement.h"
 #include "backlogctl/sizing.h"
 #include "backlogctl/sweep.h"
@@ -60,29 +61,19 @@ int report_totals_json(FILE *out, const struct server_totals *totals, nsec elaps
 
 /* ---- Surveys ---- */
 
-/* Columns of a list by their numbers, 0 to below report_column_count(). */
+/* Columns of a list: enum figure_id. */
 #define LIST_COLUMNS_MAX 24
 struct list_view {
     uint8_t columns[LIST_COLUMNS_MAX]; /* in this order */
     size_t count;                      /* 0: the usual ones */
 };
-size_t report_column_count(void);
-const char *report_column_name(size_t column);
-int report_column_find(const char *name); /* -1: no such column; '-' and '_' are the same */
 
-/* What of a survey, that is not cheap, a column shows: bits. */
-enum list_need {
-    LIST_NEEDS_NOTHING = 0,
-    LIST_NEEDS_OWNERS = 1,  /* the processes: reads the descriptors of all of them */
-    LIST_NEEDS_WAITING = 2, /* who waits: walks all TCP sockets */
-};
-enum list_need report_column_need(size_t column);
-
-int report_column_compare(size_t column, const struct listener *a, const struct listener *b);
+/* Below 0 when a comes first in the order of that figure. */
+int report_compare(enum figure_id figure, const struct listener *a, const struct listener *b);
 void report_columns_help(FILE *out); /* a line each */
 
-/* "127.0.0.1:80", "*:80" (IPv6 and IPv4), "0.0.0.0%eth0:80", a path. Returns out. */
-#define REPORT_PLACE_SIZE 160
+/* "127.0.0.1:80", "*:80" (IPv6 and IPv4), "0.0.0.0%eth0:80", a path; as it is: not safe to print (escape.h). Returns out. */
+#define REPORT_PLACE_SIZE 1024
 const char *report_place(const struct listener *listener, char out[REPORT_PLACE_SIZE]);
 
 int report_survey_text(FILE *out, const struct survey *survey, const struct list_view *view, const struct report_style *style);
@@ -102,8 +93,8 @@ void report_watch_text(FILE *out, const struct watching *w, const size_t *order,
 int report_watch_json(FILE *out, const struct watching *w, const size_t *order, size_t count);
 void report_alert_text(FILE *out, const struct alert *alert, const struct report_style *style);
 int report_alert_json(FILE *out, const struct alert *alert);
-/* "queue>=5: 127.0.0.1:80 had 7". Returns out. */
-#define REPORT_ALERT_SIZE 320
+/* "queue>=5: 127.0.0.1:80 had 7", not safe to print. Returns out. */
+#define REPORT_ALERT_SIZE (REPORT_PLACE_SIZE + 100)
 const char *report_alert(const struct alert *alert, char out[REPORT_ALERT_SIZE]);
 
 /* The live view: lines of text for a screen of `rows` x `columns` cells, each in one style, with other styles in parts. */
@@ -120,7 +111,7 @@ enum frame_style {
     FRAME_DIM,
     FRAME_STYLES
 };
-#define FRAME_TEXT_SIZE 1024
+#define FRAME_TEXT_SIZE 2048
 #define FRAME_ROWS_MIN 8
 #define FRAME_COLUMNS_MIN 40
 #define FRAME_PARTS_MAX 3

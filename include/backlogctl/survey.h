@@ -6,10 +6,10 @@
 
 /* A network namespace, and what in it binds listeners. */
 struct netns_facts {
-    uint64_t inode;                                                                /* as the link /proc/PID/ns/net shows it */
-    char name[64];                                                                 /* in /run/netns (ip-netns(8)), "" for none */
-    bool ours;                                                                     /* where this program was started */
-    pid_t pid;                                                                     /* a process that is in it; 0: none seen */
+    uint64_t inode; /* as the link /proc/PID/ns/net shows it */
+    char name[64];  /* in /run/netns (ip-netns(8)), any bytes; "" for none */
+    bool ours;      /* where this program was started */
+    pid_t pid;      /* a process that is in it; 0: none seen */
     int64_t somaxconn, tcp_max_syn_backlog, tcp_syncookies, tcp_abort_on_overflow; /* sysctls; -1: unknown */
     struct counters counters;                                                      /* since the namespace was made */
     uint64_t listener_drops; /* of all its TCP listeners that are there, selected or not */

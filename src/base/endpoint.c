@@ -101,13 +101,20 @@ socklen_t endpoint_to_sockaddr(const struct endpoint *e, struct sockaddr_storage
 socklen_t endpoint_unix_sockaddr(const char *path, struct sockaddr_storage *out)
 {
     struct sockaddr_un *un = (struct sockaddr_un *)out;
-    size_t length = strlen(path), abstract = *path == '@';
+    bool abstract = *path == '@';
+    size_t length = 0;
     memset(out, 0, sizeof *out);
     un->sun_family = AF_UNIX;
+    for (const char *at = path; *at; at++, length++) {
+        if (length == sizeof un->sun_path)
+            return 0;
+        bool nul = abstract && (at == path || !strncmp(at, ENDPOINT_NUL, strlen(ENDPOINT_NUL)));
+        un->sun_path[length] = nul ? '\0' : *at;
+        at += nul && at != path ? strlen(ENDPOINT_NUL) - 1 : 0;
+    }
     /* A path ends with NUL, an abstract name begins with one. */
     if (length + !abstract > sizeof un->sun_path)
         return 0;
-    memcpy(un->sun_path + abstract, path + abstract, length - abstract);
     return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length + !abstract);
 }
 
@@ -135,12 +142,12 @@ struct endpoint endpoint_from_sockaddr(const struct sockaddr_storage *address)
     return e;
 }
 
-/* Autobind names are hexadecimal digits; a peer may have chosen anything. */
+/* Autobind names are hexadecimal digits; a peer may have chosen anything, which is not safe to print. */
 static const char *unix_text(const struct endpoint *e, char out[ENDPOINT_TEXT_SIZE])
 {
     size_t length = 0;
     for (; length < sizeof e->bytes && e->bytes[length]; length++)
-        out[length + 1] = (char)(e->bytes[length] > ' ' && e->bytes[length] <= '~' ? e->bytes[length] : '?');
+        out[length + 1] = (char)e->bytes[length];
     out[0] = length ? '@' : '-';
     out[length + 1] = '\0';
     return out;

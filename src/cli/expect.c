@@ -9,23 +9,9 @@
 
 #define TERM_SIZE 96
 
-static const char *measure_name(size_t measure)
+static const char *example(enum measures kind)
 {
-    static const char *const names[] = {[MEASURE_DROPS - VERDICT_COUNT] = "drops",
-                                        [MEASURE_QUEUE - VERDICT_COUNT] = "queue",
-                                        [MEASURE_BACKLOG - VERDICT_COUNT] = "backlog",
-                                        [MEASURE_CAPACITY - VERDICT_COUNT] = "capacity",
-                                        [MEASURE_PERCENT - VERDICT_COUNT] = "percent",
-                                        [MEASURE_OLDEST - VERDICT_COUNT] = "oldest_ms",
-                                        [MEASURE_LISTENERS - VERDICT_COUNT] = "listeners",
-                                        [MEASURE_PEAK - VERDICT_COUNT] = "peak",
-                                        [MEASURE_DROP_RATE - VERDICT_COUNT] = "drops_per_second"};
-    return measure < VERDICT_COUNT ? verdict_name((enum verdict)measure) : names[measure - VERDICT_COUNT];
-}
-
-static const char *example(uint32_t measures)
-{
-    return measures != MEASURES_OF_BURST ? "queue<=10" : "queued=3";
+    return kind != MEASURES_OF_BURST ? "queue<=10" : "queued=3";
 }
 
 /* Longest first, so that "<=" is not read as "<". */
@@ -36,26 +22,20 @@ static const struct {
     {"!=", COMPARE_NE}, {"<=", COMPARE_LE}, {">=", COMPARE_GE}, {"=", COMPARE_EQ}, {"<", COMPARE_LT}, {">", COMPARE_GT},
 };
 
-static int find_measure(const char *name, uint32_t measures, struct error *err)
+static int find_measure(const char *name, enum measures kind, struct error *err)
 {
-    char plain[TERM_SIZE];
-    snprintf(plain, sizeof plain, "%s", name);
-    for (char *p = plain; *p; p++)
-        if (*p == '-')
-            *p = '_';
     char all[256] = "";
-    for (size_t m = 0; m < MEASURE_COUNT; m++) {
-        if (!(measures >> m & 1))
-            continue;
-        if (!strcmp(plain, measure_name(m)))
-            return (int)m;
-        snprintf(all + strlen(all), sizeof all - strlen(all), "%s%s", *all ? ", " : "", measure_name(m));
-    }
+    int measure = measure_find(name, kind);
+    if (measure >= 0)
+        return measure;
+    for (size_t m = 0; m < MEASURE_COUNT; m++)
+        if (measure_is_of(m, kind))
+            snprintf(all + strlen(all), sizeof all - strlen(all), "%s%s", *all ? ", " : "", measure_name(m));
     return error_set(err, EINVAL, "'%s' is no measure: want one of %s", name, all);
 }
 
 /* One "measure OP number", without blanks. */
-static int parse_term(const char *term, uint32_t measures, struct expectation *out, struct error *err)
+static int parse_term(const char *term, enum measures kind, struct expectation *out, struct error *err)
 {
     size_t name_length = strcspn(term, "!<>=");
     for (size_t i = 0; i < sizeof operators / sizeof *operators; i++) {
@@ -64,7 +44,7 @@ static int parse_term(const char *term, uint32_t measures, struct expectation *o
             continue;
         char name[TERM_SIZE];
         snprintf(name, sizeof name, "%.*s", (int)name_length, term);
-        int measure = find_measure(name, measures, err);
+        int measure = find_measure(name, kind, err);
         if (measure < 0)
             return measure;
         struct error why = {0};
@@ -78,10 +58,10 @@ static int parse_term(const char *term, uint32_t measures, struct expectation *o
         return 0;
     }
     return error_set(err, EINVAL, "'%s' compares nothing: want MEASURE OP NUMBER with = != < <= > or >=, such as %s", term,
-                     example(measures));
+                     example(kind));
 }
 
-int expectations_parse(const char *text, uint32_t measures, struct expectations *out, struct error *err)
+int expectations_parse(const char *text, enum measures kind, struct expectations *out, struct error *err)
 {
     for (const char *p = text;; p++) {
         char term[TERM_SIZE];
@@ -91,13 +71,13 @@ int expectations_parse(const char *text, uint32_t measures, struct expectations 
                 term[length++] = *p;
         term[length] = '\0';
         if (!length)
-            return error_set(err, EINVAL, "an expectation is empty: want MEASURE OP NUMBER, such as %s", example(measures));
+            return error_set(err, EINVAL, "an expectation is empty: want MEASURE OP NUMBER, such as %s", example(kind));
         if (length == sizeof term - 1)
-            return error_set(err, EINVAL, "'%.20s...' is too long: want MEASURE OP NUMBER, such as %s", term, example(measures));
+            return error_set(err, EINVAL, "'%.20s...' is too long: want MEASURE OP NUMBER, such as %s", term, example(kind));
         if (out->count == EXPECTATIONS_MAX)
             return error_set(err, EINVAL, "want at most %d expectations", EXPECTATIONS_MAX);
         struct expectation parsed = {0};
-        int status = parse_term(term, measures, &parsed, err);
+        int status = parse_term(term, kind, &parsed, err);
         if (status)
             return status;
         out->list[out->count++] = parsed;

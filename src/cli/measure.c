@@ -1,5 +1,6 @@
 /* backlogctl measure: proves how many connections the queue of a running server holds. */
 #include "backlogctl/capacity.h"
+#include "backlogctl/escape.h"
 #include "backlogctl/fd.h"
 #include "backlogctl/judge.h"
 #include "backlogctl/netns.h"
@@ -78,13 +79,13 @@ static bool confirmed(const struct settings *settings, const struct listener *li
         return true;
     if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO))
         return false;
+    terminal_printf(stderr, "This stops %s/%d (%zu process%s) for at most %s and fills the queue of %s.", listener->process,
+                    (int)listener->pid, processes, processes == 1 ? "" : "es", nsec_text(settings->measure.freeze.budget, span),
+                    report_place(listener, place));
     fprintf(stderr,
-            "This stops %s/%d (%zu process%s) for at most %s and fills the queue of %s.\n"
-            "Clients that come meanwhile wait, and those that find it full try again 1s later.\n"
+            "\nClients that come meanwhile wait, and those that find it full try again 1s later.\n"
             "The server will accept %llu connections that are closed without a word; blocking calls in it may return EINTR;\n"
             "a supervisor may notice. Go on? [y/N] ",
-            listener->process, (int)listener->pid, processes, processes == 1 ? "" : "es",
-            nsec_text(settings->measure.freeze.budget, span), report_place(listener, place),
             (unsigned long long)listener->capacity);
     return fgets(answer, sizeof answer, stdin) && (*answer == 'y' || *answer == 'Y');
 }

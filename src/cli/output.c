@@ -1,4 +1,5 @@
 /* Messages, colours, and the care that a report really arrives. */
+#include "backlogctl/escape.h"
 #include "backlogctl/output.h"
 #include "backlogctl/presets.h"
 
@@ -12,12 +13,16 @@
 
 void say(const struct command *command, const char *format, ...)
 {
+    char *text = NULL;
     va_list args;
     va_start(args, format);
-    fprintf(stderr, "backlogctl%s%s: ", command ? " " : "", command ? command->name : "");
-    vfprintf(stderr, format, args);
-    fputc('\n', stderr);
+    int length = vasprintf(&text, format, args);
     va_end(args);
+    fprintf(stderr, "backlogctl%s%s: ", command ? " " : "", command ? command->name : "");
+    terminal_put(stderr, length < 0 ? "no memory to say why" : text);
+    fputc('\n', stderr);
+    if (length >= 0)
+        free(text);
 }
 
 int say_error(const struct command *command, const struct error *err)

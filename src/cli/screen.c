@@ -6,7 +6,6 @@
 #include <curses.h>
 #include <errno.h>
 #include <langinfo.h>
-#include <locale.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -63,7 +62,6 @@ int screen_open(struct screen **out, bool color, struct error *err)
     struct screen *screen = calloc(1, sizeof *screen);
     if (!screen)
         return error_set(err, ENOMEM, "no memory for the screen");
-    setlocale(LC_CTYPE, "");
     screen->utf8 = !strcmp(nl_langinfo(CODESET), "UTF-8");
     screen->terminal = newterm(NULL, stdout, stdin);
     if (!screen->terminal) {

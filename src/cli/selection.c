@@ -12,11 +12,11 @@ static int compare(const void *left, const void *right, void *context)
 {
     const struct list_settings *list = context;
     for (size_t i = 0; i < list->sort_count; i++) {
-        int order = report_column_compare(list->sort[i].column, left, right);
+        int order = report_compare(list->sort[i].column, left, right);
         if (order)
             return list->sort[i].down ? -order : order;
     }
-    int order = report_column_compare((size_t)report_column_find("address"), left, right);
+    int order = report_compare(FIGURE_ADDRESS, left, right);
     const struct listener *a = left, *b = right;
     if (order)
         return order;
@@ -28,18 +28,17 @@ static struct survey_query query_for(const struct settings *settings)
 {
     struct survey_query query = settings->survey;
     const struct list_settings *list = &settings->list;
-    unsigned needs = LIST_NEEDS_NOTHING;
+    unsigned needs = NEEDS_NOTHING;
     if (settings->json || list->prometheus || !list->view.count)
         return query;
     for (size_t i = 0; i < list->view.count; i++)
-        needs |= report_column_need(list->view.columns[i]);
+        needs |= figures[list->view.columns[i]].needs;
     for (size_t i = 0; i < list->sort_count; i++)
-        needs |= report_column_need(list->sort[i].column);
+        needs |= figures[list->sort[i].column].needs;
     for (size_t i = 0; i < settings->expect.count; i++)
-        if (settings->expect.list[i].measure == VERDICT_HALF_OPEN || settings->expect.list[i].measure == MEASURE_OLDEST)
-            needs |= LIST_NEEDS_WAITING;
-    query.no_owners = !(needs & LIST_NEEDS_OWNERS) && !query.process;
-    query.no_waiting = !(needs & LIST_NEEDS_WAITING);
+        needs |= measure_needs(settings->expect.list[i].measure);
+    query.no_owners = !(needs & NEEDS_OWNERS) && !query.process;
+    query.no_waiting = !(needs & NEEDS_WAITING);
     return query;
 }
 

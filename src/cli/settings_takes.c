@@ -1,6 +1,7 @@
 /* Reading the value of an option, by its kind. */
 #include "settings_takes.h"
 
+#include "backlogctl/escape.h"
 #include "backlogctl/netns.h"
 #include "backlogctl/parse.h"
 #include "backlogctl/presets.h"
@@ -22,6 +23,21 @@ int take_text(const struct option_spec *spec, const char *text, void *field, str
     if (!*text)
         return error_set(err, EINVAL, "want some text, not nothing");
     *(const char **)field = text;
+    return 0;
+}
+
+/* A name as the reports print it: escapes are what they stand for, kept in the settings. */
+int take_name(const struct option_spec *spec, const char *text, void *field, struct error *err)
+{
+    struct settings *settings = (struct settings *)(void *)((char *)field - spec->field);
+    size_t room = sizeof settings->names - settings->names_used, size = strlen(text) + 1;
+    int status = take_text(spec, text, field, err);
+    if (status || !strstr(text, "\\x"))
+        return status;
+    if (size > room)
+        return error_set(err, ENAMETOOLONG, "these names are too long: want at most %zu bytes of them", sizeof settings->names);
+    *(const char **)field = unescape(text, settings->names + settings->names_used);
+    settings->names_used += size;
     return 0;
 }
 
@@ -103,7 +119,7 @@ int take_color(const struct option_spec *spec, const char *text, void *field, st
 
 int take_expectations(const struct option_spec *spec, const char *text, void *field, struct error *err)
 {
-    return expectations_parse(text, (uint32_t)spec->max, field, err);
+    return expectations_parse(text, (enum measures)spec->max, field, err);
 }
 
 int take_resize(const struct option_spec *spec, const char *text, void *field, struct error *err)
@@ -170,7 +186,7 @@ static int take_column_name(const char *name, size_t length, struct error *err)
 {
     char text[32];
     snprintf(text, sizeof text, "%.*s", (int)length, name);
-    int column = length < sizeof text ? report_column_find(text) : -1;
+    int column = length < sizeof text ? figure_find_column(text) : -1;
     return column >= 0 ? column : error_set(err, EINVAL, "'%s' is no column: see --columns help", text);
 }
 

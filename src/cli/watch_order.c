@@ -1,6 +1,8 @@
 /* Which listeners watch shows, in which order, and which of them is selected. */
 #include "watch_internal.h"
 
+#include "backlogctl/escape.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,15 +19,10 @@ static int up(uint64_t a, uint64_t b)
     return a < b ? -1 : a > b;
 }
 
-static int by_name(const struct watched *a, const struct watched *b, const char *column)
-{
-    return report_column_compare((size_t)report_column_find(column), &a->now, &b->now);
-}
-
 static int by_address(const struct watched *a, const struct watched *b)
 {
-    bool a_unix = a->now.kind >= KIND_UNIX_STREAM, b_unix = b->now.kind >= KIND_UNIX_STREAM;
-    return a_unix != b_unix ? a_unix - b_unix : by_name(a, b, "address");
+    bool a_unix = is_unix((enum socket_kind)a->now.kind), b_unix = is_unix((enum socket_kind)b->now.kind);
+    return a_unix != b_unix ? a_unix - b_unix : report_compare(FIGURE_ADDRESS, &a->now, &b->now);
 }
 
 static int by_process(const struct watched *a, const struct watched *b)
@@ -33,24 +30,15 @@ static int by_process(const struct watched *a, const struct watched *b)
     return strcmp(a->now.process, b->now.process);
 }
 
-static int by_queue(const struct watched *a, const struct watched *b)
+/* The highest first; what nobody knows is 0. */
+static int by_figure(enum figure_id figure, const struct watched *a, const struct watched *b)
 {
-    return up(b->now.queue, a->now.queue);
-}
-
-static int by_percent(const struct watched *a, const struct watched *b)
-{
-    return up(b->now.percent, a->now.percent);
+    return up(figure_value(figure, &b->now).number, figure_value(figure, &a->now).number);
 }
 
 static int by_peak(const struct watched *a, const struct watched *b)
 {
     return up(b->peak, a->peak);
-}
-
-static int by_drops(const struct watched *a, const struct watched *b)
-{
-    return up(b->now.drops, a->now.drops);
 }
 
 static int by_rate(const struct watched *a, const struct watched *b)
@@ -70,21 +58,27 @@ static int by_trouble(const struct watched *a, const struct watched *b)
     int order = by_rate(a, b);
     if (!order)
         order = up(share(b), share(a));
-    return order ? order : by_drops(a, b);
+    return order ? order : by_figure(FIGURE_DROPS, a, b);
 }
 
 /* The first is replaced by --sort, if that was given. */
 static const struct {
-    const char *name;
-    int (*compare)(const struct watched *a, const struct watched *b);
-} sorts[] = {{"trouble", by_trouble}, {"address", by_address}, {"queue", by_queue},  {"full", by_percent},
-             {"peak", by_peak},       {"drops", by_drops},     {"drops/s", by_rate}, {"process", by_process}};
+    const char *name;                                                 /* NULL: the head of the figure's column, */
+    int (*compare)(const struct watched *a, const struct watched *b); /* and its order */
+    enum figure_id figure;
+} sorts[] = {{"trouble", by_trouble}, {"address", by_address},  {.figure = FIGURE_QUEUE}, {.figure = FIGURE_PERCENT},
+             {"peak", by_peak},       {.figure = FIGURE_DROPS}, {"drops/s", by_rate},     {"process", by_process}};
 #define SORTS (sizeof sorts / sizeof *sorts)
+
+static int as_chosen(size_t sort, const struct watched *a, const struct watched *b)
+{
+    return sorts[sort].compare ? sorts[sort].compare(a, b) : by_figure(sorts[sort].figure, a, b);
+}
 
 static int as_given(const struct list_settings *list, const struct watched *a, const struct watched *b)
 {
     for (size_t i = 0; i < list->sort_count; i++) {
-        int order = report_column_compare(list->sort[i].column, &a->now, &b->now);
+        int order = report_compare(list->sort[i].column, &a->now, &b->now);
         if (order)
             return list->sort[i].down ? -order : order;
     }
@@ -99,7 +93,7 @@ static int compare(const void *left, const void *right, void *context)
     const struct list_settings *list = &run->settings->list;
     if ((a->state == WATCH_GONE) != (b->state == WATCH_GONE))
         return a->state == WATCH_GONE ? 1 : -1;
-    int order = !run->sort && list->sort_count ? as_given(list, a, b) : sorts[run->sort].compare(a, b);
+    int order = !run->sort && list->sort_count ? as_given(list, a, b) : as_chosen(run->sort, a, b);
     order = run->reverse ? -order : order;
     if (!order)
         order = by_address(a, b);
@@ -108,7 +102,9 @@ static int compare(const void *left, const void *right, void *context)
 
 const char *watch_sort_name(const struct watch_run *run)
 {
-    return !run->sort && run->settings->list.sort_count ? "as given" : sorts[run->sort].name;
+    if (!run->sort && run->settings->list.sort_count)
+        return "as given";
+    return sorts[run->sort].name ? sorts[run->sort].name : figures[sorts[run->sort].figure].column.head;
 }
 
 void watch_next_sort(struct watch_run *run)
@@ -121,8 +117,10 @@ void watch_next_sort(struct watch_run *run)
 
 static bool matches(const struct watch_run *run, const struct listener *listener)
 {
-    char place[REPORT_PLACE_SIZE];
-    return !*run->filter || strcasestr(report_place(listener, place), run->filter) || strcasestr(listener->process, run->filter);
+    char place[REPORT_PLACE_SIZE], shown[REPORT_PLACE_SIZE], process[ESCAPED_SIZE(sizeof listener->process)];
+    terminal_text(report_place(listener, place), shown, sizeof shown);
+    terminal_text(listener->process, process, sizeof process);
+    return !*run->filter || strcasestr(shown, run->filter) || strcasestr(process, run->filter);
 }
 
 static void select_place(struct watch_run *run, size_t place)

@@ -15,10 +15,10 @@ static int make_address(const struct filling *f, struct sockaddr_un *address, so
     const char *path = f->m->listener.path;
     *address = (struct sockaddr_un){.sun_family = AF_UNIX};
     if (*path == '@') {
-        size_t length = strlen(path);
-        memcpy(address->sun_path + 1, path + 1, length - 1);
-        *size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
-        return 0;
+        struct sockaddr_storage named;
+        *size = endpoint_unix_sockaddr(path, &named);
+        memcpy(address, &named, sizeof *address);
+        return *size ? 0 : error_set(err, ENAMETOOLONG, "'%s' is too long a name", path);
     }
     *size = sizeof *address;
     if (*path != '/')

@@ -24,12 +24,7 @@ static bool measure(const struct run *run, const struct expectation *e, int64_t 
         return run->drops_known;
     }
     const struct listener *listener = measured_listener(run);
-    if (!listener || e->measure > MEASURE_CAPACITY)
-        return false;
-    *seen = (int64_t)(e->measure == MEASURE_QUEUE     ? listener->queue
-                      : e->measure == MEASURE_BACKLOG ? listener->backlog
-                                                      : listener->capacity);
-    return true;
+    return listener && judge_listener_measure(listener, (enum measure)e->measure, seen);
 }
 
 bool judge_compare(int64_t seen, enum compare compare, int64_t expected)

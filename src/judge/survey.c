@@ -3,24 +3,13 @@
 
 bool judge_listener_measure(const struct listener *listener, enum measure measure, int64_t *seen)
 {
+    enum figure_id figure = measure_figure(measure);
     *seen = 0;
-    if ((int)measure == VERDICT_HALF_OPEN) {
-        *seen = listener->half_open;
-        return listener->half_open_known;
-    }
-    if (measure == MEASURE_DROPS) {
-        *seen = (int64_t)listener->drops;
-        return listener->drops_known;
-    }
-    if (measure == MEASURE_OLDEST) {
-        *seen = listener->oldest_ms;
-        return listener->oldest_known || listener->half_open_known; /* nobody was found waiting: 0 */
-    }
-    *seen = (int64_t)(measure == MEASURE_QUEUE      ? listener->queue
-                      : measure == MEASURE_BACKLOG  ? listener->backlog
-                      : measure == MEASURE_CAPACITY ? listener->capacity
-                                                    : listener->percent);
-    return measure == MEASURE_QUEUE || measure == MEASURE_BACKLOG || measure == MEASURE_CAPACITY || measure == MEASURE_PERCENT;
+    if (figure == FIGURE_COUNT)
+        return false;
+    struct figure_value value = figure_value(figure, listener);
+    *seen = (int64_t)value.number;
+    return value.state != FIGURE_UNKNOWN; /* nobody was found waiting: 0 */
 }
 
 static uint32_t remarks_of(const struct listener *listener, const struct netns_facts *netns)
@@ -54,8 +43,7 @@ void judge_netns(struct netns_facts *facts)
 /* AF_UNIX drops nothing (its clients wait, or hear EAGAIN), has no SYN queue and does not tell who waits for how long. */
 static bool has_measure(const struct listener *listener, enum measure measure)
 {
-    bool of_tcp = (int)measure == VERDICT_HALF_OPEN || measure == MEASURE_DROPS || measure == MEASURE_OLDEST;
-    return !of_tcp || listener->kind < KIND_UNIX_STREAM;
+    return !figures[measure_figure(measure)].of_tcp || !is_unix((enum socket_kind)listener->kind);
 }
 
 static void judge_expectation(const struct survey *survey, struct expectation *e)

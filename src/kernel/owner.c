@@ -106,7 +106,6 @@ size_t owners_walk(const uint32_t *inodes, size_t count, owner_each *each, void 
     return walk.hidden;
 }
 
-/* A process names itself with any bytes it likes; a terminal and JSON shall get plain ones. */
 void owner_name(pid_t pid, char out[OWNER_NAME_SIZE])
 {
     char path[64];
@@ -117,9 +116,6 @@ void owner_name(pid_t pid, char out[OWNER_NAME_SIZE])
     if (length && out[length - 1] == '\n')
         length--;
     out[length] = '\0';
-    for (size_t i = 0; i < length; i++)
-        if (out[i] < 0x20 || out[i] > 0x7e)
-            out[i] = '?';
 }
 
 struct holders {

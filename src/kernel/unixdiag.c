@@ -5,6 +5,7 @@
 #include <libmnl/libmnl.h>
 #include <linux/sock_diag.h>
 #include <linux/unix_diag.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -14,15 +15,16 @@
 /* The name as bind(2) got it: a path, which may or may not end with NUL, or NUL and then an abstract name. */
 static void read_name(const unsigned char *name, size_t size, char out[UNIX_NAME_SIZE])
 {
-    if (size > UNIX_NAME_SIZE - 1)
-        size = UNIX_NAME_SIZE - 1;
     bool abstract = size && !name[0];
-    size_t length = abstract ? size : strnlen((const char *)name, size);
-    for (size_t i = 0; i < length; i++)
-        out[i] = (char)(name[i] >= ' ' && name[i] <= '~' ? name[i] : '?');
-    if (abstract)
-        out[0] = '@';
-    out[length] = '\0';
+    size_t length = abstract ? size : strnlen((const char *)name, size), used = 0;
+    if (length && name[0] == '@')
+        used = (size_t)snprintf(out, UNIX_NAME_SIZE, "./");
+    for (size_t i = 0; i < length && used + strlen(ENDPOINT_NUL) < UNIX_NAME_SIZE; i++)
+        if (name[i] || !i)
+            out[used++] = name[i] ? (char)name[i] : '@';
+        else
+            used += (size_t)snprintf(out + used, UNIX_NAME_SIZE - used, ENDPOINT_NUL);
+    out[used] = '\0';
 }
 
 static void read_attribute(void *context, unsigned type, const unsigned char *payload, size_t size)

@@ -1,4 +1,4 @@
-/* The columns of a list of listeners: one row here drives --columns, --sort, their help and the table. */
+/* A listener's figures as text, by the table of figures: cells, their order, and the help of --columns. */
 #include "internal.h"
 
 #include <inttypes.h>
@@ -29,58 +29,18 @@ const char *report_place(const struct listener *l, char out[LIST_CELL_SIZE])
     return out;
 }
 
-static void number_text(char out[LIST_CELL_SIZE], bool known, uint64_t value)
+/* "full,dropping", or "-". */
+static void text_of_remarks(uint64_t remarks, char out[LIST_CELL_SIZE])
 {
-    snprintf(out, LIST_CELL_SIZE, known ? "%" PRIu64 : "-", value);
+    size_t used = 0;
+    for (int r = 0; r < REMARK_COUNT; r++)
+        if (remarks >> r & 1)
+            used += (size_t)snprintf(out + used, LIST_CELL_SIZE - used, "%s%s", used ? "," : "", remark_name((enum remark)r));
+    if (!used)
+        snprintf(out, LIST_CELL_SIZE, "-");
 }
 
-static void text_kind(const struct listener *l, char out[LIST_CELL_SIZE])
-{
-    snprintf(out, LIST_CELL_SIZE, "%s", socket_kind_name((enum socket_kind)l->kind));
-}
-
-static void text_place(const struct listener *l, char out[LIST_CELL_SIZE])
-{
-    report_place(l, out);
-}
-
-static void text_queue(const struct listener *l, char out[LIST_CELL_SIZE])
-{
-    number_text(out, true, l->queue);
-}
-
-static void text_backlog(const struct listener *l, char out[LIST_CELL_SIZE])
-{
-    number_text(out, true, l->backlog);
-}
-
-static void text_capacity(const struct listener *l, char out[LIST_CELL_SIZE])
-{
-    number_text(out, true, l->capacity);
-}
-
-static void text_percent(const struct listener *l, char out[LIST_CELL_SIZE])
-{
-    snprintf(out, LIST_CELL_SIZE, "%" PRIu32 "%%", l->percent);
-}
-
-static void text_half_open(const struct listener *l, char out[LIST_CELL_SIZE])
-{
-    number_text(out, l->half_open_known, l->half_open);
-}
-
-static void text_drops(const struct listener *l, char out[LIST_CELL_SIZE])
-{
-    number_text(out, l->drops_known, l->drops);
-}
-
-static void text_oldest(const struct listener *l, char out[LIST_CELL_SIZE])
-{
-    char span[NSEC_TEXT_SIZE];
-    snprintf(out, LIST_CELL_SIZE, "%s", l->oldest_known ? nsec_text(l->oldest_ms * NSEC_PER_MSEC, span) : "-");
-}
-
-static void text_process(const struct listener *l, char out[LIST_CELL_SIZE])
+static void text_of_holder(const struct listener *l, char out[LIST_CELL_SIZE])
 {
     if (!l->pid)
         snprintf(out, LIST_CELL_SIZE, "-");
@@ -90,199 +50,106 @@ static void text_process(const struct listener *l, char out[LIST_CELL_SIZE])
         snprintf(out, LIST_CELL_SIZE, "%s/%d", l->process, (int)l->pid);
 }
 
-static void text_pidns(const struct listener *l, char out[LIST_CELL_SIZE])
+const char *figure_text(enum figure_id figure, const struct listener *l, char out[LIST_CELL_SIZE])
 {
-    number_text(out, l->pidns, l->pidns);
+    struct figure_value value = figure_value(figure, l);
+    bool known = value.state == FIGURE_KNOWN;
+    char span[NSEC_TEXT_SIZE];
+    switch (figures[figure].form) {
+    case AS_NUMBER:
+    case AS_FLAG:
+        snprintf(out, LIST_CELL_SIZE, known ? "%" PRIu64 : "-", value.number);
+        break;
+    case AS_PERCENT:
+        snprintf(out, LIST_CELL_SIZE, known ? "%" PRIu64 "%%" : "-", value.number);
+        break;
+    case AS_MSEC:
+        snprintf(out, LIST_CELL_SIZE, "%s", known ? nsec_text((nsec)value.number * NSEC_PER_MSEC, span) : "-");
+        break;
+    case AS_MEMBER:
+        snprintf(out, LIST_CELL_SIZE, l->group > 1 ? "%" PRIu64 "/%" PRIu32 : "-", value.number, l->group);
+        break;
+    case AS_KIND:
+        snprintf(out, LIST_CELL_SIZE, "%s", socket_kind_name((enum socket_kind)value.number));
+        break;
+    case AS_WORD:
+        snprintf(out, LIST_CELL_SIZE, "%s", known ? value.text : "-");
+        break;
+    case AS_PLACE:
+        report_place(l, out);
+        break;
+    case AS_HOLDER:
+        text_of_holder(l, out);
+        break;
+    case AS_REMARKS:
+        text_of_remarks(value.number, out);
+        break;
+    }
+    return out;
 }
 
-static void text_netns(const struct listener *l, char out[LIST_CELL_SIZE])
+size_t list_cell(enum figure_id figure, const struct listener *listener, size_t width, char out[LIST_CELL_SIZE])
 {
-    number_text(out, l->netns, l->netns);
+    char text[LIST_CELL_SIZE];
+    terminal_text(figure_text(figure, listener, text), out, LIST_CELL_SIZE);
+    size_t whole = terminal_width(out, strlen(out)), kept = 0;
+    if (whole <= width || width < 3)
+        return whole;
+    const char *end = strrchr(out, '/');
+    if (figures[figure].form == AS_PLACE)
+        kept = width - 2;
+    else if (figures[figure].form == AS_HOLDER && end)
+        kept = strlen(end) < width - 2 ? strlen(end) : width - 2;
+    snprintf(text, sizeof text, "%s", terminal_tail(out, kept));
+    size_t head = terminal_head(out, width - 2 - kept);
+    snprintf(out + head, LIST_CELL_SIZE - head, "..%s", text);
+    return terminal_width(out, strlen(out));
 }
 
-static void text_member(const struct listener *l, char out[LIST_CELL_SIZE])
+bool figure_is_text(enum figure_id figure)
 {
-    if (l->group > 1)
-        snprintf(out, LIST_CELL_SIZE, "%" PRIu32 "/%" PRIu32, l->member, l->group);
-    else
-        snprintf(out, LIST_CELL_SIZE, "-");
+    return figures[figure].form >= AS_KIND;
 }
 
-static void text_uid(const struct listener *l, char out[LIST_CELL_SIZE])
+/* ---- Order ---- */
+
+/* Of whatever is no text; what nobody knows comes before 0. */
+static int64_t order_of(enum figure_id figure, const struct listener *l)
 {
-    number_text(out, true, l->uid);
+    struct figure_value value = figure_value(figure, l);
+    int64_t weight = 0;
+    if (figures[figure].form == AS_MEMBER)
+        return l->group > 1 ? (int64_t)value.number : 0;
+    if (figures[figure].form != AS_REMARKS)
+        return value.state == FIGURE_KNOWN ? (int64_t)value.number : -1;
+    for (int r = 0; r < REMARK_COUNT; r++) /* the first ones weigh most */
+        weight = weight * 2 + (int64_t)(value.number >> r & 1);
+    return weight;
 }
 
-static void text_inode(const struct listener *l, char out[LIST_CELL_SIZE])
-{
-    number_text(out, l->inode, l->inode);
-}
-
-void text_of_remarks(const struct listener *l, char out[LIST_CELL_SIZE])
-{
-    size_t used = 0;
-    *out = '\0';
-    for (int r = 0; r < REMARK_COUNT; r++)
-        if (l->remarks & 1u << r)
-            used += (size_t)snprintf(out + used, LIST_CELL_SIZE - used, "%s%s", used ? "," : "", remark_name((enum remark)r));
-    if (!used)
-        snprintf(out, LIST_CELL_SIZE, "-");
-}
-
-static int64_t order_place(const struct listener *l)
+/* By port, AF_UNIX behind them. */
+static int64_t order_of_place(const struct listener *l)
 {
     return is_unix((enum socket_kind)l->kind) ? INT64_C(65536) : l->local.port;
 }
 
-static int64_t order_queue(const struct listener *l)
+int report_compare(enum figure_id figure, const struct listener *a, const struct listener *b)
 {
-    return (int64_t)l->queue;
-}
-
-static int64_t order_backlog(const struct listener *l)
-{
-    return (int64_t)l->backlog;
-}
-
-static int64_t order_percent(const struct listener *l)
-{
-    return l->percent;
-}
-
-static int64_t order_half_open(const struct listener *l)
-{
-    return l->half_open_known ? (int64_t)l->half_open : -1;
-}
-
-static int64_t order_drops(const struct listener *l)
-{
-    return l->drops_known ? (int64_t)l->drops : -1;
-}
-
-static int64_t order_oldest(const struct listener *l)
-{
-    return l->oldest_known ? (int64_t)l->oldest_ms : -1;
-}
-
-static int64_t order_netns(const struct listener *l)
-{
-    return (int64_t)l->netns;
-}
-
-static int64_t order_member(const struct listener *l)
-{
-    return l->group > 1 ? l->member : 0;
-}
-
-static int64_t order_uid(const struct listener *l)
-{
-    return l->uid;
-}
-
-static int64_t order_inode(const struct listener *l)
-{
-    return l->inode;
-}
-
-/* Flags of a remark in the order of their weight, for sorting. */
-static int64_t order_remarks(const struct listener *l)
-{
-    int64_t weight = 0;
-    for (int r = 0; r < REMARK_COUNT; r++)
-        weight = weight * 2 + (l->remarks >> r & 1);
-    return weight;
-}
-
-const struct list_column list_columns[] = {
-    {"kind", "kind", "tcp, mptcp, unix_stream or unix_seqpacket", false, true, false, text_kind, NULL},
-    {"address", "address", "where it listens; *:PORT takes IPv6 and IPv4; a leading @: an abstract AF_UNIX name", false, true,
-     true, text_place, order_place, 21},
-    {"queue", "queue", "connections that wait to be accepted (accept queue)", true, true, false, text_queue, order_queue},
-    {"backlog", "backlog", "effective backlog, after the clamp by net.core.somaxconn", true, true, false, text_backlog,
-     order_backlog},
-    {"capacity", "capacity", "connections that the accept queue holds: backlog + 1", true, false, false, text_capacity,
-     order_backlog},
-    {"percent", "full", "queue of capacity", true, true, false, text_percent, order_percent},
-    {"half_open", "half", "half-open requests (SYN queue); of the whole reuseport group", true, true, false, text_half_open,
-     order_half_open},
-    {"drops", "drops", "packets that it dropped since it was made", true, true, false, text_drops, order_drops},
-    {"oldest", "oldest", "how long the first in the queue has waited; of the whole reuseport group", true, true, false,
-     text_oldest, order_oldest},
-    {"member", "member", "place in its reuseport group", true, true, false, text_member, order_member},
-    {"process", "process", "name/pid of who holds it, +N: and N more", false, true, true, text_process, NULL, 12},
-    {"pidns", "pidns", "pid namespace of that process, if it is not ours", true, true, false, text_pidns, NULL},
-    {"netns", "netns", "network namespace (shown with --all-netns)", true, false, false, text_netns, order_netns},
-    {"uid", "uid", "user id of who made it", true, false, false, text_uid, order_uid},
-    {"inode", "inode", "inode of the socket", true, false, false, text_inode, order_inode},
-    {"remarks", "remarks", "what is worth saying, see backlogctl(7)", false, true, true, text_of_remarks, order_remarks, 13},
-};
-
-void list_cell(size_t column, const struct listener *listener, size_t width, char out[LIST_CELL_SIZE])
-{
-    list_columns[column].text(listener, out);
-    size_t length = strlen(out), tail = 0;
-    if (length <= width || width < 3)
-        return;
-    if (list_columns[column].text == text_place)
-        tail = width - 2;
-    else if (list_columns[column].text == text_process && strrchr(out, '/'))
-        tail = strlen(strrchr(out, '/'));
-    if (tail > width - 2)
-        tail = width - 2;
-    memmove(out + width - tail, out + length - tail, tail + 1);
-    memcpy(out + width - tail - 2, "..", 2);
-    out[width] = '\0';
-}
-
-size_t report_column_count(void)
-{
-    return sizeof list_columns / sizeof *list_columns;
-}
-
-const char *report_column_name(size_t column)
-{
-    return column < report_column_count() ? list_columns[column].name : "?";
-}
-
-int report_column_find(const char *name)
-{
-    for (size_t c = 0; c < report_column_count(); c++) {
-        size_t i = 0;
-        while (name[i] && (name[i] == list_columns[c].name[i] || (name[i] == '-' && list_columns[c].name[i] == '_')))
-            i++;
-        if (!name[i] && !list_columns[c].name[i])
-            return (int)c;
-    }
-    return -1;
-}
-
-enum list_need report_column_need(size_t column)
-{
-    void (*text)(const struct listener *, char *) = list_columns[column].text;
-    if (text == text_process || text == text_pidns)
-        return LIST_NEEDS_OWNERS;
-    return text == text_half_open || text == text_oldest || text == text_of_remarks ? LIST_NEEDS_WAITING : LIST_NEEDS_NOTHING;
-}
-
-int report_column_compare(size_t column, const struct listener *a, const struct listener *b)
-{
-    const struct list_column *c = &list_columns[column];
-    if (c->order) {
-        int64_t left = c->order(a), right = c->order(b);
+    bool is_place = figures[figure].form == AS_PLACE, is_text = figure_is_text(figure) && figures[figure].form != AS_REMARKS;
+    if (is_place || !is_text) {
+        int64_t left = is_place ? order_of_place(a) : order_of(figure, a);
+        int64_t right = is_place ? order_of_place(b) : order_of(figure, b);
         if (left != right)
             return left < right ? -1 : 1;
-        if (c->order != order_place)
-            return 0;
     }
     char left[LIST_CELL_SIZE], right[LIST_CELL_SIZE];
-    c->text(a, left);
-    c->text(b, right);
-    return strcmp(left, right);
+    return is_text ? strcmp(figure_text(figure, a, left), figure_text(figure, b, right)) : 0;
 }
 
 void report_columns_help(FILE *out)
 {
-    for (size_t c = 0; c < report_column_count(); c++)
-        fprintf(out, "%-10s %s%s\n", list_columns[c].name, list_columns[c].help,
-                list_columns[c].usual ? "" : " (not by default)");
+    for (size_t f = 0; f < FIGURE_COUNT; f++)
+        if (figures[f].column.head)
+            fprintf(out, "%-10s %s%s\n", figure_column_name(f), figures[f].column.help,
+                    figures[f].column.shown == SHOWN_USUALLY ? "" : " (not by default)");
 }

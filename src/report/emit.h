@@ -23,7 +23,7 @@ void emit_bytes(struct emitter *e, const char *bytes, size_t length);
 #define EMIT(e, literal) emit_bytes(e, "" literal, sizeof(literal) - 1)
 void emit_text(struct emitter *e, const char *text);
 void emit_number(struct emitter *e, uint64_t value);
-void emit_endpoint(struct emitter *e, const struct endpoint *endpoint); /* "127.0.0.1:80", without quotes */
+void emit_endpoint(struct emitter *e, const struct endpoint *endpoint); /* "127.0.0.1:80", for a terminal */
 
 /* As JSON values. */
 void emit_json_span(struct emitter *e, nsec span); /* microseconds, or null for NSEC_NEVER */

@@ -3,6 +3,7 @@
 #ifndef BACKLOGCTL_REPORT_INTERNAL_H
 #define BACKLOGCTL_REPORT_INTERNAL_H
 
+#include "backlogctl/escape.h"
 #include "backlogctl/model.h"
 #include "backlogctl/report.h"
 
@@ -18,17 +19,13 @@ struct libscols_table;
 /* "s", or "" for exactly one. */
 const char *plural(uint64_t n);
 
-/* Copies text as printable ASCII, '?' for the rest: process names and hosts may hold anything, escape
-   sequences included. Cuts at `size`. Returns out. */
-const char *printable(const char *text, char *out, size_t size);
-
-/* Where a target is: "127.0.0.1:80", or a path. Returns out. */
+/* Where a target is: "127.0.0.1:80", or a path, as it is: not safe to print. Returns out. */
 const char *target_place(const struct target *target, char out[REPORT_PLACE_SIZE]);
 
 /* The colour of a verdict as an escape sequence (ECMA-48 SGR). Static storage. */
 const char *verdict_color(enum verdict v);
 
-/* A word in a colour, if the style has colours. */
+/* Text that is safe to print in a colour, if the style has colours. */
 void write_colored(FILE *out, const struct report_style *style, const char *color, const char *word);
 #define COLOR_RED "\033[31m"
 #define COLOR_GREEN "\033[32m"
@@ -64,10 +61,10 @@ struct fold {
     int columns, indent, at;
     size_t used;
     bool parted; /* the beginning of this word has been written */
-    char word[FOLD_WORD_MAX];
+    char word[FOLD_WORD_MAX + 1];
 };
 
-/* A stream whose text comes to `out` folded at blanks to `columns` (0: not), all lines but the first indented. Without memory for it
+/* A stream whose text comes to `out` made safe and folded at blanks to `columns` (0: not), all lines but the first indented. Without memory for it
    the words come as they are: the stream is then `out`. */
 FILE *fold_begin(struct fold *fold, FILE *out, int columns, int indent);
 
@@ -139,28 +136,18 @@ int write_table(FILE *out, const struct run *run, const struct report_style *sty
 
 /* ---- columns.c: what a listener shows ---- */
 
-/* One column of a list, its help, and how to sort by it. */
-struct list_column {
-    const char *name; /* in --columns and --sort */
-    const char *head;
-    const char *help;
-    bool number; /* to the right */
-    bool usual;  /* shown unless --columns says otherwise */
-    bool yields; /* cut, down to `least` characters, when the table is too wide */
-    void (*text)(const struct listener *listener, char out[LIST_CELL_SIZE]); /* "-": nothing to say */
-    int64_t (*order)(const struct listener *listener);                       /* NULL: by text */
-    uint8_t least;
-};
-extern const struct list_column list_columns[];
+/* A figure's text as it is: not safe to print; "-": nothing to say. Returns out. */
+const char *figure_text(enum figure_id figure, const struct listener *listener, char out[LIST_CELL_SIZE]);
 
-/* "full,dropping", or "-". */
-void text_of_remarks(const struct listener *listener, char out[LIST_CELL_SIZE]);
+/* The same made safe, and cut to `width` cells at the place that says least: a path keeps its end, a process its number.
+   Returns how many cells it takes. */
+size_t list_cell(enum figure_id figure, const struct listener *listener, size_t width, char out[LIST_CELL_SIZE]);
+
+/* It stands left, and can be cut; all else stands right. */
+bool figure_is_text(enum figure_id figure);
 
 /* What a remark means to a person. Static storage. */
 const char *remark_meaning(enum remark remark);
-
-/* The text of a cell, cut to `width` at the place that says least: a path keeps its end, a process its number. */
-void list_cell(size_t column, const struct listener *listener, size_t width, char out[LIST_CELL_SIZE]);
 
 /* ---- sweep.c ---- */
 
@@ -231,7 +218,7 @@ void json_put(json_t **object, const char *name, json_t *value);
 void json_add(json_t **array, json_t *value);
 void json_merge(json_t **object, json_t *more);
 
-/* A JSON string, or null for NULL. What is not UTF-8 becomes '?', for JSON cannot hold it. */
+/* A JSON string, or null for NULL. Bytes that are not UTF-8, which JSON cannot hold, are escaped: see escape.h. */
 json_t *json_text(const char *text);
 json_t *json_address(const struct endpoint *e);                                   /* "127.0.0.1" */
 json_t *json_family(const struct endpoint *e);                                    /* "ipv4", "ipv6", "unix" or null */

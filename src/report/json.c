@@ -13,17 +13,14 @@ json_t *json_text(const char *text)
 {
     if (!text)
         return json_null();
-    json_t *value = json_string(text);
-    if (value)
-        return value;
-    char *copy = strdup(text);
-    if (!copy)
+    size_t length = escape_text(text, 0, NULL, 0);
+    char small[256], *safe = length < sizeof small ? small : malloc(length + 1);
+    if (!safe)
         return NULL;
-    for (char *p = copy; *p; p++)
-        if ((unsigned char)*p > '~')
-            *p = '?';
-    value = json_string(copy);
-    free(copy);
+    escape_text(text, 0, safe, length + 1);
+    json_t *value = json_string(safe);
+    if (safe != small)
+        free(safe);
     return value;
 }
 
@@ -92,7 +89,7 @@ json_t *json_known(bool known, uint64_t value)
 /* Drops the reference. */
 static int dump(FILE *out, json_t *object, size_t flags)
 {
-    int status = object && !json_dumpf(object, out, flags | JSON_COMPACT) ? 0 : -ENOMEM;
+    int status = object && !json_dumpf(object, out, flags | JSON_COMPACT | JSON_ENSURE_ASCII) ? 0 : -ENOMEM;
     json_decref(object);
     return ferror(out) ? 0 : status; /* a write error is told as such */
 }
@@ -314,14 +311,14 @@ static json_t *conclusion_json(const struct run *run)
 /* All that needs memory is made before any of it is written. */
 int report_json_end(FILE *out, const struct run *run)
 {
-    json_t *figures = figures_json(run), *conclusion = conclusion_json(run);
-    if (!figures || !conclusion) {
-        json_decref(figures);
+    json_t *numbers = figures_json(run), *conclusion = conclusion_json(run);
+    if (!numbers || !conclusion) {
+        json_decref(numbers);
         json_decref(conclusion);
         return -ENOMEM;
     }
     fputs(",\n", out);
-    int status = write_members(out, figures);
+    int status = write_members(out, numbers);
     fputs(",\n\"connections\":", out);
     if (run->probe.summary)
         fputs("null", out);

@@ -79,7 +79,7 @@ void report_measurement_text(FILE *out, const struct measurement *m, const struc
     write_line(out, write_evidence, m, style);
     write_line(out, write_aftermath, m, style);
     if (*m->incomplete)
-        fprintf(out, "not complete: %s\n", m->incomplete);
+        terminal_printf(out, "not complete: %s", m->incomplete), putc('\n', out);
     write_expectations(out, m);
 }
 

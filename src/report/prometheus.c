@@ -3,14 +3,17 @@
 
 #include <inttypes.h>
 
-/* Label values are escaped as the format says. */
+/* Label values are escaped as the format says, after what is no UTF-8 (one such label and all of the file is refused) and what a
+   person who reads the file should not be given. */
 static void write_label(FILE *out, const char *name, const char *value)
 {
+    char safe[ESCAPED_SIZE(LIST_CELL_SIZE)];
+    escape_text(value, ESCAPE_UNPRINTABLE, safe, sizeof safe);
     fprintf(out, "%s=\"", name);
-    for (; *value; value++) {
-        if (*value == '\\' || *value == '"' || *value == '\n')
+    for (const char *at = safe; *at; at++) {
+        if (*at == '\\' || *at == '"')
             putc('\\', out);
-        putc(*value == '\n' ? 'n' : *value, out);
+        putc(*at, out);
     }
     putc('"', out);
 }
@@ -28,89 +31,68 @@ static bool netns_label(const struct netns_facts *facts, char out[NETNS_LABEL_SI
     return !facts->ours;
 }
 
-/* What names a listener and stays the same when its server is restarted. */
+static const char *label_text(enum figure_id figure, const struct listener *l, char out[LIST_CELL_SIZE])
+{
+    struct figure_value value = figure_value(figure, l);
+    if (figures[figure].form == AS_HOLDER)
+        return value.text ? value.text : "";
+    if (figures[figure].form != AS_MEMBER)
+        return figure_text(figure, l, out);
+    snprintf(out, LIST_CELL_SIZE, "%" PRIu64, value.number);
+    return out;
+}
+
+/* Members share an address; AF_UNIX sockets may share a name or have none. */
+static bool has_label(enum figure_id figure, const struct listener *l, bool always)
+{
+    if (!figures[figure].label.name || always != (figures[figure].label.when == LABEL_ALWAYS))
+        return false;
+    return always || (figures[figure].label.when == LABEL_OF_MEMBERS ? l->group > 1 : is_unix((enum socket_kind)l->kind));
+}
+
+/* What names a listener and stays the same when its server is restarted: first what all have. */
 static void write_labels(FILE *out, const struct survey *survey, const struct listener *l)
 {
-    char place[LIST_CELL_SIZE], number[24], netns[NETNS_LABEL_SIZE];
-    putc('{', out);
-    write_label(out, "kind", socket_kind_name((enum socket_kind)l->kind));
-    putc(',', out);
-    write_label(out, "listener", report_place(l, place));
-    putc(',', out);
-    write_label(out, "process", l->process);
-    if (l->group > 1 || l->kind >= KIND_UNIX_STREAM) {
-        /* Members share an address, AF_UNIX sockets may share a name or have none. */
-        snprintf(number, sizeof number, "%" PRIu64, l->group > 1 ? (uint64_t)l->member : (uint64_t)l->inode);
-        putc(',', out);
-        write_label(out, l->group > 1 ? "member" : "inode", number);
-    }
+    char text[LIST_CELL_SIZE], netns[NETNS_LABEL_SIZE], before = '{';
+    for (int always = 1; always >= 0; always--)
+        for (enum figure_id f = 0; f < FIGURE_COUNT; f++)
+            if (has_label(f, l, always)) {
+                putc(before, out);
+                write_label(out, figures[f].label.name, label_text(f, l, text));
+                before = ',';
+            }
     const struct netns_facts *facts = netns_facts_find(survey->namespaces, survey->namespace_count, l->netns);
     if (facts && netns_label(facts, netns)) {
-        putc(',', out);
+        putc(before, out);
         write_label(out, "netns", netns);
     }
     putc('}', out);
 }
 
-static bool value_queue(const struct listener *l, double *value)
+static void write_head(FILE *out, const char *name, const char *type, const char *help)
 {
-    *value = (double)l->queue;
-    return true;
-}
-
-static bool value_backlog(const struct listener *l, double *value)
-{
-    *value = (double)l->backlog;
-    return true;
-}
-
-static bool value_half_open(const struct listener *l, double *value)
-{
-    *value = l->half_open;
-    return l->half_open_known;
-}
-
-static bool value_drops(const struct listener *l, double *value)
-{
-    *value = (double)l->drops;
-    return l->drops_known;
+    fprintf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
 
 /* An empty queue has no oldest: 0, so that a graph comes down again. */
-static bool value_oldest(const struct listener *l, double *value)
+static void write_metric(FILE *out, const struct survey *survey, enum figure_id figure)
 {
-    *value = l->oldest_ms / 1000.0;
-    return l->half_open_known;
-}
-
-static const struct {
-    const char *name, *type, *help;
-    bool (*value)(const struct listener *listener, double *value);
-} metrics[] = {
-    {"backlogctl_listener_queue_length", "gauge", "Connections that wait to be accepted.", value_queue},
-    {"backlogctl_listener_backlog", "gauge", "Effective backlog; the queue holds one more.", value_backlog},
-    {"backlogctl_listener_half_open", "gauge", "Half-open requests in the SYN queue.", value_half_open},
-    {"backlogctl_listener_drops_total", "counter", "Packets dropped by the listener since it was made.", value_drops},
-    {"backlogctl_listener_oldest_wait_seconds", "gauge", "How long the first in the queue has waited.", value_oldest},
-};
-
-static void write_metric(FILE *out, const struct survey *survey, size_t m)
-{
-    fprintf(out, "# HELP %s %s\n# TYPE %s %s\n", metrics[m].name, metrics[m].help, metrics[m].name, metrics[m].type);
+    const struct figure *f = &figures[figure];
+    write_head(out, f->metric.name, f->metric.type, f->metric.help);
     for (size_t i = 0; i < survey->count; i++) {
-        double value;
-        if (!metrics[m].value(&survey->listeners[i], &value))
+        struct figure_value value = figure_value(figure, &survey->listeners[i]);
+        if (value.state == FIGURE_UNKNOWN)
             continue;
-        fputs(metrics[m].name, out);
+        fputs(f->metric.name, out);
         write_labels(out, survey, &survey->listeners[i]);
-        fprintf(out, " %.15g\n", value);
+        fprintf(out, " %.15g\n", f->form == AS_MSEC ? (double)value.number / 1000 : (double)value.number);
     }
 }
 
 static void write_netns_metric(FILE *out, const struct survey *survey, const char *name, const char *type, const char *help,
                                int64_t (*value)(const struct netns_facts *facts))
 {
-    fprintf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+    write_head(out, name, type, help);
     for (size_t i = 0; i < survey->namespace_count; i++) {
         const struct netns_facts *facts = &survey->namespaces[i];
         if (value(facts) < 0)
@@ -148,8 +130,9 @@ static int64_t value_drops_gone(const struct netns_facts *facts)
 
 void report_survey_prometheus(FILE *out, const struct survey *survey)
 {
-    for (size_t m = 0; m < sizeof metrics / sizeof *metrics; m++)
-        write_metric(out, survey, m);
+    for (enum figure_id f = 0; f < FIGURE_COUNT; f++)
+        if (figures[f].metric.name)
+            write_metric(out, survey, f);
     write_netns_metric(out, survey, "backlogctl_netns_somaxconn", "gauge", "net.core.somaxconn of the network namespace.",
                        value_somaxconn);
     write_netns_metric(out, survey, "backlogctl_netns_listen_overflows_total", "counter",

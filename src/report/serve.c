@@ -10,8 +10,9 @@
 void report_ready_text(FILE *out, const struct listener *listener, const struct server_settings *settings, uint32_t somaxconn)
 {
     char text[NSEC_TEXT_SIZE], address[REPORT_PLACE_SIZE];
-    fprintf(out, "listening on %s: backlog %" PRId32 " asked, %" PRIu64 " effective, holds %" PRIu64,
-            report_place(listener, address), settings->backlog, listener->backlog, listener->capacity);
+    terminal_printf(out, "listening on %s", report_place(listener, address));
+    fprintf(out, ": backlog %" PRId32 " asked, %" PRIu64 " effective, holds %" PRIu64, settings->backlog, listener->backlog,
+            listener->capacity);
     if (backlog_clamped(settings->backlog, listener)) {
         fputs(", clamped by net.core.somaxconn", out);
         if (somaxconn)

@@ -1,6 +1,8 @@
-/* Streams for text that does not go straight to its place: folded on the way, or kept in memory. They are not open_memstream(3), which
+/* Streams for text that does not go straight to its place: folded and made safe to print on the way, or kept in memory. They are not open_memstream(3), which
    gives out shortened text as if it were whole when memory runs out. */
 #include "internal.h"
+
+#include "backlogctl/escape.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -8,21 +10,41 @@
 
 /* ---- Folded ---- */
 
-/* Writes the word, or a part of one too long to be kept: the rest then goes on without a blank. */
+/* How many bytes at the end of a full word may be the beginning of a character. */
+static size_t begun_character(const struct fold *fold)
+{
+    for (size_t i = 1; i <= 3 && i < fold->used; i++) {
+        unsigned char byte = (unsigned char)fold->word[fold->used - i];
+        if (byte >= 0xc0)
+            return i;
+        if (byte < 0x80)
+            break;
+    }
+    return 0;
+}
+
+/* Writes the word, made safe; or a part of one too long to be kept: the rest then goes on without a blank. */
 static void put_word(struct fold *fold, bool part)
 {
+    char safe[ESCAPED_SIZE(FOLD_WORD_MAX) + 1], rest[4];
+    size_t left = part ? begun_character(fold) : 0;
     if (!fold->used)
         return;
-    if (fold->at && !fold->parted && fold->columns > 0 && fold->at + 1 + (int)fold->used > fold->columns) {
+    memcpy(rest, fold->word + fold->used - left, left);
+    fold->word[fold->used - left] = '\0';
+    size_t length = terminal_text(fold->word, safe, sizeof safe);
+    int width = (int)terminal_width(safe, length);
+    if (fold->at && !fold->parted && fold->columns > 0 && fold->at + 1 + width > fold->columns) {
         fprintf(fold->out, "\n%*s", fold->indent, "");
         fold->at = fold->indent;
     } else if (fold->at && !fold->parted) {
         putc(' ', fold->out);
         fold->at++;
     }
-    fwrite(fold->word, 1, fold->used, fold->out);
-    fold->at += (int)fold->used;
-    fold->used = 0;
+    fwrite(safe, 1, length, fold->out);
+    fold->at += width;
+    memcpy(fold->word, rest, left);
+    fold->used = left;
     fold->parted = part;
 }
 
@@ -35,7 +57,7 @@ static ssize_t fold_write(void *cookie, const char *text, size_t size)
             fold->parted = false;
             continue;
         }
-        if (fold->used == sizeof fold->word)
+        if (fold->used == FOLD_WORD_MAX)
             put_word(fold, true);
         fold->word[fold->used++] = text[i];
     }

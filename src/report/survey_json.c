@@ -12,29 +12,40 @@ static json_t *remarks_json(uint32_t remarks)
     return list;
 }
 
-json_t *json_listener(const struct listener *l)
+static json_t *figure_json(enum figure_id figure, const struct listener *l)
 {
-    bool by_path = is_unix((enum socket_kind)l->kind);
+    struct figure_value value = figure_value(figure, l);
     struct endpoint plain = l->local;
     plain.scope = 0; /* `device` names it */
-    json_t *place =
-        json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:b, s:I, s:I}", "kind", socket_kind_name((enum socket_kind)l->kind), "family",
-                  by_path ? json_string("unix") : json_family(&l->local), "address", by_path ? json_null() : json_address(&plain),
-                  "port", json_known(!by_path, l->local.port), "path", by_path ? json_text(l->path) : json_null(), "device",
-                  *l->device ? json_text(l->device) : json_null(), "dual_stack", (int)l->dual_stack, "member",
-                  (json_int_t)l->member, "group", (json_int_t)l->group);
-    json_t *figures =
-        json_pack("{s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o}", "queue", (json_int_t)l->queue, "backlog", (json_int_t)l->backlog,
-                  "capacity", (json_int_t)l->capacity, "percent", (json_int_t)l->percent, "half_open",
-                  json_known(l->half_open_known, l->half_open), "drops", json_known(l->drops_known, l->drops), "oldest_ms",
-                  json_known(l->oldest_known, l->oldest_ms), "remarks", remarks_json(l->remarks));
-    json_t *owner = json_pack("{s:o, s:o, s:I, s:o, s:I, s:I, s:I, s:I}", "pid", json_known(l->pid, (uint64_t)l->pid), "process",
-                              *l->process ? json_text(l->process) : json_null(), "processes", (json_int_t)l->processes, "pidns",
-                              json_known(l->pidns, l->pidns), "netns", (json_int_t)l->netns, "uid", (json_int_t)l->uid, "inode",
-                              (json_int_t)l->inode, "cookie", (json_int_t)l->cookie);
-    json_merge(&place, figures);
-    json_merge(&place, owner);
-    return place;
+    switch (figures[figure].form) {
+    case AS_NUMBER:
+    case AS_PERCENT:
+    case AS_MSEC:
+    case AS_MEMBER:
+        return json_known(value.state == FIGURE_KNOWN, value.number);
+    case AS_FLAG:
+        return json_boolean(value.number);
+    case AS_KIND:
+        return json_string(socket_kind_name((enum socket_kind)value.number));
+    case AS_WORD:
+    case AS_HOLDER:
+        return json_text(value.text);
+    case AS_PLACE:
+        return is_unix((enum socket_kind)l->kind) ? json_null() : json_address(&plain);
+    case AS_REMARKS:
+        break;
+    }
+    return remarks_json((uint32_t)value.number);
+}
+
+json_t *json_listener(const struct listener *l)
+{
+    json_t *object = json_object();
+    for (enum figure_part part = 0; part < FIGURE_PARTS; part++)
+        for (enum figure_id f = 0; f < FIGURE_COUNT; f++)
+            if (figures[f].part == part)
+                json_put(&object, figures[f].key, figure_json(f, l));
+    return object;
 }
 
 static json_t *setting_json(int64_t value)

@@ -13,102 +13,101 @@
 
 struct list_layout {
     const struct survey *survey;
-    uint8_t columns[LIST_COLUMNS_MAX];
-    size_t widths[LIST_COLUMNS_MAX];
+    uint8_t columns[FIGURE_COUNT + LIST_COLUMNS_MAX]; /* enum figure_id */
+    size_t widths[FIGURE_COUNT + LIST_COLUMNS_MAX];
     size_t count, width;
 };
 
 /* The widest cell, or the head; 0 when no row has anything to say. */
-static size_t column_width(const struct survey *survey, size_t column)
+static size_t column_width(const struct survey *survey, enum figure_id figure)
 {
-    size_t width = strlen(list_columns[column].head);
+    size_t width = strlen(figures[figure].column.head);
     bool empty = true;
     char cell[LIST_CELL_SIZE];
     for (size_t i = 0; i < survey->count; i++) {
-        list_columns[column].text(&survey->listeners[i], cell);
+        size_t own = list_cell(figure, &survey->listeners[i], SIZE_MAX, cell);
         empty = empty && !strcmp(cell, "-");
-        if (strlen(cell) > width)
-            width = strlen(cell);
+        width = own > width ? own : width;
     }
     return empty ? 0 : width;
 }
 
 /* The usual columns, without those that say nothing in any row. */
-static bool shown_by_itself(const struct survey *survey, size_t column)
+static bool shown_by_itself(const struct survey *survey, enum figure_id figure)
 {
-    if (!strcmp(list_columns[column].name, "netns"))
-        return survey->namespace_count > 1;
-    return list_columns[column].usual && column_width(survey, column);
+    const struct figure_column *column = &figures[figure].column;
+    if (!column->head || column->shown == SHOWN_IF_ASKED)
+        return false;
+    return column->shown == SHOWN_OF_SEVERAL_NETNS ? survey->namespace_count > 1 : column_width(survey, figure);
 }
 
-static void layout_add(struct list_layout *layout, size_t column)
+static void layout_add(struct list_layout *layout, enum figure_id figure)
 {
-    size_t width = column_width(layout->survey, column), head = strlen(list_columns[column].head);
-    layout->columns[layout->count] = (uint8_t)column;
+    size_t width = column_width(layout->survey, figure), head = strlen(figures[figure].column.head);
+    layout->columns[layout->count] = (uint8_t)figure;
     layout->widths[layout->count++] = width ? width : head;
     layout->width += (width ? width : head) + 1;
 }
 
-static void layout_drop(struct list_layout *layout, const char *name)
+static bool is_zero(const struct survey *survey, enum figure_id figure)
+{
+    for (size_t i = 0; i < survey->count; i++)
+        if (figure_value(figure, &survey->listeners[i]).number)
+            return false;
+    return true;
+}
+
+/* Leaves out the column whose turn it is. */
+static void layout_drop(struct list_layout *layout, size_t turn)
 {
     size_t kept = 0;
-    for (size_t c = 0; c < layout->count; c++)
-        if (strcmp(list_columns[layout->columns[c]].name, name)) {
-            layout->columns[kept] = layout->columns[c];
-            layout->widths[kept++] = layout->widths[c];
-        } else {
+    for (size_t c = 0; c < layout->count; c++) {
+        const struct figure_column *column = &figures[layout->columns[c]].column;
+        if (column->leaves == turn && !(column->leaves_if_zero && !is_zero(layout->survey, layout->columns[c]))) {
             layout->width -= layout->widths[c] + 1;
+            continue;
         }
+        layout->columns[kept] = layout->columns[c];
+        layout->widths[kept++] = layout->widths[c];
+    }
     layout->count = kept;
 }
 
-/* Takes from a column what the table is too wide by. */
-static void layout_cut(struct list_layout *layout, const char *name, size_t columns)
+/* Takes from the columns, each in its turn, what the table is too wide by. */
+static void layout_cut(struct list_layout *layout, size_t columns)
 {
-    for (size_t c = 0; c < layout->count; c++) {
-        const struct list_column *column = &list_columns[layout->columns[c]];
-        if (strcmp(column->name, name) || layout->widths[c] <= column->least || layout->width <= columns)
-            continue;
-        size_t can = layout->widths[c] - column->least, must = layout->width - columns;
-        layout->widths[c] -= can < must ? can : must;
-        layout->width -= can < must ? can : must;
-    }
-}
-
-static bool any_half_open(const struct survey *survey)
-{
-    for (size_t i = 0; i < survey->count; i++)
-        if (survey->listeners[i].half_open)
-            return true;
-    return false;
+    for (size_t turn = 1; turn <= FIGURE_COUNT; turn++)
+        for (size_t c = 0; c < layout->count; c++) {
+            const struct figure_column *column = &figures[layout->columns[c]].column;
+            if (column->shrinks != turn || layout->widths[c] <= column->shrinks_to || layout->width <= columns)
+                continue;
+            size_t can = layout->widths[c] - column->shrinks_to, must = layout->width - columns;
+            layout->widths[c] -= can < must ? can : must;
+            layout->width -= can < must ? can : must;
+        }
 }
 
 /* What gives way on a narrow screen. The address tells the kind well enough, and the words below the table explain the remarks;
    columns that were asked for are cut and never dropped. */
 static void layout_squeeze(struct list_layout *layout, size_t columns, bool chosen)
 {
-    static const char *const cut[] = {"remarks", "process", "address"}, *const drop[] = {"kind", "member", "half_open", "pidns"};
-    struct list_layout least = *layout;
-    for (size_t i = 0; i < sizeof drop / sizeof *drop && !chosen; i++) {
-        for (size_t c = 0; c < sizeof cut / sizeof *cut; c++)
-            layout_cut(&least, cut[c], columns);
+    for (size_t turn = 1; turn <= FIGURE_COUNT && !chosen; turn++) {
+        struct list_layout least = *layout;
+        layout_cut(&least, columns);
         if (least.width <= columns)
             break;
-        if (strcmp(drop[i], "half_open") || !any_half_open(layout->survey))
-            layout_drop(layout, drop[i]);
-        least = *layout;
+        layout_drop(layout, turn);
     }
-    for (size_t c = 0; c < sizeof cut / sizeof *cut; c++)
-        layout_cut(layout, cut[c], columns);
+    layout_cut(layout, columns);
 }
 
 static void layout_choose(struct list_layout *layout, const struct list_view *view, int columns)
 {
     for (size_t c = 0; c < view->count; c++)
         layout_add(layout, view->columns[c]);
-    for (size_t c = 0; c < report_column_count() && !view->count; c++)
-        if (shown_by_itself(layout->survey, c))
-            layout_add(layout, c);
+    for (enum figure_id f = 0; f < FIGURE_COUNT && !view->count; f++)
+        if (shown_by_itself(layout->survey, f))
+            layout_add(layout, f);
     /* No blank behind the last column, but smartcols keeps one place free. */
     if (columns > 0 && layout->width > (size_t)columns)
         layout_squeeze(layout, (size_t)columns, view->count);
@@ -146,8 +145,8 @@ static int print_list(FILE *out, const struct list_layout *layout, const struct 
     struct libscols_table *table = table_begin(out, &whole, layout->width, " ");
     int status = table ? 0 : -1;
     for (size_t c = 0; c < layout->count && !status; c++) {
-        const struct list_column *column = &list_columns[layout->columns[c]];
-        status = table_column(table, column->head, column->number ? SCOLS_FL_RIGHT : 0);
+        int flags = figure_is_text(layout->columns[c]) ? 0 : SCOLS_FL_RIGHT;
+        status = table_column(table, figures[layout->columns[c]].column.head, flags);
     }
     if (!status)
         status = fill_rows(table, layout);

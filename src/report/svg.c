@@ -1,6 +1,8 @@
 /* The pieces of a picture. Numbers are written without the locale's comma. */
 #include "svg.h"
 
+#include "backlogctl/escape.h"
+
 #include <string.h>
 
 const char *svg_number(double value, char out[SVG_NUMBER_SIZE])
@@ -14,17 +16,20 @@ const char *svg_number(double value, char out[SVG_NUMBER_SIZE])
     return out;
 }
 
+/* What XML cannot hold goes with what is not printable. */
 void svg_escaped(FILE *out, const char *text)
 {
-    for (; *text; text++) {
-        if (*text == '&')
+    char safe[ESCAPED_SIZE(1024)];
+    escape_text(text, ESCAPE_UNPRINTABLE, safe, sizeof safe);
+    for (const char *at = safe; *at; at++) {
+        if (*at == '&')
             fputs("&amp;", out);
-        else if (*text == '<')
+        else if (*at == '<')
             fputs("&lt;", out);
-        else if (*text == '>')
+        else if (*at == '>')
             fputs("&gt;", out);
         else
-            putc(*text >= ' ' && *text <= '~' ? *text : '?', out);
+            putc(*at, out);
     }
 }
 

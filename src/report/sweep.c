@@ -52,12 +52,14 @@ static void middle_text(const struct sweep *sweep, size_t cell, enum sweep_measu
 
 static int fill_row(struct libscols_table *table, const struct sweep *sweep, size_t cell, const bool shown[SWEEP_MEASURE_COUNT])
 {
-    char text[CELL_SIZE];
+    char text[ESCAPED_SIZE(AXIS_VALUE_SIZE)];
     struct libscols_line *line = scols_table_new_line(table, NULL);
     size_t at = 0;
     int status = line ? 0 : -1;
-    for (size_t a = 0; a < sweep->axis_count && !status; a++)
-        status = scols_line_set_data(line, at++, sweep_value(sweep, cell, a));
+    for (size_t a = 0; a < sweep->axis_count && !status; a++) {
+        terminal_text(sweep_value(sweep, cell, a), text, sizeof text);
+        status = scols_line_set_data(line, at++, text);
+    }
     for (enum sweep_measure m = 0; m < SWEEP_MEASURE_COUNT && !status; m++) {
         if (!shown[m])
             continue;
@@ -87,7 +89,7 @@ static int write_rows(FILE *out, const struct sweep *sweep, const struct report_
 
 static void write_axis_name(FILE *out, const struct axis *axis)
 {
-    fprintf(out, "%s %s..%s (%zu)", axis->name, axis->values[0], axis->values[axis->count - 1], axis->count);
+    terminal_printf(out, "%s %s..%s (%zu)", axis->name, axis->values[0], axis->values[axis->count - 1], axis->count);
 }
 
 int report_sweep_text(FILE *out, const struct sweep *sweep, const struct report_style *style)
@@ -175,14 +177,20 @@ static void write_span(FILE *out, nsec span)
         fprintf(out, "%" PRId64, (int64_t)(span / NSEC_PER_USEC));
 }
 
-/* Names and values of ours have no comma, quote or newline; a reason why may have. */
-static void write_quoted(FILE *out, const char *text)
+/* A field of text: quoted, as RFC 4180 says, unless it is of a kind that needs no quotes. */
+static void write_field(FILE *out, const char *text)
 {
-    fputs(",\"", out);
-    for (; *text; text++) {
-        if (*text == '"')
+    char safe[ESCAPED_SIZE(512)];
+    escape_text(text, ESCAPE_UNPRINTABLE, safe, sizeof safe);
+    if (!strpbrk(safe, ",\"\r\n")) {
+        fputs(safe, out);
+        return;
+    }
+    putc('"', out);
+    for (const char *at = safe; *at; at++) {
+        if (*at == '"')
             putc('"', out);
-        putc(*text >= ' ' && *text <= '~' ? *text : '?', out);
+        putc(*at, out);
     }
     putc('"', out);
 }
@@ -195,14 +203,15 @@ static void write_trial(FILE *out, const struct trial *t)
     write_span(out, t->error ? NSEC_NEVER : t->accepted_p50);
     write_span(out, t->error ? NSEC_NEVER : t->accepted_p99);
     write_span(out, t->error ? NSEC_NEVER : t->accepted_max);
-    write_quoted(out, t->error ? t->why : "");
+    putc(',', out);
+    write_field(out, t->error ? t->why : "");
     fputs("\r\n", out);
 }
 
 void report_sweep_csv(FILE *out, const struct sweep *sweep)
 {
     for (size_t a = 0; a < sweep->axis_count; a++)
-        fprintf(out, "%s,", sweep->axes[a].name);
+        write_field(out, sweep->axes[a].name), putc(',', out);
     fputs("run", out);
     for (enum verdict v = 0; v < VERDICT_COUNT; v++)
         fprintf(out, ",%s", verdict_name(v));
@@ -211,7 +220,7 @@ void report_sweep_csv(FILE *out, const struct sweep *sweep)
         if (!sweep->trials[i].done)
             continue;
         for (size_t a = 0; a < sweep->axis_count; a++)
-            fprintf(out, "%s,", sweep_value(sweep, i / sweep->repeat, a));
+            write_field(out, sweep_value(sweep, i / sweep->repeat, a)), putc(',', out);
         fprintf(out, "%zu", i % sweep->repeat + 1);
         write_trial(out, &sweep->trials[i]);
     }

@@ -154,7 +154,7 @@ struct layout {
     const char *separator; /* two blanks between columns where there is room, else one */
 };
 
-#define CELL_SIZE (ENDPOINT_TEXT_SIZE + 2)
+#define CELL_SIZE ESCAPED_SIZE(ENDPOINT_TEXT_SIZE)
 
 static void range_text(const struct range *range, bool short_form, char out[CELL_SIZE])
 {
@@ -191,7 +191,7 @@ static void source_text(const struct endpoint *source, bool port_only, char out[
     else if (port_only)
         snprintf(out, CELL_SIZE, ":%u", source->port);
     else
-        snprintf(out, CELL_SIZE, "%s", endpoint_text(source, text));
+        terminal_text(endpoint_text(source, text), out, CELL_SIZE);
 }
 
 static void cell_text(const struct layout *layout, const struct group *group, enum column column, char out[CELL_SIZE])
@@ -206,7 +206,7 @@ static void cell_text(const struct layout *layout, const struct group *group, en
         snprintf(out, CELL_SIZE, "%" PRIu64, group->count);
         return;
     case COLUMN_ADDRESS:
-        snprintf(out, CELL_SIZE, "%s", endpoint_address_text(&group->target->address, text));
+        terminal_text(endpoint_address_text(&group->target->address, text), out, CELL_SIZE);
         return;
     case COLUMN_SOURCE:
         return source_text(&a->source, layout->squeeze->source == SOURCE_PORT, out);
@@ -246,8 +246,8 @@ static size_t column_width(const struct layout *layout, enum column column)
     for (size_t i = 0; i < layout->groups->count; i++) {
         cell_text(layout, &layout->groups->list[i], column, cell);
         empty = empty && !strcmp(cell, "-");
-        if (strlen(cell) > width)
-            width = strlen(cell);
+        size_t own = terminal_width(cell, strlen(cell));
+        width = own > width ? own : width;
     }
     return empty ? 0 : width;
 }
@@ -341,6 +341,7 @@ struct libscols_table *table_begin(FILE *out, const struct report_style *style, 
         return NULL;
     /* Where nothing bounds the width, the table's own is given: the library would look for a terminal else. */
     if (scols_table_set_stream(table, out) || scols_table_set_column_separator(table, separator) ||
+        scols_table_enable_noencoding(table, 1) || /* the cells are safe, and hold backslashes */
         scols_table_enable_colors(table, style->color) || scols_table_set_termforce(table, SCOLS_TERMFORCE_ALWAYS) ||
         scols_table_set_termwidth(table, style->columns > 0 ? (size_t)style->columns : width + 1)) {
         scols_unref_table(table);

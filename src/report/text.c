@@ -6,18 +6,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NAME_SIZE 256
-
 /* ---- Heading ---- */
 
 static void write_destination(FILE *out, const struct run *run)
 {
-    char text[REPORT_PLACE_SIZE], name[NAME_SIZE];
+    char text[REPORT_PLACE_SIZE];
     if (run->target_count == 1) {
         fputs(target_place(&run->targets[0], text), out);
         return;
     }
-    fputs(printable(run->host ? run->host : "-", name, sizeof name), out);
+    fputs(run->host ? run->host : "-", out);
     for (size_t t = 0; t < run->target_count; t++)
         fprintf(out, "%s%s", t ? ", " : " (", target_place(&run->targets[t], text));
     if (run->target_count)
@@ -86,9 +84,8 @@ void report_text_begin(FILE *out, const struct run *run, const struct report_sty
 
 static void write_owner(FILE *out, const struct listener *listener)
 {
-    char name[NAME_SIZE];
     if (*listener->process)
-        fprintf(out, "%s (pid %d), ", printable(listener->process, name, sizeof name), (int)listener->pid);
+        fprintf(out, "%s (pid %d), ", listener->process, (int)listener->pid);
     else if (listener->pid)
         fprintf(out, "pid %d, ", (int)listener->pid);
 }
@@ -231,11 +228,11 @@ static void write_expectations(FILE *out, const struct run *run, const struct re
 
 static void write_notes(FILE *out, const struct run *run, const struct report_style *style)
 {
-    char name[SIGNAL_TEXT_SIZE], why[sizeof run->incomplete], note[sizeof run->incomplete + 32];
+    char name[SIGNAL_TEXT_SIZE], note[sizeof run->incomplete + 32];
     if (run->signal)
         fprintf(out, "interrupted by %s: this is what was known by then\n", signal_text(run->signal, name));
     if (*run->incomplete) {
-        snprintf(note, sizeof note, "evidence is missing: %s", printable(run->incomplete, why, sizeof why));
+        snprintf(note, sizeof note, "evidence is missing: %s", run->incomplete);
         write_folded(out, note, words_width(style), 2);
     }
 }

@@ -38,10 +38,11 @@ static void write_notes(FILE *out, const struct watching *w, const size_t *order
     if (w->number != 1)
         return;
     if (sampled < count)
-        fprintf(out, "(a sampled peak is a lower bound: %s was sampled at %.0f Hz, the others once an interval)\n",
-                report_place(&w->list[order[sampled]].now, place), watch_hz(w, &w->list[order[sampled]]));
+        terminal_printf(out, "(a sampled peak is a lower bound: %s was sampled at %.0f Hz, the others once an interval)",
+                        report_place(&w->list[order[sampled]].now, place), watch_hz(w, &w->list[order[sampled]])),
+            putc('\n', out);
     if (*w->incomplete)
-        fprintf(out, "(evidence is missing: %s)\n", w->incomplete);
+        terminal_printf(out, "(evidence is missing: %s)", w->incomplete), putc('\n', out);
     if (w->owners_unseen && w->processes_hidden)
         fprintf(out, "(the process of %zu listener%s is not shown: as root it is)\n", w->owners_unseen, plural(w->owners_unseen));
 }
@@ -85,7 +86,8 @@ void report_alert_text(FILE *out, const struct alert *alert, const struct report
     char text[REPORT_ALERT_SIZE];
     fprintf(out, "%s ", alert->stamp);
     write_colored(out, style, COLOR_RED, "ALERT");
-    fprintf(out, " %s\n", report_alert(alert, text));
+    terminal_printf(out, " %s", report_alert(alert, text));
+    putc('\n', out);
 }
 
 /* ---- JSON ---- */

@@ -29,10 +29,13 @@ __attribute__((format(printf, 3, 4))) static struct frame_line *add_text(struct 
     struct frame_line *line = add(frame, style);
     if (!line)
         return NULL;
+    char text[FRAME_TEXT_SIZE];
     va_list args;
     va_start(args, format);
-    vsnprintf(line->text, sizeof line->text, format, args);
+    vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    escape_text(text, frame->utf8 ? terminal_escapes() & ~(unsigned)ESCAPE_NON_ASCII : terminal_escapes(), line->text,
+                sizeof line->text);
     return line;
 }
 

@@ -8,29 +8,21 @@
 
 #define WATCH_TEXT_SIZE FRAME_TEXT_SIZE
 
-/* In the order they stand in a row. */
-enum watch_column {
-    WATCH_MARK,
-    WATCH_ADDRESS,
-    WATCH_BAR,
-    WATCH_QUEUE,
-    WATCH_HOLDS,
-    WATCH_PEAK,
-    WATCH_RATE,
-    WATCH_DROPS,
-    WATCH_HALF_OPEN,
-    WATCH_OLDEST,
-    WATCH_SAMPLES,
-    WATCH_PROCESS,
-    WATCH_REMARKS,
-    WATCH_SPARK,
-    WATCH_COLUMNS
+/* What a row of watch has beside the figures of the table, as places among theirs. */
+enum watch_place {
+    WATCH_MARK = 1,
+    WATCH_BAR = 20,
+    WATCH_PEAK = 50,
+    WATCH_RATE = 60,
+    WATCH_LOOKS = 100,
+    WATCH_SPARK = 130,
+    WATCH_PLACES
 };
 
-/* The width of each column in cells; 0: not shown. */
+/* The width of each column in cells, by its place; 0: not shown. */
 struct watch_layout {
     const struct watching *w;
-    int width[WATCH_COLUMNS];
+    int width[WATCH_PLACES];
     bool utf8;
 };
 
@@ -43,7 +35,7 @@ void watch_layout_file(struct watch_layout *layout, const size_t *order, size_t 
 int watch_header(const struct watch_layout *layout, char out[WATCH_TEXT_SIZE]);
 int watch_row(const struct watch_layout *layout, const struct watched *one, char out[WATCH_TEXT_SIZE]);
 /* The cell where a column begins; -1 when it is not shown. */
-int watch_column_at(const struct watch_layout *layout, enum watch_column column);
+int watch_column_at(const struct watch_layout *layout, enum watch_place place);
 
 /* How alarming: FRAME_ALARM, FRAME_WARNING, FRAME_NEWS, FRAME_DIM or FRAME_PLAIN. */
 enum frame_style watch_style(const struct watching *w, const struct watched *one);

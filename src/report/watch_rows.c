@@ -26,16 +26,6 @@ static void put_number(uint64_t number, int width, char out[WATCH_TEXT_SIZE])
     }
 }
 
-/* The end of an address tells more than its beginning. */
-static void put_cut(const char *text, int width, char out[WATCH_TEXT_SIZE])
-{
-    int length = (int)strlen(text);
-    if (length <= width || width < 3)
-        snprintf(out, WATCH_TEXT_SIZE, "%.*s", width, text);
-    else
-        snprintf(out, WATCH_TEXT_SIZE, "..%s", text + length - width + 2);
-}
-
 bool watch_is_new(const struct watching *w, const struct watched *one)
 {
     return one->changed && w->elapsed - one->changed <= WATCH_NEWS_SPAN;
@@ -51,13 +41,6 @@ static void text_mark(const struct watch_layout *layout, const struct watched *o
                        : watch_is_new(layout->w, one)                          ? "+"
                                                                                : " ";
     snprintf(out, WATCH_TEXT_SIZE, "%s", mark);
-}
-
-static void text_address(const struct watch_layout *layout, const struct watched *one, int width, char out[WATCH_TEXT_SIZE])
-{
-    char place[REPORT_PLACE_SIZE];
-    (void)layout;
-    put_cut(report_place(&one->now, place), width, out);
 }
 
 static void text_bar(const struct watch_layout *layout, const struct watched *one, int width, char out[WATCH_TEXT_SIZE])
@@ -79,18 +62,6 @@ static void text_bar(const struct watch_layout *layout, const struct watched *on
         snprintf(out + used, WATCH_TEXT_SIZE - used, "]");
 }
 
-static void text_queue(const struct watch_layout *layout, const struct watched *one, int width, char out[WATCH_TEXT_SIZE])
-{
-    (void)layout;
-    put_number(one->now.queue, width, out);
-}
-
-static void text_holds(const struct watch_layout *layout, const struct watched *one, int width, char out[WATCH_TEXT_SIZE])
-{
-    (void)layout;
-    put_number(one->now.capacity, width, out);
-}
-
 static void text_peak(const struct watch_layout *layout, const struct watched *one, int width, char out[WATCH_TEXT_SIZE])
 {
     (void)layout;
@@ -109,29 +80,6 @@ static void text_rate(const struct watch_layout *layout, const struct watched *o
         put_number((uint64_t)(rate + 0.5), width, out);
 }
 
-static void text_drops(const struct watch_layout *layout, const struct watched *one, int width, char out[WATCH_TEXT_SIZE])
-{
-    (void)layout;
-    snprintf(out, WATCH_TEXT_SIZE, "-");
-    if (one->now.drops_known)
-        put_number(one->now.drops, width, out);
-}
-
-static void text_half(const struct watch_layout *layout, const struct watched *one, int width, char out[WATCH_TEXT_SIZE])
-{
-    (void)layout;
-    snprintf(out, WATCH_TEXT_SIZE, "-");
-    if (one->now.half_open_known)
-        put_number(one->now.half_open, width, out);
-}
-
-static void text_oldest(const struct watch_layout *layout, const struct watched *one, int width, char out[WATCH_TEXT_SIZE])
-{
-    char span[NSEC_TEXT_SIZE];
-    (void)layout, (void)width;
-    snprintf(out, WATCH_TEXT_SIZE, "%s", one->now.oldest_known ? nsec_text(one->now.oldest_ms * NSEC_PER_MSEC, span) : "-");
-}
-
 double watch_hz(const struct watching *w, const struct watched *one)
 {
     return w->took > 0 ? (double)one->last.samples * NSEC_PER_SEC / (double)w->took : 0;
@@ -141,28 +89,6 @@ static void text_samples(const struct watch_layout *layout, const struct watched
 {
     (void)layout;
     put_number(one->last.samples, width, out);
-}
-
-static void text_process(const struct watch_layout *layout, const struct watched *one, int width, char out[WATCH_TEXT_SIZE])
-{
-    char cell[LIST_CELL_SIZE];
-    (void)layout;
-    list_columns[report_column_find("process")].text(&one->now, cell);
-    snprintf(out, WATCH_TEXT_SIZE, "%.*s", width, cell);
-}
-
-static void text_remarks(const struct watch_layout *layout, const struct watched *one, int width, char out[WATCH_TEXT_SIZE])
-{
-    char cell[LIST_CELL_SIZE];
-    (void)layout;
-    text_of_remarks(&one->now, cell);
-    const char *state = one->state == WATCH_PRESENT ? "" : watch_state_name(one->state);
-    if (!strcmp(cell, "-") && *state)
-        *cell = '\0';
-    snprintf(out, WATCH_TEXT_SIZE, "%.*s", width, "");
-    size_t used = (size_t)snprintf(out, WATCH_TEXT_SIZE, "%s%s", state, *state && *cell ? "," : "");
-    snprintf(out + used, WATCH_TEXT_SIZE - used, "%s", cell);
-    out[width] = '\0';
 }
 
 static uint32_t second_peak(const struct watched *one, int64_t second)
@@ -195,83 +121,131 @@ static void text_spark(const struct watch_layout *layout, const struct watched *
     watch_spark(layout->w, one, width, layout->utf8, out);
 }
 
+/* What it says of itself, and what is worth saying. */
+static void put_remarks(const struct watched *one, int width, char out[WATCH_TEXT_SIZE])
+{
+    char cell[LIST_CELL_SIZE];
+    const char *state = one->state == WATCH_PRESENT ? "" : watch_state_name(one->state);
+    figure_text(FIGURE_REMARKS, &one->now, cell);
+    if (!strcmp(cell, "-") && *state)
+        *cell = '\0';
+    size_t used = (size_t)snprintf(out, WATCH_TEXT_SIZE, "%s%s", state, *state && *cell ? "," : "");
+    snprintf(out + used, WATCH_TEXT_SIZE - used, "%s", cell);
+    out[width] = '\0';
+}
+
+static void put_figure(enum figure_id figure, const struct watched *one, int width, char out[WATCH_TEXT_SIZE])
+{
+    struct figure_value value = figure_value(figure, &one->now);
+    char cell[LIST_CELL_SIZE];
+    if (figures[figure].form == AS_REMARKS)
+        put_remarks(one, width, out);
+    else if (figures[figure].form == AS_NUMBER && value.state == FIGURE_KNOWN)
+        put_number(value.number, width, out);
+    else
+        list_cell(figure, &one->now, (size_t)width, cell), snprintf(out, WATCH_TEXT_SIZE, "%s", cell);
+}
+
 /* ---- Columns ---- */
 
-static const struct {
-    const char *head;
-    int narrow; /* cells it takes at least */
-    int rank;   /* the lower the more important; 0: not on a screen */
+struct column {
+    const char *head; /* NULL: nothing is at this place */
+    int narrow;       /* cells it takes at least */
+    int rank;         /* the lower the more important; 0: not on a screen */
     bool left;
-    bool blocks; /* its text fills the width, whatever its bytes are */
-    cell_text *text;
-} columns_of_watch[WATCH_COLUMNS] = {
-    [WATCH_MARK] = {"", 1, 1, true, false, text_mark},
-    [WATCH_ADDRESS] = {"address", 14, 1, true, false, text_address},
-    [WATCH_BAR] = {"full", 6, 5, true, true, text_bar},
-    [WATCH_QUEUE] = {"queue", 6, 1, false, false, text_queue},
-    [WATCH_HOLDS] = {"holds", 6, 2, false, false, text_holds},
-    [WATCH_PEAK] = {"peak", 6, 3, false, false, text_peak},
-    [WATCH_RATE] = {"drops/s", 7, 4, false, false, text_rate},
-    [WATCH_DROPS] = {"drops", 6, 6, false, false, text_drops},
-    [WATCH_HALF_OPEN] = {"half", 6, 9, false, false, text_half},
-    [WATCH_OLDEST] = {"oldest", 6, 8, false, false, text_oldest},
-    [WATCH_SAMPLES] = {"looks", 6, 0, false, false, text_samples},
-    [WATCH_PROCESS] = {"process", 13, 7, true, false, text_process},
-    [WATCH_REMARKS] = {"remarks", 16, 11, true, false, text_remarks},
-    [WATCH_SPARK] = {"last minute", 12, 10, true, true, text_spark},
+    cell_text *text; /* NULL: the figure's */
+    enum figure_id figure;
 };
+
+static struct column column_at(int place)
+{
+    static const struct column own[WATCH_PLACES] = {
+        [WATCH_MARK] = {"", 1, 1, true, text_mark},           [WATCH_BAR] = {"full", 6, 5, true, text_bar},
+        [WATCH_PEAK] = {"peak", 6, 3, false, text_peak},      [WATCH_RATE] = {"drops/s", 7, 4, false, text_rate},
+        [WATCH_LOOKS] = {"looks", 6, 0, false, text_samples}, [WATCH_SPARK] = {"last minute", 12, 10, true, text_spark},
+    };
+    for (enum figure_id f = 0; f < FIGURE_COUNT; f++)
+        if (figures[f].watch.place && figures[f].watch.place == place)
+            return (struct column){.head = figures[f].watch.head,
+                                   .narrow = figures[f].watch.narrow,
+                                   .rank = figures[f].watch.rank,
+                                   .left = figure_is_text(f),
+                                   .figure = f};
+    return own[place];
+}
+
+static void put_cell(const struct watch_layout *layout, const struct column *column, const struct watched *one, int width,
+                     char out[WATCH_TEXT_SIZE])
+{
+    if (column->text)
+        column->text(layout, one, width, out);
+    else
+        put_figure(column->figure, one, width, out);
+}
+
+/* What else a column takes when there is room. */
+static int room_for(int place, int wanted, int left)
+{
+    if (place == WATCH_SPARK) /* whole groups of seconds */
+        return left >= 48 ? 48 : left >= 18 ? 18 : left >= 8 ? 8 : left >= 3 ? 3 : 0;
+    return wanted < left ? wanted : left;
+}
 
 void watch_layout_screen(struct watch_layout *layout, int columns)
 {
-    static const struct {
-        enum watch_column column;
-        int wide;
-    } growing[] = {{WATCH_ADDRESS, 21}, {WATCH_PROCESS, 20}, {WATCH_REMARKS, 24},
-                   {WATCH_ADDRESS, 36}, {WATCH_SPARK, 60},   {WATCH_BAR, 12}};
+    const int address = figures[FIGURE_ADDRESS].watch.place;
+    const struct {
+        int place, wide;
+    } growing[] = {{address, 21},
+                   {figures[FIGURE_PROCESS].watch.place, 20},
+                   {figures[FIGURE_REMARKS].watch.place, 24},
+                   {address, 36},
+                   {WATCH_SPARK, 60},
+                   {WATCH_BAR, 12}};
     memset(layout->width, 0, sizeof layout->width);
     int left = columns;
-    for (int rank = 1; rank <= WATCH_COLUMNS; rank++)
-        for (int c = 0; c < WATCH_COLUMNS; c++)
-            if (columns_of_watch[c].rank == rank && left > columns_of_watch[c].narrow) {
-                layout->width[c] = columns_of_watch[c].narrow;
-                left -= layout->width[c] + 1;
+    for (int rank = 1; rank <= WATCH_PLACES; rank++)
+        for (int place = 0; place < WATCH_PLACES; place++) {
+            struct column column = column_at(place);
+            if (column.head && column.rank == rank && left > column.narrow) {
+                layout->width[place] = column.narrow;
+                left -= layout->width[place] + 1;
             }
+        }
     for (size_t i = 0; i < sizeof growing / sizeof *growing; i++) {
-        int *width = &layout->width[growing[i].column], more = growing[i].wide - *width;
-        if (!*width || more <= 0)
+        int *width = &layout->width[growing[i].place], more = growing[i].wide - *width;
+        if (!*width || more <= 0 || left <= 0)
             continue;
-        more = more < left ? more : left;
-        if (growing[i].column == WATCH_SPARK) /* whole groups of seconds */
-            more = left >= 48 ? 48 : left >= 18 ? 18 : left >= 8 ? 8 : left >= 3 ? 3 : 0;
-        *width += more > 0 ? more : 0;
-        left -= more > 0 ? more : 0;
+        more = room_for(growing[i].place, more, left);
+        *width += more;
+        left -= more;
     }
 }
 
 void watch_layout_file(struct watch_layout *layout, const size_t *order, size_t count)
 {
-    static const enum watch_column as_needed[] = {WATCH_ADDRESS, WATCH_PROCESS, WATCH_REMARKS};
     char text[WATCH_TEXT_SIZE];
-    for (int c = 0; c < WATCH_COLUMNS; c++)
-        layout->width[c] = columns_of_watch[c].narrow;
-    layout->width[WATCH_MARK] = layout->width[WATCH_SPARK] = 0;
-    for (size_t i = 0; i < sizeof as_needed / sizeof *as_needed; i++) {
-        int width = (int)strlen(columns_of_watch[as_needed[i]].head);
+    for (int place = 0; place < WATCH_PLACES; place++) {
+        struct column column = column_at(place);
+        int *width = &layout->width[place];
+        *width = column.head && place != WATCH_MARK && place != WATCH_SPARK ? column.narrow : 0;
+        if (!*width || column.text || !column.left)
+            continue;
+        *width = (int)strlen(column.head); /* what the longest of these texts takes */
         for (size_t o = 0; o < count; o++) {
-            columns_of_watch[as_needed[i]].text(layout, &layout->w->list[order[o]], LIST_CELL_SIZE, text);
-            if ((int)strlen(text) > width)
-                width = (int)strlen(text);
+            put_cell(layout, &column, &layout->w->list[order[o]], LIST_CELL_SIZE, text);
+            int own = (int)terminal_width(text, strlen(text));
+            *width = own > *width ? own : *width;
         }
-        layout->width[as_needed[i]] = width;
     }
 }
 
-int watch_column_at(const struct watch_layout *layout, enum watch_column column)
+int watch_column_at(const struct watch_layout *layout, enum watch_place place)
 {
     int at = 0;
-    for (int c = 0; c < (int)column; c++)
-        at += layout->width[c] ? layout->width[c] + 1 : 0;
-    return layout->width[column] ? at : -1;
+    for (int p = 0; p < (int)place; p++)
+        at += layout->width[p] ? layout->width[p] + 1 : 0;
+    return layout->width[place] ? at : -1;
 }
 
 /* `one` NULL: the heads. */
@@ -280,17 +254,20 @@ static int write_cells(const struct watch_layout *layout, const struct watched *
     size_t used = 0;
     int cells = 0;
     *out = '\0';
-    for (int c = 0; c < WATCH_COLUMNS; c++) {
-        int width = layout->width[c];
+    for (int place = 0; place < WATCH_PLACES; place++) {
+        int width = layout->width[place];
         if (!width)
             continue;
+        struct column column = column_at(place);
         char text[WATCH_TEXT_SIZE];
-        snprintf(text, sizeof text, "%.*s", width, columns_of_watch[c].head);
+        snprintf(text, sizeof text, "%.*s", width, column.head);
         if (one)
-            columns_of_watch[c].text(layout, one, width, text);
+            put_cell(layout, &column, one, width, text);
         const char *gap = used ? " " : "";
-        int pad = one && columns_of_watch[c].blocks ? 0 : columns_of_watch[c].left ? -width : width;
-        used += (size_t)snprintf(out + used, WATCH_TEXT_SIZE - used, "%s%*s", gap, pad, text);
+        int own = (int)terminal_width(text, strlen(text)), blanks = own < width ? width - own : 0;
+        used += (size_t)snprintf(out + used, WATCH_TEXT_SIZE - used, "%s%*s%s%*s", gap, column.left ? 0 : blanks, "", text,
+                                 column.left ? blanks : 0, "");
+        used = used < WATCH_TEXT_SIZE ? used : WATCH_TEXT_SIZE - 1;
         cells += width + (*gap ? 1 : 0);
     }
     while (used && out[used - 1] == ' ') {

@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 
 const char *plural(uint64_t n)
@@ -10,21 +11,13 @@ const char *plural(uint64_t n)
     return n == 1 ? "" : "s";
 }
 
-const char *printable(const char *text, char *out, size_t size)
-{
-    size_t used = 0;
-    for (; text[used] && used + 1 < size; used++)
-        out[used] = text[used] >= ' ' && text[used] <= '~' ? text[used] : '?';
-    out[used] = '\0';
-    return out;
-}
-
 const char *target_place(const struct target *target, char out[REPORT_PLACE_SIZE])
 {
     char text[ENDPOINT_TEXT_SIZE];
     if (target->transport.path)
-        return printable(target->transport.path, out, REPORT_PLACE_SIZE);
-    snprintf(out, REPORT_PLACE_SIZE, "%s", endpoint_text(&target->address, text));
+        snprintf(out, REPORT_PLACE_SIZE, "%s", target->transport.path);
+    else
+        snprintf(out, REPORT_PLACE_SIZE, "%s", endpoint_text(&target->address, text));
     return out;
 }
 

@@ -207,6 +207,39 @@ void assert_tidy(const char *text, size_t columns)
     }
 }
 
+void assert_utf8(const char *text)
+{
+    json_t *string = json_string(text);
+    ck_assert_msg(string != NULL, "no UTF-8: '%s'", text);
+    json_decref(string);
+}
+
+/* The next character of valid UTF-8. */
+static unsigned take_character(const char **text)
+{
+    const unsigned char *at = (const unsigned char *)*text;
+    int more = *at < 0x80 ? 0 : *at < 0xe0 ? 1 : *at < 0xf0 ? 2 : 3;
+    unsigned character = more ? *at & (0x3fu >> more) : *at;
+    for (int i = 1; i <= more; i++)
+        character = character << 6 | (at[i] & 0x3f);
+    *text += more + 1;
+    return character;
+}
+
+void assert_printable(const char *text, const char *but)
+{
+    assert_utf8(text);
+    for (const char *at = text; *at;) {
+        const char *here = at;
+        unsigned character = take_character(&at);
+        bool turns = (character >= 0x200b && character <= 0x200f) || (character >= 0x2028 && character <= 0x202e) ||
+                     (character >= 0x2060 && character <= 0x206f) || character == 0xfeff || character == 0x061c;
+        bool control = character < ' ' || (character >= 0x7f && character < 0xa0);
+        ck_assert_msg((!control && !turns) || (character < 0x80 && strchr(but, (int)character)), "character %x at '%s'",
+                      character, here);
+    }
+}
+
 void assert_has(const char *text, const char *part)
 {
     ck_assert_msg(strstr(text, part) != NULL, "no '%s' in:\n%s", part, text);

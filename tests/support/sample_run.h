@@ -46,6 +46,12 @@ char *text_of(const struct report_style *style);
 
 /* What every text report keeps to: the width, printable ASCII, no blanks at the end of a line. */
 void assert_tidy(const char *text, size_t columns);
+
+/* Valid UTF-8 (jansson's opinion). */
+void assert_utf8(const char *text);
+/* And nothing in it that a terminal obeys, or that hides or turns what stands beside it, but the characters in `but`. */
+void assert_printable(const char *text, const char *but);
+
 void assert_has(const char *text, const char *part);
 void assert_lacks(const char *text, const char *part);
 

@@ -49,7 +49,7 @@ static const struct {
     {"selection.h", CLI},  {"borrow.h", KERNEL},  {"freeze.h", KERNEL},   {"capacity.h", ENGINE}, {"measurement.h", MODEL},
     {"watched.h", MODEL},  {"watcher.h", ENGINE}, {"screen.h", CLI},      {"timeline.h", MODEL},  {"capture.h", KERNEL},
     {"veth.h", KERNEL},    {"wire.h", KERNEL},    {"recorder.h", ENGINE}, {"sweep.h", MODEL},     {"sizing.h", MODEL},
-    {"trials.h", CLI},     {"presets.h", CLI},
+    {"trials.h", CLI},     {"presets.h", CLI},    {"figures.h", MODEL},   {"escape.h", REPORT},
 };
 
 static enum layer layer_of_header(const char *name)
@@ -248,7 +248,7 @@ struct symbols {
 
 /* Objects of one folder of sources: what they define and what they need. */
 struct objects {
-    const char *folder; /* with slashes around: "/src/judge/" */
+    const char *folder; /* with slashes around: "/src/judge/", or with a file's name behind: "/src/base/figures" */
     struct symbols defined, needed;
     size_t count;
 };
@@ -285,7 +285,8 @@ static bool has_source(const char *object, const char *folder)
 {
     char source[PATH_SIZE];
     const char *name = strrchr(object, '/') + 1;
-    snprintf(source, sizeof source, "%s%s%.*s", SOURCE_DIR, folder, (int)(strlen(name) - strlen(".o")), name);
+    snprintf(source, sizeof source, "%s%.*s%.*s", SOURCE_DIR, (int)(strrchr(folder, '/') + 1 - folder), folder,
+             (int)(strlen(name) - strlen(".o")), name);
     return !access(source, R_OK);
 }
 
@@ -348,6 +349,11 @@ START_TEST(the_judge_needs_nobody)
     struct objects judge = {.folder = "/src/judge/"}, cli = {.folder = "/src/cli/"};
     visit_files(BUILD_DIR "/CMakeFiles", ".c.o", read_object, &judge);
     ck_assert_uint_ge(judge.count, visit_files(SOURCE_DIR "/src/judge", ".c", count_file, NULL));
+    judge.folder = "/src/base/figures"; /* the model's own functions are as pure, and need no others either */
+    visit_files(BUILD_DIR "/CMakeFiles", ".c.o", read_object, &judge);
+    judge.folder = "/src/base/vocabulary";
+    visit_files(BUILD_DIR "/CMakeFiles", ".c.o", read_object, &judge);
+    ck_assert(symbols_have(&judge.defined, "figure_value") && symbols_have(&judge.defined, "verdict_name"));
     ck_assert(symbols_have(&judge.defined, "judge_run") && symbols_have(&judge.defined, "judge_expectations"));
     const char *foreign = foreign_symbol(&judge);
     ck_assert_msg(!foreign, "the judge needs %s", foreign);

@@ -209,21 +209,28 @@ START_TEST(every_word_is_explained)
 }
 END_TEST
 
+/* Those that are no verdicts. */
+static void check_measures(const char *text, enum measures kind)
+{
+    for (size_t m = VERDICT_COUNT; m < MEASURE_COUNT; m++)
+        if (measure_is_of(m, kind))
+            check_item(text, "Cm", measure_name(m));
+}
+
 START_TEST(every_remark_and_column_is_explained)
 {
     char *page = read_page("backlogctl.7"), *remarks = section(page, "REMARKS"), *list = read_page("backlogctl-list.1"),
          *output = section(list, "OUTPUT"), *options = section(list, "OPTIONS"), item[ITEM_SIZE];
-    static const char *const measures[] = {"queue",     "backlog", "capacity",  "percent",
-                                           "half_open", "drops",   "oldest_ms", "listeners"};
     for (int r = 0; r < REMARK_COUNT; r++)
         check_item(remarks, "Cm", remark_name((enum remark)r));
-    for (size_t c = 0; c < report_column_count(); c++) {
-        snprintf(item, sizeof item, ".It Cm %s No *", report_column_name(c));
-        if (!has_line(output, item))
-            check_item(output, "Cm", report_column_name(c));
+    for (size_t f = 0; f < FIGURE_COUNT; f++) {
+        const char *name = figure_column_name(f);
+        if (!name)
+            continue;
+        snprintf(item, sizeof item, "%s%s", name, figures[f].column.shown == SHOWN_USUALLY ? " No *" : "");
+        check_item(output, "Cm", item);
     }
-    for (size_t m = 0; m < COUNT(measures); m++)
-        check_item(options, "Cm", measures[m]);
+    check_measures(options, MEASURES_OF_LISTENER);
     free(options);
     free(output);
     free(list);
@@ -261,18 +268,22 @@ START_TEST(every_event_is_explained)
 }
 END_TEST
 
-/* The measures that are no verdicts, in the pages that have --expect. */
+/* In the pages that have --expect or --alert; measure(1) refers to list(1). */
 START_TEST(every_measure_is_explained)
 {
-    static const char *const measures[] = {"drops", "queue", "backlog", "capacity"};
-    ck_assert_int_eq(COUNT(measures), MEASURE_CAPACITY + 1 - VERDICT_COUNT);
-    for (size_t c = 1; c <= 2; c++) {
-        char *page = read_command_page(commands[c]), *options = section(page, "OPTIONS");
-        for (size_t m = 0; m < COUNT(measures); m++)
-            check_item(options, "Cm", measures[m]);
+    static const struct command *const of_bursts[] = {&command_probe, &command_run, &command_sweep};
+    for (size_t c = 0; c < COUNT(of_bursts); c++) {
+        char *page = read_command_page(of_bursts[c]), *options = section(page, "OPTIONS");
+        check_measures(options, MEASURES_OF_BURST);
         free(options);
         free(page);
     }
+    char *page = read_command_page(&command_watch), *options = section(page, "OPTIONS");
+    for (size_t m = 0; m < MEASURE_COUNT; m++)
+        ck_assert_msg(!measure_is_of(m, MEASURES_OF_WATCH) || has_word(options, measure_name(m)), "watch lacks %s",
+                      measure_name(m));
+    free(options);
+    free(page);
 }
 END_TEST
 

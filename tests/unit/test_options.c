@@ -225,10 +225,10 @@ START_TEST(columns_and_keys_are_read)
     struct error err;
     ck_assert_msg(!parse(&chooser, words, &settings, &err), "%s", err.text);
     ck_assert_uint_eq(settings.list.view.count, 3); /* the last one counts */
-    ck_assert_str_eq(report_column_name(settings.list.view.columns[1]), "half_open");
+    ck_assert_str_eq(figure_column_name(settings.list.view.columns[1]), "half_open");
     ck_assert_uint_eq(settings.list.sort_count, 2);
     ck_assert(settings.list.sort[0].down && !settings.list.sort[1].down);
-    ck_assert_str_eq(report_column_name(settings.list.sort[0].column), "drops");
+    ck_assert_str_eq(figure_column_name(settings.list.sort[0].column), "drops");
     ck_assert_int_eq(settings.survey.address.family, AF_INET6);
     ck_assert_uint_eq(settings.survey.address.bytes[15], 1);
 }

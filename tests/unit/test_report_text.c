@@ -214,7 +214,7 @@ START_TEST(text_notes_and_hostile_names)
     char *text = text_of(&narrow);
     assert_has(text, "interrupted by SIGTERM: this is what was known by then\n");
     assert_has(text, "evidence is missing: cannot ask the kernel\n");
-    assert_has(text, "?]0;x?? (pid 9)");
+    assert_has(text, "\\x1b]0;x\\x07\\xc3 (pid 9)");
     assert_tidy(text, 80);
     free(text);
 }

@@ -78,7 +78,7 @@ static const struct {
     {2, {.measure = MEASURE_PERCENT, .compare = COMPARE_LT, .expected = 28}, true, false, 0, 0, 0},
     {2, {.measure = MEASURE_DROPS, .compare = COMPARE_EQ, .expected = 5}, true, false, 0, 0, 0}, /* AF_UNIX drops nothing */
     {2, {.measure = MEASURE_DROPS, .compare = COMPARE_EQ, .expected = 0}, false, true, 5, 1, 0},
-    {2, {.measure = VERDICT_HALF_OPEN, .compare = COMPARE_EQ, .expected = 0}, true, false, 0, 0, 0},
+    {2, {.measure = MEASURE_HALF_OPEN, .compare = COMPARE_EQ, .expected = 0}, true, false, 0, 0, 0},
     {2, {.measure = MEASURE_OLDEST, .compare = COMPARE_EQ, .expected = 0}, true, false, 0, 0, 0},
     {2, {.measure = MEASURE_LISTENERS, .compare = COMPARE_EQ, .expected = 2}, true, true, 2, 0, 0},
     {0, {.measure = MEASURE_LISTENERS, .compare = COMPARE_EQ, .expected = 0}, true, true, 0, 0, 0},
@@ -133,7 +133,7 @@ END_TEST
 struct message {
     struct nlmsghdr header;
     struct unix_diag_msg fixed;
-    char attributes[200];
+    char attributes[320];
 };
 
 static void put_attribute(struct message *m, uint16_t type, const void *payload, size_t size)
@@ -166,8 +166,10 @@ START_TEST(unix_messages_are_read)
         const char *name;
         size_t size;
         const char *path;
-    } names[] = {{"/run/a", 7, "/run/a"}, {"/run/a", 6, "/run/a"},      {"\0hidden", 7, "@hidden"},
-                 {"\0a\0b", 4, "@a?b"},   {"/a\033[31m", 7, "/a?[31m"}, {"", 0, ""}};
+    } names[] = {{"/run/a", 7, "/run/a"},         {"/run/a", 6, "/run/a"},
+                 {"\0hidden", 7, "@hidden"},      {"\0a\0b", 4, "@a" ENDPOINT_NUL "b"},
+                 {"/a\033[31m", 7, "/a\033[31m"}, {"/\xff?", 3, "/\xff?"},
+                 {"@file", 5, "./@file"},         {"", 0, ""}};
     for (size_t i = 0; i < COUNT(names); i++) {
         struct message m;
         struct unix_listener one;
@@ -190,7 +192,7 @@ START_TEST(mangled_unix_messages_do_no_harm)
     make_message(&whole, longest, sizeof longest);
     struct unix_listener one;
     ck_assert_int_eq(unix_parse(&whole, whole.header.nlmsg_len, &one), 0);
-    ck_assert_uint_eq(strlen(one.path), UNIX_NAME_SIZE - 1);
+    ck_assert_uint_eq(strlen(one.path), UNIX_NAME_SIZE - strlen(ENDPOINT_NUL));
     for (size_t length = 0; length < whole.header.nlmsg_len; length++) {
         char *cut = malloc(length ? length : 1);
         memcpy(cut, &whole, length);
@@ -219,19 +221,22 @@ START_TEST(every_column_has_something_to_say)
     one.local = (struct endpoint){.family = AF_INET, .port = 80, .bytes = {10, 0, 0, 1}};
     struct survey survey = {.listeners = &one, .count = 1, .namespaces = &netns, .namespace_count = 1};
     judge_survey(&survey);
-    for (size_t c = 0; c < report_column_count(); c++) {
-        struct list_view view = {.columns = {(uint8_t)c}, .count = 1};
+    for (enum figure_id f = 0; f < FIGURE_COUNT; f++) {
+        if (!figures[f].column.head)
+            continue;
+        struct list_view view = {.columns = {(uint8_t)f}, .count = 1};
         FILE *out = catch_begin();
         report_survey_text(out, &survey, &view, &(struct report_style){0});
         char *text = catch_end(out);
         const char *cell = strchr(text, '\n');
-        ck_assert_msg(cell && cell[1 + strspn(cell + 1, " ")] > ' ', "%s: %s", report_column_name(c), text);
+        ck_assert_msg(cell && cell[1 + strspn(cell + 1, " ")] > ' ', "%s: %s", figure_column_name(f), text);
         free(text);
-        ck_assert_int_eq(report_column_find(report_column_name(c)), (int)c);
-        ck_assert_int_eq(report_column_compare(c, &one, &one), 0);
+        ck_assert_int_eq(figure_find_column(figure_column_name(f)), (int)f);
+        ck_assert_int_eq(report_compare(f, &one, &one), 0);
     }
-    ck_assert_int_eq(report_column_find("half-open"), report_column_find("half_open"));
-    ck_assert_int_eq(report_column_find("nonsense"), -1);
+    ck_assert_int_eq(figure_find_column("half-open"), FIGURE_HALF_OPEN);
+    ck_assert_int_eq(figure_find_column("nonsense"), -1);
+    ck_assert_int_eq(figure_find_column("family"), -1); /* a member of JSON only */
 }
 END_TEST
 
