@@ -16,6 +16,8 @@ static bool fails(void)
 {
     bool now = left >= 0 && left-- == 0;
     ran_out = ran_out || now;
+    if (now)
+        errno = ENOMEM;
     return now;
 }
 
