@@ -19,6 +19,9 @@ enum escape {
 /* Like snprintf: returns the length of the whole, and cuts between two characters or escapes. `what`: bits of enum escape. */
 size_t escape_text(const char *text, unsigned what, char *out, size_t size);
 
+/* The same, written; takes no memory. */
+void escape_put(FILE *out, const char *text, unsigned what);
+
 /* Each byte takes at most so many. */
 #define ESCAPED_SIZE(size) (4 * (size))
 
@@ -31,7 +34,9 @@ char *unescape(const char *text, char *out);
 /* What a terminal cannot be given: LC_CTYPE tells whether it shows UTF-8; every other charset gets ASCII. */
 unsigned terminal_escapes(void);
 
-/* The same as escape_text and as printf, whose text is escaped as a whole, so that a newline in it is one in a name. */
+/* The same as escape_text and as printf, whose text is escaped as a whole, so that a newline in it is one in a name. What is longer
+   than names and messages get is cut and ends with "...". */
+#define TERMINAL_PRINTF_SIZE 8192
 size_t terminal_text(const char *text, char *out, size_t size);
 void terminal_put(FILE *out, const char *text);
 __attribute__((format(printf, 2, 3))) void terminal_printf(FILE *out, const char *format, ...);

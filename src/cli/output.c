@@ -13,16 +13,14 @@
 
 void say(const struct command *command, const char *format, ...)
 {
-    char *text = NULL;
+    char text[TERMINAL_PRINTF_SIZE];
     va_list args;
     va_start(args, format);
-    int length = vasprintf(&text, format, args);
+    vsnprintf(text, sizeof text, format, args);
     va_end(args);
     fprintf(stderr, "backlogctl%s%s: ", command ? " " : "", command ? command->name : "");
-    terminal_put(stderr, length < 0 ? "no memory to say why" : text);
+    terminal_put(stderr, text);
     fputc('\n', stderr);
-    if (length >= 0)
-        free(text);
 }
 
 int say_error(const struct command *command, const struct error *err)

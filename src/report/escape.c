@@ -81,28 +81,47 @@ static void add_escape(struct built *b, unsigned char byte)
     add(b, escape, sizeof escape);
 }
 
+/* Escapes what begins here; returns its bytes. */
+static size_t escape_one(const unsigned char *at, unsigned what, struct built *b)
+{
+    uint32_t character;
+    size_t length = read_character(at, &character);
+    if (length && is_kept(character, at[length], what)) {
+        add(b, (const char *)at, length);
+        return length;
+    }
+    if (at[0] == 0xc0 && at[1] == 0x80) { /* see unescape() */
+        add_escape(b, 0);
+        return 2;
+    }
+    if (!length)
+        length = 1;
+    for (size_t i = 0; i < length; i++)
+        add_escape(b, at[i]);
+    return length;
+}
+
 size_t escape_text(const char *text, unsigned what, char *out, size_t size)
 {
     struct built b = {.out = out, .size = size};
-    const unsigned char *at = (const unsigned char *)text;
-    while (*at) {
-        uint32_t character;
-        size_t length = read_character(at, &character);
-        if (length && is_kept(character, at[length], what)) {
-            add(&b, (const char *)at, length);
-            at += length;
-        } else if (at[0] == 0xc0 && at[1] == 0x80) { /* see unescape() */
-            add_escape(&b, 0);
-            at += 2;
-        } else {
-            for (size_t i = 0; i < (length ? length : 1); i++)
-                add_escape(&b, at[i]);
-            at += length ? length : 1;
-        }
-    }
+    while (*text)
+        text += escape_one((const unsigned char *)text, what, &b);
     if (size)
         out[b.used] = '\0';
     return b.length;
+}
+
+void escape_put(FILE *out, const char *text, unsigned what)
+{
+    char bytes[1024];
+    struct built b = {.out = bytes, .size = sizeof bytes};
+    while (*text) {
+        text += escape_one((const unsigned char *)text, what, &b);
+        if (b.used > sizeof bytes - ESCAPED_SIZE(4) || !*text) { /* not a call for each: stderr has no buffer */
+            fwrite(bytes, 1, b.used, out);
+            b.used = b.length = 0;
+        }
+    }
 }
 
 static int digit(char c)

@@ -24,29 +24,19 @@ size_t terminal_text(const char *text, char *out, size_t size)
 
 void terminal_put(FILE *out, const char *text)
 {
-    unsigned what = terminal_escapes();
-    size_t length = escape_text(text, what, NULL, 0);
-    char small[1024], *all = length < sizeof small ? small : malloc(length + 1);
-    if (!all) {
-        fputs("(no memory for this text)", out);
-        return;
-    }
-    escape_text(text, what, all, length + 1);
-    fputs(all, out);
-    if (all != small)
-        free(all);
+    escape_put(out, text, terminal_escapes());
 }
 
 void terminal_printf(FILE *out, const char *format, ...)
 {
-    char *text = NULL;
+    char text[TERMINAL_PRINTF_SIZE];
     va_list args;
     va_start(args, format);
-    int length = vasprintf(&text, format, args);
+    int length = vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    terminal_put(out, length < 0 ? "(no memory for this text)" : text);
-    if (length >= 0)
-        free(text);
+    terminal_put(out, text);
+    if (length >= (int)sizeof text)
+        fputs("...", out);
 }
 
 /* The cells of the character that begins here, and its bytes. */
