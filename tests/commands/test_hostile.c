@@ -122,6 +122,23 @@ START_TEST(nothing_of_them_reaches_a_terminal)
 }
 END_TEST
 
+/* One label that is no UTF-8, and a scrape loses all of the file. */
+START_TEST(promtool_reads_their_metrics)
+{
+    const char *promtool = getenv("BACKLOGCTL_PROMTOOL");
+    promtool = promtool && *promtool ? promtool : program_exists("promtool") ? "promtool" : NULL;
+    struct process server;
+    if (!promtool)
+        printf("skipped: promtool is not installed (BACKLOGCTL_PROMTOOL or PATH)\n");
+    if (!promtool || !begin(&server))
+        return;
+    char *said = shell("%s list --prometheus | %s check metrics 2>&1", BACKLOGCTL, promtool);
+    ck_assert_str_eq(said, "");
+    free(said);
+    end(&server);
+}
+END_TEST
+
 /* The only listener that `--unix NAME` or the like selects, as --json has it; `member`, unescaped, is `name`. */
 static void selects(const char *locale, const char *option, const char *text, const char *member_name, const char *name)
 {
@@ -225,8 +242,8 @@ END_TEST
 
 static Suite *make_suite(void)
 {
-    const TTest *const tests[] = {nothing_of_them_reaches_a_terminal, they_are_taken_as_printed, the_locale_says_what_is_shown,
-                                  a_namespace_may_have_any_name};
+    const TTest *const tests[] = {nothing_of_them_reaches_a_terminal, promtool_reads_their_metrics, they_are_taken_as_printed,
+                                  the_locale_says_what_is_shown, a_namespace_may_have_any_name};
     Suite *suite = suite_create("hostile names");
     suite_add(suite, "commands", 120, tests, COUNT(tests));
     return suite;
