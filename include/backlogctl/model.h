@@ -158,6 +158,7 @@ struct counters {
 struct listener {
     bool known;            /* false: no listener was found; all else is then 0 */
     struct endpoint local; /* as bound; may be the any-address */
+    uint16_t family;       /* of the socket; an AF_INET6 one may be bound to an IPv4 address */
     uint32_t members;      /* sockets in the reuseport group, else 1; queue, backlog, drops are sums over them */
     uint32_t inode;        /* of the (first) socket */
     uint64_t cookie;       /* the kernel's name of the (first) socket: another value means it was replaced */

@@ -56,8 +56,7 @@ void server_stop(struct server *server);
    point in time; NSEC_NEVER: no bound). Returns how many it has accepted. Only for a started server, and from one thread. */
 uint64_t server_wait_accepted(struct server *server, uint64_t count, nsec deadline);
 
-/* When each client was accepted, in order, on CLOCK_MONOTONIC; a v4-mapped peer as its IPv4 address. For a started server,
-   after server_stop; valid until server_release. */
+/* When each client was accepted, in order, on CLOCK_MONOTONIC. For a started server, after server_stop; valid until server_release. */
 struct server_accept {
     struct endpoint peer;
     nsec at;

@@ -9,12 +9,12 @@
 
 /* One socket as the kernel described it. An attribute that this kernel did not send leaves its "has" false. */
 struct diag_socket {
-    struct endpoint local, remote; /* v4-mapped addresses are kept mapped (family AF_INET6) */
-    uint8_t family;                /* of the socket: AF_INET or AF_INET6 */
-    uint8_t state;                 /* enum tcp_state */
-    uint8_t retransmits;           /* idiag_retrans: of the timer that runs now */
-    uint32_t interface;            /* idiag_if: the device it is bound to (SO_BINDTODEVICE), 0: any */
-    uint32_t inode;                /* 0: no file: a child not accepted yet, or one that was closed */
+    struct endpoint local, remote;
+    uint8_t family;      /* of the socket: AF_INET, or AF_INET6, which may have IPv4 addresses too */
+    uint8_t state;       /* enum tcp_state */
+    uint8_t retransmits; /* idiag_retrans: of the timer that runs now */
+    uint32_t interface;  /* idiag_if: the device it is bound to (SO_BINDTODEVICE), 0: any */
+    uint32_t inode;      /* 0: no file: a child not accepted yet, or one that was closed */
     uint32_t uid;
     uint64_t cookie;
     uint32_t rqueue; /* LISTEN: accept-queue length; else unread bytes */
@@ -45,7 +45,7 @@ void sockdiag_close(struct sockdiag *sd);
 
 /* The socket with exactly this 4-tuple. 0; -ENOENT when there is none (the kernel would answer with the listener
    that such a packet reaches; that answer counts as none); another -errno when the kernel could not be asked.
-   Addresses are unmapped by the callee: an IPv4 pair finds AF_INET and dual-stack AF_INET6 sockets alike.
+   An IPv4 pair finds AF_INET and dual-stack AF_INET6 sockets alike.
    -ENOENT is an answer, not an error: it leaves err as it is. */
 int sockdiag_exact(struct sockdiag *sd, const struct endpoint *local, const struct endpoint *remote, struct diag_socket *out,
                    struct error *err);

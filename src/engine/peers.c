@@ -113,19 +113,18 @@ static void each_child(void *context, const struct diag_socket *socket)
         forget_peers(index->target);
         return;
     }
-    struct endpoint local = endpoint_unmapped(&socket->local), remote = endpoint_unmapped(&socket->remote);
-    if (!same_source(&local, &index->target->bound))
+    if (!same_source(&socket->local, &index->target->bound))
         return;
-    struct endpoint client = client_of(index->target, &remote);
+    struct endpoint client = client_of(index->target, &socket->remote);
     struct attempt *a = source_index_find(index, &client);
     if (a)
         note_peer(a, socket, index->seen);
 }
 
-/* A dual-stack listener's children are IPv6 sockets, whatever the client speaks; an IPv4 listener has none of those. */
+/* An IPv6 listener's children are IPv6 sockets, whatever the client speaks; an IPv4 listener has none of those. */
 static bool needs_both_dumps(const struct target *target)
 {
-    return target->address.family == AF_INET && !(target->before.known && target->before.local.family == AF_INET);
+    return target->address.family == AF_INET && !(target->before.known && target->before.family == AF_INET);
 }
 
 static bool dump_is_cheaper(const struct target *target, uint64_t asked)
@@ -248,7 +247,7 @@ int peers_note_accepts(struct target *target, const struct server_accept *client
     if (status)
         return status;
     for (size_t i = 0; i < count; i++) {
-        struct endpoint remote = endpoint_unmapped(&clients[i].peer), peer = client_of(target, &remote);
+        struct endpoint peer = client_of(target, &clients[i].peer);
         struct attempt *a = source_index_find(&index, &peer);
         if (a)
             a->accepted = clients[i].at - epoch;

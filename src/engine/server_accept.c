@@ -76,12 +76,11 @@ static void take_client(struct holder *holder, struct listening *listener, int f
     struct server *server = holder->server;
     server->last_accept = clock_now();
     uint64_t number = atomic_load_explicit(&server->accepted, memory_order_relaxed) + 1;
-    struct endpoint peer = endpoint_from_sockaddr(address);
     struct client client = {
         .fd = fd,
         .listener = (uint32_t)(listener - server->listeners),
         .number = number,
-        .peer = endpoint_unmapped(&peer),
+        .peer = endpoint_from_sockaddr(address),
     };
     if (!holder->clients.fresh)
         holder->fresh_since = server->last_accept;

@@ -280,6 +280,7 @@ void server_listener(const struct server *server, size_t index, struct listener 
         .known = true,
         .kind = (uint8_t)transport->kind,
         .local = listener->local,
+        .family = listener->local.family,
         .inode = listener->inode,
         .cookie = listener->cookie,
         .members = 1,

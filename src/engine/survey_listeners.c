@@ -43,7 +43,9 @@ static void each_tcp(void *context, const struct diag_socket *socket)
         return;
     listener->kind = socket->is_mptcp ? KIND_MPTCP : KIND_TCP;
     listener->local = socket->local;
-    listener->dual_stack = socket->family == AF_INET6 && endpoint_is_any(&socket->local) && socket->has_v6only && !socket->v6only;
+    listener->family = socket->family;
+    listener->dual_stack =
+        socket->local.family == AF_INET6 && endpoint_is_any(&socket->local) && socket->has_v6only && !socket->v6only;
     listener->interface = socket->interface;
     /* Here, where its number means something: the report is written in another namespace. */
     if (socket->interface && !if_indextoname(socket->interface, listener->device))
@@ -111,10 +113,12 @@ static int compare_places(const struct listener *a, const struct listener *b)
         return a_unix - b_unix;
     if (a_unix)
         return strcmp(a->path, b->path);
-    if (a->local.family != b->local.family)
-        return a->local.family < b->local.family ? -1 : 1;
+    if (a->family != b->family)
+        return a->family < b->family ? -1 : 1;
     if (a->local.port != b->local.port)
         return a->local.port < b->local.port ? -1 : 1;
+    if (a->local.family != b->local.family)
+        return a->local.family < b->local.family ? -1 : 1;
     int order = memcmp(a->local.bytes, b->local.bytes, sizeof a->local.bytes);
     if (!order && a->local.scope != b->local.scope)
         order = a->local.scope < b->local.scope ? -1 : 1;
@@ -168,7 +172,7 @@ int surveyor_list(struct surveyor *s, struct error *err)
 /* The listener (first of its group) of this namespace that a child came from; NULL: it is gone. */
 static struct listener *parent_of(const struct surveyor *s, const struct diag_socket *child)
 {
-    struct listener key = {.local = {.family = child->family, .port = child->local.port}};
+    struct listener key = {.family = child->family, .local.port = child->local.port};
     size_t low = s->here, high = s->survey->count;
     while (low < high) { /* the first listener that is not before the any-address of that port */
         size_t middle = low + (high - low) / 2;
@@ -180,7 +184,7 @@ static struct listener *parent_of(const struct surveyor *s, const struct diag_so
     struct listener *best = NULL;
     int best_score = 0;
     for (struct listener *l = &s->survey->listeners[low]; l < &s->survey->listeners[s->survey->count]; l++) {
-        if (l->kind >= KIND_UNIX_STREAM || l->local.family != child->family || l->local.port != child->local.port)
+        if (l->kind >= KIND_UNIX_STREAM || l->family != child->family || l->local.port != child->local.port)
             break;
         if (l->interface && l->interface != child->interface)
             continue;
@@ -199,7 +203,7 @@ static struct listener *parent_of(const struct surveyor *s, const struct diag_so
 static void forget_half_open(const struct surveyor *s)
 {
     for (size_t i = s->here; i < s->survey->count; i++)
-        if (s->survey->listeners[i].local.family == s->family)
+        if (s->survey->listeners[i].family == s->family)
             s->survey->listeners[i].half_open = 0;
 }
 
@@ -241,7 +245,7 @@ static size_t ports_with_queue(const struct surveyor *s, int family, uint16_t po
     size_t count = 0;
     for (size_t i = s->here; i < s->survey->count && count <= PORTS_ONE_BY_ONE; i++) {
         const struct listener *l = &s->survey->listeners[i];
-        if (l->kind >= KIND_UNIX_STREAM || l->local.family != family || !l->queue)
+        if (l->kind >= KIND_UNIX_STREAM || l->family != family || !l->queue)
             continue;
         if ((!s->query->port || s->query->port == l->local.port) && (!count || ports[count - 1] != l->local.port))
             ports[count++] = l->local.port;
@@ -256,7 +260,7 @@ static void spread_over_groups(struct surveyor *s, const bool answered[2])
         struct listener *l = &s->survey->listeners[i];
         const struct listener *first = l - (l->member - 1);
         l->half_open = first->half_open;
-        l->half_open_known = l->kind < KIND_UNIX_STREAM && answered[l->local.family == AF_INET6];
+        l->half_open_known = l->kind < KIND_UNIX_STREAM && answered[l->family == AF_INET6];
         l->oldest_ms = first->oldest_ms;
         l->oldest_known = first->oldest_known;
     }

@@ -93,10 +93,9 @@ static int lookup(struct sockdiag *sd, const struct endpoint *local, const struc
 int sockdiag_exact(struct sockdiag *sd, const struct endpoint *local, const struct endpoint *remote, struct diag_socket *out,
                    struct error *err)
 {
-    struct endpoint ours = endpoint_unmapped(local), theirs = endpoint_unmapped(remote);
-    if (ours.family != theirs.family)
+    if (local->family != remote->family)
         return -ENOENT;
-    int status = lookup(sd, &ours, &theirs, EXTENSION(INET_DIAG_INFO), out, err);
+    int status = lookup(sd, local, remote, EXTENSION(INET_DIAG_INFO), out, err);
     return !status && out->state == STATE_LISTEN ? -ENOENT : status;
 }
 
@@ -181,6 +180,7 @@ static void keep_member(struct group *group, const struct diag_socket *socket)
     group->count++;
     group->members[at] = (struct listener){.known = true,
                                            .local = socket->local,
+                                           .family = socket->family,
                                            .members = 1,
                                            .inode = socket->inode,
                                            .cookie = socket->cookie,
@@ -213,6 +213,7 @@ static void each_listener(void *context, const struct diag_socket *socket)
     sum->known = true;
     sum->kind = socket->is_mptcp ? KIND_MPTCP : KIND_TCP;
     sum->local = socket->local;
+    sum->family = socket->family;
     sum->members++;
     sum->backlog += socket->wqueue;
     sum->capacity += (uint64_t)socket->wqueue + 1;
@@ -223,8 +224,7 @@ static void each_listener(void *context, const struct diag_socket *socket)
 static int find_group(struct sockdiag *sd, const struct endpoint *destination, struct group *group, struct error *err)
 {
     *group->sum = (struct listener){0};
-    struct endpoint local = endpoint_unmapped(destination);
-    local = endpoint_reachable(&local);
+    struct endpoint local = endpoint_reachable(destination);
     /* No connection has port 0, so the kernel's lookup comes to the listener that it prefers. */
     struct endpoint nobody = local;
     nobody.port = 0;
@@ -281,7 +281,7 @@ static void each_candidate(void *context, const struct diag_socket *socket)
 static int search_by_port(struct sockdiag *sd, const struct listener *listener, struct diag_socket *out, struct error *err)
 {
     struct search search = {.cookie = listener->cookie};
-    struct sockdiag_query query = {.family = listener->local.family,
+    struct sockdiag_query query = {.family = listener->family,
                                    .states = SOCKDIAG_LISTEN,
                                    .local_port = listener->local.port,
                                    .want_memory = true};
