@@ -79,7 +79,8 @@ static int set_tcp_options(int fd, const struct server_settings *settings, const
         return refused(err, text, "TCP_DEFER_ACCEPT");
     /* How many may be accepted before their handshake is complete: as many as the queue holds. */
     if (settings->transport.fastopen &&
-        set_option(fd, IPPROTO_TCP, TCP_FASTOPEN, settings->backlog < 0 ? INT_MAX : settings->backlog + 1))
+        set_option(fd, IPPROTO_TCP, TCP_FASTOPEN,
+                   settings->backlog < 0 || settings->backlog == INT_MAX ? INT_MAX : settings->backlog + 1))
         return refused(err, text, "TCP_FASTOPEN");
     return settings->transport.fastopen ? check_fastopen(text, err) : 0;
 }

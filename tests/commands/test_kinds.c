@@ -217,6 +217,17 @@ START_TEST(fast_open_brings_data_with_the_syn)
 }
 END_TEST
 
+/* How many may come by Fast Open follows from the backlog. */
+START_TEST(fast_open_goes_with_every_backlog)
+{
+    static const char *const backlogs[] = {"2147483647", "2147483646", "0", "-1", "-2147483648"};
+    json_t *report = report_of((const char *[]){BACKLOGCTL, "run", "--json", "--fastopen", "--backlog", backlogs[_i], "--count",
+                                                "1", "--expect", "connected=1", NULL},
+                               NULL, 0);
+    json_decref(report);
+}
+END_TEST
+
 START_TEST(mptcp_is_seen_by_ss)
 {
     in_private_namespace();
@@ -330,6 +341,7 @@ static Suite *make_suite(void)
     tcase_set_timeout(rows, 60);
     tcase_add_loop_test(rows, a_full_unix_queue_answers_at_once, 0, COUNT(unix_kinds));
     tcase_add_loop_test(rows, deferred_clients_wait_outside, 0, 2);
+    tcase_add_loop_test(rows, fast_open_goes_with_every_backlog, 0, 5);
     tcase_add_loop_test(rows, presets_keep_their_promise, 0, COUNT(presets));
     suite_add_tcase(suite, rows);
     return suite;
