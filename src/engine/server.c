@@ -42,7 +42,7 @@ int server_begin(struct holder *first, struct error *err)
     if (status)
         return status;
     if (server->settings.duration)
-        loop_arm(first->loop, &server->life, server->began + server->settings.duration);
+        loop_arm(first->loop, &server->life, clock_now() + server->settings.duration);
     if (accept_count_reached(server))
         accept_finished(server, &server->listeners[0]);
     return 0;
