@@ -135,11 +135,10 @@ void server_release(struct server *server)
         loop_cancel(server->loop, &server->life);
         loop_remove(server->loop, &server->told);
     }
+    listeners_remove_file(server);
     holders_release(server);
     for (size_t i = 0; i < server->listener_count; i++)
         fd_close(&server->listeners[i].watch.fd);
-    if (server->made)
-        unlink(server->made);
     fd_close(&server->told.fd);
     fd_close(&server->news);
     waiting_release(server);

@@ -64,7 +64,9 @@ struct server {
     struct listening *listeners;
     size_t listener_count;
     const char *made; /* the file of an AF_UNIX listener, to be removed; NULL: none */
-    nsec began;       /* listening */
+    dev_t made_device;
+    ino_t made_inode;
+    nsec began; /* listening */
 
     struct loop *loop; /* the caller's; NULL: not attached */
     server_listen_event *on_event;
@@ -118,6 +120,9 @@ static inline void server_unlock(const struct server *server)
 /* Binds and listens; see server_open. */
 int listeners_open(struct server *server, const struct endpoint *addresses, size_t count, struct error *left_out,
                    struct error *err);
+
+/* Removes the file that an AF_UNIX listener was bound to, if it is still there; before the last copy of the listener is closed. */
+void listeners_remove_file(const struct server *server);
 
 /* Reads queue, backlog and drops from the calling thread's descriptor. One that listens no more keeps its
    figures: then false. */

@@ -113,6 +113,26 @@ static int open_tcp(const struct server_settings *settings, const struct endpoin
     return fd_steal(&fd);
 }
 
+static void note_file(struct server *server, const char *path)
+{
+    struct stat file;
+    if (lstat(path, &file))
+        return;
+    server->made = path;
+    server->made_device = file.st_dev;
+    server->made_inode = file.st_ino;
+}
+
+/* Another server may have removed the file and bound one of its own there. Our socket holds our file, so no other file can have its
+   number while a copy of the socket is open. Between the look and the removal another one may still come: unlink(2) cannot be told
+   which file is meant. */
+void listeners_remove_file(const struct server *server)
+{
+    struct stat file;
+    if (server->made && !lstat(server->made, &file) && file.st_dev == server->made_device && file.st_ino == server->made_inode)
+        unlink(server->made);
+}
+
 static int open_unix(struct server *server, struct error *err)
 {
     const struct server_settings *settings = &server->settings;
@@ -134,7 +154,7 @@ static int open_unix(struct server *server, struct error *err)
         return error_errno(err, "cannot listen on %s: bind", path);
     }
     if (*path != '@')
-        server->made = path;
+        note_file(server, path);
     if (listen(fd, settings->backlog))
         return error_errno(err, "cannot listen on %s: listen", path);
     return fd_steal(&fd);

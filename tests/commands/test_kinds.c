@@ -143,6 +143,21 @@ START_TEST(unix_mistakes_are_named)
 }
 END_TEST
 
+START_TEST(the_file_of_another_server_stays)
+{
+    make_folder();
+    in_private_namespace();
+    struct process first = serve_start((const char *[]){"--unix", path, NULL}, NULL);
+    unlink(path);
+    struct process second = serve_start((const char *[]){"--unix", path, NULL}, NULL);
+    free(serve_stop(&first));
+    ck_assert_int_eq(access(path, F_OK), 0);
+    free(serve_stop(&second));
+    ck_assert_int_ne(access(path, F_OK), 0);
+    remove_folder();
+}
+END_TEST
+
 /* ---- TCP ---- */
 
 START_TEST(a_group_is_shown_each_and_summed)
@@ -328,6 +343,7 @@ static Suite *make_suite(void)
         run_has_unix_sockets_too,
         unix_sockets_of_others,
         unix_mistakes_are_named,
+        the_file_of_another_server_stays,
         a_group_is_shown_each_and_summed,
         mptcp_is_seen_by_ss,
         fast_open_brings_data_with_the_syn,
