@@ -133,7 +133,7 @@ const char *remark_name(enum remark r);
 
 /* ---- Facts ---- */
 
-/* sun_path, one more for the '@', and the end; bytes that do not print are '?'. */
+/* sun_path, one more for the '@', and the end. */
 #define UNIX_NAME_SIZE 110
 
 /* What connections go over. */
@@ -183,7 +183,9 @@ struct listener {
     uint32_t uid;              /* its owner's user id in our user namespace */
     uint64_t netns;            /* inode number of its network namespace */
     uint64_t pidns;            /* of the pid namespace of `pid`; 0: ours, or unknown */
-    char path[UNIX_NAME_SIZE]; /* AF_UNIX: the name, abstract ones with a leading '@', "" for none */
+    char path[UNIX_NAME_SIZE]; /* AF_UNIX: the name as bound, byte by byte, abstract ones with a leading '@', "" for none */
+    uint8_t path_length;       /* an abstract name may contain NUL */
+    uint32_t file_inode, file_device; /* AF_UNIX: of the file that bind(2) made, as sock_diag numbers them; 0: none */
     /* Written by the judge: */
     uint32_t percent; /* queue of capacity; over 100 after the backlog was lowered */
     uint32_t remarks; /* bits 1 << enum remark */

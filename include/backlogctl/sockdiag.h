@@ -89,12 +89,12 @@ struct unix_listener {
     uint8_t type; /* SOCK_STREAM or SOCK_SEQPACKET */
     uint32_t inode;
     uint64_t cookie;
-    uint32_t queue, backlog; /* UNIX_DIAG_RQLEN: connections that wait, and the effective backlog */
-    bool has_queue;          /* false: this kernel did not tell them */
-    uint32_t uid;            /* UNIX_DIAG_UID; of the one who made it */
-    bool has_file;           /* UNIX_DIAG_VFS: its file's number and device, the latter as the kernel counts */
-    uint32_t file_inode, file_device;
-    char path[UNIX_NAME_SIZE]; /* as struct listener's */
+    uint32_t queue, backlog;          /* UNIX_DIAG_RQLEN: connections that wait, and the effective backlog */
+    bool has_queue;                   /* false: this kernel did not tell them */
+    uint32_t uid;                     /* UNIX_DIAG_UID; of the one who made it */
+    uint32_t file_inode, file_device; /* UNIX_DIAG_VFS; 0: none */
+    char path[UNIX_NAME_SIZE];        /* as struct listener's */
+    uint8_t path_length;
 };
 
 /* As diag_parse, for one AF_UNIX message. -ENOENT: a socket that does not listen. */
@@ -104,7 +104,22 @@ int unix_parse(const void *message, size_t length, struct unix_listener *out);
 typedef void unixdiag_each(void *context, const struct unix_listener *listener);
 int unixdiag_dump(struct sockdiag *sd, unixdiag_each *each, void *context, struct error *err);
 
-/* The listener bound to a name, or to the file that a path leads to; out->known false when there is none. */
+struct listener unix_as_listener(const struct unix_listener *socket);
+
+/* A place where an AF_UNIX listener may be: an abstract name with a leading '@', or a path and the file that it leads to now. */
+struct unix_place {
+    const char *path;
+    uint32_t file_inode, file_device; /* 0: no socket's file is there */
+};
+struct unix_place unix_place(const char *path);
+
+/* Whether a listener is there. The file decides: several sockets can have been bound to one path one after the other, and several
+   paths lead to one file. The name counts where files cannot be compared: none is there for us (but perhaps for a process with
+   another root or folder), or its file system tells stat(2) of another device than sock_diag (overlayfs, btrfs). */
+enum unix_fit { UNIX_ELSEWHERE, UNIX_SAME_NAME, UNIX_SAME_FILE };
+enum unix_fit unix_fit(const struct unix_place *place, const struct listener *listener);
+
+/* The listener that a connection to a name or path reaches; out->known false when there is none. */
 int unixdiag_listener(struct sockdiag *sd, const char *path, struct listener *out, struct error *err);
 
 /* The connected AF_UNIX sockets that have a name, each with its peer's inode: 0 while nobody has accepted it. */

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 /* Where clients of that name connect. A path is looked up where the server lives: it may have another root. */
 static int make_address(const struct filling *f, struct sockaddr_un *address, socklen_t *size, struct error *err)
@@ -15,16 +16,16 @@ static int make_address(const struct filling *f, struct sockaddr_un *address, so
     const char *path = f->m->listener.path;
     *address = (struct sockaddr_un){.sun_family = AF_UNIX};
     if (*path == '@') {
-        size_t length = strlen(path);
+        size_t length = f->m->listener.path_length;
         memcpy(address->sun_path + 1, path + 1, length - 1);
         *size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
         return 0;
     }
     *size = sizeof *address;
-    if (*path != '/')
-        return error_set(err, EINVAL, "'%s' is no full path: where it is cannot be told from here", path);
     char there[160];
-    int used = snprintf(there, sizeof there, "/proc/%d/root%s", (int)f->plan->pids[0], path);
+    int used = snprintf(there, sizeof there, "/proc/%d/%s%s", (int)f->plan->pids[0], *path == '/' ? "root" : "cwd/", path);
+    if (*path != '/' && access(there, F_OK))
+        return error_set(err, EINVAL, "'%s' is no full path, and its process has gone to another folder since", path);
     bool fits = used < (int)sizeof address->sun_path; /* else it is hoped to be the same from here */
     snprintf(address->sun_path, sizeof address->sun_path, "%.107s", fits ? there : path);
     return 0;

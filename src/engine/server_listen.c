@@ -313,6 +313,6 @@ void server_listener(const struct server *server, size_t index, struct listener 
         .pid = getpid(),
     };
     if (transport->path)
-        snprintf(out->path, sizeof out->path, "%s", transport->path);
+        out->path_length = (uint8_t)snprintf(out->path, sizeof out->path, "%s", transport->path);
     prctl(PR_GET_NAME, out->process);
 }

@@ -228,14 +228,33 @@ static bool same_address(struct endpoint a, const struct endpoint *b)
 static bool selected(const struct survey_query *query, const struct listener *listener)
 {
     bool by_path = is_unix((enum socket_kind)listener->kind);
-    return (!query->port || (!by_path && listener->local.port == query->port)) &&
-           (!query->path || (by_path && !strcmp(listener->path, query->path))) &&
+    return (!query->port || (!by_path && listener->local.port == query->port)) && (!query->path || by_path) &&
            (query->address.family == AF_UNSPEC || (!by_path && same_address(listener->local, &query->address)));
+}
+
+/* Those at the path that is asked for; without the file, those of the name. */
+static void select_place(struct survey *survey, const char *path)
+{
+    struct unix_place place = unix_place(path);
+    enum unix_fit best = UNIX_SAME_NAME;
+    size_t kept = 0;
+    for (size_t i = 0; i < survey->count; i++) {
+        enum unix_fit fit = unix_fit(&place, &survey->listeners[i]);
+        if (fit > best) {
+            best = fit;
+            kept = 0;
+        }
+        if (fit == best)
+            survey->listeners[kept++] = survey->listeners[i];
+    }
+    survey->count = kept;
 }
 
 static void select_listeners(struct survey *survey, const struct survey_query *query)
 {
     size_t kept = 0;
+    if (query->path)
+        select_place(survey, query->path);
     for (size_t i = 0; i < survey->count; i++) {
         struct listener *listener = &survey->listeners[i];
         if (!selected(query, listener))

@@ -72,14 +72,9 @@ static void each_unix(void *context, const struct unix_listener *socket)
     struct listener *listener = add_listener(s);
     if (!listener)
         return;
-    listener->kind = socket->type == SOCK_SEQPACKET ? KIND_UNIX_SEQPACKET : KIND_UNIX_STREAM;
-    listener->inode = socket->inode;
-    listener->cookie = socket->cookie;
-    listener->uid = socket->uid;
-    listener->backlog = socket->backlog;
-    listener->capacity = (uint64_t)socket->backlog + 1;
-    listener->queue = socket->queue;
-    memcpy(listener->path, socket->path, sizeof listener->path);
+    *listener = unix_as_listener(socket);
+    listener->member = listener->group = 1;
+    listener->netns = s->netns;
 }
 
 static int list_tcp(struct surveyor *s, int family, struct error *err)
@@ -105,6 +100,13 @@ static int list_all(struct surveyor *s, struct error *err)
     return status;
 }
 
+static int compare_names(const struct listener *a, const struct listener *b)
+{
+    uint8_t shorter = a->path_length < b->path_length ? a->path_length : b->path_length;
+    int order = memcmp(a->path, b->path, shorter);
+    return order ? order : a->path_length - b->path_length;
+}
+
 /* IPv4, IPv6, then AF_UNIX; by port, address and device; members of a reuseport group side by side, the oldest first. */
 static int compare_places(const struct listener *a, const struct listener *b)
 {
@@ -112,7 +114,7 @@ static int compare_places(const struct listener *a, const struct listener *b)
     if (a_unix != b_unix)
         return a_unix - b_unix;
     if (a_unix)
-        return strcmp(a->path, b->path);
+        return compare_names(a, b);
     if (a->family != b->family)
         return a->family < b->family ? -1 : 1;
     if (a->local.port != b->local.port)

@@ -12,28 +12,27 @@
 #define FIXED_PART (NLMSG_HDRLEN + sizeof(struct unix_diag_msg))
 
 /* The name as bind(2) got it: a path, which may or may not end with NUL, or NUL and then an abstract name. */
-static void read_name(const unsigned char *name, size_t size, char out[UNIX_NAME_SIZE])
+static void read_name(const unsigned char *name, size_t size, struct unix_listener *out)
 {
     if (size > UNIX_NAME_SIZE - 1)
         size = UNIX_NAME_SIZE - 1;
     bool abstract = size && !name[0];
     size_t length = abstract ? size : strnlen((const char *)name, size);
-    for (size_t i = 0; i < length; i++)
-        out[i] = (char)(name[i] >= ' ' && name[i] <= '~' ? name[i] : '?');
+    memcpy(out->path, name, length);
     if (abstract)
-        out[0] = '@';
-    out[length] = '\0';
+        out->path[0] = '@';
+    out->path[length] = '\0';
+    out->path_length = (uint8_t)length;
 }
 
 static void read_attribute(void *context, unsigned type, const unsigned char *payload, size_t size)
 {
     struct unix_listener *out = context;
     if (type == UNIX_DIAG_NAME) {
-        read_name(payload, size, out->path);
+        read_name(payload, size, out);
     } else if (type == UNIX_DIAG_VFS && size >= sizeof(struct unix_diag_vfs)) {
         struct unix_diag_vfs file;
         memcpy(&file, payload, sizeof file);
-        out->has_file = true;
         out->file_inode = file.udiag_vfs_ino;
         out->file_device = file.udiag_vfs_dev;
     } else if (type == UNIX_DIAG_UID && size >= sizeof out->uid) {
@@ -127,49 +126,78 @@ int unixdiag_exact(struct sockdiag *sd, uint32_t inode, uint64_t cookie, struct 
 
 /* ---- One by its name ---- */
 
-struct named {
-    const char *path;
-    bool is_file;
-    struct stat file; /* what is at that path */
+struct listener unix_as_listener(const struct unix_listener *socket)
+{
+    struct listener listener = {
+        .known = socket->has_queue,
+        .local.family = AF_UNIX,
+        .kind = socket->type == SOCK_SEQPACKET ? KIND_UNIX_SEQPACKET : KIND_UNIX_STREAM,
+        .members = 1,
+        .inode = socket->inode,
+        .cookie = socket->cookie,
+        .backlog = socket->backlog,
+        .capacity = (uint64_t)socket->backlog + 1,
+        .queue = socket->queue,
+        .uid = socket->uid,
+        .path_length = socket->path_length,
+        .file_inode = socket->file_inode,
+        .file_device = socket->file_device,
+    };
+    memcpy(listener.path, socket->path, sizeof listener.path);
+    return listener;
+}
+
+/* sock_diag cuts a file's number to 32 bits, and numbers devices with 20 bits for the minor. */
+struct unix_place unix_place(const char *path)
+{
+    struct unix_place place = {.path = path};
+    struct stat file;
+    if (*path != '@' && !stat(path, &file) && S_ISSOCK(file.st_mode)) {
+        place.file_inode = (uint32_t)file.st_ino;
+        place.file_device = major(file.st_dev) << 20 | minor(file.st_dev);
+    }
+    return place;
+}
+
+enum unix_fit unix_fit(const struct unix_place *place, const struct listener *listener)
+{
+    bool same_device = listener->file_inode && listener->file_device == place->file_device;
+    if (same_device && listener->file_inode == place->file_inode)
+        return UNIX_SAME_FILE;
+    bool abstract = *place->path == '@';
+    bool same_name = listener->path_length == strlen(place->path) && !memcmp(listener->path, place->path, listener->path_length);
+    return same_name && !same_device && !(abstract && listener->file_inode) ? UNIX_SAME_NAME : UNIX_ELSEWHERE;
+}
+
+struct search {
+    struct unix_place place;
+    enum unix_fit best;
     struct listener *out;
 };
 
-/* The kernel knows the path as it was bound, which another one may lead to as well: then the file is the same. It numbers devices
-   with 20 bits for the minor. */
-static bool has_name(const struct named *named, const struct unix_listener *listener)
+static void each_candidate(void *context, const struct unix_listener *socket)
 {
-    if (!strcmp(listener->path, named->path))
-        return true;
-    return named->is_file && listener->has_file && listener->file_inode == (uint32_t)named->file.st_ino &&
-           listener->file_device == (major(named->file.st_dev) << 20 | minor(named->file.st_dev));
-}
-
-static void each_named(void *context, const struct unix_listener *listener)
-{
-    const struct named *named = context;
-    if (!listener)
-        *named->out = (struct listener){0};
-    if (!listener || !has_name(named, listener))
+    struct search *search = context;
+    if (!socket) {
+        *search->out = (struct listener){0};
+        search->best = UNIX_ELSEWHERE;
         return;
-    *named->out = (struct listener){.known = listener->has_queue,
-                                    .local.family = AF_UNIX,
-                                    .kind = listener->type == SOCK_SEQPACKET ? KIND_UNIX_SEQPACKET : KIND_UNIX_STREAM,
-                                    .members = 1,
-                                    .inode = listener->inode,
-                                    .cookie = listener->cookie,
-                                    .backlog = listener->backlog,
-                                    .capacity = (uint64_t)listener->backlog + 1,
-                                    .queue = listener->queue,
-                                    .uid = listener->uid};
-    memcpy(named->out->path, listener->path, sizeof named->out->path);
+    }
+    struct listener listener = unix_as_listener(socket);
+    enum unix_fit fit = unix_fit(&search->place, &listener);
+    if (fit <= search->best)
+        return;
+    search->best = fit;
+    *search->out = listener;
 }
 
 int unixdiag_listener(struct sockdiag *sd, const char *path, struct listener *out, struct error *err)
 {
-    struct named named = {.path = path, .out = out};
-    named.is_file = *path != '@' && !stat(path, &named.file) && S_ISSOCK(named.file.st_mode);
+    struct search search = {.place = unix_place(path), .out = out};
     *out = (struct listener){0};
-    return unixdiag_dump(sd, each_named, &named, err);
+    if (*path != '@' && !search.place.file_inode)
+        return 0; /* nor does connect(2) find one */
+    return unixdiag_dump(sd, each_candidate, &search, err);
 }
 
 /* ---- Clients ---- */

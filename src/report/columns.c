@@ -14,9 +14,9 @@ static const char *address_text(const struct listener *l, char out[ENDPOINT_TEXT
 
 const char *report_place(const struct listener *l, char out[LIST_CELL_SIZE])
 {
-    char text[ENDPOINT_TEXT_SIZE];
+    char text[ENDPOINT_TEXT_SIZE], name[UNIX_NAME_SIZE];
     if (is_unix((enum socket_kind)l->kind))
-        snprintf(out, LIST_CELL_SIZE, "%s", *l->path ? l->path : "(no name)");
+        snprintf(out, LIST_CELL_SIZE, "%s", l->path_length ? listener_name(l, name) : "(no name)");
     else if (l->dual_stack)
         snprintf(out, LIST_CELL_SIZE, "*%s%s:%u", *l->device ? "%" : "", l->device, l->local.port);
     else if (l->local.scope && *l->device)

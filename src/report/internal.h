@@ -20,6 +20,8 @@ const char *plural(uint64_t n);
 /* Copies text as printable ASCII, '?' for the rest: process names and hosts may hold anything, escape
    sequences included. Cuts at `size`. Returns out. */
 const char *printable(const char *text, char *out, size_t size);
+/* An AF_UNIX listener's name, likewise. */
+const char *listener_name(const struct listener *l, char out[UNIX_NAME_SIZE]);
 
 /* Where a target is: "127.0.0.1:80", or a path. Returns out. */
 const char *target_place(const struct target *target, char out[REPORT_PLACE_SIZE]);
@@ -180,9 +182,10 @@ json_t *json_text(const char *text);
 json_t *json_address(const struct endpoint *e);                                  /* "127.0.0.1" */
 json_t *json_family(const struct endpoint *e);                                   /* "ipv4", "ipv6", "unix" or null */
 void json_add_place(json_t *object, const struct endpoint *e, const char *path); /* "port", or "path" of AF_UNIX */
-json_t *json_span(nsec span);                                                    /* microseconds, or null for NSEC_NEVER */
-json_t *json_span_exact(nsec span);                                              /* the same with its fraction, three decimals */
-json_t *json_known(bool known, uint64_t value);                                  /* null when not known */
+void json_add_listener_place(json_t *object, const struct listener *listener);
+json_t *json_span(nsec span);                   /* microseconds, or null for NSEC_NEVER */
+json_t *json_span_exact(nsec span);             /* the same with its fraction, three decimals */
+json_t *json_known(bool known, uint64_t value); /* null when not known */
 
 /* ---- survey_json.c ---- */
 

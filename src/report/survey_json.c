@@ -16,12 +16,13 @@ json_t *json_listener(const struct listener *l)
 {
     bool by_path = is_unix((enum socket_kind)l->kind);
     struct endpoint plain = l->local;
+    char name[UNIX_NAME_SIZE];
     plain.scope = 0; /* `device` names it */
     json_t *place =
         json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:b, s:I, s:I}", "kind", socket_kind_name((enum socket_kind)l->kind), "family",
                   by_path ? json_string("unix") : json_family(&l->local), "address", by_path ? json_null() : json_address(&plain),
-                  "port", json_known(!by_path, l->local.port), "path", by_path ? json_text(l->path) : json_null(), "device",
-                  *l->device ? json_text(l->device) : json_null(), "dual_stack", (int)l->dual_stack, "member",
+                  "port", json_known(!by_path, l->local.port), "path", by_path ? json_text(listener_name(l, name)) : json_null(),
+                  "device", *l->device ? json_text(l->device) : json_null(), "dual_stack", (int)l->dual_stack, "member",
                   (json_int_t)l->member, "group", (json_int_t)l->group);
     json_t *figures =
         json_pack("{s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o}", "queue", (json_int_t)l->queue, "backlog", (json_int_t)l->backlog,

@@ -19,6 +19,14 @@ const char *printable(const char *text, char *out, size_t size)
     return out;
 }
 
+const char *listener_name(const struct listener *l, char out[UNIX_NAME_SIZE])
+{
+    for (size_t i = 0; i < l->path_length; i++)
+        out[i] = (char)(l->path[i] >= ' ' && l->path[i] <= '~' ? l->path[i] : '?');
+    out[l->path_length] = '\0';
+    return out;
+}
+
 const char *target_place(const struct target *target, char out[REPORT_PLACE_SIZE])
 {
     char text[ENDPOINT_TEXT_SIZE];

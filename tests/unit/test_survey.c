@@ -166,14 +166,21 @@ START_TEST(unix_messages_are_read)
         const char *name;
         size_t size;
         const char *path;
-    } names[] = {{"/run/a", 7, "/run/a"}, {"/run/a", 6, "/run/a"},      {"\0hidden", 7, "@hidden"},
-                 {"\0a\0b", 4, "@a?b"},   {"/a\033[31m", 7, "/a?[31m"}, {"", 0, ""}};
+        uint8_t length;
+        const char *shown;
+    } names[] = {{"/run/a", 7, "/run/a", 6, "/run/a"},          {"/run/a", 6, "/run/a", 6, "/run/a"},
+                 {"\0hidden", 7, "@hidden", 7, "@hidden"},      {"\0a\0b", 4, "@a\0b", 4, "@a?b"},
+                 {"/a\033[31m", 7, "/a\033[31m", 7, "/a?[31m"}, {"", 0, "", 0, "(no name)"}};
     for (size_t i = 0; i < COUNT(names); i++) {
         struct message m;
         struct unix_listener one;
         make_message(&m, names[i].name, names[i].size);
         ck_assert_int_eq(unix_parse(&m, m.header.nlmsg_len, &one), 0);
-        ck_assert_str_eq(one.path, names[i].path);
+        ck_assert_uint_eq(one.path_length, names[i].length);
+        ck_assert(!memcmp(one.path, names[i].path, names[i].length + 1));
+        char shown[REPORT_PLACE_SIZE];
+        struct listener listener = unix_as_listener(&one);
+        ck_assert_str_eq(report_place(&listener, shown), names[i].shown);
         ck_assert(one.has_queue && one.queue == 3 && one.backlog == 7 && one.inode == 99 && one.uid == 1000);
         ck_assert_int_eq(one.type, SOCK_SEQPACKET);
         ck_assert_uint_eq(one.cookie, UINT64_C(1) << 32 | 5);
@@ -203,7 +210,8 @@ START_TEST(mangled_unix_messages_do_no_harm)
             struct message wrong = whole;
             ((unsigned char *)&wrong)[at] = (unsigned char)value;
             unix_parse(&wrong, whole.header.nlmsg_len, &one);
-            ck_assert_uint_lt(strnlen(one.path, sizeof one.path), sizeof one.path);
+            ck_assert_uint_lt(one.path_length, sizeof one.path);
+            ck_assert_int_eq(one.path[one.path_length], '\0');
         }
     whole.fixed.udiag_state = STATE_ESTABLISHED;
     ck_assert_int_eq(unix_parse(&whole, whole.header.nlmsg_len, &one), -ENOENT);
@@ -240,6 +248,7 @@ START_TEST(labels_are_escaped)
     struct netns_facts netns = {.ours = true, .somaxconn = 4096};
     struct listener one = two[1];
     strcpy(one.path, "/a\"b\\c");
+    one.path_length = (uint8_t)strlen(one.path);
     struct survey survey = {.listeners = &one, .count = 1, .namespaces = &netns, .namespace_count = 1};
     FILE *out = catch_begin();
     report_survey_prometheus(out, &survey);

@@ -221,6 +221,7 @@ START_TEST(long_names_are_cut)
     l->drops_known = false;
     memset(l->path, 'x', sizeof l->path - 1);
     memcpy(l->path + sizeof l->path - 10, "/the.sock", 10);
+    l->path_length = sizeof l->path - 1;
     memset(l->process, 'p', sizeof l->process - 1);
     l->pid = 4194304;
     l->queue = l->capacity = 4000000000u;
