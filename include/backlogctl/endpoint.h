@@ -36,7 +36,8 @@ struct endpoint_range {
    at most 2^20; unmapped. 0 or -EINVAL. */
 int endpoint_range_parse(const char *text, struct endpoint_range *out, struct error *err);
 
-/* Where a client connects to reach a server bound to `e`: the any-address becomes the loopback address of its family. */
+/* Where a client connects to reach a server bound to `e`: the any-address becomes the loopback address of its family, what has no
+   address stays as it is. */
 struct endpoint endpoint_reachable(const struct endpoint *e);
 
 /* Between this form and the socket API's. endpoint_to_sockaddr returns the length to pass on.

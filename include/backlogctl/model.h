@@ -148,6 +148,13 @@ static inline bool is_unix(enum socket_kind kind)
     return kind == KIND_UNIX_STREAM || kind == KIND_UNIX_SEQPACKET;
 }
 
+/* Its connections begin with packets, which take their time and can be dropped and seen. Without such a handshake connect() is over
+   when it returns: the client is in the queue, or has been told that there is no room. */
+static inline bool has_handshake(enum socket_kind kind)
+{
+    return !is_unix(kind);
+}
+
 /* Values of the counters, or the difference of two readings. */
 struct counters {
     bool known; /* false: could not be read */

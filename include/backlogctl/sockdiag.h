@@ -69,16 +69,6 @@ struct sockdiag_query {
 typedef void sockdiag_each(void *context, const struct diag_socket *socket);
 int sockdiag_dump(struct sockdiag *sd, const struct sockdiag_query *query, sockdiag_each *each, void *context, struct error *err);
 
-/* The listener that a SYN to `destination` reaches, by the kernel's own preference (exact address before any-address,
-   the address's own family before a dual-stack IPv6 listener); the members of a reuseport group are summed.
-   0 with out->known false when there is none. pid and process are left empty. */
-int sockdiag_listener(struct sockdiag *sd, const struct endpoint *destination, struct listener *out, struct error *err);
-
-/* The members of the reuseport group that such a SYN is spread over, each by itself, at most `room`, in the order in which they
-   were made. *count is 0 when one socket stands alone. 0 or -errno. */
-int sockdiag_members(struct sockdiag *sd, const struct endpoint *destination, struct listener *out, size_t room, size_t *count,
-                     struct error *err);
-
 /* ---- AF_UNIX: <linux/unix_diag.h> ---- */
 
 /* As sockdiag_open, for questions about AF_UNIX sockets alone: cheaper, and no kernel is too old for it. */
@@ -104,24 +94,6 @@ int unix_parse(const void *message, size_t length, struct unix_listener *out);
 typedef void unixdiag_each(void *context, const struct unix_listener *listener);
 int unixdiag_dump(struct sockdiag *sd, unixdiag_each *each, void *context, struct error *err);
 
-struct listener unix_as_listener(const struct unix_listener *socket);
-
-/* A place where an AF_UNIX listener may be: an abstract name with a leading '@', or a path and the file that it leads to now. */
-struct unix_place {
-    const char *path;
-    uint32_t file_inode, file_device; /* 0: no socket's file is there */
-};
-struct unix_place unix_place(const char *path);
-
-/* Whether a listener is there. The file decides: several sockets can have been bound to one path one after the other, and several
-   paths lead to one file. The name counts where files cannot be compared: none is there for us (but perhaps for a process with
-   another root or folder), or its file system tells stat(2) of another device than sock_diag (overlayfs, btrfs). */
-enum unix_fit { UNIX_ELSEWHERE, UNIX_SAME_NAME, UNIX_SAME_FILE };
-enum unix_fit unix_fit(const struct unix_place *place, const struct listener *listener);
-
-/* The listener that a connection to a name or path reaches; out->known false when there is none. */
-int unixdiag_listener(struct sockdiag *sd, const char *path, struct listener *out, struct error *err);
-
 /* The connected AF_UNIX sockets that have a name, each with its peer's inode: 0 while nobody has accepted it. */
 struct unix_client {
     struct endpoint name; /* as endpoint_from_sockaddr gives it */
@@ -133,17 +105,5 @@ int unixdiag_clients(struct sockdiag *sd, unixdiag_each_client *each, void *cont
 
 /* The same as unixdiag_dump for one of them, by its inode and cookie. -ENOENT when it is there no more. */
 int unixdiag_exact(struct sockdiag *sd, uint32_t inode, uint64_t cookie, struct unix_listener *out, struct error *err);
-
-/* The listener that a connection reaches: sockdiag_listener or unixdiag_listener. */
-int sockdiag_reached(struct sockdiag *sd, const struct endpoint *destination, const struct transport *transport,
-                     struct listener *out, struct error *err);
-
-/* One TCP listener by its address and cookie: by an exact question (some 4 us), and where that finds another one (members of a
-   reuseport group, a listener that another hides) by a dump of its port. -ENOENT when it is there no more. */
-int sockdiag_socket(struct sockdiag *sd, const struct listener *listener, struct diag_socket *out, struct error *err);
-
-/* The queue and the drops (0 for AF_UNIX, which has none) of a listener of either kind, as the kernel has them now. 0, -ENOENT when
-   it is there no more, -errno; then both are 0. */
-int sockdiag_look(struct sockdiag *sd, const struct listener *listener, uint64_t *queue, uint64_t *drops, struct error *err);
 
 #endif

@@ -49,7 +49,7 @@ struct endpoint endpoint_reachable(const struct endpoint *e)
     if (endpoint_is_any(e) && e->family == AF_INET) {
         reachable.bytes[0] = 127;
         reachable.bytes[3] = 1;
-    } else if (endpoint_is_any(e)) {
+    } else if (endpoint_is_any(e) && e->family == AF_INET6) {
         memcpy(reachable.bytes, &in6addr_loopback, sizeof reachable.bytes);
     }
     return reachable;

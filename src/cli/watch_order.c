@@ -24,8 +24,7 @@ static int by_name(const struct watched *a, const struct watched *b, const char 
 
 static int by_address(const struct watched *a, const struct watched *b)
 {
-    bool a_unix = a->now.kind >= KIND_UNIX_STREAM, b_unix = b->now.kind >= KIND_UNIX_STREAM;
-    return a_unix != b_unix ? a_unix - b_unix : by_name(a, b, "address");
+    return by_name(a, b, "address");
 }
 
 static int by_process(const struct watched *a, const struct watched *b)

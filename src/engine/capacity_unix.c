@@ -39,10 +39,9 @@ static int connect_one(const struct filling *f)
     int status = make_address(f, &address, &size, NULL);
     if (status)
         return status;
-    int type = f->m->listener.kind == KIND_UNIX_SEQPACKET ? SOCK_SEQPACKET : SOCK_STREAM;
-    int fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int fd = transport_socket(&(struct transport){.kind = (enum socket_kind)f->m->listener.kind}, AF_UNIX);
     if (fd < 0)
-        return -errno;
+        return fd;
     if (!connect(fd, (struct sockaddr *)&address, size))
         return fd;
     status = -errno;
@@ -103,7 +102,7 @@ static nsec serves(struct filling *f, nsec released, nsec patience)
         return NSEC_NEVER;
     for (nsec deadline = clock_now() + patience; clock_now() < deadline;) {
         uint64_t queue, drops;
-        if (sockdiag_look(&f->diag, &f->m->listener, &queue, &drops, NULL))
+        if (listener_look(&f->diag, &f->m->listener, &queue, &drops, NULL))
             return NSEC_NEVER;
         if (!queue)
             return clock_now() - released;

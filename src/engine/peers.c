@@ -1,6 +1,7 @@
 /* Asking the kernel for the server's side of each connection: one by one when they are few, by one dump when many. */
 #include "backlogctl/peers.h"
 
+#include "backlogctl/listener.h"
 #include "backlogctl/netns.h"
 
 #include "source_index.h"
@@ -154,7 +155,7 @@ static int look_by_dump(struct sockdiag *sd, struct target *target, nsec seen, s
     return status;
 }
 
-/* ---- AF_UNIX: the client's peer has an inode once accept() has given it one ---- */
+/* ---- Without a handshake: the client's peer has an inode once accept() has given it one ---- */
 
 static bool is_connected(const struct attempt *a)
 {
@@ -195,7 +196,7 @@ static int look_at_clients(struct sockdiag *sd, struct target *target, nsec seen
 static void look_at_listener(struct sockdiag *sd, struct target *target)
 {
     struct listener now;
-    if (sockdiag_reached(sd, &target->bound, &target->transport, &now, NULL))
+    if (listener_find(sd, &target->bound, &target->transport, &now, NULL))
         return;
     target->listener_gone = target->before.known && (!now.known || now.cookie != target->before.cookie);
     if (now.known)
@@ -208,7 +209,7 @@ int peers_members(struct sockdiag *sd, struct target *target, struct error *err)
     struct listener *now = calloc(REUSEPORT_MAX, sizeof *now);
     if (!now)
         return error_set(err, ENOMEM, "no memory for the members of a reuseport group");
-    int status = sockdiag_members(sd, &target->bound, now, REUSEPORT_MAX, &count, err);
+    int status = listener_members(sd, &target->bound, &target->transport, now, REUSEPORT_MAX, &count, err);
     for (size_t i = 0; i < count && !status; i++)
         for (size_t old = 0; old < target->member_count; old++)
             if (target->members[old].cookie == now[i].cookie)
@@ -227,9 +228,9 @@ int peers_look(struct sockdiag *sd, struct target *target, nsec epoch, struct er
     for (size_t i = 0; i < target->attempt_count; i++)
         asked += worth_asking(&target->attempts[i]);
     nsec seen = clock_now() - epoch;
-    int status = target->transport.path           ? look_at_clients(sd, target, seen, err)
-                 : dump_is_cheaper(target, asked) ? look_by_dump(sd, target, seen, err)
-                                                  : look_one_by_one(sd, target, seen, err);
+    int status = !has_handshake(target->transport.kind) ? look_at_clients(sd, target, seen, err)
+                 : dump_is_cheaper(target, asked)       ? look_by_dump(sd, target, seen, err)
+                                                        : look_one_by_one(sd, target, seen, err);
     look_at_listener(sd, target);
     target->looked = !status;
     return status;

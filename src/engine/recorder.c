@@ -220,7 +220,7 @@ int recorder_finish(struct recorder *r, struct target *targets, size_t count, ns
     return status;
 }
 
-/* An AF_UNIX connect() that succeeds has put the connection into the queue. */
+/* Without a handshake a connect() that succeeds has put the connection into the queue. */
 static void enter_by_calls(struct target *target)
 {
     struct timeline *t = &target->timeline;

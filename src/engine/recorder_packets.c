@@ -99,7 +99,7 @@ int packets_gather(struct recorder *r, struct target *targets, size_t count, nse
     int status = 0;
     for (size_t t = 0; t < count && !status; t++) {
         indexes[t].target = &targets[t];
-        if (targets[t].attempt_count && !is_unix(targets[t].transport.kind))
+        if (targets[t].attempt_count && has_handshake(targets[t].transport.kind))
             status = source_index_build(&indexes[t], &targets[t], has_source, err);
     }
     if (!status)

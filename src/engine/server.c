@@ -120,8 +120,8 @@ void server_totals(const struct server *server, struct server_totals *out)
         .peak_queue = server->peak_queue,
     };
     for (size_t i = 0; i < server->listener_count; i++) {
-        out->queue += server->listeners[i].queue;
-        out->drops += server->listeners[i].drops;
+        out->queue += server->listeners[i].now.queue;
+        out->drops += server->listeners[i].now.drops;
     }
     server_unlock(server);
 }
@@ -135,7 +135,8 @@ void server_release(struct server *server)
         loop_cancel(server->loop, &server->life);
         loop_remove(server->loop, &server->told);
     }
-    listeners_remove_file(server);
+    for (size_t i = 0; i < server->listener_count; i++)
+        listener_remove_file(&server->listeners[i].now);
     holders_release(server);
     for (size_t i = 0; i < server->listener_count; i++)
         fd_close(&server->listeners[i].watch.fd);

@@ -42,7 +42,7 @@ static void starve(struct holder *holder, struct listening *listener, int code)
     server_lock(server);
     server->starved = true;
     server->retry = false;
-    listener_read(listener);
+    listener_read(listener->watch.fd, &listener->now);
     events_tell(listener, (struct server_event){.kind = SERVER_STARVED, .number = (uint64_t)code});
     server_unlock(server);
 }
@@ -63,9 +63,9 @@ static void tell_accepted(struct holder *holder, struct listening *listener, con
     server_lock(server);
     server->starved = false;
     if (read)
-        listener_read(listener);
+        listener_read(listener->watch.fd, &listener->now);
     else
-        listener->queue -= listener->queue > 0;
+        listener->now.queue -= listener->now.queue > 0;
     events_tell(listener, (struct server_event){.kind = SERVER_ACCEPTED, .peer = client->peer, .number = client->number});
     server_unlock(server);
 }
@@ -87,7 +87,7 @@ static void take_client(struct holder *holder, struct listening *listener, int f
     clients_add(&holder->clients, &client);
     accepts_record(server, &client.peer, server->last_accept);
     tell_accepted(holder, listener, &client);
-    bool none_left = (server->settings.accept_delay || server->settings.stall) && !listener->queue;
+    bool none_left = (server->settings.accept_delay || server->settings.stall) && !listener->now.queue;
     listener->waiting_since = none_left ? NSEC_NEVER : server->last_accept;
     atomic_store(&server->accepted, number);
     accepts_note(server);

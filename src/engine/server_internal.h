@@ -4,6 +4,7 @@
 #ifndef ENGINE_SERVER_INTERNAL_H
 #define ENGINE_SERVER_INTERNAL_H
 
+#include "backlogctl/listener.h"
 #include "backlogctl/server.h"
 #include "conversation.h"
 
@@ -14,14 +15,11 @@
 struct listening {
     struct server *server;
     struct watch watch; /* in the accepter's loop; the descriptor has the same number in every table */
-    struct endpoint local;
-    uint32_t inode; /* AF_UNIX only: what sock_diag knows it by */
-    uint64_t cookie;
     nsec waiting_since; /* accepter's: when the first in the queue came to be first; NSEC_NEVER: none is */
     /* Under the lock. As read last; after the end of the listener, its last figures. */
-    uint32_t queue, backlog, drops;
+    struct listener now;
     /* Under the lock. As told by the last event. */
-    uint32_t told_queue, told_drops;
+    uint64_t told_queue, told_drops;
 };
 
 /* A thread that holds clients. One at a time is the accepter; when its descriptor table is full another takes
@@ -63,9 +61,6 @@ struct server {
     size_t greeting_length;
     struct listening *listeners;
     size_t listener_count;
-    const char *made; /* the file of an AF_UNIX listener, to be removed; NULL: none */
-    dev_t made_device;
-    ino_t made_inode;
     nsec began; /* listening */
 
     struct loop *loop; /* the caller's; NULL: not attached */
@@ -120,16 +115,6 @@ static inline void server_unlock(const struct server *server)
 /* Binds and listens; see server_open. */
 int listeners_open(struct server *server, const struct endpoint *addresses, size_t count, struct error *left_out,
                    struct error *err);
-
-/* Removes the file that an AF_UNIX listener was bound to, if it is still there; before the last copy of the listener is closed. */
-void listeners_remove_file(const struct server *server);
-
-/* Reads queue, backlog and drops from the calling thread's descriptor. One that listens no more keeps its
-   figures: then false. */
-bool listener_read(struct listening *listener);
-
-/* How many connections its queue holds: the kernel drops only when it is longer than the backlog. */
-uint64_t listener_capacity(const struct listening *listener);
 
 /* ---- server_events.c ---- */
 

@@ -6,8 +6,6 @@
 #include <linux/sock_diag.h>
 #include <linux/unix_diag.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
 
 #define FIXED_PART (NLMSG_HDRLEN + sizeof(struct unix_diag_msg))
 
@@ -122,82 +120,6 @@ int unixdiag_exact(struct sockdiag *sd, uint32_t inode, uint64_t cookie, struct 
     if (status && status != -ENOENT)
         return error_set(err, -status, "sock_diag cannot look up an AF_UNIX listener: %s", strerror(-status));
     return status;
-}
-
-/* ---- One by its name ---- */
-
-struct listener unix_as_listener(const struct unix_listener *socket)
-{
-    struct listener listener = {
-        .known = socket->has_queue,
-        .local.family = AF_UNIX,
-        .kind = socket->type == SOCK_SEQPACKET ? KIND_UNIX_SEQPACKET : KIND_UNIX_STREAM,
-        .members = 1,
-        .inode = socket->inode,
-        .cookie = socket->cookie,
-        .backlog = socket->backlog,
-        .capacity = (uint64_t)socket->backlog + 1,
-        .queue = socket->queue,
-        .uid = socket->uid,
-        .path_length = socket->path_length,
-        .file_inode = socket->file_inode,
-        .file_device = socket->file_device,
-    };
-    memcpy(listener.path, socket->path, sizeof listener.path);
-    return listener;
-}
-
-/* sock_diag cuts a file's number to 32 bits, and numbers devices with 20 bits for the minor. */
-struct unix_place unix_place(const char *path)
-{
-    struct unix_place place = {.path = path};
-    struct stat file;
-    if (*path != '@' && !stat(path, &file) && S_ISSOCK(file.st_mode)) {
-        place.file_inode = (uint32_t)file.st_ino;
-        place.file_device = major(file.st_dev) << 20 | minor(file.st_dev);
-    }
-    return place;
-}
-
-enum unix_fit unix_fit(const struct unix_place *place, const struct listener *listener)
-{
-    bool same_device = listener->file_inode && listener->file_device == place->file_device;
-    if (same_device && listener->file_inode == place->file_inode)
-        return UNIX_SAME_FILE;
-    bool abstract = *place->path == '@';
-    bool same_name = listener->path_length == strlen(place->path) && !memcmp(listener->path, place->path, listener->path_length);
-    return same_name && !same_device && !(abstract && listener->file_inode) ? UNIX_SAME_NAME : UNIX_ELSEWHERE;
-}
-
-struct search {
-    struct unix_place place;
-    enum unix_fit best;
-    struct listener *out;
-};
-
-static void each_candidate(void *context, const struct unix_listener *socket)
-{
-    struct search *search = context;
-    if (!socket) {
-        *search->out = (struct listener){0};
-        search->best = UNIX_ELSEWHERE;
-        return;
-    }
-    struct listener listener = unix_as_listener(socket);
-    enum unix_fit fit = unix_fit(&search->place, &listener);
-    if (fit <= search->best)
-        return;
-    search->best = fit;
-    *search->out = listener;
-}
-
-int unixdiag_listener(struct sockdiag *sd, const char *path, struct listener *out, struct error *err)
-{
-    struct search search = {.place = unix_place(path), .out = out};
-    *out = (struct listener){0};
-    if (*path != '@' && !search.place.file_inode)
-        return 0; /* nor does connect(2) find one */
-    return unixdiag_dump(sd, each_candidate, &search, err);
 }
 
 /* ---- Clients ---- */

@@ -1,8 +1,8 @@
 /* sock_diag and socket owners, asked in a private network namespace and compared with what sockets there
  * really do. */
 #include "backlogctl/fd.h"
+#include "backlogctl/listener.h"
 #include "backlogctl/owner.h"
-#include "backlogctl/sockdiag.h"
 
 #include "process.h"
 #include "suite.h"
@@ -114,7 +114,7 @@ static struct listener ask_listener(struct sockdiag *sd, const struct endpoint *
 {
     struct listener listener;
     struct error err = {0};
-    ck_assert_msg(!sockdiag_listener(sd, destination, &listener, &err), "%s", err.text);
+    ck_assert_msg(!listener_find(sd, destination, &(struct transport){0}, &listener, &err), "%s", err.text);
     return listener;
 }
 
@@ -399,7 +399,7 @@ START_TEST(closed_sockdiag_is_an_error)
     struct listener listener;
     struct error err = {0};
     ck_assert_int_eq(sockdiag_exact(&sd, &e, &e, &seen, &err), -EBADF);
-    ck_assert_int_eq(sockdiag_listener(&sd, &e, &listener, NULL), -EBADF);
+    ck_assert_int_eq(listener_find(&sd, &e, &(struct transport){0}, &listener, NULL), -EBADF);
     ck_assert_str_ne(err.text, "");
     sockdiag_close(&sd);
 }

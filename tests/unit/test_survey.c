@@ -3,8 +3,8 @@
 #include "suite.h"
 
 #include "backlogctl/judge.h"
+#include "backlogctl/listener.h"
 #include "backlogctl/report.h"
-#include "backlogctl/sockdiag.h"
 
 #include <errno.h>
 #include <linux/netlink.h>
@@ -179,7 +179,7 @@ START_TEST(unix_messages_are_read)
         ck_assert_uint_eq(one.path_length, names[i].length);
         ck_assert(!memcmp(one.path, names[i].path, names[i].length + 1));
         char shown[REPORT_PLACE_SIZE];
-        struct listener listener = unix_as_listener(&one);
+        struct listener listener = listener_of_unix(&one);
         ck_assert_str_eq(report_place(&listener, shown), names[i].shown);
         ck_assert(one.has_queue && one.queue == 3 && one.backlog == 7 && one.inode == 99 && one.uid == 1000);
         ck_assert_int_eq(one.type, SOCK_SEQPACKET);
