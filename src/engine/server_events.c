@@ -1,6 +1,6 @@
 /* What the server tells: events go through a queue to the caller's thread, changes of the accept queues are
    sampled. */
-#include "server_internal.h"
+#include "server_events.h"
 
 #include <stddef.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* The server's listeners: several addresses bound to one port. */
-#include "server_internal.h"
+#include "server_listen.h"
 
 #include "backlogctl/fd.h"
 
