@@ -67,8 +67,7 @@ static enum fit fit_of(const struct place *place, const struct listener *listene
     if (same_device && listener->file_inode == place->inode)
         return SAME_FILE;
     bool abstract = *place->path == '@';
-    bool same_name =
-        listener->path_length == strlen(place->path) && !memcmp(listener->path, place->path, listener->path_length);
+    bool same_name = listener->path_length == strlen(place->path) && !memcmp(listener->path, place->path, listener->path_length);
     return same_name && !same_device && !(abstract && listener->file_inode) ? SAME_NAME : ELSEWHERE;
 }
 
@@ -238,10 +237,5 @@ static void remove_file(const struct listener *listener)
         unlink(listener->path);
 }
 
-const struct listener_operations listener_operations_unix = {.find = find,
-                                                             .members = members,
-                                                             .look = look,
-                                                             .list = list,
-                                                             .make = make,
-                                                             .read = read_figures,
-                                                             .remove_file = remove_file};
+const struct listener_operations listener_operations_unix = {
+    .find = find, .members = members, .look = look, .list = list, .make = make, .read = read_figures, .remove_file = remove_file};
