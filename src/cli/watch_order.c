@@ -1,5 +1,5 @@
 /* Which listeners watch shows, in which order, and which of them is selected. */
-#include "watch_internal.h"
+#include "watch_order.h"
 
 #include <errno.h>
 #include <stdlib.h>
