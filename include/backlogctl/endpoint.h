@@ -9,7 +9,8 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
-/* A TCP endpoint, or what is known of an AF_UNIX one. Plain value: compare with endpoint_equal, not memcmp. */
+/* A TCP endpoint, or what is known of an AF_UNIX one. Plain value: compare with endpoint_equal, not memcmp. An IPv4 address is
+   always AF_INET: where one comes in as ::ffff:a.b.c.d (typed, from the socket API, from sock_diag) it is unmapped at once. */
 struct endpoint {
     uint16_t family;   /* AF_INET, AF_INET6, AF_UNIX, or AF_UNSPEC for "none" */
     uint16_t port;     /* host byte order, 0..65535 */
@@ -32,14 +33,16 @@ struct endpoint_range {
 };
 
 /* One address, or ADDR/PREFIX: all addresses of that network (of an IPv4 one wider than /31 without the first and the last),
-   at most 2^20. 0 or -EINVAL. */
+   at most 2^20; unmapped. 0 or -EINVAL. */
 int endpoint_range_parse(const char *text, struct endpoint_range *out, struct error *err);
 
-/* Where a client connects to reach a server bound to `e`: the any-address becomes the loopback address of its family. */
+/* Where a client connects to reach a server bound to `e`: the any-address becomes the loopback address of its family, what has no
+   address stays as it is. */
 struct endpoint endpoint_reachable(const struct endpoint *e);
 
 /* Between this form and the socket API's. endpoint_to_sockaddr returns the length to pass on.
-   endpoint_from_sockaddr gives family AF_UNSPEC for a family it does not know; the rest of *address is zeroed by the caller. */
+   endpoint_from_sockaddr gives family AF_UNSPEC for a family it does not know, and unmaps; the rest of *address is zeroed by the
+   caller. */
 socklen_t endpoint_to_sockaddr(const struct endpoint *e, struct sockaddr_storage *out);
 struct endpoint endpoint_from_sockaddr(const struct sockaddr_storage *address);
 
@@ -57,7 +60,7 @@ const char *endpoint_text(const struct endpoint *e, char out[ENDPOINT_TEXT_SIZE]
 /* The address alone: "127.0.0.1", "::1". Returns out. */
 const char *endpoint_address_text(const struct endpoint *e, char out[ENDPOINT_TEXT_SIZE]);
 
-/* Every address of `host` (a name or a literal; with a scope if need be), in getaddrinfo's order and without
+/* Every address of `host` (a name or a literal; with a scope if need be), unmapped, in getaddrinfo's order and without
    repetition, at most `max`. `family` is AF_UNSPEC, AF_INET or AF_INET6. Returns how many (>= 1), or -errno:
    -ENOENT when the name does not resolve. May block on DNS. */
 #define ENDPOINTS_MAX 16

@@ -8,7 +8,7 @@
 
 struct flood_settings {
     struct endpoint destination;
-    /* AF_UNIX: its path is the destination, and each client gets an abstract name of its own (autobind, unix(7)), by which
+    /* With a path, that is the destination, and each client gets an abstract name of its own (autobind, unix(7)), by which
        it is found again at the server. */
     struct transport transport;
     bool local;     /* the destination is this host: sources are bound, so that no socket connects to itself */

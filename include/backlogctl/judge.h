@@ -29,7 +29,7 @@ void judge_spread(nsec *samples, size_t count, struct spread *out);
 #define SMALL_BACKLOG 16
 
 /* Fills in percent and remarks, what the namespaces' drops come to, seen and ok of every expectation, and survey->ok. An expectation
-   holds when every listener keeps it that has the measure (AF_UNIX has no drops, half_open, oldest_ms); without any such listener
+   holds when every listener keeps it that has the measure (without a handshake there are no drops, half_open, oldest_ms); without any such listener
    only one about `listeners` can. */
 void judge_survey(struct survey *survey);
 

@@ -18,7 +18,7 @@ struct measurement {
     uint64_t drops; /* packets that the listener dropped meanwhile; TCP */
     /* Of ours, as their own sockets tell: */
     uint64_t queued;     /* established: in the queue */
-    uint64_t unanswered; /* no answer (AF_UNIX: EAGAIN): there was no room */
+    uint64_t unanswered; /* no answer, or EAGAIN where no handshake is: there was no room */
     bool full;           /* it was seen full: some went unanswered, and nothing ended the burst early */
     /* Afterwards: spans since the release, NSEC_NEVER: not within the patience */
     nsec drained; /* the queue was no longer than before */

@@ -175,6 +175,13 @@ static inline bool is_unix(enum socket_kind kind)
     return kind == KIND_UNIX_STREAM || kind == KIND_UNIX_SEQPACKET;
 }
 
+/* Its connections begin with packets, which take their time and can be dropped and seen. Without such a handshake connect() is over
+   when it returns: the client is in the queue, or has been told that there is no room. */
+static inline bool has_handshake(enum socket_kind kind)
+{
+    return !is_unix(kind);
+}
+
 /* Values of the counters, or the difference of two readings. */
 struct counters {
     bool known; /* false: could not be read */
@@ -185,6 +192,7 @@ struct counters {
 struct listener {
     bool known;            /* false: no listener was found; all else is then 0 */
     struct endpoint local; /* as bound; may be the any-address */
+    uint16_t family;       /* of the socket; an AF_INET6 one may be bound to an IPv4 address */
     uint32_t members;      /* sockets in the reuseport group, else 1; queue, backlog, drops are sums over them */
     uint32_t inode;        /* of the (first) socket */
     uint64_t cookie;       /* the kernel's name of the (first) socket: another value means it was replaced */
@@ -209,7 +217,8 @@ struct listener {
     uint32_t uid;              /* its owner's user id in our user namespace */
     uint64_t netns;            /* inode number of its network namespace */
     uint64_t pidns;            /* of the pid namespace of `pid`; 0: ours, or unknown */
-    char path[UNIX_NAME_SIZE]; /* AF_UNIX: the name, abstract ones with a leading '@', "" for none */
+    char path[UNIX_NAME_SIZE]; /* AF_UNIX: the name as bound, byte by byte, abstract ones with a leading '@', "" for none */
+    uint32_t file_inode, file_device; /* AF_UNIX: of the file that bind(2) made, as sock_diag numbers them; 0: none */
     /* Written by the judge: */
     uint32_t percent; /* queue of capacity; over 100 after the backlog was lowered */
     uint32_t remarks; /* bits 1 << enum remark */

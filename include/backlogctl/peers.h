@@ -9,7 +9,7 @@
 
 /* Fills in peer, age_ms, was_half_open, was_queued and the first sighting of `accepted` (as a span since `epoch`) of every
    attempt whose client is connected, sets target->looked when all could be asked for, and refreshes target->after.
-   Few connections are looked up one by one, many by one dump filtered on the port; AF_UNIX ones by one dump. 0 or -errno. */
+   Few connections are looked up one by one, many by one dump filtered on the port; those of a kind without a handshake by one dump. 0 or -errno. */
 int peers_look(struct sockdiag *sd, struct target *target, nsec epoch, struct error *err);
 
 /* Looks at the members of the target's reuseport group, if it has one: `target->members`, malloc'ed. The first time as they are,

@@ -8,7 +8,7 @@
 struct recorder;
 
 /* TIMELINE_PACKETS: the namespace is ours alone, so its packets are captured (see capture.h; `ignored` is a device to leave out).
-   TIMELINE_CALLS: for AF_UNIX and a server of ours. TIMELINE_SAMPLES: the looks are all there is. `count` connections. 0 or -errno;
+   TIMELINE_CALLS: a kind without a handshake, and a server of ours. TIMELINE_SAMPLES: the looks are all there is. `count` connections. 0 or -errno;
    *out is NULL then. */
 int recorder_open(struct recorder **out, enum timeline_source source, size_t count, unsigned ignored, struct error *err);
 

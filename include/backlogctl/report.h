@@ -79,6 +79,10 @@ const char *report_place(const struct listener *listener, char out[REPORT_PLACE_
 int report_survey_text(FILE *out, const struct survey *survey, const struct list_view *view, const struct report_style *style);
 int report_survey_json(FILE *out, const struct survey *survey);
 
+/* Why an expectation of a survey does not hold, where the report itself does not tell. Returns out. */
+#define REPORT_BROKEN_SIZE 120
+const char *report_broken(const struct survey *survey, const struct expectation *e, char out[REPORT_BROKEN_SIZE]);
+
 void report_resize_text(FILE *out, const struct resizing *resizing, const struct report_style *style);
 int report_resize_json(FILE *out, const struct resizing *resizing);
 

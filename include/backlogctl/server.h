@@ -29,8 +29,8 @@ void server_release(struct server *server);
 size_t server_listener_count(const struct server *server);
 void server_listener(const struct server *server, size_t index, struct listener *out);
 
-/* Serves on `loop` until the loop stops. When `duration` (since server_open) is over the server ends its listeners and
-   stops the loop. Accepts each connection accept_delay after it could have: after the later of its arrival and the previous
+/* Serves on `loop` until the loop stops. When `duration` is over, counted from here or from server_start, the server ends its
+   listeners and stops the loop. Accepts each connection accept_delay after it could have: after the later of its arrival and the previous
    accept, at whichever listener that was. While others stand in a queue they are accepted first; a client's conversation
    begins when the queue is empty, or half a second after its accept.
    The limit on open files binds each descriptor table, not the server: when the table of the thread that accepts is full,
@@ -56,8 +56,7 @@ void server_stop(struct server *server);
    point in time; NSEC_NEVER: no bound). Returns how many it has accepted. Only for a started server, and from one thread. */
 uint64_t server_wait_accepted(struct server *server, uint64_t count, nsec deadline);
 
-/* When each client was accepted, in order, on CLOCK_MONOTONIC; a v4-mapped peer as its IPv4 address. For a started server,
-   after server_stop; valid until server_release. */
+/* When each client was accepted, in order, on CLOCK_MONOTONIC. For a started server, after server_stop; valid until server_release. */
 struct server_accept {
     struct endpoint peer;
     nsec at;

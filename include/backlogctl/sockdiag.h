@@ -9,12 +9,12 @@
 
 /* One socket as the kernel described it. An attribute that this kernel did not send leaves its "has" false. */
 struct diag_socket {
-    struct endpoint local, remote; /* v4-mapped addresses are kept mapped (family AF_INET6) */
-    uint8_t family;                /* of the socket: AF_INET or AF_INET6 */
-    uint8_t state;                 /* enum tcp_state */
-    uint8_t retransmits;           /* idiag_retrans: of the timer that runs now */
-    uint32_t interface;            /* idiag_if: the device it is bound to (SO_BINDTODEVICE), 0: any */
-    uint32_t inode;                /* 0: no file: a child not accepted yet, or one that was closed */
+    struct endpoint local, remote;
+    uint8_t family;      /* of the socket: AF_INET, or AF_INET6, which may have IPv4 addresses too */
+    uint8_t state;       /* enum tcp_state */
+    uint8_t retransmits; /* idiag_retrans: of the timer that runs now */
+    uint32_t interface;  /* idiag_if: the device it is bound to (SO_BINDTODEVICE), 0: any */
+    uint32_t inode;      /* 0: no file: a child not accepted yet, or one that was closed */
     uint32_t uid;
     uint64_t cookie;
     uint32_t rqueue; /* LISTEN: accept-queue length; else unread bytes */
@@ -45,7 +45,7 @@ void sockdiag_close(struct sockdiag *sd);
 
 /* The socket with exactly this 4-tuple. 0; -ENOENT when there is none (the kernel would answer with the listener
    that such a packet reaches; that answer counts as none); another -errno when the kernel could not be asked.
-   Addresses are unmapped by the callee: an IPv4 pair finds AF_INET and dual-stack AF_INET6 sockets alike.
+   An IPv4 pair finds AF_INET and dual-stack AF_INET6 sockets alike.
    -ENOENT is an answer, not an error: it leaves err as it is. */
 int sockdiag_exact(struct sockdiag *sd, const struct endpoint *local, const struct endpoint *remote, struct diag_socket *out,
                    struct error *err);
@@ -69,16 +69,6 @@ struct sockdiag_query {
 typedef void sockdiag_each(void *context, const struct diag_socket *socket);
 int sockdiag_dump(struct sockdiag *sd, const struct sockdiag_query *query, sockdiag_each *each, void *context, struct error *err);
 
-/* The listener that a SYN to `destination` reaches, by the kernel's own preference (exact address before any-address,
-   the address's own family before a dual-stack IPv6 listener); the members of a reuseport group are summed.
-   0 with out->known false when there is none. pid and process are left empty. */
-int sockdiag_listener(struct sockdiag *sd, const struct endpoint *destination, struct listener *out, struct error *err);
-
-/* The members of the reuseport group that such a SYN is spread over, each by itself, at most `room`, in the order in which they
-   were made. *count is 0 when one socket stands alone. 0 or -errno. */
-int sockdiag_members(struct sockdiag *sd, const struct endpoint *destination, struct listener *out, size_t room, size_t *count,
-                     struct error *err);
-
 /* ---- AF_UNIX: <linux/unix_diag.h> ---- */
 
 /* As sockdiag_open, for questions about AF_UNIX sockets alone: cheaper, and no kernel is too old for it. */
@@ -89,12 +79,11 @@ struct unix_listener {
     uint8_t type; /* SOCK_STREAM or SOCK_SEQPACKET */
     uint32_t inode;
     uint64_t cookie;
-    uint32_t queue, backlog; /* UNIX_DIAG_RQLEN: connections that wait, and the effective backlog */
-    bool has_queue;          /* false: this kernel did not tell them */
-    uint32_t uid;            /* UNIX_DIAG_UID; of the one who made it */
-    bool has_file;           /* UNIX_DIAG_VFS: its file's number and device, the latter as the kernel counts */
-    uint32_t file_inode, file_device;
-    char path[UNIX_NAME_SIZE]; /* as struct listener's */
+    uint32_t queue, backlog;          /* UNIX_DIAG_RQLEN: connections that wait, and the effective backlog */
+    bool has_queue;                   /* false: this kernel did not tell them */
+    uint32_t uid;                     /* UNIX_DIAG_UID; of the one who made it */
+    uint32_t file_inode, file_device; /* UNIX_DIAG_VFS; 0: none */
+    char path[UNIX_NAME_SIZE];        /* as struct listener's */
 };
 
 /* As diag_parse, for one AF_UNIX message. -ENOENT: a socket that does not listen. */
@@ -103,9 +92,6 @@ int unix_parse(const void *message, size_t length, struct unix_listener *out);
 /* Calls `each` for every AF_UNIX listener, as sockdiag_dump does. -EPROTONOSUPPORT: no unix_diag in this kernel. */
 typedef void unixdiag_each(void *context, const struct unix_listener *listener);
 int unixdiag_dump(struct sockdiag *sd, unixdiag_each *each, void *context, struct error *err);
-
-/* The listener bound to a name, or to the file that a path leads to; out->known false when there is none. */
-int unixdiag_listener(struct sockdiag *sd, const char *path, struct listener *out, struct error *err);
 
 /* The connected AF_UNIX sockets that have a name, each with its peer's inode: 0 while nobody has accepted it. */
 struct unix_client {
@@ -118,17 +104,5 @@ int unixdiag_clients(struct sockdiag *sd, unixdiag_each_client *each, void *cont
 
 /* The same as unixdiag_dump for one of them, by its inode and cookie. -ENOENT when it is there no more. */
 int unixdiag_exact(struct sockdiag *sd, uint32_t inode, uint64_t cookie, struct unix_listener *out, struct error *err);
-
-/* The listener that a connection reaches: sockdiag_listener or unixdiag_listener. */
-int sockdiag_reached(struct sockdiag *sd, const struct endpoint *destination, const struct transport *transport,
-                     struct listener *out, struct error *err);
-
-/* One TCP listener by its address and cookie: by an exact question (some 4 us), and where that finds another one (members of a
-   reuseport group, a listener that another hides) by a dump of its port. -ENOENT when it is there no more. */
-int sockdiag_socket(struct sockdiag *sd, const struct listener *listener, struct diag_socket *out, struct error *err);
-
-/* The queue and the drops (0 for AF_UNIX, which has none) of a listener of either kind, as the kernel has them now. 0, -ENOENT when
-   it is there no more, -errno; then both are 0. */
-int sockdiag_look(struct sockdiag *sd, const struct listener *listener, uint64_t *queue, uint64_t *drops, struct error *err);
 
 #endif

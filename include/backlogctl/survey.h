@@ -29,7 +29,7 @@ static inline const struct netns_facts *netns_facts_find(const struct netns_fact
 /* What was asked for. */
 struct survey_query {
     uint16_t port;           /* 0: any */
-    const char *path;        /* AF_UNIX name, '@' for abstract; NULL: any. A port leaves AF_UNIX out, a path TCP */
+    const char *path;        /* of a socket's file, or '@' and an abstract name; NULL: any. A port leaves those without one out */
     struct endpoint address; /* as bound; its port does not count; family AF_UNSPEC: any */
     const char *process;     /* command name; NULL: any */
     pid_t pid;               /* its network namespace; 0: ours */

@@ -13,7 +13,7 @@
 #define TIMELINE_SOURCES(X)                                                                                                    \
     X(TIMELINE_NONE, "none")       /* not recorded */                                                                          \
     X(TIMELINE_PACKETS, "packets") /* every packet, with the kernel's own time (packet(7)), and the server's accepts: exact */ \
-    X(TIMELINE_CALLS, "calls")     /* AF_UNIX: the return of connect() and of accept(), which are the moments: exact */        \
+    X(TIMELINE_CALLS, "calls")     /* no handshake: the return of connect() and of accept(), which are the moments: exact */   \
     X(TIMELINE_SAMPLES, "samples") /* looks some milliseconds apart: a moment is at most that late */
 #define TIMELINE_ENUM(symbol, name) symbol,
 enum timeline_source { TIMELINE_SOURCES(TIMELINE_ENUM) TIMELINE_SOURCE_COUNT };

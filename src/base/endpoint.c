@@ -49,7 +49,7 @@ struct endpoint endpoint_reachable(const struct endpoint *e)
     if (endpoint_is_any(e) && e->family == AF_INET) {
         reachable.bytes[0] = 127;
         reachable.bytes[3] = 1;
-    } else if (endpoint_is_any(e)) {
+    } else if (endpoint_is_any(e) && e->family == AF_INET6) {
         memcpy(reachable.bytes, &in6addr_loopback, sizeof reachable.bytes);
     }
     return reachable;
@@ -70,6 +70,8 @@ int endpoint_range_parse(const char *text, struct endpoint_range *out, struct er
     if (text[length] && (parse_integer(text + length + 1, 0, bits, &prefix, NULL) || bits - prefix > RANGE_BITS_MAX))
         return error_set(err, EINVAL, "'%.60s': want a prefix length from %u to %u", text, bits - RANGE_BITS_MAX, bits);
     unsigned host_bits = bits - (unsigned)prefix;
+    first = endpoint_unmapped(&first); /* the last bits are the same */
+    bits = first.family == AF_INET ? 32 : 128;
     for (unsigned bit = 0; bit < host_bits; bit++)
         first.bytes[(bits - 1 - bit) / 8] &= (uint8_t) ~(1u << bit % 8);
     *out = (struct endpoint_range){.first = first, .count = 1u << host_bits};
@@ -139,7 +141,7 @@ struct endpoint endpoint_from_sockaddr(const struct sockaddr_storage *address)
         e.scope = in6->sin6_scope_id;
         memcpy(e.bytes, &in6->sin6_addr, 16);
     }
-    return e;
+    return endpoint_unmapped(&e);
 }
 
 /* Autobind names are hexadecimal digits; a peer may have chosen anything, which is not safe to print. */
@@ -206,11 +208,13 @@ int endpoint_resolve(const char *host, uint16_t port, int family, struct endpoin
         memcpy(&address, at->ai_addr, at->ai_addrlen < sizeof address ? at->ai_addrlen : sizeof address);
         struct endpoint e = endpoint_from_sockaddr(&address);
         e.port = port;
-        if (e.family != AF_UNSPEC && !endpoint_listed(out, count, &e))
+        bool wanted = family == AF_UNSPEC ? e.family != AF_UNSPEC : e.family == family;
+        if (wanted && !endpoint_listed(out, count, &e))
             out[count++] = e;
     }
     freeaddrinfo(found);
     if (!count)
-        return error_set(err, ENOENT, "cannot resolve host '%.200s': no TCP address", host);
+        return error_set(err, ENOENT, "cannot resolve host '%.200s': no TCP address%s", host,
+                         family == AF_INET6 ? " of IPv6: it is an IPv4 address in the form of IPv6" : "");
     return (int)count;
 }

@@ -2,6 +2,7 @@
 #include "experiment_internal.h"
 
 #include "backlogctl/judge.h"
+#include "backlogctl/listener.h"
 #include "backlogctl/netns.h"
 #include "backlogctl/output.h"
 #include "backlogctl/owner.h"
@@ -57,7 +58,7 @@ static bool gate_run(void *context, size_t opened)
 static bool is_accepted(struct experiment *x, const struct attempt *attempt)
 {
     struct diag_socket socket;
-    if (x->current->transport.path)
+    if (!has_handshake(x->current->transport.kind))
         return peers_look(&x->diag, x->current, x->epoch, NULL) || attempt->peer == PEER_ACCEPTED;
     return sockdiag_exact(&x->diag, &x->current->address, &attempt->source, &socket, NULL) || socket.inode;
 }
@@ -82,14 +83,13 @@ static bool server_is_immediate(const struct experiment *x)
 }
 
 /* A socket file's type cannot be seen by looking at it, and connect() says only EPROTOTYPE. */
-static int check_type(const struct target *target, struct error *err)
+static int check_type(const struct target *target, bool seqpacket, struct error *err)
 {
-    bool known = target->before.known && target->transport.path;
-    if (!known || target->before.kind == target->transport.kind)
+    if (!target->before.known || listener_takes(&target->before, &target->transport))
         return 0;
     return error_set(err, EPROTOTYPE,
-                     target->before.kind == KIND_UNIX_SEQPACKET ? "%.120s is a SOCK_SEQPACKET listener: give --seqpacket"
-                                                                : "%.120s is a stream listener: leave out --seqpacket",
+                     seqpacket ? "%.120s is a stream listener: leave out --seqpacket"
+                               : "%.120s is a SOCK_SEQPACKET listener: give --seqpacket",
                      target->transport.path);
 }
 
@@ -98,11 +98,11 @@ static int prepare_burst(struct experiment *x, size_t t, struct error *err)
     struct target *target = &x->run.targets[t];
     const struct probe_settings *plan = &x->settings->probe;
     if (x->diag.netlink && target->local)
-        sockdiag_reached(&x->diag, &target->bound, &target->transport, &target->before, NULL);
+        listener_find(&x->diag, &target->bound, &target->transport, &target->before, NULL);
     if (target->before.members > 1)
         peers_members(&x->diag, target, NULL);
     target->after = target->before;
-    int status = check_type(target, err);
+    int status = check_type(target, x->settings->seqpacket, err);
     if (status)
         return status;
     struct flood_settings flood = {
@@ -183,13 +183,15 @@ static void later_rounds(struct experiment *x)
 
 static void set_target(struct experiment *x, struct target *target, const struct endpoint *address)
 {
-    struct endpoint far = address->family == AF_UNIX ? *address : wire_ends(address->family).far;
     target->transport = settings_transport(x->settings);
     target->address = target->bound = *address;
-    target->reflected = x->wire && address->family != AF_UNIX;
-    target->local = target->transport.path || target->reflected;
-    if (target->reflected)
+    bool packets = has_handshake(target->transport.kind);
+    target->reflected = x->wire && packets;
+    target->local = !packets || target->reflected;
+    if (target->reflected) {
+        struct endpoint far = wire_ends(address->family).far;
         memcpy(target->address.bytes, far.bytes, sizeof far.bytes);
+    }
     if (!target->local)
         route_is_local(address, &target->local, NULL);
     /* Also where it has no route, as ::1 without IPv6. */
@@ -204,9 +206,9 @@ static int open_recorder(struct experiment *x, struct error *err)
     if (!plan->timeline && !x->settings->svg && !json)
         return 0;
     unsigned inner = x->wire ? wire_inner_device(x->wire) : 0;
-    enum timeline_source source = !x->run.private_namespace     ? TIMELINE_SAMPLES
-                                  : x->settings->transport.path ? TIMELINE_CALLS
-                                                                : TIMELINE_PACKETS;
+    enum timeline_source source = !x->run.private_namespace                         ? TIMELINE_SAMPLES
+                                  : has_handshake(x->run.targets[0].transport.kind) ? TIMELINE_PACKETS
+                                                                                    : TIMELINE_CALLS;
     return recorder_open(&x->recorder, source, plan->count, inner, err);
 }
 

@@ -34,7 +34,7 @@ static int enter(struct lab *lab, const struct settings *settings, struct error 
    reaches no name server. */
 static int choose_addresses(const struct settings *settings, struct endpoint out[TARGETS_MAX], struct error *err)
 {
-    if (!settings->delay || settings->transport.path)
+    if (!settings->delay || !has_handshake(settings_transport(settings).kind))
         return settings_resolve(settings, out, err);
     out[0] = wire_ends(settings->family == AF_INET6 ? AF_INET6 : AF_INET).near;
     out[0].port = settings->port;
@@ -53,7 +53,7 @@ static void aim(struct lab *lab, const struct endpoint *addresses, size_t count,
                 left_out(context, errors[i].text);
             continue;
         }
-        lab->addresses[lab->count] = addresses[i].family == AF_UNIX ? addresses[i] : endpoint_reachable(&addresses[i]);
+        lab->addresses[lab->count] = endpoint_reachable(&addresses[i]);
         lab->addresses[lab->count++].port = first.local.port;
     }
 }

@@ -31,16 +31,10 @@ static int print_to_file(FILE *out, void *context)
 /* Without a report the reason for status 1 would be nowhere. */
 static void say_broken(const struct command *command, const struct survey *survey)
 {
-    for (size_t i = 0; i < survey->expectation_count; i++) {
-        const struct expectation *e = &survey->expectations[i];
-        if (!e->ok && e->seen_known)
-            say(command, "expected %s, seen %lld", e->text, (long long)e->seen);
-        else if (!e->ok)
-            say(command, "expected %s, but %s", e->text,
-                !survey->count ? "no listener was selected"
-                : e->broken    ? "nobody knows"
-                               : "AF_UNIX listeners have none");
-    }
+    char text[REPORT_BROKEN_SIZE];
+    for (size_t i = 0; i < survey->expectation_count; i++)
+        if (!survey->expectations[i].ok)
+            say(command, "%s", report_broken(survey, &survey->expectations[i], text));
 }
 
 static int report(const struct command *command, const struct settings *settings, const struct survey *survey, struct error *err)

@@ -1,8 +1,8 @@
 /* backlogctl probe: a burst at a server that somebody runs. */
 #include "backlogctl/experiment.h"
+#include "backlogctl/listener.h"
 #include "backlogctl/netns.h"
 #include "backlogctl/output.h"
-#include "backlogctl/sockdiag.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -52,7 +52,7 @@ static int listener_exists(struct sockdiag *sd, const struct endpoint *addresses
 {
     for (size_t i = 0; i < count; i++) {
         struct listener listener;
-        int status = sockdiag_reached(sd, &addresses[i], transport, &listener, err);
+        int status = listener_find(sd, &addresses[i], transport, &listener, err);
         if (status || listener.known)
             return status ? status : 1;
     }
@@ -64,10 +64,11 @@ static int wait_for_listener(const struct command *command, const struct setting
 {
     struct error err = {0};
     struct sockdiag sd = {0};
+    struct transport transport = settings_transport(settings);
     char text[ENDPOINT_TEXT_SIZE], span[NSEC_TEXT_SIZE];
     int found = sockdiag_open(&sd, &err);
     nsec until = clock_now() + settings->probe.wait;
-    while (!found && !(found = listener_exists(&sd, addresses, &settings->transport, count, &err)) && clock_now() < until)
+    while (!found && !(found = listener_exists(&sd, addresses, &transport, count, &err)) && clock_now() < until)
         nanosleep(&(struct timespec){.tv_nsec = LISTENER_PAUSE}, NULL);
     sockdiag_close(&sd);
     if (found < 0)
@@ -91,7 +92,7 @@ static int probe_run(const struct command *command, const struct settings *given
     if (count < 0)
         return say_error(command, &err);
     for (int i = 0; i < count; i++)
-        addresses[i] = addresses[i].family == AF_UNIX ? addresses[i] : endpoint_reachable(&addresses[i]);
+        addresses[i] = endpoint_reachable(&addresses[i]);
     int status = check_remote(command, &settings, addresses, (size_t)count);
     if (status)
         return status;

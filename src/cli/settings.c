@@ -409,7 +409,7 @@ static const struct option_spec choose[] = {
      .argument = "PATH",
      .take = take_name,
      FIELD(survey.path),
-     .help = "only the AF_UNIX listener of this name; @NAME for an abstract one"},
+     .help = "only the AF_UNIX listener at this path; @NAME for an abstract one"},
     {.name = "process",
      .argument = "NAME",
      .take = take_name,

@@ -1,7 +1,8 @@
 /* backlogctl watch: listeners over time, on a terminal or for a file. */
-#include "watch_internal.h"
-
 #include "backlogctl/judge.h"
+
+#include "watch_order.h"
+#include "watch_screen.h"
 
 #include <errno.h>
 #include <stddef.h>
@@ -12,21 +13,6 @@
 static nsec elapsed(const struct watch_run *run)
 {
     return clock_now() - run->began;
-}
-
-void watch_fail(struct watch_run *run, const struct error *err)
-{
-    watch_screen_close(run);
-    run->status = say_error(run->command, err);
-    loop_stop(&run->loop);
-}
-
-void watch_flush(struct watch_run *run, int status)
-{
-    if (!run->status)
-        run->status = output_report(run->command, status);
-    if (run->status)
-        loop_stop(&run->loop);
 }
 
 /* ---- Looking ---- */
@@ -78,18 +64,6 @@ static void seen(void *context, const struct listener *target, uint64_t queue, u
         return;
     judge_watch_one(&run->w, one);
     tell_news(run);
-}
-
-void watch_aim(struct watch_run *run)
-{
-    const struct watched *one = run->cookie ? watcher_find(&run->w, run->cookie, run->netns) : NULL;
-    const struct netns_facts *facts =
-        one && one->state != WATCH_GONE ? netns_facts_find(run->w.namespaces, run->w.namespace_count, one->now.netns) : NULL;
-    run->not_sampled = (struct error){0};
-    if (!facts)
-        sampler_rest(&run->sampler);
-    else if (sampler_aim(&run->sampler, &one->now, facts, &run->not_sampled) == -EXDEV)
-        watch_fail(run, &run->not_sampled);
 }
 
 /* ---- Intervals ---- */
@@ -153,6 +127,8 @@ static void print_rest(struct watch_run *run)
 static int finish(struct watch_run *run)
 {
     bool ever = false;
+    if (run->failed.code)
+        run->status = say_error(run->command, &run->failed);
     for (size_t i = 0; i < run->w.alert_count; i++) {
         const struct alert *alert = &run->w.alerts[i];
         char text[REPORT_ALERT_SIZE];

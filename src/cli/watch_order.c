@@ -1,5 +1,5 @@
 /* Which listeners watch shows, in which order, and which of them is selected. */
-#include "watch_internal.h"
+#include "watch_order.h"
 
 #include "backlogctl/escape.h"
 
@@ -21,8 +21,8 @@ static int up(uint64_t a, uint64_t b)
 
 static int by_address(const struct watched *a, const struct watched *b)
 {
-    bool a_unix = is_unix((enum socket_kind)a->now.kind), b_unix = is_unix((enum socket_kind)b->now.kind);
-    return a_unix != b_unix ? a_unix - b_unix : report_compare(FIGURE_ADDRESS, &a->now, &b->now);
+    bool a_named = !has_handshake((enum socket_kind)a->now.kind), b_named = !has_handshake((enum socket_kind)b->now.kind);
+    return a_named != b_named ? a_named - b_named : report_compare(FIGURE_ADDRESS, &a->now, &b->now);
 }
 
 static int by_process(const struct watched *a, const struct watched *b)

@@ -1,5 +1,7 @@
 /* The live view of watch: keys in, frames out. */
-#include "watch_internal.h"
+#include "watch_screen.h"
+
+#include "watch_order.h"
 
 #include "backlogctl/fd.h"
 

@@ -32,7 +32,7 @@ bool filling_may_go_on(const struct filling *f)
 static int look(struct filling *f, uint64_t *queue, uint64_t *drops)
 {
     struct error err = {0};
-    int status = sockdiag_look(&f->diag, &f->m->listener, queue, drops, &err);
+    int status = listener_look(&f->diag, &f->m->listener, queue, drops, &err);
     if (status)
         filling_note(f, status == -ENOENT ? "the listener has gone meanwhile" : err.text);
     return status;
@@ -119,7 +119,7 @@ static void see_it_serve(struct filling *f)
 int capacity_measure(struct measurement *m, const struct capacity_plan *plan, struct loop *loop, struct error *err)
 {
     struct filling f = {.m = m, .plan = plan, .loop = loop};
-    f.way = m->listener.kind >= KIND_UNIX_STREAM ? &filling_unix : &filling_tcp;
+    f.way = has_handshake((enum socket_kind)m->listener.kind) ? &filling_tcp : &filling_unix;
     uint64_t room = m->listener.capacity > m->listener.queue ? m->listener.capacity - m->listener.queue : 0;
     f.wanted = (size_t)room + EXTRA;
     m->budget = plan->freeze.budget;

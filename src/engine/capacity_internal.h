@@ -4,7 +4,7 @@
 
 #include "backlogctl/capacity.h"
 #include "backlogctl/flood.h"
-#include "backlogctl/sockdiag.h"
+#include "backlogctl/listener.h"
 
 struct filling {
     struct measurement *m;
@@ -14,11 +14,11 @@ struct filling {
     struct freeze *freeze; /* NULL: not now */
     size_t wanted;         /* connections: what should fit, and a few */
     const struct filling_way *way;
-    /* TCP: */
+    /* With a handshake: */
     struct target target;
     struct flood *flood;
     nsec epoch;
-    /* AF_UNIX: */
+    /* Without: */
     int *fds;
     size_t count;
 };

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 /* Where clients of that name connect. A path is looked up where the server lives: it may have another root. */
 static int make_address(const struct filling *f, struct sockaddr_un *address, socklen_t *size, struct error *err)
@@ -21,10 +22,10 @@ static int make_address(const struct filling *f, struct sockaddr_un *address, so
         return *size ? 0 : error_set(err, ENAMETOOLONG, "'%s' is too long a name", path);
     }
     *size = sizeof *address;
-    if (*path != '/')
-        return error_set(err, EINVAL, "'%s' is no full path: where it is cannot be told from here", path);
     char there[160];
-    int used = snprintf(there, sizeof there, "/proc/%d/root%s", (int)f->plan->pids[0], path);
+    int used = snprintf(there, sizeof there, "/proc/%d/%s%s", (int)f->plan->pids[0], *path == '/' ? "root" : "cwd/", path);
+    if (*path != '/' && access(there, F_OK))
+        return error_set(err, EINVAL, "'%s' is no full path, and its process has gone to another folder since", path);
     bool fits = used < (int)sizeof address->sun_path; /* else it is hoped to be the same from here */
     snprintf(address->sun_path, sizeof address->sun_path, "%.107s", fits ? there : path);
     return 0;
@@ -38,10 +39,9 @@ static int connect_one(const struct filling *f)
     int status = make_address(f, &address, &size, NULL);
     if (status)
         return status;
-    int type = f->m->listener.kind == KIND_UNIX_SEQPACKET ? SOCK_SEQPACKET : SOCK_STREAM;
-    int fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int fd = transport_socket(&(struct transport){.kind = (enum socket_kind)f->m->listener.kind}, AF_UNIX);
     if (fd < 0)
-        return -errno;
+        return fd;
     if (!connect(fd, (struct sockaddr *)&address, size))
         return fd;
     status = -errno;
@@ -102,7 +102,7 @@ static nsec serves(struct filling *f, nsec released, nsec patience)
         return NSEC_NEVER;
     for (nsec deadline = clock_now() + patience; clock_now() < deadline;) {
         uint64_t queue, drops;
-        if (sockdiag_look(&f->diag, &f->m->listener, &queue, &drops, NULL))
+        if (listener_look(&f->diag, &f->m->listener, &queue, &drops, NULL))
             return NSEC_NEVER;
         if (!queue)
             return clock_now() - released;

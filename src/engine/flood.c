@@ -2,6 +2,7 @@
 #include "flood_internal.h"
 
 #include "backlogctl/fd.h"
+#include "backlogctl/listener.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -120,8 +121,7 @@ int flood_open(struct flood **out, const struct flood_settings *settings, struct
     flood->loop = loop;
     flood->attempts = attempts;
     flood->count = count;
-    flood->destination_size = settings->transport.path ? endpoint_unix_sockaddr(settings->transport.path, &flood->destination)
-                                                       : endpoint_to_sockaddr(&settings->destination, &flood->destination);
+    flood->destination_size = transport_address(&settings->transport, &settings->destination, &flood->destination);
     int status = flood->destination_size ? shard_check_transport(flood, err)
                                          : error_set(err, ENAMETOOLONG, "--unix %.40s...: a socket's path has at most 107 bytes",
                                                      settings->transport.path);

@@ -17,7 +17,7 @@ struct sources {
     bool only_loopback;    /* not even the first connections come from `first` */
     bool bind;             /* bind at all */
     bool bind_port;        /* and choose the port with it */
-    bool autobind;         /* AF_UNIX: an abstract name that the kernel chooses; nothing else here counts then */
+    bool autobind;         /* no handshake: an abstract name that the kernel chooses; nothing else here counts then */
     uint32_t per_source;   /* connections from one address before the next is taken */
     uint16_t low_port;     /* crowded addresses: the ports are ours to choose, from here; 0: the kernel chooses */
     uint32_t ports;        /* that many */

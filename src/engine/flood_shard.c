@@ -2,6 +2,7 @@
 #include "flood_internal.h"
 
 #include "backlogctl/fd.h"
+#include "backlogctl/listener.h"
 
 #include <errno.h>
 #include <linux/tcp.h>
@@ -73,8 +74,8 @@ static void look_for_error(struct flood *flood, size_t i)
         a->soft_error = false;
 }
 
-/* An AF_UNIX socket has no TCP_INFO: connect() said all of how it began, an error or the end of input says how it ended. */
-static enum tcp_state look_at_unix(struct flood *flood, size_t i)
+/* Without a handshake there is no TCP_INFO: connect() said all of how it began, an error or the end of input says how it ended. */
+static enum tcp_state look_at_end(struct flood *flood, size_t i)
 {
     struct attempt *a = &flood->attempts[i];
     char byte;
@@ -96,7 +97,7 @@ static enum tcp_state look_at_state(struct flood *flood, size_t i)
     struct attempt *a = &flood->attempts[i];
     struct tcp_info info;
     if (flood->fds[i] >= 0 && flood->sources.autobind)
-        return look_at_unix(flood, i);
+        return look_at_end(flood, i);
     if (flood->fds[i] < 0 || read_info(flood->fds[i], &info))
         return STATE_NONE;
     a->state = info.tcpi_state;
@@ -195,11 +196,7 @@ static int read_source(int fd, struct attempt *a)
 
 static int open_socket(const struct flood *flood)
 {
-    enum socket_kind kind = flood->settings.transport.kind;
-    int type = kind == KIND_UNIX_SEQPACKET ? SOCK_SEQPACKET : SOCK_STREAM;
-    int family = is_unix(kind) ? AF_UNIX : flood->settings.destination.family;
-    int fd = socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, kind == KIND_MPTCP ? IPPROTO_MPTCP : 0);
-    return fd < 0 ? -errno : fd;
+    return transport_socket(&flood->settings.transport, flood->settings.destination.family);
 }
 
 int shard_check_transport(const struct flood *flood, struct error *err)
@@ -218,7 +215,7 @@ static int open_autobound(struct flood *flood, size_t i)
     SCOPED_FD fd = open_socket(flood);
     if (fd < 0)
         return fd;
-    if (bind(fd, &(struct sockaddr){.sa_family = AF_UNIX}, sizeof(sa_family_t)))
+    if (bind(fd, &(struct sockaddr){.sa_family = flood->settings.destination.family}, sizeof(sa_family_t)))
         return -errno;
     int status = read_source(fd, &flood->attempts[i]);
     return status ? status : fd_steal(&fd);
@@ -298,8 +295,8 @@ static void watch_socket(struct shard *shard, size_t i)
         note_error(flood, a, errno, false);
 }
 
-/* Fast Open sends the first data, or an empty one, with the SYN; without a cookie it asks for one and begins like any other. An
-   AF_UNIX connect() is over when it returns. 0 or an errno. */
+/* Fast Open sends the first data, or an empty one, with the SYN; without a cookie it asks for one and begins like any other.
+   Without a handshake connect() is over when it returns. 0 or an errno. */
 static int begin_connection(struct flood *flood, size_t i, int fd)
 {
     struct attempt *a = &flood->attempts[i];

@@ -91,7 +91,7 @@ int sources_plan(struct sources *sources, const struct flood_settings *settings,
                                 .bind_port = settings->local,
                                 .per_source = (uint32_t)comfortable};
     sources->first.port = 0;
-    if (settings->transport.path) {
+    if (!has_handshake(settings->transport.kind)) {
         *sources = (struct sources){.autobind = true, .used = 1};
         return 0;
     }

@@ -1,6 +1,7 @@
 /* Asking the kernel for the server's side of each connection: one by one when they are few, by one dump when many. */
 #include "backlogctl/peers.h"
 
+#include "backlogctl/listener.h"
 #include "backlogctl/netns.h"
 
 #include "source_index.h"
@@ -120,19 +121,18 @@ static void each_child(void *context, const struct diag_socket *socket)
         forget_peers(index->target);
         return;
     }
-    struct endpoint local = endpoint_unmapped(&socket->local), remote = endpoint_unmapped(&socket->remote);
-    if (!same_source(&local, &index->target->bound))
+    if (!same_source(&socket->local, &index->target->bound))
         return;
-    struct endpoint client = client_of(index->target, &remote);
+    struct endpoint client = client_of(index->target, &socket->remote);
     struct attempt *a = source_index_find(index, &client);
     if (a)
         note_peer(a, socket, index->epoch);
 }
 
-/* A dual-stack listener's children are IPv6 sockets, whatever the client speaks; an IPv4 listener has none of those. */
+/* An IPv6 listener's children are IPv6 sockets, whatever the client speaks; an IPv4 listener has none of those. */
 static bool needs_both_dumps(const struct target *target)
 {
-    return target->address.family == AF_INET && !(target->before.known && target->before.local.family == AF_INET);
+    return target->address.family == AF_INET && !(target->before.known && target->before.family == AF_INET);
 }
 
 static bool dump_is_cheaper(const struct target *target, uint64_t asked)
@@ -162,7 +162,7 @@ static int look_by_dump(struct sockdiag *sd, struct target *target, nsec epoch, 
     return status;
 }
 
-/* ---- AF_UNIX: the client's peer has an inode once accept() has given it one ---- */
+/* ---- Without a handshake: the client's peer has an inode once accept() has given it one ---- */
 
 static bool is_connected(const struct attempt *a)
 {
@@ -204,7 +204,7 @@ static int look_at_clients(struct sockdiag *sd, struct target *target, nsec epoc
 static void look_at_listener(struct sockdiag *sd, struct target *target)
 {
     struct listener now;
-    if (sockdiag_reached(sd, &target->bound, &target->transport, &now, NULL))
+    if (listener_find(sd, &target->bound, &target->transport, &now, NULL))
         return;
     target->listener_gone = target->before.known && (!now.known || now.cookie != target->before.cookie);
     if (now.known)
@@ -217,7 +217,7 @@ int peers_members(struct sockdiag *sd, struct target *target, struct error *err)
     struct listener *now = calloc(REUSEPORT_MAX, sizeof *now);
     if (!now)
         return error_set(err, ENOMEM, "no memory for the members of a reuseport group");
-    int status = sockdiag_members(sd, &target->bound, now, REUSEPORT_MAX, &count, err);
+    int status = listener_members(sd, &target->bound, &target->transport, now, REUSEPORT_MAX, &count, err);
     for (size_t i = 0; i < count && !status; i++)
         for (size_t old = 0; old < target->member_count; old++)
             if (target->members[old].cookie == now[i].cookie)
@@ -235,9 +235,9 @@ int peers_look(struct sockdiag *sd, struct target *target, nsec epoch, struct er
     size_t asked = 0;
     for (size_t i = 0; i < target->attempt_count; i++)
         asked += worth_asking(&target->attempts[i]);
-    int status = target->transport.path           ? look_at_clients(sd, target, epoch, err)
-                 : dump_is_cheaper(target, asked) ? look_by_dump(sd, target, epoch, err)
-                                                  : look_one_by_one(sd, target, epoch, err);
+    int status = !has_handshake(target->transport.kind) ? look_at_clients(sd, target, epoch, err)
+                 : dump_is_cheaper(target, asked)       ? look_by_dump(sd, target, epoch, err)
+                                                        : look_one_by_one(sd, target, epoch, err);
     look_at_listener(sd, target);
     target->looked = !status;
     return status;
@@ -275,7 +275,7 @@ int peers_note_accepts(struct target *target, const struct server_accept *client
     if (status)
         return status;
     for (size_t i = 0; i < count; i++) {
-        struct endpoint remote = endpoint_unmapped(&clients[i].peer), peer = client_of(target, &remote);
+        struct endpoint peer = client_of(target, &clients[i].peer);
         struct attempt *a = source_index_find(&index, &peer);
         nsec at = clients[i].at - epoch;
         if (!a || !is_part_of_run(a, at, end))

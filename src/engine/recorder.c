@@ -1,5 +1,7 @@
 /* Recording a timeline. Looks are noted in a log as they come; packets stay in the kernel's ring until the end. */
-#include "recorder_internal.h"
+#include "backlogctl/recorder.h"
+
+#include "recorder_packets.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -10,6 +12,27 @@
 #define PACKETS_LEAST 4096
 #define PACKETS_MOST 900000
 #define FIRST_ROOM 256
+
+/* What the look before saw. */
+struct glance {
+    uint8_t retransmits;
+    bool queued, closed;
+};
+
+struct watched_target {
+    const struct target *target;
+    struct glance *before; /* one an attempt */
+    struct queue_point *points;
+    size_t point_count, point_room;
+};
+
+struct recorder {
+    enum timeline_source source;
+    struct capture *capture; /* of packets; else NULL */
+    struct moments log;
+    struct watched_target targets[TARGETS_MAX];
+    size_t target_count;
+};
 
 int recorder_open(struct recorder **out, enum timeline_source source, size_t count, unsigned ignored, struct error *err)
 {
@@ -27,20 +50,6 @@ int recorder_open(struct recorder **out, enum timeline_source source, size_t cou
     }
     *out = r;
     return 0;
-}
-
-bool moments_add(struct moments *moments, struct moment moment)
-{
-    if (moments->count == moments->room) {
-        size_t room = moments->room ? 2 * moments->room : FIRST_ROOM;
-        struct moment *list = reallocarray(moments->list, room, sizeof *list);
-        if (!list)
-            return false;
-        moments->list = list;
-        moments->room = room;
-    }
-    moments->list[moments->count++] = moment;
-    return true;
 }
 
 static bool points_add(struct watched_target *w, struct queue_point point)
@@ -111,48 +120,6 @@ void recorder_look(struct recorder *r, const struct target *target, nsec now)
 
 /* ---- The end ---- */
 
-/* One lane an attempt, with what both kinds of recording share: the client's own times. */
-static int make_lanes(struct target *target, struct error *err)
-{
-    struct timeline *t = &target->timeline;
-    t->lanes = calloc(target->attempt_count ? target->attempt_count : 1, sizeof *t->lanes);
-    if (!t->lanes)
-        return error_set(err, ENOMEM, "no memory for a timeline");
-    for (size_t i = 0; i < target->attempt_count; i++) {
-        const struct attempt *a = &target->attempts[i];
-        t->lanes[i] = (struct lane){.established = a->established,
-                                    .queued = NSEC_NEVER,
-                                    .accepted = a->accepted,
-                                    .closed = NSEC_NEVER,
-                                    .failed = a->failed};
-    }
-    return 0;
-}
-
-/* Each lane's SYNs side by side, in the order of their times. */
-static int place_syns(struct target *target, const struct moments *log, struct error *err)
-{
-    struct timeline *t = &target->timeline;
-    uint32_t total = 0;
-    for (size_t m = 0; m < log->count; m++)
-        if (log->list[m].kind == MOMENT_SYN && log->list[m].target == target)
-            t->lanes[log->list[m].attempt].syns++;
-    for (size_t i = 0; i < target->attempt_count; i++) {
-        t->lanes[i].first_syn = total;
-        total += t->lanes[i].syns;
-        t->lanes[i].syns = 0;
-    }
-    t->syns = malloc((total ? total : 1) * sizeof *t->syns);
-    if (!t->syns)
-        return error_set(err, ENOMEM, "no memory for a timeline");
-    for (size_t m = 0; m < log->count; m++) {
-        struct lane *lane = &t->lanes[log->list[m].attempt];
-        if (log->list[m].kind == MOMENT_SYN && log->list[m].target == target)
-            t->syns[lane->first_syn + lane->syns++] = log->list[m].at;
-    }
-    return 0;
-}
-
 /* The first SYN went out when connect() was called. */
 static int add_first_syns(struct recorder *r, const struct target *target, struct moments *out, struct error *err)
 {
@@ -177,11 +144,9 @@ static int finish_looks(struct recorder *r, struct target *target, struct error 
     struct timeline *t = &target->timeline;
     struct watched_target *w = watched_of(r, target);
     struct moments all = {0};
-    int status = make_lanes(target, err);
+    int status = add_first_syns(r, target, &all, err);
     if (!status)
-        status = add_first_syns(r, target, &all, err);
-    if (!status)
-        status = place_syns(target, &all, err);
+        status = moments_make_lanes(&all, target, err);
     for (size_t m = 0; m < all.count && !status; m++) {
         struct lane *lane = &t->lanes[all.list[m].attempt];
         if (all.list[m].kind == MOMENT_QUEUED)
@@ -197,7 +162,6 @@ static int finish_looks(struct recorder *r, struct target *target, struct error 
         if ((lane->queued != NSEC_NEVER || lane->accepted != NSEC_NEVER) && at_once)
             lane->queued = lane->established;
     }
-    t->source = TIMELINE_SAMPLES;
     if (w) {
         t->points = w->points;
         t->point_count = w->point_count;
@@ -207,40 +171,46 @@ static int finish_looks(struct recorder *r, struct target *target, struct error 
     return status;
 }
 
-int recorder_finish(struct recorder *r, struct target *targets, size_t count, nsec epoch, nsec end, struct error *err)
+/* Without a handshake a connect() that succeeds has put the connection into the queue. */
+static int finish_calls(struct recorder *r, struct target *target, struct error *err)
 {
-    int status = r->capture ? packets_gather(r, targets, count, epoch, err) : 0;
-    for (size_t i = 0; i < count && !status; i++) {
-        struct target *target = &targets[i];
-        if (!target->attempt_count)
-            continue;
-        status = r->source == TIMELINE_SAMPLES ? finish_looks(r, target, err) : moments_finish(r, target, err);
-        target->timeline.end = end;
-        if (status) /* half a timeline is none */
-            timeline_release(&target->timeline);
-    }
+    struct moments all = {0};
+    int status = add_first_syns(r, target, &all, err);
+    if (!status)
+        status = moments_make_lanes(&all, target, err);
+    free(all.list);
+    for (size_t i = 0; i < target->attempt_count && !status; i++)
+        target->timeline.lanes[i].queued = target->timeline.lanes[i].established;
+    return status ? status : moments_make_points(&r->log, target, err);
+}
+
+static int finish_packets(struct recorder *r, struct target *target, struct error *err)
+{
+    int status = moments_make_lanes(&r->log, target, err);
+    target->timeline.missed = capture_missed(r->capture);
+    return status ? status : moments_make_points(&r->log, target, err);
+}
+
+static int finish(struct recorder *r, struct target *target, struct error *err)
+{
+    int status = r->source == TIMELINE_PACKETS ? finish_packets(r, target, err)
+                 : r->source == TIMELINE_CALLS ? finish_calls(r, target, err)
+                                               : finish_looks(r, target, err);
+    target->timeline.source = r->source;
+    if (status) /* half a timeline is none */
+        timeline_release(&target->timeline);
     return status;
 }
 
-/* An AF_UNIX connect() that succeeds has put the connection into the queue. */
-static void enter_by_calls(struct target *target)
+int recorder_finish(struct recorder *r, struct target *targets, size_t count, nsec epoch, nsec end, struct error *err)
 {
-    struct timeline *t = &target->timeline;
-    for (size_t i = 0; i < target->attempt_count; i++)
-        t->lanes[i].queued = t->lanes[i].established;
-}
-
-int lanes_make(struct recorder *r, struct target *target, struct error *err)
-{
-    struct moments all = {0};
-    int status = make_lanes(target, err);
-    if (!status && r->source == TIMELINE_CALLS)
-        status = add_first_syns(r, target, &all, err);
-    if (!status)
-        status = place_syns(target, r->source == TIMELINE_CALLS ? &all : &r->log, err);
-    if (!status && r->source == TIMELINE_CALLS)
-        enter_by_calls(target);
-    free(all.list);
+    int status = r->capture ? packets_gather(r->capture, &r->log, targets, count, epoch, err) : 0;
+    for (size_t i = 0; i < count && !status; i++) {
+        if (!targets[i].attempt_count)
+            continue;
+        status = finish(r, &targets[i], err);
+        targets[i].timeline.end = end;
+    }
     return status;
 }
 

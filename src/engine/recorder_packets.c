@@ -1,6 +1,6 @@
 /* A timeline from packets: what each of them did to its connection and to the queue follows from the order in which they came,
    and from what became of the connection in the end. */
-#include "recorder_internal.h"
+#include "recorder_packets.h"
 
 #include "source_index.h"
 
@@ -12,7 +12,7 @@
 /* ---- Whose packet ---- */
 
 struct gathering {
-    struct recorder *recorder;
+    struct moments *log;
     struct source_index *indexes; /* one a target */
     size_t count;
     nsec epoch;
@@ -32,7 +32,7 @@ static void note(struct gathering *g, const struct target *target, const struct 
                             .attempt = (uint32_t)(a - target->attempts),
                             .kind = (uint8_t)kind,
                             .cookie = p->cookie};
-    g->no_memory = !moments_add(&g->recorder->log, moment) || g->no_memory;
+    g->no_memory = !moments_add(g->log, moment) || g->no_memory;
 }
 
 static void note_from_client(struct gathering *g, const struct target *target, const struct attempt *a, const struct packet *p)
@@ -92,18 +92,19 @@ static void each_packet(void *context, const struct packet *packet)
     }
 }
 
-int packets_gather(struct recorder *r, struct target *targets, size_t count, nsec epoch, struct error *err)
+int packets_gather(struct capture *capture, struct moments *log, struct target *targets, size_t count, nsec epoch,
+                   struct error *err)
 {
     struct source_index indexes[TARGETS_MAX] = {0};
-    struct gathering g = {.recorder = r, .indexes = indexes, .count = count, .epoch = epoch};
+    struct gathering g = {.log = log, .indexes = indexes, .count = count, .epoch = epoch};
     int status = 0;
     for (size_t t = 0; t < count && !status; t++) {
         indexes[t].target = &targets[t];
-        if (targets[t].attempt_count && !is_unix(targets[t].transport.kind))
+        if (targets[t].attempt_count && has_handshake(targets[t].transport.kind))
             status = source_index_build(&indexes[t], &targets[t], has_source, err);
     }
     if (!status)
-        capture_read(r->capture, each_packet, &g);
+        capture_read(capture, each_packet, &g);
     for (size_t t = 0; t < count; t++)
         free(indexes[t].slots);
     return !status && g.no_memory ? error_set(err, ENOMEM, "no memory for a timeline") : status;
@@ -231,17 +232,17 @@ static void end_story(struct story *s, struct lane *lane, const struct attempt *
     }
 }
 
-static int tell_stories(struct recorder *r, struct target *target, struct changes *out, struct error *err)
+static int tell_stories(const struct moments *log, struct target *target, struct changes *out, struct error *err)
 {
     struct story *stories = malloc(target->attempt_count * sizeof *stories);
     if (!stories)
         return error_set(err, ENOMEM, "no memory for a timeline");
     for (size_t i = 0; i < target->attempt_count; i++)
         stories[i] = (struct story){.candidate = NSEC_NEVER, .unanswered = NSEC_NEVER};
-    for (size_t m = 0; m < r->log.count; m++)
-        if (r->log.list[m].target == target) {
-            uint32_t i = r->log.list[m].attempt;
-            tell_moment(&stories[i], &target->timeline.lanes[i], &r->log.list[m], out);
+    for (size_t m = 0; m < log->count; m++)
+        if (log->list[m].target == target) {
+            uint32_t i = log->list[m].attempt;
+            tell_moment(&stories[i], &target->timeline.lanes[i], &log->list[m], out);
         }
     for (size_t i = 0; i < target->attempt_count; i++)
         end_story(&stories[i], &target->timeline.lanes[i], &target->attempts[i], out);
@@ -303,16 +304,12 @@ static int make_points(struct target *target, struct changes *c, struct error *e
     return 0;
 }
 
-int moments_finish(struct recorder *r, struct target *target, struct error *err)
+int moments_make_points(const struct moments *log, struct target *target, struct error *err)
 {
     struct changes changes = {0};
-    int status = lanes_make(r, target, err);
-    if (!status)
-        status = tell_stories(r, target, &changes, err);
+    int status = tell_stories(log, target, &changes, err);
     if (!status)
         status = make_points(target, &changes, err);
     free(changes.list);
-    target->timeline.source = r->source;
-    target->timeline.missed = r->capture ? capture_missed(r->capture) : 0;
     return status;
 }

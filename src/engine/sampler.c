@@ -2,6 +2,7 @@
 #include "backlogctl/watcher.h"
 
 #include "backlogctl/fd.h"
+#include "backlogctl/listener.h"
 #include "backlogctl/netns.h"
 
 #include <errno.h>
@@ -111,7 +112,7 @@ static void tick(struct watch *watch, uint32_t events)
     (void)events;
     if (read(watch->fd, &expirations, sizeof expirations) != (ssize_t)sizeof expirations)
         return;
-    int status = sockdiag_look(&sampler->diag, &sampler->target, &queue, &drops, NULL);
+    int status = listener_look(&sampler->diag, &sampler->target, &queue, &drops, NULL);
     think_over(sampler);
     if (!status)
         sampler->seen(sampler->context, &sampler->target, queue, drops);

@@ -1,7 +1,13 @@
 /* The server's life, from the first listen to the end. */
-#include "server_internal.h"
+#include "backlogctl/server.h"
 
 #include "backlogctl/fd.h"
+
+#include "server_accept.h"
+#include "server_events.h"
+#include "server_holder.h"
+#include "server_listen.h"
+#include "server_record.h"
 
 #include <errno.h>
 #include <stddef.h>
@@ -9,44 +15,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/socket.h>
 #include <unistd.h>
-
-/* shutdown() acts on the socket itself, whoever has copies of it: the kernel resets what stands in the queue,
-   and nobody listens at the port. The holders close their copies; the caller's stay for whoever asks about
-   them. */
-static void life_over(struct timer *timer)
-{
-    struct server *server = (struct server *)((char *)timer - offsetof(struct server, life));
-    struct holder *first = server->holders;
-    accepts_finish(server);
-    server_flush(server);
-    server_lock(server);
-    server->ended = true;
-    server_unlock(server);
-    for (size_t i = 0; i < server->listener_count; i++)
-        shutdown(server->listeners[i].watch.fd, SHUT_RDWR);
-    holder_close_listeners(first);
-    holders_wake(server);
-    loop_stop(first->loop);
-}
-
-int server_begin(struct holder *first, struct error *err)
-{
-    struct server *server = first->server;
-    server->life.fired = life_over;
-    server->accepter = first;
-    for (size_t i = 0; i < server->listener_count; i++)
-        server->listeners[i].watch.ready = accept_ready;
-    int status = holder_accept(first, err);
-    if (status)
-        return status;
-    if (server->settings.duration)
-        loop_arm(first->loop, &server->life, server->began + server->settings.duration);
-    if (accept_count_reached(server))
-        accept_finished(server, &server->listeners[0]);
-    return 0;
-}
 
 static int prepare(struct server *server, struct error *err)
 {
@@ -74,6 +43,7 @@ int server_open(struct server **out, const struct server_settings *settings, con
     if (!server)
         return error_set(err, ENOMEM, "no memory for a server");
     server->settings = *settings;
+    server->duties = &accept_duties;
     server->told.fd = server->news = -1;
     int status = waiting_init(server, err);
     if (status) {
@@ -103,16 +73,39 @@ int server_attach(struct server *server, struct loop *loop, server_listen_event 
     if (status)
         return status;
     server->loop = loop;
-    status = server_begin(first, err);
+    status = server->duties->begin(first, err);
     if (!status && on_event)
         events_deliver(server);
     return status;
 }
 
+int server_start(struct server *server, struct error *err)
+{
+    struct holder *first;
+    server->accepting.recording = true;
+    int status = holder_make(server, NULL, &first, err);
+    if (status)
+        server->accepting.recording = false;
+    return status;
+}
+
+void server_stop(struct server *server)
+{
+    server_lock(server);
+    server->stopping = true;
+    server_unlock(server);
+    accepts_finish(server);
+    holders_wake(server);
+    server_lock(server);
+    while (server->serving)
+        pthread_cond_wait(&server->changed, &server->lock);
+    server_unlock(server);
+}
+
 void server_totals(const struct server *server, struct server_totals *out)
 {
     server_lock(server);
-    uint64_t accepted = atomic_load(&server->accepted);
+    uint64_t accepted = atomic_load(&server->accepting.accepted);
     *out = (struct server_totals){
         .accepted = accepted,
         .closed = server->closed,
@@ -120,8 +113,8 @@ void server_totals(const struct server *server, struct server_totals *out)
         .peak_queue = server->peak_queue,
     };
     for (size_t i = 0; i < server->listener_count; i++) {
-        out->queue += server->listeners[i].queue;
-        out->drops += server->listeners[i].drops;
+        out->queue += server->listeners[i].now.queue;
+        out->drops += server->listeners[i].now.drops;
     }
     server_unlock(server);
 }
@@ -135,11 +128,11 @@ void server_release(struct server *server)
         loop_cancel(server->loop, &server->life);
         loop_remove(server->loop, &server->told);
     }
+    for (size_t i = 0; i < server->listener_count; i++)
+        listener_remove_file(&server->listeners[i].now);
     holders_release(server);
     for (size_t i = 0; i < server->listener_count; i++)
         fd_close(&server->listeners[i].watch.fd);
-    if (server->made)
-        unlink(server->made);
     fd_close(&server->told.fd);
     fd_close(&server->news);
     waiting_release(server);
@@ -147,6 +140,6 @@ void server_release(struct server *server)
     free(server->events.spare);
     free(server->listeners);
     free(server->greeting);
-    free(server->accepts);
+    free(server->accepting.record);
     free(server);
 }

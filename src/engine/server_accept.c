@@ -1,5 +1,9 @@
 /* Accepting: whose turn it is, what is due, and what happens when there is nothing to take a client with. */
-#include "server_internal.h"
+#include "server_accept.h"
+
+#include "server_events.h"
+#include "server_holder.h"
+#include "server_record.h"
 
 #include <errno.h>
 #include <stddef.h>
@@ -18,7 +22,7 @@
 #define EVENTS_MOST 65536
 #define EVENTS_PAUSE NSEC_PER_MSEC
 
-void accept_finished(struct server *server, struct listening *last)
+static void accept_finished(struct server *server, struct listening *last)
 {
     server_lock(server);
     events_tell(last, (struct server_event){.kind = SERVER_STOPPED});
@@ -26,10 +30,10 @@ void accept_finished(struct server *server, struct listening *last)
     accepts_finish(server);
 }
 
-bool accept_count_reached(const struct server *server)
+static bool accept_count_reached(const struct server *server)
 {
     int64_t limit = server->settings.accept_count;
-    return limit != ACCEPT_UNLIMITED && atomic_load(&server->accepted) >= (uint64_t)limit;
+    return limit != ACCEPT_UNLIMITED && atomic_load(&server->accepting.accepted) >= (uint64_t)limit;
 }
 
 /* Tells it once, however long it lasts. Tries again after a pause, or when a client has gone. */
@@ -37,12 +41,12 @@ static void starve(struct holder *holder, struct listening *listener, int code)
 {
     struct server *server = holder->server;
     loop_arm(holder->loop, &holder->pace, clock_now() + STARVED_PAUSE);
-    if (server->starved)
+    if (server->accepting.starved)
         return;
     server_lock(server);
-    server->starved = true;
-    server->retry = false;
-    listener_read(listener);
+    server->accepting.starved = true;
+    server->accepting.retry = false;
+    listener_read(listener->watch.fd, &listener->now);
     events_tell(listener, (struct server_event){.kind = SERVER_STARVED, .number = (uint64_t)code});
     server_unlock(server);
 }
@@ -58,14 +62,14 @@ static void tell_accepted(struct holder *holder, struct listening *listener, con
 {
     struct server *server = holder->server;
     bool read = server->settings.accept_delay > 0 || server->settings.stall > 0;
-    if (!read && !server->on_event && !server->starved)
+    if (!read && !server->on_event && !server->accepting.starved)
         return;
     server_lock(server);
-    server->starved = false;
+    server->accepting.starved = false;
     if (read)
-        listener_read(listener);
+        listener_read(listener->watch.fd, &listener->now);
     else
-        listener->queue -= listener->queue > 0;
+        listener->now.queue -= listener->now.queue > 0;
     events_tell(listener, (struct server_event){.kind = SERVER_ACCEPTED, .peer = client->peer, .number = client->number});
     server_unlock(server);
 }
@@ -74,23 +78,22 @@ static void tell_accepted(struct holder *holder, struct listening *listener, con
 static void take_client(struct holder *holder, struct listening *listener, int fd, const struct sockaddr_storage *address)
 {
     struct server *server = holder->server;
-    server->last_accept = clock_now();
-    uint64_t number = atomic_load_explicit(&server->accepted, memory_order_relaxed) + 1;
-    struct endpoint peer = endpoint_from_sockaddr(address);
+    server->accepting.last = clock_now();
+    uint64_t number = atomic_load_explicit(&server->accepting.accepted, memory_order_relaxed) + 1;
     struct client client = {
         .fd = fd,
         .listener = (uint32_t)(listener - server->listeners),
         .number = number,
-        .peer = endpoint_unmapped(&peer),
+        .peer = endpoint_from_sockaddr(address),
     };
     if (!holder->clients.fresh)
-        holder->fresh_since = server->last_accept;
+        holder->fresh_since = server->accepting.last;
     clients_add(&holder->clients, &client);
-    accepts_record(server, &client.peer, server->last_accept);
+    accepts_record(server, &client.peer, server->accepting.last);
     tell_accepted(holder, listener, &client);
-    bool none_left = (server->settings.accept_delay || server->settings.stall) && !listener->queue;
-    listener->waiting_since = none_left ? NSEC_NEVER : server->last_accept;
-    atomic_store(&server->accepted, number);
+    bool none_left = (server->settings.accept_delay || server->settings.stall) && !listener->now.queue;
+    listener->waiting_since = none_left ? NSEC_NEVER : server->accepting.last;
+    atomic_store(&server->accepting.accepted, number);
     accepts_note(server);
     if (accept_count_reached(server))
         accept_finished(server, listener);
@@ -138,9 +141,9 @@ static nsec after_stall(struct server *server, nsec due)
     const struct server_settings *plan = &server->settings;
     if (!plan->stall)
         return due;
-    if (!server->stalls_from)
-        server->stalls_from = due;
-    nsec into = due - server->stalls_from;
+    if (!server->accepting.stalls_from)
+        server->accepting.stalls_from = due;
+    nsec into = due - server->accepting.stalls_from;
     if (plan->stall_every)
         into %= plan->stall_every;
     return into < plan->stall ? due + plan->stall - into : due;
@@ -153,9 +156,9 @@ static bool accept_batch(struct holder *holder)
     struct server *server = holder->server;
     for (int budget = AT_ONCE; holder->accepting; budget--) {
         struct listening *listener = longest_waiting(server);
-        if (!listener || holder->pace.armed || atomic_load(&server->finished))
+        if (!listener || holder->pace.armed || atomic_load(&server->accepting.finished))
             return false;
-        nsec since = listener->waiting_since, last = server->last_accept;
+        nsec since = listener->waiting_since, last = server->accepting.last;
         nsec due = after_stall(server, since > last ? since : last) + server->settings.accept_delay;
         due = after_stall(server, due);
         bool paced = server->settings.accept_delay || server->settings.stall;
@@ -184,7 +187,7 @@ static int begin_some(struct holder *holder)
 static void end_crowd(struct server *server)
 {
     server_lock(server);
-    server->crowded = false;
+    server->accepting.crowded = false;
     server_unlock(server);
     holders_wake(server);
 }
@@ -193,7 +196,7 @@ static void end_crowd(struct server *server)
 static void accept_due(struct holder *holder)
 {
     struct server *server = holder->server;
-    if (holder->pace.armed || (server->starved && begin_some(holder)))
+    if (holder->pace.armed || (server->accepting.starved && begin_some(holder)))
         return;
     /* The caller's thread passes events on between its own turns. */
     if (holder->threaded && events_pending(server) >= EVENTS_MOST)
@@ -208,11 +211,11 @@ static void accept_due(struct holder *holder)
         loop_arm(holder->loop, &holder->begin, patience);
     else
         begin_some(holder);
-    if (!more && holder->accepting && server->crowded)
+    if (!more && holder->accepting && server->accepting.crowded)
         end_crowd(server);
 }
 
-void accept_paced(struct timer *timer)
+static void accept_paced(struct timer *timer)
 {
     struct holder *holder = (struct holder *)((char *)timer - offsetof(struct holder, pace));
     struct server *server = holder->server;
@@ -220,24 +223,24 @@ void accept_paced(struct timer *timer)
         loop_arm(holder->loop, &holder->pace, clock_now() + STARVED_PAUSE);
         return;
     }
-    if (server->starved) {
+    if (server->accepting.starved) {
         server_lock(server);
-        server->retry = false;
+        server->accepting.retry = false;
         server_unlock(server);
     }
     accept_due(holder);
 }
 
-void accept_begin(struct timer *timer)
+static void accept_begin(struct timer *timer)
 {
     begin_some((struct holder *)((char *)timer - offsetof(struct holder, begin)));
 }
 
-void accept_ready(struct watch *watch, uint32_t events)
+static void accept_ready(struct watch *watch, uint32_t events)
 {
     (void)events;
     struct listening *listener = (struct listening *)((char *)watch - offsetof(struct listening, watch));
-    struct holder *holder = listener->server->accepter;
+    struct holder *holder = listener->server->accepting.accepter;
     events_look(holder, listener);
     if (listener->waiting_since == NSEC_NEVER)
         listener->waiting_since = clock_now();
@@ -245,7 +248,7 @@ void accept_ready(struct watch *watch, uint32_t events)
 }
 
 /* Not accepted in its place at once: the slots are being walked, and the accepter may be another thread. */
-void accept_closed(struct clients *clients, const struct client *client)
+static void accept_closed(struct clients *clients, const struct client *client)
 {
     struct holder *holder = (struct holder *)((char *)clients - offsetof(struct holder, clients));
     struct server *server = holder->server;
@@ -253,11 +256,54 @@ void accept_closed(struct clients *clients, const struct client *client)
     server->closed++;
     if (holder->room != ROOM_UNKNOWN)
         holder->room++;
-    bool wake = server->starved && !server->retry;
-    server->retry = server->retry || wake;
+    bool wake = server->accepting.starved && !server->accepting.retry;
+    server->accepting.retry = server->accepting.retry || wake;
     events_tell(&server->listeners[client->listener],
                 (struct server_event){.kind = SERVER_CLOSED, .peer = client->peer, .number = client->number});
     server_unlock(server);
     if (wake)
         holders_wake(server);
 }
+
+/* ---- Beginning and end ---- */
+
+/* shutdown() acts on the socket itself, whoever has copies of it: the kernel resets what stands in the queue,
+   and nobody listens at the port. The holders close their copies; the caller's stay for whoever asks about
+   them. */
+static void life_over(struct timer *timer)
+{
+    struct server *server = (struct server *)((char *)timer - offsetof(struct server, life));
+    struct holder *first = server->holders;
+    accepts_finish(server);
+    server_flush(server);
+    server_lock(server);
+    server->ended = true;
+    server_unlock(server);
+    for (size_t i = 0; i < server->listener_count; i++)
+        shutdown(server->listeners[i].watch.fd, SHUT_RDWR);
+    holder_close_listeners(first);
+    holders_wake(server);
+    loop_stop(first->loop);
+}
+
+static int begin(struct holder *first, struct error *err)
+{
+    struct server *server = first->server;
+    server->life.fired = life_over;
+    server->accepting.accepter = first;
+    for (size_t i = 0; i < server->listener_count; i++)
+        server->listeners[i].watch.ready = accept_ready;
+    int status = holder_accept(first, err);
+    if (status)
+        return status;
+    if (server->settings.duration)
+        loop_arm(first->loop, &server->life, clock_now() + server->settings.duration);
+    if (accept_count_reached(server))
+        accept_finished(server, &server->listeners[0]);
+    return 0;
+}
+
+const struct holder_duties accept_duties = {.begin = begin,
+                                            .accept = accept_paced,
+                                            .converse = accept_begin,
+                                            .closed = accept_closed};

@@ -1,6 +1,6 @@
 /* What the server tells: events go through a queue to the caller's thread, changes of the accept queues are
    sampled. */
-#include "server_internal.h"
+#include "server_events.h"
 
 #include <stddef.h>
 #include <stdlib.h>
@@ -36,15 +36,15 @@ void events_tell(struct listening *listener, struct server_event event)
 {
     struct server *server = listener->server;
     struct event_queue *queue = &server->events;
-    listener->told_queue = listener->queue;
+    listener->told_queue = listener->now.queue;
     if (!server->on_event || (queue->count == queue->room && !grow(queue)))
         return;
     event.at = clock_now() - server->began;
-    event.local = listener->local;
+    event.local = listener->now.local;
     event.path = server->settings.transport.path;
-    event.queue = listener->queue;
-    event.capacity = listener_capacity(listener);
-    event.drops = listener->drops;
+    event.queue = listener->now.queue;
+    event.capacity = listener->now.capacity;
+    event.drops = listener->now.drops;
     queue->pending[queue->count++] = event;
     if (queue->count == 1)
         eventfd_write(server->told.fd, 1);
@@ -100,22 +100,22 @@ static void look_by(struct holder *holder, nsec due)
 static void look(struct listening *listener)
 {
     struct server *server = listener->server;
-    listener_read(listener);
-    if (listener->queue > server->peak_queue)
-        server->peak_queue = listener->queue;
+    listener_read(listener->watch.fd, &listener->now);
+    if (listener->now.queue > server->peak_queue)
+        server->peak_queue = listener->now.queue;
 }
 
 static bool has_changed(const struct listening *listener)
 {
-    return listener->queue != listener->told_queue || listener->drops != listener->told_drops;
+    return listener->now.queue != listener->told_queue || listener->now.drops != listener->told_drops;
 }
 
 /* Tells what an event of another kind has not told. */
 static void tell_changes(struct listening *listener)
 {
-    uint32_t dropped = listener->drops - listener->told_drops; /* the kernel's counter may wrap */
-    listener->told_drops = listener->drops;
-    if (listener->queue != listener->told_queue)
+    uint32_t dropped = (uint32_t)listener->now.drops - (uint32_t)listener->told_drops; /* the kernel's counter may wrap */
+    listener->told_drops = listener->now.drops;
+    if (listener->now.queue != listener->told_queue)
         events_tell(listener, (struct server_event){.kind = SERVER_QUEUE});
     if (dropped)
         events_tell(listener, (struct server_event){.kind = SERVER_DROPPED, .number = dropped});
@@ -128,7 +128,7 @@ void events_look(struct holder *holder, struct listening *listener)
     server_lock(server);
     look(listener);
     nsec due = server->changes_told + CHANGES_PAUSE;
-    if (listener->queue >= listener_capacity(listener))
+    if (listener->now.queue >= listener->now.capacity)
         look_by(holder, now + FULL_PAUSE);
     if (has_changed(listener) && now < due) {
         look_by(holder, due);

@@ -1,7 +1,10 @@
 /* The threads that accept and hold clients, their descriptor tables, and who of them accepts. */
-#include "server_internal.h"
+#include "server_holder.h"
 
 #include "backlogctl/fd.h"
+
+#include "server_events.h"
+#include "server_record.h"
 
 #include <errno.h>
 #include <stddef.h>
@@ -108,7 +111,7 @@ bool holder_hand_over(struct holder *holder, bool full)
     struct holder *made = NULL;
     server_lock(server);
     holder->room = full ? 0 : holder->room;
-    server->crowded = server->crowded || holder->clients.fresh;
+    server->accepting.crowded = server->accepting.crowded || holder->clients.fresh;
     struct holder *successor = find_successor(holder);
     bool little = !successor || successor->room < table_room(server) / LITTLE_SHARE;
     server_unlock(server);
@@ -118,7 +121,7 @@ bool holder_hand_over(struct holder *holder, bool full)
         return false;
     stop_accepting(holder);
     server_lock(server);
-    server->accepter = successor;
+    server->accepting.accepter = successor;
     server_unlock(server);
     holders_wake(server);
     return true;
@@ -131,8 +134,8 @@ static void news_ready(struct watch *watch, uint32_t events)
     struct holder *holder = (struct holder *)((char *)watch - offsetof(struct holder, news));
     struct server *server = holder->server;
     server_lock(server);
-    bool stopping = server->stopping, ended = server->ended, mine = server->accepter == holder;
-    bool retry = mine && server->retry, crowded = server->crowded;
+    bool stopping = server->stopping, ended = server->ended, mine = server->accepting.accepter == holder;
+    bool retry = mine && server->accepting.retry, crowded = server->accepting.crowded;
     server_unlock(server);
     if (ended)
         holder_close_listeners(holder);
@@ -152,7 +155,7 @@ static int open_holder(struct holder *holder, struct loop *loop, struct error *e
     holder->loop = loop ? loop : &holder->own_loop;
     int status = loop ? 0 : loop_init(&holder->own_loop, false, err);
     if (!status)
-        status = clients_open(&holder->clients, server->greeting, server->greeting_length, accept_closed, err);
+        status = clients_open(&holder->clients, server->greeting, server->greeting_length, server->duties->closed, err);
     if (!status)
         status = loop_add(holder->loop, &holder->clients.watch, EPOLLIN, err);
     if (!status)
@@ -199,7 +202,7 @@ static int prepare_thread(struct holder *holder, struct error *err)
         return error_set(err, -status, "close_range: %s", strerror(-status));
     status = open_holder(holder, NULL, err);
     if (!status && !server->holder_count)
-        status = server_begin(holder, err);
+        status = server->duties->begin(holder, err);
     if (status)
         return status;
     server_lock(server);
@@ -251,6 +254,17 @@ static int start_thread(struct holder *holder, struct error *err)
     return error_set(err, -holder->status, "%s", holder->error.text);
 }
 
+/* Takes it out of the caller's loop. */
+static void holder_detach(struct holder *holder)
+{
+    stop_accepting(holder);
+    loop_cancel(holder->loop, &holder->begin);
+    if (holder->clients.watch.ready)
+        loop_remove(holder->loop, &holder->clients.watch);
+    loop_remove(holder->loop, &holder->news);
+    close_holder(holder);
+}
+
 int holder_make(struct server *server, struct loop *loop, struct holder **out, struct error *err)
 {
     bool further = server->holder_count > 0;
@@ -262,9 +276,9 @@ int holder_make(struct server *server, struct loop *loop, struct holder **out, s
     *holder = (struct holder){
         .server = server,
         .news = {.ready = news_ready, .fd = server->news},
-        .pace.fired = accept_paced,
+        .pace.fired = server->duties->accept,
         .sample.fired = events_sample,
-        .begin.fired = accept_begin,
+        .begin.fired = server->duties->converse,
         .room = ROOM_UNKNOWN,
         .threaded = !loop,
     };
@@ -279,16 +293,6 @@ int holder_make(struct server *server, struct loop *loop, struct holder **out, s
         add_holder(holder);
     *out = holder;
     return 0;
-}
-
-void holder_detach(struct holder *holder)
-{
-    stop_accepting(holder);
-    loop_cancel(holder->loop, &holder->begin);
-    if (holder->clients.watch.ready)
-        loop_remove(holder->loop, &holder->clients.watch);
-    loop_remove(holder->loop, &holder->news);
-    close_holder(holder);
 }
 
 void holders_release(struct server *server)

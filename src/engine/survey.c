@@ -1,10 +1,13 @@
 /* Takes a survey: visits namespaces, lists their listeners, finds who owns them. */
-#include "survey_internal.h"
+#include "backlogctl/surveyor.h"
 
 #include "backlogctl/fd.h"
+#include "backlogctl/listener.h"
 #include "backlogctl/netns.h"
 #include "backlogctl/owner.h"
 #include "backlogctl/parse.h"
+
+#include "waiting.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -12,10 +15,17 @@
 #include <string.h>
 #include <sys/utsname.h>
 
-void surveyor_note(struct surveyor *s, const struct error *err)
+struct surveyor {
+    struct survey *survey;
+    const struct survey_query *query;
+    size_t room; /* for listeners */
+};
+
+/* Keeps the first reason why evidence is missing. */
+static void note(struct surveyor *s, const struct error *err)
 {
     char *why = s->survey->incomplete;
-    if (!*why)
+    if (err->code && !*why)
         snprintf(why, sizeof s->survey->incomplete, "%.*s", (int)sizeof s->survey->incomplete - 1, err->text);
 }
 
@@ -35,30 +45,45 @@ static void read_namespace(struct surveyor *s, struct netns_facts *facts)
     facts->tcp_max_syn_backlog = read_number("net.ipv4.tcp_max_syn_backlog");
     facts->tcp_syncookies = read_number("net.ipv4.tcp_syncookies");
     facts->tcp_abort_on_overflow = read_number("net.ipv4.tcp_abort_on_overflow");
-    if (counters_read(&facts->counters, &err))
-        surveyor_note(s, &err);
+    counters_read(&facts->counters, &err);
+    note(s, &err);
+}
+
+/* Appends the listeners of the namespace that the thread is in, and who waits at them. */
+static int list_here(struct surveyor *s, struct sockdiag *sd, struct error *err)
+{
+    struct survey *survey = s->survey;
+    struct listener_list all = {.list = survey->listeners, .count = survey->count, .room = s->room};
+    struct error incomplete = {0};
+    size_t here = survey->count;
+    int status = listener_list(sd, &all, &incomplete, err);
+    survey->listeners = all.list;
+    s->room = all.room;
+    if (status)
+        return status;
+    survey->count = all.count;
+    if (!s->query->no_waiting && !s->query->path && all.count > here)
+        waiting_find(sd, all.list + here, all.count - here, s->query->port, &incomplete);
+    note(s, &incomplete);
+    return 0;
 }
 
 /* Everything about the namespace that the thread is in. */
 static int survey_here(struct surveyor *s, struct netns_facts *facts, struct error *err)
 {
-    s->netns = facts->inode;
-    s->here = s->survey->count;
+    struct sockdiag sd;
+    size_t here = s->survey->count;
     /* Before the listeners: what is dropped meanwhile must not seem to be the drops of one that has gone. */
     read_namespace(s, facts);
-    int status = sockdiag_open(&s->diag, err);
+    int status = sockdiag_open(&sd, err);
     if (!status)
-        status = surveyor_list(s, err);
-    if (!status && s->survey->count > s->here)
-        surveyor_find_waiting(s);
-    sockdiag_close(&s->diag);
-    if (status) {
-        s->survey->count = s->here;
-        return status;
-    }
-    for (size_t i = s->here; i < s->survey->count; i++)
+        status = list_here(s, &sd, err);
+    sockdiag_close(&sd);
+    for (size_t i = here; i < s->survey->count; i++) {
+        s->survey->listeners[i].netns = facts->inode;
         facts->listener_drops += s->survey->listeners[i].drops;
-    return 0;
+    }
+    return status;
 }
 
 static struct netns_facts *add_namespace(struct survey *survey)
@@ -133,7 +158,7 @@ static int survey_all(struct surveyor *s, struct error *err)
     if (hidden) {
         struct error why = {0};
         error_set(&why, EPERM, "the network namespaces of %zu processes cannot be seen (CAP_SYS_PTRACE shows them)", hidden);
-        surveyor_note(s, &why);
+        note(s, &why);
     }
     int status = survey_here(s, &s->survey->namespaces[0], err);
     return status ? status : survey_others(s, err);
@@ -227,15 +252,15 @@ static bool same_address(struct endpoint a, const struct endpoint *b)
 
 static bool selected(const struct survey_query *query, const struct listener *listener)
 {
-    bool by_path = is_unix((enum socket_kind)listener->kind);
-    return (!query->port || (!by_path && listener->local.port == query->port)) &&
-           (!query->path || (by_path && !strcmp(listener->path, query->path))) &&
-           (query->address.family == AF_UNSPEC || (!by_path && same_address(listener->local, &query->address)));
+    return (!query->port || listener->local.port == query->port) &&
+           (query->address.family == AF_UNSPEC || same_address(listener->local, &query->address));
 }
 
 static void select_listeners(struct survey *survey, const struct survey_query *query)
 {
     size_t kept = 0;
+    if (query->path)
+        survey->count = listener_keep_at(query->path, survey->listeners, survey->count);
     for (size_t i = 0; i < survey->count; i++) {
         struct listener *listener = &survey->listeners[i];
         if (!selected(query, listener))

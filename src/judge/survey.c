@@ -40,10 +40,11 @@ void judge_netns(struct netns_facts *facts)
     facts->drops_gone = all > facts->listener_drops ? all - facts->listener_drops : 0;
 }
 
-/* AF_UNIX drops nothing (its clients wait, or hear EAGAIN), has no SYN queue and does not tell who waits for how long. */
+/* Without a handshake nothing is dropped (clients wait, or hear EAGAIN), there is no SYN queue and nobody tells who waits for how
+   long. */
 static bool has_measure(const struct listener *listener, enum measure measure)
 {
-    return !figures[measure_figure(measure)].of_tcp || !is_unix((enum socket_kind)listener->kind);
+    return !figures[measure_figure(measure)].of_tcp || has_handshake((enum socket_kind)listener->kind);
 }
 
 static void judge_expectation(const struct survey *survey, struct expectation *e)

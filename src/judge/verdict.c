@@ -95,7 +95,7 @@ static void judge_error(struct attempt *a, const struct witness *w)
 {
     enum reason reason = a->soft_error ? REASON_ICMP : REASON_NONE;
     switch (a->error) {
-    case EAGAIN: /* of an AF_UNIX connect() that may not wait; nothing was dropped, nothing is tried again */
+    case EAGAIN: /* of a connect() without a handshake that may not wait; nothing was dropped, nothing is tried again */
         return decide(a, VERDICT_WOULD_BLOCK, REASON_QUEUE_FULL, EVIDENCE_SOCKET_ERROR);
     case ENOENT: /* no such socket file */
         return decide(a, VERDICT_REFUSED, REASON_NO_LISTENER, EVIDENCE_SOCKET_ERROR);

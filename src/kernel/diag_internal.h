@@ -30,6 +30,14 @@ int diag_dump(struct sockdiag *sd, union diag_request *request, diag_each *each,
 /* The same for a question with one answer: `each` is called once if there is one. 0 or -errno, most often -ENOENT. */
 int diag_one(struct sockdiag *sd, union diag_request *request, diag_each *each, void *context, struct error *err);
 
+/* What a segment from `remote` to `local` would reach: a connection, else a listener. `extensions`: bits of INET_DIAG_* to ask for.
+   0; -ENOENT, which leaves err as it is; -errno. */
+int diag_lookup(struct sockdiag *sd, const struct endpoint *local, const struct endpoint *remote, unsigned extensions,
+                struct diag_socket *out, struct error *err);
+
+/* One TCP listener by its address and cookie. 0; -ENOENT where another one is found there. */
+int diag_listener_by_cookie(struct sockdiag *sd, const struct listener *listener, struct diag_socket *out);
+
 /* Calls `each` for every attribute from `at` on, and stops at one that is cut. The buffer need not be aligned. */
 typedef void diag_attribute(void *context, unsigned type, const unsigned char *payload, size_t size);
 void diag_attributes(const unsigned char *message, size_t end, size_t at, diag_attribute *each, void *context);

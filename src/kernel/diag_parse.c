@@ -24,7 +24,7 @@ static struct endpoint read_endpoint(uint8_t family, const __be32 address[4], __
     memcpy(e.bytes, address, family == AF_INET ? 4 : sizeof e.bytes);
     if (is_link_local(&e))
         e.scope = interface;
-    return e;
+    return endpoint_unmapped(&e);
 }
 
 static void read_fixed(const struct inet_diag_msg *message, struct diag_socket *out)

@@ -74,10 +74,8 @@ int route_is_local(const struct endpoint *e, bool *local, struct error *err)
 {
     char text[ENDPOINT_TEXT_SIZE];
     *local = false;
-    /* Routing knows no mapped addresses, nor that connect(2) takes the any-address for the loopback address.
-     */
-    struct endpoint destination = endpoint_unmapped(e);
-    destination = endpoint_reachable(&destination);
+    /* Routing does not know that connect(2) takes the any-address for the loopback address. */
+    struct endpoint destination = endpoint_reachable(e);
     struct mnl_socket *netlink = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
     if (!netlink)
         return error_errno(err, "cannot open a route socket");

@@ -7,35 +7,32 @@
 #include <linux/unix_diag.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
 
 #define FIXED_PART (NLMSG_HDRLEN + sizeof(struct unix_diag_msg))
 
 /* The name as bind(2) got it: a path, which may or may not end with NUL, or NUL and then an abstract name. */
-static void read_name(const unsigned char *name, size_t size, char out[UNIX_NAME_SIZE])
+static void read_name(const unsigned char *name, size_t size, struct unix_listener *out)
 {
     bool abstract = size && !name[0];
     size_t length = abstract ? size : strnlen((const char *)name, size), used = 0;
     if (length && name[0] == '@')
-        used = (size_t)snprintf(out, UNIX_NAME_SIZE, "./");
+        used = (size_t)snprintf(out->path, UNIX_NAME_SIZE, "./");
     for (size_t i = 0; i < length && used + strlen(ENDPOINT_NUL) < UNIX_NAME_SIZE; i++)
         if (name[i] || !i)
-            out[used++] = name[i] ? (char)name[i] : '@';
+            out->path[used++] = name[i] ? (char)name[i] : '@';
         else
-            used += (size_t)snprintf(out + used, UNIX_NAME_SIZE - used, ENDPOINT_NUL);
-    out[used] = '\0';
+            used += (size_t)snprintf(out->path + used, UNIX_NAME_SIZE - used, ENDPOINT_NUL);
+    out->path[used] = '\0';
 }
 
 static void read_attribute(void *context, unsigned type, const unsigned char *payload, size_t size)
 {
     struct unix_listener *out = context;
     if (type == UNIX_DIAG_NAME) {
-        read_name(payload, size, out->path);
+        read_name(payload, size, out);
     } else if (type == UNIX_DIAG_VFS && size >= sizeof(struct unix_diag_vfs)) {
         struct unix_diag_vfs file;
         memcpy(&file, payload, sizeof file);
-        out->has_file = true;
         out->file_inode = file.udiag_vfs_ino;
         out->file_device = file.udiag_vfs_dev;
     } else if (type == UNIX_DIAG_UID && size >= sizeof out->uid) {
@@ -125,53 +122,6 @@ int unixdiag_exact(struct sockdiag *sd, uint32_t inode, uint64_t cookie, struct 
     if (status && status != -ENOENT)
         return error_set(err, -status, "sock_diag cannot look up an AF_UNIX listener: %s", strerror(-status));
     return status;
-}
-
-/* ---- One by its name ---- */
-
-struct named {
-    const char *path;
-    bool is_file;
-    struct stat file; /* what is at that path */
-    struct listener *out;
-};
-
-/* The kernel knows the path as it was bound, which another one may lead to as well: then the file is the same. It numbers devices
-   with 20 bits for the minor. */
-static bool has_name(const struct named *named, const struct unix_listener *listener)
-{
-    if (!strcmp(listener->path, named->path))
-        return true;
-    return named->is_file && listener->has_file && listener->file_inode == (uint32_t)named->file.st_ino &&
-           listener->file_device == (major(named->file.st_dev) << 20 | minor(named->file.st_dev));
-}
-
-static void each_named(void *context, const struct unix_listener *listener)
-{
-    const struct named *named = context;
-    if (!listener)
-        *named->out = (struct listener){0};
-    if (!listener || !has_name(named, listener))
-        return;
-    *named->out = (struct listener){.known = listener->has_queue,
-                                    .local.family = AF_UNIX,
-                                    .kind = listener->type == SOCK_SEQPACKET ? KIND_UNIX_SEQPACKET : KIND_UNIX_STREAM,
-                                    .members = 1,
-                                    .inode = listener->inode,
-                                    .cookie = listener->cookie,
-                                    .backlog = listener->backlog,
-                                    .capacity = (uint64_t)listener->backlog + 1,
-                                    .queue = listener->queue,
-                                    .uid = listener->uid};
-    memcpy(named->out->path, listener->path, sizeof named->out->path);
-}
-
-int unixdiag_listener(struct sockdiag *sd, const char *path, struct listener *out, struct error *err)
-{
-    struct named named = {.path = path, .out = out};
-    named.is_file = *path != '@' && !stat(path, &named.file) && S_ISSOCK(named.file.st_mode);
-    *out = (struct listener){0};
-    return unixdiag_dump(sd, each_named, &named, err);
 }
 
 /* ---- Clients ---- */

@@ -223,9 +223,10 @@ json_t *json_text(const char *text);
 json_t *json_address(const struct endpoint *e);                                   /* "127.0.0.1" */
 json_t *json_family(const struct endpoint *e);                                    /* "ipv4", "ipv6", "unix" or null */
 void json_add_place(json_t **object, const struct endpoint *e, const char *path); /* "port", or "path" of AF_UNIX */
-json_t *json_span(nsec span);                                                     /* microseconds, or null for NSEC_NEVER */
-json_t *json_span_exact(nsec span);                                               /* the same with its fraction, three decimals */
-json_t *json_known(bool known, uint64_t value);                                   /* null when not known */
+void json_add_listener_place(json_t **object, const struct listener *listener);
+json_t *json_span(nsec span);                   /* microseconds, or null for NSEC_NEVER */
+json_t *json_span_exact(nsec span);             /* the same with its fraction, three decimals */
+json_t *json_known(bool known, uint64_t value); /* null when not known */
 
 /* ---- survey_json.c ---- */
 

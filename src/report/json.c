@@ -71,6 +71,11 @@ void json_add_place(json_t **object, const struct endpoint *e, const char *path)
         json_put(object, "port", json_integer(e->port));
 }
 
+void json_add_listener_place(json_t **object, const struct listener *listener)
+{
+    json_add_place(object, &listener->local, is_unix((enum socket_kind)listener->kind) ? listener->path : NULL);
+}
+
 json_t *json_span(nsec span)
 {
     return span == NSEC_NEVER ? json_null() : json_integer(span / NSEC_PER_USEC);
@@ -188,7 +193,7 @@ static json_t *listener_json(const struct run *run, const struct listener *liste
                   json_known(run->somaxconn, run->somaxconn), "drops", json_known(listener->drops_known, listener->drops), "pid",
                   json_known(listener->pid, (uint64_t)listener->pid), "process",
                   json_text(*listener->process ? listener->process : NULL), "members", (json_int_t)listener->members);
-    json_add_place(&object, &listener->local, is_unix((enum socket_kind)listener->kind) ? listener->path : NULL);
+    json_add_listener_place(&object, listener);
     return object;
 }
 

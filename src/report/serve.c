@@ -127,7 +127,7 @@ int report_ready_json(FILE *out, const struct listener *listener, const struct s
                                "accept_delay_us", json_span(settings->accept_delay), "duration_us",
                                settings->duration > 0 ? json_span(settings->duration) : json_null(), "greeting",
                                json_text(settings->greeting));
-    json_add_place(&object, &listener->local, is_unix((enum socket_kind)listener->kind) ? listener->path : NULL);
+    json_add_listener_place(&object, listener);
     return write_json_line(out, object);
 }
 

@@ -265,6 +265,18 @@ static void write_closed(FILE *out, const struct survey *survey)
                 plural(survey->namespaces_closed));
 }
 
+const char *report_broken(const struct survey *survey, const struct expectation *e, char out[REPORT_BROKEN_SIZE])
+{
+    if (e->seen_known)
+        snprintf(out, REPORT_BROKEN_SIZE, "expected %s, seen %" PRId64, e->text, e->seen);
+    else
+        snprintf(out, REPORT_BROKEN_SIZE, "expected %s, but %s", e->text,
+                 !survey->count ? "no listener was selected"
+                 : e->broken    ? "nobody knows"
+                                : "AF_UNIX listeners have none");
+    return out;
+}
+
 static void write_expectation(FILE *out, const struct survey *survey, const struct expectation *e)
 {
     char place[LIST_CELL_SIZE];

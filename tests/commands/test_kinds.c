@@ -2,6 +2,7 @@
 #include "suite.h"
 
 #include "report.h"
+#include "servers.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -157,6 +158,107 @@ START_TEST(unix_mistakes_are_named)
 }
 END_TEST
 
+/* Several servers have been bound to a path, each after the file of the one before was removed: the last one answers. */
+START_TEST(a_path_means_the_file_that_is_there)
+{
+    make_folder();
+    in_private_namespace();
+    char program[512];
+    snprintf(program, sizeof program,
+             "import socket as S,os,time;L=[]\nfor b in (3,4,5,6,7,8,20):\n s=S.socket(S.AF_UNIX);L.append(s);"
+             "os.path.exists('%s') and os.unlink('%s');s.bind('%s');s.listen(b)\nprint(1,flush=True);time.sleep(100)",
+             path, path, path);
+    struct process servers;
+    if (!python_begin(program, &servers))
+        return;
+    json_t *report =
+        report_of((const char *[]){BACKLOGCTL, "probe", "--json", "--unix", path, "--count", "1", "--timeout", "0", NULL}, NULL,
+                  0);
+    ck_assert_int_eq(report_number(report, "listener.backlog"), 20);
+    ck_assert_int_eq(report_number(report, "listener.queue"), 1);
+    json_decref(report);
+    char *seen = shell("%s list --unix %s --columns backlog | awk '/^$/{exit} NR>1' | xargs", BACKLOGCTL, path);
+    ck_assert_str_eq(seen, "20");
+    free(seen);
+    unlink(path); /* now it is known by its name alone, like the others */
+    report = report_of((const char *[]){BACKLOGCTL, "probe", "--json", "--unix", path, "--count", "1", NULL}, NULL, 0);
+    ck_assert(json_is_null(json_object_get(report, "listener")));
+    json_decref(report);
+    python_end(&servers);
+    remove_folder();
+}
+END_TEST
+
+/* What each command finds at a path or name, typed in a shell that is in the folder. */
+static const struct {
+    const char *name, *found;
+} ways[] = {
+    {"$PWD/\303\251.sock", "11"},
+    {"\303\251.sock", "11"},
+    {"./\303\251.sock", "11"},
+    {"$PWD/../${PWD##*/}/link", "11"},
+    {"link", "11"},
+    {"r.sock", "12"},
+    {"./r.sock", "12"},
+    {"@a", "13"},
+    {"@ab", "14"},
+    {"@a?", ""},
+    {"@x?y", ""},
+    {"@x\ny", "16"},
+    {"nobody", ""},
+};
+
+START_TEST(every_command_finds_the_listener_at_a_path)
+{
+    make_folder();
+    in_private_namespace();
+    char program[512];
+    snprintf(program, sizeof program,
+             "import socket as S,os,threading;L=[];os.chdir('%s')\n"
+             "def serve(s):\n while 1: L.append(s.accept())\n"
+             "for b,n in enumerate((os.getcwd()+'/\303\251.sock','r.sock','\\0a','\\0ab','\\0a\\0','\\0x\\ny')):\n"
+             " s=S.socket(S.AF_UNIX);s.bind(n);s.listen(b+11);threading.Thread(target=serve,args=(s,)).start()\n"
+             "os.symlink('\303\251.sock','link');print(1,flush=True)",
+             folder);
+    struct process servers;
+    if (!python_begin(program, &servers))
+        return;
+    for (size_t i = 0; i < COUNT(ways); i++) {
+        char command[64];
+        const char *name = ways[i].name;
+        char *seen = shell("cd %s && %s list --unix \"%s\" --columns backlog | awk '/^$/{exit} !/^no listener/ && NR>1' | xargs",
+                           folder, BACKLOGCTL, name);
+        ck_assert_msg(!strcmp(seen, ways[i].found), "list --unix %s: '%s'", name, seen);
+        free(seen);
+        snprintf(command, sizeof command, "resize --backlog %s --dry-run", *ways[i].found ? ways[i].found : "1");
+        const char *const commands[] = {command, "measure --yes --expect capacity\\>10", "probe --count 1"};
+        for (size_t c = 0; c < COUNT(commands); c++) {
+            seen = shell("cd %s && %s %s --quiet --unix \"%s\" 2>/dev/null; echo $?", folder, BACKLOGCTL, commands[c], name);
+            bool refused = c == 2; /* nobody is there: that is what probe has to say */
+            ck_assert_msg(!strcmp(seen, *ways[i].found || refused ? "0" : "3"), "%s --unix %s: '%s'", commands[c], name, seen);
+            free(seen);
+        }
+    }
+    python_end(&servers);
+    free(shell("rm -r %s", folder));
+}
+END_TEST
+
+START_TEST(the_file_of_another_server_stays)
+{
+    make_folder();
+    in_private_namespace();
+    struct process first = serve_start((const char *[]){"--unix", path, NULL}, NULL);
+    unlink(path);
+    struct process second = serve_start((const char *[]){"--unix", path, NULL}, NULL);
+    free(serve_stop(&first));
+    ck_assert_int_eq(access(path, F_OK), 0);
+    free(serve_stop(&second));
+    ck_assert_int_ne(access(path, F_OK), 0);
+    remove_folder();
+}
+END_TEST
+
 /* ---- TCP ---- */
 
 START_TEST(a_group_is_shown_each_and_summed)
@@ -228,6 +330,17 @@ START_TEST(fast_open_brings_data_with_the_syn)
     free(counted);
     json_decref(report);
     free(serve_stop(&server));
+}
+END_TEST
+
+/* How many may come by Fast Open follows from the backlog. */
+START_TEST(fast_open_goes_with_every_backlog)
+{
+    static const char *const backlogs[] = {"2147483647", "2147483646", "0", "-1", "-2147483648"};
+    json_t *report = report_of((const char *[]){BACKLOGCTL, "run", "--json", "--fastopen", "--backlog", backlogs[_i], "--count",
+                                                "1", "--expect", "connected=1", NULL},
+                               NULL, 0);
+    json_decref(report);
 }
 END_TEST
 
@@ -332,6 +445,9 @@ static Suite *make_suite(void)
         run_has_unix_sockets_too,
         unix_sockets_of_others,
         unix_mistakes_are_named,
+        a_path_means_the_file_that_is_there,
+        every_command_finds_the_listener_at_a_path,
+        the_file_of_another_server_stays,
         a_group_is_shown_each_and_summed,
         mptcp_is_seen_by_ss,
         fast_open_brings_data_with_the_syn,
@@ -345,6 +461,7 @@ static Suite *make_suite(void)
     tcase_set_timeout(rows, 60);
     tcase_add_loop_test(rows, a_full_unix_queue_answers_at_once, 0, COUNT(unix_kinds));
     tcase_add_loop_test(rows, deferred_clients_wait_outside, 0, 2);
+    tcase_add_loop_test(rows, fast_open_goes_with_every_backlog, 0, 5);
     tcase_add_loop_test(rows, presets_keep_their_promise, 0, COUNT(presets));
     suite_add_tcase(suite, rows);
     return suite;

@@ -126,6 +126,9 @@ START_TEST(duration_ends_it)
     ck_assert_int_eq(outcome.status, 0);
     ck_assert_int_ge(outcome.took, 100 * NSEC_PER_MSEC);
     outcome_free(&outcome);
+    char *span = shell("%s serve --json --duration 100ms | sed -n 's/.*\"elapsed_us\":\\([0-9]*\\).*/\\1/p'", BACKLOGCTL);
+    ck_assert_int_ge(atol(span), 100000);
+    free(span);
 }
 END_TEST
 

@@ -2,6 +2,7 @@
 #include "suite.h"
 
 #include "report.h"
+#include "servers.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -73,6 +74,44 @@ START_TEST(main_job_in_two_processes)
     check_row(report, 9, "timed_out", "deadline", "queue_full");
     json_decref(report);
     free(serve_stop(&server));
+}
+END_TEST
+
+static const char *const listens[] = {"127.0.0.1", "::", "::ffff:127.0.0.1"};
+
+/* However the target is written, whatever family of socket listens there, and whether its clients are looked up one by one or
+   in a dump: the same verdicts. */
+START_TEST(mapped_addresses_change_nothing)
+{
+    static const char *const targets[] = {"127.0.0.1", "::ffff:127.0.0.1"};
+    static const char *const counts[] = {"3", "1500"};
+    char program[256];
+    in_private_namespace();
+    snprintf(program, sizeof program,
+             "import socket as S,time;s=S.socket(S.AF_INET6 if ':' in '%s' else S.AF_INET);s.setsockopt(S.SOL_SOCKET,"
+             "S.SO_REUSEADDR,1);s.bind(('%s',60001));s.listen(2000);print(1,flush=True);time.sleep(100)",
+             listens[_i], listens[_i]);
+    for (size_t t = 0; t < COUNT(targets); t++)
+        for (size_t c = 0; c < COUNT(counts); c++) {
+            struct process server;
+            if (!python_begin(program, &server))
+                return;
+            json_t *report = report_of(PROBE("--host", targets[t], "--count", counts[c], "--timeout", "0"), NULL, 0);
+            ck_assert_int_eq(report_count(report, "queued"), atoi(counts[c]));
+            ck_assert_str_eq(report_text(report, "target.address"), "127.0.0.1");
+            json_decref(report);
+            python_end(&server);
+        }
+}
+END_TEST
+
+START_TEST(an_ipv4_server_in_the_form_of_ipv6)
+{
+    json_t *report = report_of(RUN("--host", "::ffff:127.0.0.1", "--backlog", "2", "--accept-count", "0", "--count", "4",
+                                   "--timeout", "0", "--expect", "queued=3"),
+                               NULL, 0);
+    ck_assert_str_eq(report_text(report, "target.address"), "127.0.0.1");
+    json_decref(report);
 }
 END_TEST
 
@@ -379,6 +418,8 @@ static Suite *make_suite(void)
     tcase_set_timeout(tcase, 90);
     tcase_add_loop_test(tcase, main_job, 0, 3);
     tcase_add_loop_test(tcase, main_job_in_two_processes, 0, 2);
+    tcase_add_loop_test(tcase, mapped_addresses_change_nothing, 0, COUNT(listens));
+    tcase_add_test(tcase, an_ipv4_server_in_the_form_of_ipv6);
     tcase_add_test(tcase, reply_is_evidence);
     tcase_add_loop_test(tcase, refused_never_connects_to_itself, 0, 2);
     tcase_add_test(tcase, reset_when_the_listener_goes);

@@ -3,7 +3,7 @@
 
 #include "report.h"
 
-#include "backlogctl/sockdiag.h"
+#include "backlogctl/listener.h"
 
 #include <netinet/in.h>
 #include <signal.h>
@@ -280,12 +280,12 @@ static struct witness *witness_start(pid_t *pid)
     struct sockdiag diag = {0};
     struct endpoint at = {.family = AF_INET, .port = PORT, .bytes = {127, 0, 0, 1}};
     struct listener one;
-    if (sockdiag_open(&diag, NULL) || sockdiag_listener(&diag, &at, &one, NULL))
+    if (sockdiag_open(&diag, NULL) || listener_find(&diag, &at, &(struct transport){0}, &one, NULL))
         _exit(1);
     for (;;) {
-        struct diag_socket now;
+        uint64_t queue, drops;
         usleep(1000);
-        witness->looks += !sockdiag_socket(&diag, &one, &now, NULL) && now.rqueue;
+        witness->looks += !listener_look(&diag, &one, &queue, &drops, NULL) && queue;
     }
 }
 

@@ -1,5 +1,6 @@
 /* Measuring a server's queue: whom it stops, and whom it lets go. */
 #include "backlogctl/capacity.h"
+#include "backlogctl/listener.h"
 #include "backlogctl/sockdiag.h"
 
 #include "process.h"
@@ -65,7 +66,7 @@ START_TEST(who_does_not_hold_the_listener_is_let_go)
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     ck_assert(!bind(fd, (struct sockaddr *)&address, sizeof address) && !listen(fd, 7));
     ck_assert_int_eq(sockdiag_open(&diag, &err), 0);
-    ck_assert_int_eq(sockdiag_reached(&diag, &there, &(struct transport){0}, &m.listener, &err), 0);
+    ck_assert_int_eq(listener_find(&diag, &there, &(struct transport){0}, &m.listener, &err), 0);
     ck_assert_int_eq(loop_init(&loop, false, &err), 0);
     const pid_t pids[] = {idle_process(), bystander};
     struct capacity_plan plan = {.pids = pids,
@@ -76,7 +77,7 @@ START_TEST(who_does_not_hold_the_listener_is_let_go)
     ck_assert_msg(strstr(err.text, "does not hold the listener any more") != NULL, "%s", err.text);
     must_not_stand_still(pids[0]);
     must_not_stand_still(pids[1]);
-    ck_assert_int_eq(sockdiag_look(&diag, &m.listener, &queue, &drops, &err), 0);
+    ck_assert_int_eq(listener_look(&diag, &m.listener, &queue, &drops, &err), 0);
     ck_assert_uint_eq(queue, 0);
     end_idle(pids[0]);
     end_idle(pids[1]);

@@ -40,11 +40,6 @@ static int parse(const void *bytes, size_t length, struct diag_socket *out)
     {                                                                \
         .family = AF_INET, .port = (port_), .bytes = { __VA_ARGS__ } \
     }
-#define MAPPED(port_)                                                                     \
-    {                                                                                     \
-        .family = AF_INET6, .port = (port_), .bytes = { [10] = 0xff, 0xff, 127, 0, 0, 1 } \
-    }
-
 /* info_end, drops_end: where that attribute ends in the recording, 0 when it has none. */
 static const struct {
     const char *name;
@@ -123,14 +118,18 @@ static const struct {
      sizeof recorded_request,
      0,
      0,
-     {.local = MAPPED(6002), .remote = MAPPED(40004), .family = AF_INET6, .state = STATE_SYN_RECV, .cookie = 0x3f3}},
+     {.local = IPV4(6002, 127, 0, 0, 1),
+      .remote = IPV4(40004, 127, 0, 0, 1),
+      .family = AF_INET6,
+      .state = STATE_SYN_RECV,
+      .cookie = 0x3f3}},
     {"v4-mapped",
      recorded_mapped,
      sizeof recorded_mapped,
      408,
      0,
-     {.local = MAPPED(6002),
-      .remote = MAPPED(40005),
+     {.local = IPV4(6002, 127, 0, 0, 1),
+      .remote = IPV4(40005, 127, 0, 0, 1),
       .family = AF_INET6,
       .state = STATE_ESTABLISHED,
       .cookie = 0x3f4,

@@ -1,8 +1,8 @@
 /* sock_diag and socket owners, asked in a private network namespace and compared with what sockets there
  * really do. */
 #include "backlogctl/fd.h"
+#include "backlogctl/listener.h"
 #include "backlogctl/owner.h"
-#include "backlogctl/sockdiag.h"
 
 #include "process.h"
 #include "suite.h"
@@ -114,7 +114,7 @@ static struct listener ask_listener(struct sockdiag *sd, const struct endpoint *
 {
     struct listener listener;
     struct error err = {0};
-    ck_assert_msg(!sockdiag_listener(sd, destination, &listener, &err), "%s", err.text);
+    ck_assert_msg(!listener_find(sd, destination, &(struct transport){0}, &listener, &err), "%s", err.text);
     return listener;
 }
 
@@ -177,10 +177,12 @@ static const struct {
     {"exact dual-stack before any",
      {{"0.0.0.0", 5, REUSEPORT}, {"::ffff:127.0.0.1", 3, DUAL_STACK | REUSEPORT}},
      "127.0.0.1",
-     "::ffff:127.0.0.1",
+     "127.0.0.1",
      1,
      3},
     {"mapped destination", {{"127.0.0.1", 3, 0}}, "::ffff:127.0.0.1", "127.0.0.1", 1, 3},
+    {"both mapped", {{"::ffff:127.0.0.1", 3, DUAL_STACK}}, "::ffff:127.0.0.1", "127.0.0.1", 1, 3},
+    {"mapped any-address", {{"::ffff:0.0.0.0", 3, DUAL_STACK}}, "127.0.0.1", "0.0.0.0", 1, 3},
     {"any-address as destination", {{"127.0.0.1", 3, 0}}, "0.0.0.0", "127.0.0.1", 1, 3},
     {"any-address as destination, IPv6", {{"::1", 3, 0}}, "::", "::1", 1, 3},
     {"bound to the device", {{"127.0.0.1", 3, ON_LOOPBACK_DEVICE}}, "127.0.0.1", "127.0.0.1", 1, 3},
@@ -205,7 +207,7 @@ START_TEST(listener_is_the_one_that_a_syn_reaches)
     uint16_t port = (uint16_t)(6000 + _i);
     for (size_t i = 0; i < LISTENERS_MAX && choices[_i].listeners[i].address; i++)
         listen_at(choices[_i].listeners[i].address, port, choices[_i].listeners[i].backlog, choices[_i].listeners[i].options);
-    struct endpoint destination = at(choices[_i].destination, port), source;
+    struct endpoint typed = at(choices[_i].destination, port), destination = endpoint_unmapped(&typed), source;
     struct listener found = ask_listener(&sd, &destination);
     ck_assert_msg(found.known == (choices[_i].reached != NULL), "%s: known %d", choices[_i].name, found.known);
 
@@ -291,7 +293,7 @@ static const struct {
 START_TEST(exact_follows_a_connection_through_its_life)
 {
     struct sockdiag sd = open_diag();
-    struct endpoint local = at(pairs[_i].destination, 6001), remote, mapped;
+    struct endpoint local = at(pairs[_i].destination, 6001), remote;
     struct diag_socket seen;
     int listener = listen_at(pairs[_i].listens, 6001, 2, pairs[_i].options);
     int client = connect_to(&local, &remote);
@@ -300,8 +302,7 @@ START_TEST(exact_follows_a_connection_through_its_life)
     ck_assert_uint_eq(seen.inode, 0);
     ck_assert_int_eq(seen.family, pairs[_i].family);
     ck_assert(seen.has_info && seen.last_data_sent_ms >= 50 && seen.last_data_sent_ms < 30000);
-    mapped = endpoint_unmapped(&seen.local);
-    ck_assert(endpoint_equal(&mapped, &local));
+    ck_assert(endpoint_equal(&seen.local, &local));
     ck_assert_int_eq(ask_exact(&sd, &seen.local, &seen.remote, &seen), STATE_ESTABLISHED);
 
     int accepted = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
@@ -398,7 +399,7 @@ START_TEST(closed_sockdiag_is_an_error)
     struct listener listener;
     struct error err = {0};
     ck_assert_int_eq(sockdiag_exact(&sd, &e, &e, &seen, &err), -EBADF);
-    ck_assert_int_eq(sockdiag_listener(&sd, &e, &listener, NULL), -EBADF);
+    ck_assert_int_eq(listener_find(&sd, &e, &(struct transport){0}, &listener, NULL), -EBADF);
     ck_assert_str_ne(err.text, "");
     sockdiag_close(&sd);
 }

@@ -49,7 +49,7 @@ static const struct {
     {"selection.h", CLI},  {"borrow.h", KERNEL},  {"freeze.h", KERNEL},   {"capacity.h", ENGINE}, {"measurement.h", MODEL},
     {"watched.h", MODEL},  {"watcher.h", ENGINE}, {"screen.h", CLI},      {"timeline.h", MODEL},  {"capture.h", KERNEL},
     {"veth.h", KERNEL},    {"wire.h", KERNEL},    {"recorder.h", ENGINE}, {"sweep.h", MODEL},     {"sizing.h", MODEL},
-    {"trials.h", CLI},     {"presets.h", CLI},    {"figures.h", MODEL},   {"escape.h", REPORT},
+    {"trials.h", CLI},     {"presets.h", CLI},    {"figures.h", MODEL},   {"escape.h", REPORT},   {"listener.h", KERNEL},
 };
 
 static enum layer layer_of_header(const char *name)

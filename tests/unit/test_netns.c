@@ -383,9 +383,10 @@ START_TEST(routes_say_what_is_local)
     }
     set_address(has_dummy ? "d0" : "lo:1", "10.9.0.1");
     for (size_t i = 0; i < COUNT(routes); i++) {
-        struct endpoint e = at(routes[i].address, 80);
+        struct endpoint typed = at(routes[i].address, 80), e = endpoint_unmapped(&typed);
         struct error err = {0};
         bool local = !routes[i].local;
+        char text[ENDPOINT_TEXT_SIZE];
         /* On lo the whole of 10.0.0.0/8 is local. */
         if (!has_dummy && !strncmp(routes[i].address, "10.9.0.2", 8))
             continue;
@@ -393,7 +394,7 @@ START_TEST(routes_say_what_is_local)
         ck_assert_msg(status == routes[i].status, "%s: %d %s", routes[i].address, status, err.text);
         ck_assert_msg(local == routes[i].local, "%s: local %d", routes[i].address, local);
         ck_assert_int_eq(err.code, -status);
-        ck_assert(!status || strstr(err.text, routes[i].address));
+        ck_assert(!status || strstr(err.text, endpoint_address_text(&e, text)));
     }
 }
 END_TEST

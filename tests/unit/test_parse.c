@@ -278,13 +278,13 @@ START_TEST(endpoint_forms)
     socklen_t length = endpoint_to_sockaddr(e, &address);
     ck_assert_msg(address.ss_family == e->family && length >= sizeof(struct sockaddr), "%s sockaddr", name);
     struct endpoint back = endpoint_from_sockaddr(&address);
-    ck_assert_msg(endpoint_equal(&back, e), "%s there and back", name);
+    ck_assert_msg(endpoint_equal(&back, &unmapped), "%s there and back", name);
 
     struct endpoint found[2];
     struct error err = {0};
     int count = endpoint_resolve(endpoints[_i].address_text, e->port, AF_UNSPEC, found, COUNT(found), &err);
-    ck_assert_msg(count == 1 && !err.code && endpoint_equal(&found[0], e), "%s resolved: %d %s", name, count, err.text);
-    ck_assert_int_eq(endpoint_resolve(endpoints[_i].address_text, e->port, e->family, found, 1, NULL), 1);
+    ck_assert_msg(count == 1 && !err.code && endpoint_equal(&found[0], &unmapped), "%s resolved: %d %s", name, count, err.text);
+    ck_assert_int_eq(endpoint_resolve(endpoints[_i].address_text, e->port, unmapped.family, found, 1, NULL), 1);
 }
 END_TEST
 
@@ -367,6 +367,7 @@ static const struct {
     {"", AF_UNSPEC, "cannot resolve host ''"},
     {"127.0.0.1", AF_INET6, "cannot resolve host '127.0.0.1' to an IPv6 address: "},
     {"::1", AF_INET, "cannot resolve host '::1' to an IPv4 address: "},
+    {"::ffff:127.0.0.1", AF_INET6, "cannot resolve host '::ffff:127.0.0.1': no TCP address of IPv6: it is an IPv4 address"},
     {"a..b", AF_UNSPEC, "cannot resolve host 'a..b': "},
     {LABEL64, AF_UNSPEC, "cannot resolve host '" LABEL64 "': "},
 };
@@ -415,6 +416,8 @@ static const struct {
     {"10.0.0.99/24", IPV4(0, 10, 0, 0, 1), 254, NULL},
     {"10.255.255.255/12", IPV4(0, 10, 240, 0, 1), (1u << 20) - 2, NULL},
     {"::1", IPV6(0, [15] = 1), 1, NULL},
+    {"::ffff:127.0.0.1", IPV4(0, 127, 0, 0, 1), 1, NULL},
+    {"::ffff:10.0.0.99/120", IPV4(0, 10, 0, 0, 1), 254, NULL},
     {"2001:db8::ff/126", IPV6(0, 0x20, 1, 0x0d, 0xb8, [15] = 0xfc), 4, NULL},
     {"2001:db8::ff:ffff/108", IPV6(0, 0x20, 1, 0x0d, 0xb8, [13] = 0xf0), 1u << 20, NULL},
     {"", {0}, 0, "'' is no address"},

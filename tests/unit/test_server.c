@@ -751,6 +751,25 @@ START_TEST(the_listener_ends_with_its_duration)
 }
 END_TEST
 
+/* What the caller does between making a server and serving does not shorten its life. */
+START_TEST(a_duration_begins_with_serving)
+{
+    const nsec duration = 50 * MSEC;
+    in_private_namespace();
+    struct server_settings settings = plain;
+    settings.duration = duration;
+    struct scene scene;
+    struct server *server = open_local(&settings);
+    nanosleep(&(struct timespec){.tv_nsec = 2 * duration}, NULL);
+    nsec began = clock_now();
+    scene_attach(&scene, server);
+    ck_assert(!loop_run(&scene.loop, began + PATIENCE, NULL));
+    ck_assert_int_ge(clock_now(), began + duration);
+    ck_assert(!listener_of(scene.server, 0).known);
+    scene_close(&scene);
+}
+END_TEST
+
 /* ---- Events ---- */
 
 START_TEST(events_tell_of_the_queue_and_its_drops)
@@ -997,9 +1016,12 @@ static Suite *make_suite(void)
     const TTest *const binding[] = {a_listener_tells_what_it_is, all_addresses_take_the_port_that_one_picks,
                                     a_port_in_use_is_an_error_that_names_it, addresses_that_cannot_be_bound_are_left_out,
                                     ipv6_any_serves_both_families};
-    const TTest *const pace[] = {no_more_than_accept_count_are_accepted, a_delay_lies_between_accepts,
-                                 an_arrival_during_a_delay_does_not_begin_it_anew, a_delay_is_shared_by_all_listeners,
-                                 the_listener_ends_with_its_duration};
+    const TTest *const pace[] = {no_more_than_accept_count_are_accepted,
+                                 a_delay_lies_between_accepts,
+                                 an_arrival_during_a_delay_does_not_begin_it_anew,
+                                 a_delay_is_shared_by_all_listeners,
+                                 the_listener_ends_with_its_duration,
+                                 a_duration_begins_with_serving};
     const TTest *const events[] = {events_tell_of_the_queue_and_its_drops, a_flush_tells_what_no_event_told,
                                    events_tell_of_every_client, without_descriptors_it_waits_and_goes_on};
     const TTest *const thread[] = {waiting_ends_with_the_accept_waited_for, waiting_ends_when_nothing_more_can_come,

@@ -3,8 +3,8 @@
 #include "suite.h"
 
 #include "backlogctl/judge.h"
+#include "backlogctl/listener.h"
 #include "backlogctl/report.h"
-#include "backlogctl/sockdiag.h"
 
 #include <errno.h>
 #include <linux/netlink.h>
@@ -166,16 +166,24 @@ START_TEST(unix_messages_are_read)
         const char *name;
         size_t size;
         const char *path;
-    } names[] = {{"/run/a", 7, "/run/a"},         {"/run/a", 6, "/run/a"},
-                 {"\0hidden", 7, "@hidden"},      {"\0a\0b", 4, "@a" ENDPOINT_NUL "b"},
-                 {"/a\033[31m", 7, "/a\033[31m"}, {"/\xff?", 3, "/\xff?"},
-                 {"@file", 5, "./@file"},         {"", 0, ""}};
+        const char *shown;
+    } names[] = {{"/run/a", 7, "/run/a", "/run/a"},
+                 {"/run/a", 6, "/run/a", "/run/a"},
+                 {"\0hidden", 7, "@hidden", "@hidden"},
+                 {"\0a\0b", 4, "@a" ENDPOINT_NUL "b", "@a" ENDPOINT_NUL "b"},
+                 {"/a\033[31m", 7, "/a\033[31m", "/a\033[31m"},
+                 {"/\xff?", 3, "/\xff?", "/\xff?"},
+                 {"@file", 5, "./@file", "./@file"},
+                 {"", 0, "", "(no name)"}};
     for (size_t i = 0; i < COUNT(names); i++) {
         struct message m;
         struct unix_listener one;
         make_message(&m, names[i].name, names[i].size);
         ck_assert_int_eq(unix_parse(&m, m.header.nlmsg_len, &one), 0);
         ck_assert_str_eq(one.path, names[i].path);
+        char shown[REPORT_PLACE_SIZE];
+        struct listener listener = listener_of_unix(&one);
+        ck_assert_str_eq(report_place(&listener, shown), names[i].shown);
         ck_assert(one.has_queue && one.queue == 3 && one.backlog == 7 && one.inode == 99 && one.uid == 1000);
         ck_assert_int_eq(one.type, SOCK_SEQPACKET);
         ck_assert_uint_eq(one.cookie, UINT64_C(1) << 32 | 5);

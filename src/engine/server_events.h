@@ -1,0 +1,25 @@
+/* The events of a server on their way to its caller. */
+#ifndef ENGINE_SERVER_EVENTS_H
+#define ENGINE_SERVER_EVENTS_H
+
+#include "server_state.h"
+
+/* Puts an event on its way; with the lock. */
+void events_tell(struct listening *listener, struct server_event event);
+
+/* Events that have not reached the caller yet. */
+size_t events_pending(struct server *server);
+
+/* Passes on what is pending, on the caller's thread. */
+void events_deliver(struct server *server);
+void events_told(struct watch *watch, uint32_t events);
+
+/* The accepter reads a listener's figures and tells what changed: at once, or when changes were told only
+   now, soon. */
+void events_look(struct holder *holder, struct listening *listener);
+
+/* The accepter has taken clients since its last look: makes sure that there will be another. */
+void events_look_soon(struct holder *holder);
+void events_sample(struct timer *timer);
+
+#endif
