@@ -97,7 +97,7 @@ static int prepare_burst(struct experiment *x, size_t t, struct error *err)
 {
     struct target *target = &x->run.targets[t];
     const struct probe_settings *plan = &x->settings->probe;
-    if (x->diag.netlink && target->local)
+    if (x->diag.netlink.socket && target->local)
         sockdiag_reached(&x->diag, &target->bound, &target->transport, &target->before, NULL);
     if (target->before.members > 1)
         peers_members(&x->diag, target, NULL);
@@ -121,7 +121,7 @@ static int prepare_burst(struct experiment *x, size_t t, struct error *err)
     };
     if (server_is_immediate(x))
         flood.gate = gate_run;
-    else if (!x->server && !plan->rate && !plan->burst && target->before.known && x->diag.netlink)
+    else if (!x->server && !plan->rate && !plan->burst && target->before.known && x->diag.netlink.socket)
         flood.lead = lead_probe;
     x->current = target;
     return flood_open(&x->floods[t], &flood, target->attempts, target->attempt_count, &x->loop, err);
