@@ -42,14 +42,14 @@ static const struct {
     const char *name;
     enum layer layer;
 } headers[] = {
-    {"clock.h", BASE},        {"endpoint.h", BASE},  {"error.h", BASE},     {"fd.h", BASE},         {"parse.h", BASE},
-    {"model.h", MODEL},       {"netlink.h", KERNEL}, {"netns.h", KERNEL},   {"owner.h", KERNEL},    {"sockdiag.h", KERNEL},
-    {"flood.h", ENGINE},      {"loop.h", LOOP},      {"peers.h", ENGINE},   {"server.h", ENGINE},   {"judge.h", JUDGE},
-    {"report.h", REPORT},     {"experiment.h", CLI}, {"options.h", CLI},    {"output.h", CLI},      {"survey.h", MODEL},
-    {"surveyor.h", ENGINE},   {"selection.h", CLI},  {"borrow.h", KERNEL},  {"freeze.h", KERNEL},   {"capacity.h", ENGINE},
-    {"measurement.h", MODEL}, {"watched.h", MODEL},  {"watcher.h", ENGINE}, {"screen.h", CLI},      {"timeline.h", MODEL},
-    {"capture.h", KERNEL},    {"veth.h", KERNEL},    {"wire.h", KERNEL},    {"recorder.h", ENGINE}, {"sweep.h", MODEL},
-    {"sizing.h", MODEL},      {"trials.h", CLI},     {"presets.h", CLI},
+    {"clock.h", BASE},      {"endpoint.h", BASE},     {"error.h", BASE},     {"fd.h", BASE},        {"parse.h", BASE},
+    {"procfs.h", BASE},     {"model.h", MODEL},       {"netlink.h", KERNEL}, {"netns.h", KERNEL},   {"owner.h", KERNEL},
+    {"sockdiag.h", KERNEL}, {"flood.h", ENGINE},      {"loop.h", LOOP},      {"peers.h", ENGINE},   {"server.h", ENGINE},
+    {"judge.h", JUDGE},     {"report.h", REPORT},     {"experiment.h", CLI}, {"options.h", CLI},    {"output.h", CLI},
+    {"survey.h", MODEL},    {"surveyor.h", ENGINE},   {"selection.h", CLI},  {"borrow.h", KERNEL},  {"freeze.h", KERNEL},
+    {"capacity.h", ENGINE}, {"measurement.h", MODEL}, {"watched.h", MODEL},  {"watcher.h", ENGINE}, {"screen.h", CLI},
+    {"timeline.h", MODEL},  {"capture.h", KERNEL},    {"veth.h", KERNEL},    {"wire.h", KERNEL},    {"recorder.h", ENGINE},
+    {"sweep.h", MODEL},     {"sizing.h", MODEL},      {"trials.h", CLI},     {"presets.h", CLI},
 };
 
 static enum layer layer_of_header(const char *name)
