@@ -75,6 +75,12 @@ static void lead_probe(void *context)
     }
 }
 
+/* What the server does not have: it ignores an RST, where a FIN would revive the connection. */
+static bool ends_with_reset(const struct attempt *attempt)
+{
+    return attempt->verdict == VERDICT_LOST || attempt->verdict == VERDICT_HALF_OPEN;
+}
+
 static bool server_is_immediate(const struct experiment *x)
 {
     const struct server_settings *plan = &x->settings->server;
@@ -118,6 +124,7 @@ static int prepare_burst(struct experiment *x, size_t t, struct error *err)
         .sources = x->settings->sources,
         .source_ranges = x->settings->source_ranges,
         .context = x,
+        .reset = ends_with_reset,
     };
     if (server_is_immediate(x))
         flood.gate = gate_run;
