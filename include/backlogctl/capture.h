@@ -30,8 +30,8 @@ int capture_open(struct capture **out, size_t most, unsigned ignored, struct err
 typedef void capture_each(void *context, const struct packet *packet);
 void capture_read(struct capture *capture, capture_each *each, void *context);
 
-/* How many segments there was no room for; after capture_read. */
-uint64_t capture_missed(const struct capture *capture);
+/* How many segments there was no room for, so far. */
+uint64_t capture_missed(struct capture *capture);
 
 void capture_release(struct capture *capture);
 

@@ -27,6 +27,9 @@ struct flood_settings {
        called on another thread, but by one at a time. False: the burst ends there, as if a signal had come. NULL: none. */
     bool (*gate)(void *context, size_t opened);
     void *context;
+    /* Which connections end with RST when the flood is released, for the caller knows what the server has of them; asked on the thread
+       that opened them. NULL: none does. */
+    bool (*reset)(const struct attempt *attempt);
 };
 
 struct flood;
@@ -60,8 +63,8 @@ void flood_look(struct flood *flood);
 /* Closes the sockets whose handshake never completed, as a client does before it tries its next address. Nothing is sent. */
 void flood_abandon(struct flood *flood);
 
-/* Closes every socket and frees the flood; NULL is fine. Connections that the server has or will get end with FIN, as any
-   client's would; lost and half-open ones with RST, which the server ignores: their FIN would revive them. */
+/* Closes every socket and frees the flood; NULL is fine. Connections end with FIN, as any client's would, but for those that `reset`
+   tells. */
 void flood_release(struct flood *flood);
 
 #endif

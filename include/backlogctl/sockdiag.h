@@ -6,6 +6,7 @@
 #include "backlogctl/endpoint.h"
 #include "backlogctl/error.h"
 #include "backlogctl/model.h"
+#include "backlogctl/netlink.h"
 
 /* One socket as the kernel described it. An attribute that this kernel did not send leaves its "has" false. */
 struct diag_socket {
@@ -36,9 +37,7 @@ int diag_parse(const void *message, size_t length, struct diag_socket *out);
 /* A netlink socket for questions. Zeroed is safe to close. Belongs to the namespace of the opening thread.
    sockdiag_open fails with -EPROTONOSUPPORT where the kernel cannot tell of TCP sockets (no inet_diag, tcp_diag). */
 struct sockdiag {
-    void *netlink; /* struct mnl_socket */
-    void *buffer;
-    uint32_t sequence;
+    struct netlink netlink;
 };
 int sockdiag_open(struct sockdiag *sd, struct error *err);
 void sockdiag_close(struct sockdiag *sd);

@@ -24,7 +24,7 @@ int wire_open(struct wire **out, nsec delay, struct error *err);
 unsigned wire_inner_device(const struct wire *wire);
 
 /* Packets that it had no room for, so far: they were lost on the way. */
-uint64_t wire_lost(const struct wire *wire);
+uint64_t wire_lost(struct wire *wire);
 
 void wire_release(struct wire *wire);
 

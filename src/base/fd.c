@@ -1,12 +1,12 @@
 /* Closing and handing on of file descriptors, and the tables that hold them. */
 #include "backlogctl/fd.h"
 
+#include "backlogctl/procfs.h"
+
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <linux/close_range.h>
 #include <stdbool.h>
-#include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -26,16 +26,6 @@ int fd_steal(int *fd)
     return taken;
 }
 
-/* The most that a hard limit can be set to, by those who may. 0: unknown. */
-static rlim_t highest_limit(void)
-{
-    char text[32] = "";
-    SCOPED_FD fd = open("/proc/sys/fs/nr_open", O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || read(fd, text, sizeof text - 1) <= 0)
-        return 0;
-    return strtoul(text, NULL, 10);
-}
-
 size_t fd_raise_limit(size_t wanted)
 {
     struct rlimit limit;
@@ -43,7 +33,8 @@ size_t fd_raise_limit(size_t wanted)
         return 0;
     if (limit.rlim_cur >= wanted)
         return limit.rlim_cur;
-    rlim_t highest = highest_limit(), hard = wanted < highest ? wanted : highest;
+    int64_t most = procfs_number("/proc/sys/fs/nr_open", ""); /* that a hard limit can be set to, by those who may */
+    rlim_t highest = most > 0 ? (rlim_t)most : 0, hard = wanted < highest ? wanted : highest;
     struct rlimit raised = {.rlim_cur = hard, .rlim_max = hard};
     if (hard <= limit.rlim_max || setrlimit(RLIMIT_NOFILE, &raised)) {
         limit.rlim_cur = limit.rlim_max;

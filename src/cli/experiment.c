@@ -76,6 +76,12 @@ static void lead_probe(void *context)
     }
 }
 
+/* What the server does not have: it ignores an RST, where a FIN would revive the connection. */
+static bool ends_with_reset(const struct attempt *attempt)
+{
+    return attempt->verdict == VERDICT_LOST || attempt->verdict == VERDICT_HALF_OPEN;
+}
+
 static bool server_is_immediate(const struct experiment *x)
 {
     const struct server_settings *plan = &x->settings->server;
@@ -97,7 +103,7 @@ static int prepare_burst(struct experiment *x, size_t t, struct error *err)
 {
     struct target *target = &x->run.targets[t];
     const struct probe_settings *plan = &x->settings->probe;
-    if (x->diag.netlink && target->local)
+    if (x->diag.netlink.socket && target->local)
         listener_find(&x->diag, &target->bound, &target->transport, &target->before, NULL);
     if (target->before.members > 1)
         peers_members(&x->diag, target, NULL);
@@ -118,10 +124,11 @@ static int prepare_burst(struct experiment *x, size_t t, struct error *err)
         .sources = x->settings->sources,
         .source_ranges = x->settings->source_ranges,
         .context = x,
+        .reset = ends_with_reset,
     };
     if (server_is_immediate(x))
         flood.gate = gate_run;
-    else if (!x->server && !plan->rate && !plan->burst && target->before.known && x->diag.netlink)
+    else if (!x->server && !plan->rate && !plan->burst && target->before.known && x->diag.netlink.socket)
         flood.lead = lead_probe;
     x->current = target;
     return flood_open(&x->floods[t], &flood, target->attempts, target->attempt_count, &x->loop, err);

@@ -38,7 +38,7 @@ static void look_at_target(struct experiment *x, size_t t)
         return;
     }
     flood_look(x->floods[t]);
-    if (x->diag.netlink && peers_look(&x->diag, &x->run.targets[t], x->epoch, &err))
+    if (x->diag.netlink.socket && peers_look(&x->diag, &x->run.targets[t], x->epoch, &err))
         experiment_note(x, &err);
     if (x->recorder)
         recorder_look(x->recorder, &x->run.targets[t], clock_now() - x->epoch);

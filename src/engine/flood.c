@@ -3,6 +3,7 @@
 
 #include "backlogctl/fd.h"
 #include "backlogctl/listener.h"
+#include "backlogctl/procfs.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -29,24 +30,12 @@ static size_t table_room(size_t wanted)
     return limit > SPARE_DESCRIPTORS ? limit - SPARE_DESCRIPTORS : 0;
 }
 
-static uint64_t available_memory(void)
-{
-    unsigned long long kib = 0;
-    char line[128];
-    FILE *file = fopen("/proc/meminfo", "re");
-    while (file && fgets(line, sizeof line, file))
-        if (sscanf(line, "MemAvailable: %llu kB", &kib) == 1)
-            break;
-    if (file)
-        fclose(file);
-    return kib * 1024;
-}
-
 static int check_memory(size_t count, struct error *err)
 {
     if (count < MEMORY_MATTERS_FROM)
         return 0;
-    uint64_t there = available_memory(), need = (uint64_t)count * BYTES_PER_CONNECTION;
+    int64_t kib = procfs_number("/proc/meminfo", "MemAvailable:");
+    uint64_t there = kib > 0 ? (uint64_t)kib * 1024 : 0, need = (uint64_t)count * BYTES_PER_CONNECTION;
     if (!there || there >= need)
         return 0;
     return error_set(err, ENOMEM,
@@ -58,13 +47,10 @@ static int check_memory(size_t count, struct error *err)
 /* All descriptors of the system together. */
 static int check_files(size_t count, struct error *err)
 {
+    char text[128];
     unsigned long long used = 0, max = 0;
-    FILE *file = fopen("/proc/sys/fs/file-nr", "re");
-    if (file && fscanf(file, "%llu %*u %llu", &used, &max) != 2)
-        max = 0;
-    if (file)
-        fclose(file);
-    if (!max || used + count <= max)
+    procfs_read("/proc/sys/fs/file-nr", text, sizeof text);
+    if (sscanf(text, "%llu %*u %llu", &used, &max) != 2 || !max || used + count <= max)
         return 0;
     return error_set(err, ENFILE, "cannot hold %zu connections: fs.file-max is %llu and %llu are in use; raise it", count, max,
                      used);

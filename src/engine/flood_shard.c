@@ -426,8 +426,7 @@ void shard_close(struct shard *shard)
     shard_follow(shard, false);
     fd_close(&shard->events.fd);
     for (size_t i = shard->first; i < shard->opened; i++) {
-        enum verdict verdict = (enum verdict)flood->attempts[i].verdict;
-        if (flood->fds[i] >= 0 && (verdict == VERDICT_LOST || verdict == VERDICT_HALF_OPEN))
+        if (flood->fds[i] >= 0 && flood->settings.reset && flood->settings.reset(&flood->attempts[i]))
             setsockopt(flood->fds[i], SOL_SOCKET, SO_LINGER, &abort, sizeof abort);
         fd_close(&flood->fds[i]);
     }

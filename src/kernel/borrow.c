@@ -2,6 +2,7 @@
 #include "backlogctl/borrow.h"
 
 #include "backlogctl/fd.h"
+#include "backlogctl/procfs.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -55,20 +56,10 @@ static int unreadable(const struct borrowing *b, int code, struct error *err)
                      (int)b->pid, strerror(code));
 }
 
-/* 0 where there is no Yama. */
-static int ptrace_scope(void)
-{
-    char digit = '0';
-    SCOPED_FD fd = open("/proc/sys/kernel/yama/ptrace_scope", O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || read(fd, &digit, 1) != 1)
-        return 0;
-    return digit - '0';
-}
-
 static int refused(const struct borrowing *b, struct error *err)
 {
-    int scope = ptrace_scope();
-    if (scope)
+    int scope = (int)procfs_number("/proc/sys/kernel/yama/ptrace_scope", ""); /* -1: there is no Yama */
+    if (scope > 0)
         return error_set(err, EPERM,
                          "pidfd_getfd of process %d: %s: it takes CAP_SYS_PTRACE, as kernel.yama.ptrace_scope is %d "
                          "(0: the same user and a dumpable process would do)",

@@ -1,14 +1,12 @@
 /* The counters of the network namespace that bear on a backlog. */
 #include "backlogctl/netns.h"
 
-#include "backlogctl/fd.h"
+#include "backlogctl/procfs.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* /proc/net would be the namespace of the process's first thread. */
 #define NETSTAT "/proc/thread-self/net/netstat"
@@ -17,25 +15,12 @@
 /* A few thousand bytes today. */
 #define NETSTAT_SIZE 65536
 
-/* Reads to the end of the file; `out` is then NUL-terminated. */
 static int read_all(const char *path, char *out, size_t size, struct error *err)
 {
-    SCOPED_FD fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return error_errno(err, "cannot open %s", path);
-    size_t used = 0;
-    for (;;) {
-        ssize_t got = read(fd, out + used, size - 1 - used);
-        if (got < 0)
-            return error_errno(err, "cannot read %s", path);
-        if (!got)
-            break;
-        used += (size_t)got;
-        if (used == size - 1)
-            return error_set(err, EOVERFLOW, "cannot read %s: it is too long", path);
-    }
-    out[used] = '\0';
-    return 0;
+    ssize_t got = procfs_read(path, out, size);
+    if (got < 0)
+        return error_set(err, (int)-got, "cannot read %s: %s", path, strerror((int)-got));
+    return (size_t)got < size - 1 ? 0 : error_set(err, EOVERFLOW, "cannot read %s: it is too long", path);
 }
 
 static void note_counter(struct counters *out, const char *name, size_t length, uint64_t value)

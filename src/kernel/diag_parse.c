@@ -4,13 +4,10 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/inet_diag.h>
-#include <linux/netlink.h>
 #include <linux/sock_diag.h>
 #include <linux/tcp.h>
 #include <stddef.h>
 #include <string.h>
-
-#define FIXED_PART (NLMSG_HDRLEN + sizeof(struct inet_diag_msg))
 
 /* An interface index is part of the address only where the address means nothing without it. */
 static bool is_link_local(const struct endpoint *e)
@@ -43,73 +40,70 @@ static void read_fixed(const struct inet_diag_msg *message, struct diag_socket *
     out->wqueue = message->idiag_wqueue;
 }
 
-/* Copies the 32-bit field at `offset` of a payload; false when this kernel's struct ends before it. */
-static bool read_u32(const unsigned char *payload, size_t size, size_t offset, uint32_t *out)
+bool diag_copy(const struct nlattr *attribute, size_t offset, void *out, size_t size)
 {
-    if (size < offset + sizeof *out)
+    if (mnl_attr_get_payload_len(attribute) < offset + size)
         return false;
-    memcpy(out, payload + offset, sizeof *out);
+    memcpy(out, (const unsigned char *)mnl_attr_get_payload(attribute) + offset, size);
     return true;
 }
 
-/* The name of the protocol on top (INET_ULP_INFO_NAME, first of the nested attributes): a listener of MPTCP has its queue in
-   a TCP socket that says "mptcp". */
-static bool is_mptcp(const unsigned char *payload, size_t size)
+/* The name of the protocol on top: a listener of MPTCP has its queue in a TCP socket that says "mptcp". */
+static int read_protocol(const struct nlattr *attribute, void *context)
 {
     static const char name[] = "mptcp";
-    struct nlattr nested;
-    if (size < NLA_HDRLEN + sizeof name)
-        return false;
-    memcpy(&nested, payload, sizeof nested);
-    return (nested.nla_type & NLA_TYPE_MASK) == INET_ULP_INFO_NAME && nested.nla_len == NLA_HDRLEN + sizeof name &&
-           !memcmp(payload + NLA_HDRLEN, name, sizeof name);
+    bool *is_mptcp = context;
+    if (mnl_attr_get_type(attribute) == INET_ULP_INFO_NAME)
+        *is_mptcp =
+            mnl_attr_get_payload_len(attribute) == sizeof name && !memcmp(mnl_attr_get_payload(attribute), name, sizeof name);
+    return MNL_CB_OK;
 }
 
-static void read_attribute(void *context, unsigned type, const unsigned char *payload, size_t size)
+static int read_attribute(const struct nlattr *attribute, void *context)
 {
     struct diag_socket *out = context;
-    if (type == INET_DIAG_SKMEMINFO) {
-        out->has_drops = read_u32(payload, size, SK_MEMINFO_DROPS * sizeof(uint32_t), &out->drops);
-    } else if (type == INET_DIAG_INFO) {
-        out->has_info = read_u32(payload, size, offsetof(struct tcp_info, tcpi_last_data_sent), &out->last_data_sent_ms);
-    } else if (type == INET_DIAG_ULP_INFO) {
-        out->is_mptcp = is_mptcp(payload, size);
-    } else if (type == INET_DIAG_SKV6ONLY && size) {
-        out->has_v6only = true;
-        out->v6only = payload[0];
-    }
+    uint8_t v6only;
+    uint16_t type = mnl_attr_get_type(attribute);
+    if (type == INET_DIAG_SKMEMINFO)
+        out->has_drops = diag_copy(attribute, SK_MEMINFO_DROPS * sizeof(uint32_t), &out->drops, sizeof out->drops);
+    else if (type == INET_DIAG_INFO)
+        out->has_info = diag_copy(attribute, offsetof(struct tcp_info, tcpi_last_data_sent), &out->last_data_sent_ms,
+                                  sizeof out->last_data_sent_ms);
+    else if (type == INET_DIAG_ULP_INFO)
+        mnl_attr_parse_nested(attribute, read_protocol, &out->is_mptcp);
+    else if (type == INET_DIAG_SKV6ONLY && (out->has_v6only = diag_copy(attribute, 0, &v6only, sizeof v6only)))
+        out->v6only = v6only;
+    return MNL_CB_OK;
 }
 
-void diag_attributes(const unsigned char *message, size_t end, size_t at, diag_attribute *each, void *context)
+bool diag_fixed_part(const void *message, size_t length, void *out, size_t size)
 {
-    while (at < end && end - at >= NLA_HDRLEN) {
-        struct nlattr attribute;
-        memcpy(&attribute, message + at, sizeof attribute);
-        if (attribute.nla_len < NLA_HDRLEN || attribute.nla_len > end - at)
-            break;
-        each(context, attribute.nla_type & NLA_TYPE_MASK, message + at + NLA_HDRLEN, attribute.nla_len - (size_t)NLA_HDRLEN);
-        at += NLA_ALIGN(attribute.nla_len);
-    }
+    struct nlmsghdr header;
+    if (length < NLMSG_HDRLEN + size)
+        return false;
+    memcpy(&header, message, sizeof header);
+    memcpy(out, (const unsigned char *)message + NLMSG_HDRLEN, size);
+    return header.nlmsg_type == SOCK_DIAG_BY_FAMILY && header.nlmsg_len >= NLMSG_HDRLEN + size;
+}
+
+void diag_attributes(const void *message, size_t length, size_t size, mnl_attr_cb_t each, void *context)
+{
+    struct nlmsghdr header;
+    const size_t at = NLMSG_HDRLEN + size;
+    memcpy(&header, message, sizeof header);
+    size_t end = header.nlmsg_len < length ? header.nlmsg_len : length;
+    mnl_attr_parse_payload((const unsigned char *)message + at, end - at, each, context);
 }
 
 int diag_parse(const void *message, size_t length, struct diag_socket *out)
 {
-    /* Everything is copied out before it is read: the buffer need not be aligned. */
-    const unsigned char *bytes = message;
-    struct nlmsghdr header;
     struct inet_diag_msg fixed;
-
     *out = (struct diag_socket){0};
-    if (length < FIXED_PART)
-        return -EBADMSG;
-    memcpy(&header, bytes, sizeof header);
-    memcpy(&fixed, bytes + NLMSG_HDRLEN, sizeof fixed);
-    if (header.nlmsg_type != SOCK_DIAG_BY_FAMILY || header.nlmsg_len < FIXED_PART)
+    if (!diag_fixed_part(message, length, &fixed, sizeof fixed))
         return -EBADMSG;
     if (fixed.idiag_family != AF_INET && fixed.idiag_family != AF_INET6)
         return -EBADMSG;
     read_fixed(&fixed, out);
-
-    diag_attributes(bytes, header.nlmsg_len < length ? header.nlmsg_len : length, FIXED_PART, read_attribute, out);
+    diag_attributes(message, length, sizeof fixed, read_attribute, out);
     return 0;
 }

@@ -2,9 +2,9 @@
 #include "freeze_internal.h"
 
 #include "backlogctl/fd.h"
+#include "backlogctl/procfs.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -30,28 +30,21 @@ struct freeze {
 /* ---- Words ---- */
 
 /* A number of /proc/PID/status; -1 when there is none. */
-static long status_number(pid_t pid, const char *key)
+static int64_t status_number(pid_t pid, const char *key)
 {
-    char path[40], line[128];
-    long value = -1;
+    char path[40];
     snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
-    FILE *file = fopen(path, "re");
-    while (file && value < 0 && fgets(line, sizeof line, file))
-        if (!strncmp(line, key, strlen(key)))
-            value = atol(line + strlen(key));
-    if (file)
-        fclose(file);
-    return value;
+    return procfs_number(path, key);
 }
 
 #define RIGHTS "CAP_SYS_PTRACE, or the same user, a dumpable process and kernel.yama.ptrace_scope 0"
 
 static int seize_refused(const struct freeze_board *board, struct error *err)
 {
-    long tracer = status_number(board->pid, "TracerPid:");
+    int64_t tracer = status_number(board->pid, "TracerPid:");
     if (tracer > 0)
-        return error_set(err, board->code, "ptrace of process %d: %s: process %ld traces it already", (int)board->pid,
-                         strerror(board->code), tracer);
+        return error_set(err, board->code, "ptrace of process %d: %s: process %d traces it already", (int)board->pid,
+                         strerror(board->code), (int)tracer);
     return error_set(err, board->code, "ptrace of process %d: %s: it takes " RIGHTS, (int)board->pid, strerror(board->code));
 }
 
@@ -328,13 +321,13 @@ static int check_request(const pid_t *pids, size_t count, const struct freeze_se
         int pid = (int)pids[i];
         if (pid <= 1)
             return error_set(err, EINVAL, pid == 1 ? "process %d is not to be frozen" : "%d is not the id of a process", pid);
-        long process = status_number(pids[i], "Tgid:");
+        int64_t process = status_number(pids[i], "Tgid:");
         if (process < 0)
             return error_set(err, ESRCH, "process %d is gone, or /proc hides it", pid);
         if (process == getpid())
             return error_set(err, EINVAL, "process %d is this program itself", pid);
         if (process != pid)
-            return error_set(err, EINVAL, "%d is a thread of process %ld: name the process", pid, process);
+            return error_set(err, EINVAL, "%d is a thread of process %d: name the process", pid, (int)process);
     }
     return 0;
 }

@@ -2,6 +2,7 @@
 #include "freeze_internal.h"
 
 #include "backlogctl/fd.h"
+#include "backlogctl/procfs.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -65,8 +66,7 @@ char proc_thread_state(pid_t pid, pid_t tid)
 {
     char path[PATH_ROOM], text[128];
     append(append_id(append(append_id(append(path, "/proc/"), pid), "/task/"), tid), "/stat");
-    SCOPED_FD fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t got = fd < 0 ? -1 : read(fd, text, sizeof text);
+    ssize_t got = procfs_read(path, text, sizeof text);
     /* "TID (NAME) STATE ...": a name may hold anything, and is short */
     const char *end = got > 0 ? memrchr(text, ')', (size_t)got) : NULL;
     return end && end + 2 < text + got ? end[2] : '\0';

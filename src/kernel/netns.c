@@ -2,13 +2,12 @@
 #include "backlogctl/netns.h"
 
 #include "backlogctl/fd.h"
+#include "backlogctl/procfs.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <net/if.h>
 #include <sched.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -29,18 +28,6 @@ static const struct {
     {"/proc/sys/kernel/apparmor_restrict_unprivileged_userns", 1, POLICY}, /* Ubuntu */
 };
 
-/* -1 when there is no such setting. */
-static int64_t setting(const char *path)
-{
-    int64_t value = -1;
-    FILE *file = fopen(path, "re");
-    if (file && fscanf(file, "%" SCNd64, &value) != 1)
-        value = -1;
-    if (file)
-        fclose(file);
-    return value;
-}
-
 /* Does this obstacle explain a refusal with `code` of unshare(`flags`)? ENOSPC is about limits (also in the
    user namespaces around this one, which cannot be seen), EPERM and EACCES about the rights of who asks. */
 static bool explains(size_t i, int code, int flags, int64_t value)
@@ -55,9 +42,8 @@ static bool explains(size_t i, int code, int flags, int64_t value)
 /* Only who has a name in its user namespace may make another (user_namespaces(7)). */
 static bool user_is_mapped(void)
 {
-    char byte;
-    SCOPED_FD fd = open("/proc/self/uid_map", O_RDONLY | O_CLOEXEC);
-    return fd < 0 || read(fd, &byte, 1) == 1;
+    char first[2];
+    return procfs_read("/proc/self/uid_map", first, sizeof first) != 0;
 }
 
 /* For when no setting explains it. */
@@ -74,7 +60,7 @@ static const char *guess(int code)
 static int refused(struct error *err, int code, int flags, const char *call)
 {
     for (size_t i = 0; i < sizeof obstacles / sizeof *obstacles; i++) {
-        int64_t value = setting(obstacles[i].path);
+        int64_t value = procfs_number(obstacles[i].path, "");
         if (explains(i, code, flags, value))
             return error_set(err, code, "cannot make a private network namespace: %s: %s: %s is %" PRId64, call, strerror(code),
                              obstacles[i].path, value);

@@ -2,6 +2,7 @@
 #include "backlogctl/owner.h"
 
 #include "backlogctl/fd.h"
+#include "backlogctl/procfs.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -110,8 +111,7 @@ void owner_name(pid_t pid, char out[OWNER_NAME_SIZE])
 {
     char path[64];
     snprintf(path, sizeof path, "/proc/%d/comm", (int)pid);
-    SCOPED_FD fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t got = fd < 0 ? -1 : read(fd, out, OWNER_NAME_SIZE - 1);
+    ssize_t got = procfs_read(path, out, OWNER_NAME_SIZE);
     size_t length = got > 0 ? (size_t)got : 0;
     if (length && out[length - 1] == '\n')
         length--;

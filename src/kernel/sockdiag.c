@@ -2,11 +2,9 @@
 #include "diag_internal.h"
 
 #include <errno.h>
-#include <libmnl/libmnl.h>
 #include <linux/inet_diag.h>
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* lo has this index in every network namespace (LOOPBACK_IFINDEX). */
@@ -14,9 +12,9 @@
 
 #define EXTENSION(attribute) (1u << ((attribute)-1))
 
-static struct inet_diag_req_v2 *request_begin(union diag_request *request, int family, uint16_t flags)
+static struct inet_diag_req_v2 *request_begin(union netlink_request *request, int family, uint16_t flags)
 {
-    struct inet_diag_req_v2 *body = diag_request(request, sizeof *body, flags);
+    struct inet_diag_req_v2 *body = netlink_request(request, SOCK_DIAG_BY_FAMILY, flags, sizeof *body);
     body->sdiag_family = (uint8_t)family;
     body->sdiag_protocol = IPPROTO_TCP;
     return body;
@@ -24,13 +22,7 @@ static struct inet_diag_req_v2 *request_begin(union diag_request *request, int f
 
 int unixdiag_open(struct sockdiag *sd, struct error *err)
 {
-    *sd = (struct sockdiag){.buffer = malloc(DIAG_BUFFER_SIZE)};
-    if (!sd->buffer)
-        return error_set(err, ENOMEM, "no memory for the sock_diag buffer");
-    int status = diag_reopen(sd, err);
-    if (status)
-        sockdiag_close(sd);
-    return status;
+    return netlink_open(&sd->netlink, NETLINK_SOCK_DIAG, err);
 }
 
 int sockdiag_open(struct sockdiag *sd, struct error *err)
@@ -49,16 +41,13 @@ int sockdiag_open(struct sockdiag *sd, struct error *err)
 
 void sockdiag_close(struct sockdiag *sd)
 {
-    if (sd->netlink)
-        mnl_socket_close(sd->netlink);
-    free(sd->buffer);
-    *sd = (struct sockdiag){0};
+    netlink_close(&sd->netlink);
 }
 
 /* ---- One connection ---- */
 
 /* Asks what a segment from `remote` to `local` would reach: a connection, else a listener. */
-static void put_lookup(union diag_request *request, const struct endpoint *local, const struct endpoint *remote,
+static void put_lookup(union netlink_request *request, const struct endpoint *local, const struct endpoint *remote,
                        unsigned extensions)
 {
     struct inet_diag_req_v2 *body = request_begin(request, local->family, 0);
@@ -73,18 +62,18 @@ static void put_lookup(union diag_request *request, const struct endpoint *local
     body->id.idiag_cookie[0] = body->id.idiag_cookie[1] = INET_DIAG_NOCOOKIE;
 }
 
-static void keep_answer(void *context, const struct nlmsghdr *message, size_t length)
+static void keep_answer(void *context, const struct nlmsghdr *message)
 {
-    if (message && diag_parse(message, length, context))
+    if (diag_parse(message, message->nlmsg_len, context))
         ((struct diag_socket *)context)->state = STATE_NONE;
 }
 
 int diag_lookup(struct sockdiag *sd, const struct endpoint *local, const struct endpoint *remote, unsigned extensions,
                 struct diag_socket *out, struct error *err)
 {
-    union diag_request request;
+    union netlink_request request;
     put_lookup(&request, local, remote, extensions);
-    int status = diag_one(sd, &request, keep_answer, out, err);
+    int status = netlink_ask(&sd->netlink, &request, keep_answer, out, err);
     if (status && status != -ENOENT)
         return error_set(err, -status, "sock_diag cannot look up a connection: %s", strerror(-status));
     return !status && out->state == STATE_NONE ? error_set(err, EBADMSG, "sock_diag's answer makes no sense") : status;
@@ -101,13 +90,13 @@ int sockdiag_exact(struct sockdiag *sd, const struct endpoint *local, const stru
 
 int diag_listener_by_cookie(struct sockdiag *sd, const struct listener *listener, struct diag_socket *out)
 {
-    union diag_request request;
+    union netlink_request request;
     put_lookup(&request, &listener->local, &(struct endpoint){0}, EXTENSION(INET_DIAG_SKMEMINFO));
     struct inet_diag_req_v2 *body = mnl_nlmsg_get_payload(&request.header);
     body->id.idiag_if = listener->interface ? listener->interface : listener->local.scope;
     body->id.idiag_cookie[0] = (uint32_t)listener->cookie;
     body->id.idiag_cookie[1] = (uint32_t)(listener->cookie >> 32);
-    int status = diag_one(sd, &request, keep_answer, out, NULL);
+    int status = netlink_ask(&sd->netlink, &request, keep_answer, out, NULL);
     return status ? status : out->state == STATE_LISTEN ? 0 : -ENOENT;
 }
 
@@ -115,7 +104,7 @@ int diag_listener_by_cookie(struct sockdiag *sd, const struct listener *listener
 
 /* local port >= port and <= port. There is an operation for "equal" too, but older kernels refuse it. Each
    operation is two words; a jump is counted in bytes, and one that leads past the end says no. */
-static void put_port_filter(union diag_request *request, uint16_t port)
+static void put_port_filter(union netlink_request *request, uint16_t port)
 {
     const struct inet_diag_bc_op filter[] = {
         {.code = INET_DIAG_BC_S_GE, .yes = 8, .no = 20},
@@ -126,7 +115,7 @@ static void put_port_filter(union diag_request *request, uint16_t port)
     mnl_attr_put(&request->header, INET_DIAG_REQ_BYTECODE, sizeof filter, filter);
 }
 
-static void put_dump(union diag_request *request, const struct sockdiag_query *query)
+static void put_dump(union netlink_request *request, const struct sockdiag_query *query)
 {
     struct inet_diag_req_v2 *body = request_begin(request, query->family, NLM_F_DUMP);
     body->idiag_states = query->states;
@@ -143,22 +132,22 @@ struct visit {
     void *context;
 };
 
-static void visit_message(void *context, const struct nlmsghdr *message, size_t length)
+static void visit_message(void *context, const struct nlmsghdr *message)
 {
     const struct visit *visit = context;
     struct diag_socket socket;
     if (!message)
         visit->each(visit->context, NULL);
-    else if (!diag_parse(message, length, &socket))
+    else if (!diag_parse(message, message->nlmsg_len, &socket))
         visit->each(visit->context, &socket);
 }
 
 int sockdiag_dump(struct sockdiag *sd, const struct sockdiag_query *query, sockdiag_each *each, void *context, struct error *err)
 {
-    union diag_request request;
+    union netlink_request request;
     put_dump(&request, query);
     struct visit visit = {each, context};
-    int status = diag_dump(sd, &request, each ? visit_message : NULL, &visit, err);
+    int status = netlink_dump(&sd->netlink, &request, each ? visit_message : NULL, &visit, err);
     if (status == -ENOENT)
         return error_set(err, EPROTONOSUPPORT, "this kernel cannot list TCP sockets: no inet_diag, tcp_diag");
     return status;

@@ -3,6 +3,7 @@
 
 #include "backlogctl/fd.h"
 #include "backlogctl/parse.h"
+#include "backlogctl/procfs.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -51,9 +52,8 @@ static int key_path(const char *key, char out[PATH_SIZE], struct error *err)
     return 0;
 }
 
-static int key_failed(const char *what, const char *key, struct error *err)
+static int key_failed(const char *what, const char *key, int code, struct error *err)
 {
-    int code = errno;
     return error_set(err, code, "cannot %s sysctl %s: %s", what, key,
                      code == ENOENT                    ? "there is no such one in this network namespace"
                      : code == EACCES || code == EPERM ? "no right to it in this network namespace"
@@ -66,13 +66,10 @@ int sysctl_read(const char *key, char out[SYSCTL_VALUE_SIZE], struct error *err)
     int status = key_path(key, path, err);
     if (status)
         return status;
-    SCOPED_FD fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return key_failed("read", key, err);
-    ssize_t got = read(fd, out, SYSCTL_VALUE_SIZE);
+    ssize_t got = procfs_read(path, out, SYSCTL_VALUE_SIZE);
     if (got < 0)
-        return key_failed("read", key, err);
-    if (got == SYSCTL_VALUE_SIZE)
+        return key_failed("read", key, (int)-got, err);
+    if (got == SYSCTL_VALUE_SIZE - 1)
         return error_set(err, EOVERFLOW, "cannot read sysctl %s: its value is too long", key);
     while (got && isspace((unsigned char)out[got - 1]))
         got--;
@@ -91,10 +88,10 @@ int sysctl_write(const char *key, const char *value, struct error *err)
         return error_set(err, EINVAL, "cannot set sysctl %s: want a value of 1 to %d characters", key, SYSCTL_VALUE_SIZE - 1);
     SCOPED_FD fd = open(path, O_WRONLY | O_CLOEXEC);
     if (fd < 0)
-        return key_failed("set", key, err);
+        return key_failed("set", key, errno, err);
     ssize_t put = write(fd, value, length);
     if (put < 0 && errno != EINVAL)
-        return key_failed("set", key, err);
+        return key_failed("set", key, errno, err);
     /* A short count: the kernel took a number and left the junk behind it. */
     if (put != (ssize_t)length)
         return error_set(err, EINVAL, "cannot set sysctl %s: the kernel does not take '%.80s'", key, value);

@@ -2,6 +2,7 @@
 #include "backlogctl/veth.h"
 
 #include "backlogctl/fd.h"
+#include "backlogctl/netlink.h"
 
 #include <errno.h>
 #include <libmnl/libmnl.h>
@@ -19,16 +20,11 @@
 
 #define NEAR_NAME "wire0"
 #define FAR_NAME "wire1"
-#define REQUEST_SIZE 512
-#define ANSWER_SIZE 8192
 
-static struct nlmsghdr *put_pair(char *buffer)
+static void put_pair(union netlink_request *request)
 {
-    struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
-    message->nlmsg_type = RTM_NEWLINK;
-    message->nlmsg_flags = NLM_F_REQUEST | NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK;
-    message->nlmsg_seq = 1;
-    mnl_nlmsg_put_extra_header(message, sizeof(struct ifinfomsg));
+    struct nlmsghdr *message = &request->header;
+    netlink_request(request, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK, sizeof(struct ifinfomsg));
     mnl_attr_put_strz(message, IFLA_IFNAME, NEAR_NAME);
     struct nlattr *info = mnl_attr_nest_start(message, IFLA_LINKINFO);
     mnl_attr_put_strz(message, IFLA_INFO_KIND, "veth");
@@ -39,31 +35,21 @@ static struct nlmsghdr *put_pair(char *buffer)
     mnl_attr_nest_end(message, peer);
     mnl_attr_nest_end(message, data);
     mnl_attr_nest_end(message, info);
-    return message;
 }
 
 static int make_pair(struct error *err)
 {
-    _Alignas(struct nlmsghdr) char buffer[REQUEST_SIZE] = {0}, answer[ANSWER_SIZE];
-    struct mnl_socket *nl = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
-    if (!nl)
-        return error_errno(err, "cannot make a network path: rtnetlink");
-    struct nlmsghdr *message = put_pair(buffer);
-    ssize_t got = -1;
-    int status = mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID);
-    if (status >= 0)
-        status = mnl_socket_sendto(nl, message, message->nlmsg_len) < 0 ? -1 : 0;
+    struct netlink netlink = {0};
+    union netlink_request request = {0};
+    put_pair(&request);
+    int status = netlink_open(&netlink, NETLINK_ROUTE, NULL);
     if (!status)
-        got = mnl_socket_recvfrom(nl, answer, sizeof answer);
-    /* mnl_cb_run turns the kernel's answer into errno. */
-    if (got >= 0)
-        status = mnl_cb_run(answer, (size_t)got, 1, mnl_socket_get_portid(nl), NULL, NULL) < 0 ? -1 : 0;
-    int code = errno;
-    mnl_socket_close(nl);
-    if (!status && got >= 0)
+        status = netlink_ask(&netlink, &request, NULL, NULL, NULL);
+    netlink_close(&netlink);
+    if (!status)
         return 0;
-    return error_set(err, code, "cannot make a network path with a delay: a veth pair: %s%s", strerror(code),
-                     code == EOPNOTSUPP ? "; this kernel lacks veth" : "");
+    return error_set(err, -status, "cannot make a network path with a delay: a veth pair: %s%s", strerror(-status),
+                     status == -EOPNOTSUPP ? "; this kernel lacks veth" : "");
 }
 
 static int set_flags(int fd, const char *name, short flags)

@@ -2,6 +2,8 @@
    there until its own time stamp is old enough, then goes back with its addresses swapped, which leaves its checksums right. */
 #include "backlogctl/wire.h"
 
+#include "ring.h"
+
 #include "backlogctl/fd.h"
 #include "backlogctl/loop.h"
 #include "backlogctl/veth.h"
@@ -19,13 +21,11 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 
 /* 32 MB: so many packets may be under way in both directions together. */
 #define FRAME_SIZE 2048
 #define FRAMES 16384
-#define BLOCK_SIZE 65536
 #define PREFIX_IPV4 24
 #define PREFIX_IPV6 64
 
@@ -36,12 +36,10 @@ struct wire {
     struct watch end; /* an eventfd */
     struct timer due;
     struct loop loop;
-    unsigned char *ring;
+    struct ring ring;
     size_t head; /* the packet that is next to go */
-    nsec offset; /* CLOCK_REALTIME, which the kernel stamps with, minus CLOCK_MONOTONIC */
     pthread_t thread;
     bool started;
-    uint64_t lost;
 };
 
 struct wire_ends wire_ends(int family)
@@ -55,11 +53,6 @@ struct wire_ends wire_ends(int family)
 }
 
 /* ---- On the path's own thread ---- */
-
-static nsec stamp(const struct wire *wire, const struct tpacket2_hdr *header)
-{
-    return (nsec)header->tp_sec * NSEC_PER_SEC + header->tp_nsec - wire->offset;
-}
 
 static void swap(unsigned char *a, unsigned char *b, size_t size)
 {
@@ -88,30 +81,19 @@ static void send_back(struct wire *wire, unsigned char *packet, size_t length)
     sendto(wire->packets.fd, packet, length, 0, (struct sockaddr *)&to, sizeof to);
 }
 
-static unsigned char *frame_at(const struct wire *wire, size_t i)
-{
-    return wire->ring + i * FRAME_SIZE; /* a block is a whole number of frames */
-}
-
 static void carry(struct wire *wire)
 {
-    for (;;) {
-        unsigned char *frame = frame_at(wire, wire->head);
-        struct tpacket2_hdr *header = (struct tpacket2_hdr *)(void *)frame;
-        if (!(__atomic_load_n(&header->tp_status, __ATOMIC_ACQUIRE) & TP_STATUS_USER))
-            return;
-        struct sockaddr_ll link;
-        memcpy(&link, frame + TPACKET_ALIGN(sizeof *header), sizeof link);
-        nsec due = stamp(wire, header) + wire->delay;
-        bool ours = link.sll_pkttype == PACKET_OUTGOING; /* what we sent ourselves */
-        if (!ours && due > clock_now()) {
+    struct ring_packet packet;
+    while (ring_read(&wire->ring, wire->head, &packet)) {
+        nsec due = packet.at + wire->delay;
+        if (!packet.outgoing && due > clock_now()) { /* what goes out is what we sent ourselves */
             loop_arm(&wire->loop, &wire->due, due);
             return;
         }
-        if (!ours)
-            send_back(wire, frame + header->tp_net, header->tp_snaplen);
-        __atomic_store_n(&header->tp_status, TP_STATUS_KERNEL, __ATOMIC_RELEASE);
-        wire->head = (wire->head + 1) % FRAMES;
+        if (!packet.outgoing)
+            send_back(wire, packet.bytes, packet.length);
+        ring_give_back(&wire->ring, wire->head);
+        wire->head = (wire->head + 1) % wire->ring.frames;
     }
 }
 
@@ -145,26 +127,13 @@ static void *wire_main(void *argument)
 
 static int open_packets(struct wire *wire, struct error *err)
 {
-    int version = TPACKET_V2;
-    struct tpacket_req request = {.tp_block_size = BLOCK_SIZE,
-                                  .tp_block_nr = FRAMES / (BLOCK_SIZE / FRAME_SIZE),
-                                  .tp_frame_size = FRAME_SIZE,
-                                  .tp_frame_nr = FRAMES};
-    struct sockaddr_ll far = {.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL), .sll_ifindex = (int)wire->veth.far};
-    /* Protocol 0: it gets nothing before it is bound. */
-    wire->packets.fd = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (wire->packets.fd < 0)
-        return error_errno(err, "cannot make a network path with a delay: socket(AF_PACKET)");
-    if (setsockopt(wire->packets.fd, SOL_PACKET, PACKET_VERSION, &version, sizeof version) ||
-        setsockopt(wire->packets.fd, SOL_PACKET, PACKET_RX_RING, &request, sizeof request))
-        return error_errno(err, "cannot make a network path with a delay: PACKET_RX_RING");
-    void *ring = mmap(NULL, (size_t)FRAMES * FRAME_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, wire->packets.fd, 0);
-    if (ring == MAP_FAILED)
-        return error_errno(err, "cannot make a network path with a delay: mmap");
-    wire->ring = ring;
-    if (bind(wire->packets.fd, (struct sockaddr *)&far, sizeof far))
-        return error_errno(err, "cannot make a network path with a delay: bind");
-    return 0;
+    const struct ring_plan plan = {.purpose = "cannot make a network path with a delay",
+                                   .frame_size = FRAME_SIZE,
+                                   .frames = FRAMES,
+                                   .interface = wire->veth.far};
+    int status = ring_open(&wire->ring, &plan, err);
+    wire->packets.fd = wire->ring.fd;
+    return status;
 }
 
 static int prepare(struct wire *wire, struct error *err)
@@ -200,7 +169,7 @@ int wire_open(struct wire **out, nsec delay, struct error *err)
                           .packets = {.ready = packets_ready, .fd = -1},
                           .end = {.ready = end_ready, .fd = -1},
                           .due.fired = packet_due,
-                          .offset = clock_realtime_offset()};
+                          .ring.fd = -1};
     int status = prepare(wire, err);
     if (status)
         wire_release(wire);
@@ -214,14 +183,9 @@ unsigned wire_inner_device(const struct wire *wire)
     return wire->veth.far;
 }
 
-uint64_t wire_lost(const struct wire *wire)
+uint64_t wire_lost(struct wire *wire)
 {
-    struct tpacket_stats stats = {0};
-    socklen_t size = sizeof stats;
-    /* Reading resets them. */
-    if (!getsockopt(wire->packets.fd, SOL_PACKET, PACKET_STATISTICS, &stats, &size))
-        ((struct wire *)wire)->lost += stats.tp_drops;
-    return wire->lost;
+    return ring_lost(&wire->ring);
 }
 
 void wire_release(struct wire *wire)
@@ -233,9 +197,7 @@ void wire_release(struct wire *wire)
         pthread_join(wire->thread, NULL);
     }
     loop_release(&wire->loop);
-    if (wire->ring)
-        munmap(wire->ring, (size_t)FRAMES * FRAME_SIZE);
-    fd_close(&wire->packets.fd);
+    ring_close(&wire->ring);
     fd_close(&wire->end.fd);
     free(wire);
 }

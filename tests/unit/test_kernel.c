@@ -373,7 +373,7 @@ START_TEST(stale_answers_are_left_aside)
     struct nlmsghdr *header = mnl_nlmsg_put_header(&request);
     header->nlmsg_type = SOCK_DIAG_BY_FAMILY;
     header->nlmsg_flags = NLM_F_REQUEST;
-    header->nlmsg_seq = sd.sequence;
+    header->nlmsg_seq = sd.netlink.sequence;
     struct inet_diag_req_v2 *body = mnl_nlmsg_put_extra_header(header, sizeof *body);
     *body = (struct inet_diag_req_v2){.sdiag_family = AF_INET, .sdiag_protocol = IPPROTO_TCP};
     body->id.idiag_sport = htons(local.port);
@@ -382,7 +382,7 @@ START_TEST(stale_answers_are_left_aside)
     memcpy(body->id.idiag_dst, other.bytes, 4);
     body->id.idiag_cookie[0] = body->id.idiag_cookie[1] = INET_DIAG_NOCOOKIE;
     for (int i = 0; i < 3; i++)
-        ck_assert_int_gt(mnl_socket_sendto(sd.netlink, header, header->nlmsg_len), 0);
+        ck_assert_int_gt(mnl_socket_sendto(sd.netlink.socket, header, header->nlmsg_len), 0);
 
     ck_assert_int_eq(ask_exact(&sd, &local, &wanted, &seen), STATE_ESTABLISHED);
     ck_assert_uint_eq(seen.remote.port, wanted.port);

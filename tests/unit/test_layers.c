@@ -42,14 +42,15 @@ static const struct {
     const char *name;
     enum layer layer;
 } headers[] = {
-    {"clock.h", BASE},     {"endpoint.h", BASE},  {"error.h", BASE},      {"fd.h", BASE},         {"parse.h", BASE},
-    {"model.h", MODEL},    {"netns.h", KERNEL},   {"owner.h", KERNEL},    {"sockdiag.h", KERNEL}, {"flood.h", ENGINE},
-    {"loop.h", LOOP},      {"peers.h", ENGINE},   {"server.h", ENGINE},   {"judge.h", JUDGE},     {"report.h", REPORT},
-    {"experiment.h", CLI}, {"options.h", CLI},    {"output.h", CLI},      {"survey.h", MODEL},    {"surveyor.h", ENGINE},
-    {"selection.h", CLI},  {"borrow.h", KERNEL},  {"freeze.h", KERNEL},   {"capacity.h", ENGINE}, {"measurement.h", MODEL},
-    {"watched.h", MODEL},  {"watcher.h", ENGINE}, {"screen.h", CLI},      {"timeline.h", MODEL},  {"capture.h", KERNEL},
-    {"veth.h", KERNEL},    {"wire.h", KERNEL},    {"recorder.h", ENGINE}, {"sweep.h", MODEL},     {"sizing.h", MODEL},
-    {"trials.h", CLI},     {"presets.h", CLI},    {"figures.h", MODEL},   {"escape.h", REPORT},   {"listener.h", KERNEL},
+    {"clock.h", BASE},      {"endpoint.h", BASE},     {"error.h", BASE},     {"fd.h", BASE},        {"parse.h", BASE},
+    {"procfs.h", BASE},     {"model.h", MODEL},       {"netlink.h", KERNEL}, {"netns.h", KERNEL},   {"owner.h", KERNEL},
+    {"sockdiag.h", KERNEL}, {"flood.h", ENGINE},      {"loop.h", LOOP},      {"peers.h", ENGINE},   {"server.h", ENGINE},
+    {"judge.h", JUDGE},     {"report.h", REPORT},     {"experiment.h", CLI}, {"options.h", CLI},    {"output.h", CLI},
+    {"survey.h", MODEL},    {"surveyor.h", ENGINE},   {"selection.h", CLI},  {"borrow.h", KERNEL},  {"freeze.h", KERNEL},
+    {"capacity.h", ENGINE}, {"measurement.h", MODEL}, {"watched.h", MODEL},  {"watcher.h", ENGINE}, {"screen.h", CLI},
+    {"timeline.h", MODEL},  {"capture.h", KERNEL},    {"veth.h", KERNEL},    {"wire.h", KERNEL},    {"recorder.h", ENGINE},
+    {"sweep.h", MODEL},     {"sizing.h", MODEL},      {"trials.h", CLI},     {"presets.h", CLI},    {"figures.h", MODEL},
+    {"escape.h", REPORT},   {"listener.h", KERNEL},
 };
 
 static enum layer layer_of_header(const char *name)
@@ -225,6 +226,29 @@ START_TEST(includes_point_down)
 }
 END_TEST
 
+/* What is made of facts is no fact: neither kernel nor engine reads what the judge wrote. */
+static void check_facts(const char *path, void *context)
+{
+    static const char *const judged[] = {"VERDICT_", "REASON_", "EVIDENCE_", "->verdict", ".verdict", "->decides"};
+    (void)context;
+    FILE *file = fopen(path, "re");
+    ck_assert_msg(file != NULL, "%s: %s", path, strerror(errno));
+    char *line = NULL;
+    size_t size = 0;
+    for (int number = 1; getline(&line, &size, file) > 0; number++)
+        for (size_t i = 0; i < COUNT(judged); i++)
+            ck_assert_msg(!strstr(line, judged[i]), "%s:%d: reads what the judge wrote: %s", path, number, line);
+    free(line);
+    fclose(file);
+}
+
+START_TEST(facts_come_before_verdicts)
+{
+    ck_assert_uint_gt(visit_files(SOURCE_DIR "/src/kernel", ".c", check_facts, NULL), 0);
+    ck_assert_uint_gt(visit_files(SOURCE_DIR "/src/engine", ".c", check_facts, NULL), 0);
+}
+END_TEST
+
 START_TEST(main_stays_small)
 {
     FILE *file = fopen(SOURCE_DIR "/src/main.c", "re");
@@ -368,7 +392,7 @@ END_TEST
 
 static Suite *make_suite(void)
 {
-    const TTest *const tests[] = {includes_point_down, main_stays_small, the_judge_needs_nobody};
+    const TTest *const tests[] = {includes_point_down, facts_come_before_verdicts, main_stays_small, the_judge_needs_nobody};
     Suite *suite = suite_create("layers");
     suite_add(suite, "plain", 60, tests, COUNT(tests));
     TCase *rows = tcase_create("table rows");

@@ -1,0 +1,38 @@
+/* A conversation with the kernel by netlink(7): a question, and its one answer or its list of them. */
+#ifndef BACKLOGCTL_NETLINK_H
+#define BACKLOGCTL_NETLINK_H
+
+#include "backlogctl/error.h"
+
+#include <linux/netlink.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Belongs to the namespace of the opening thread. Zeroed is safe to close. */
+struct netlink {
+    void *socket; /* struct mnl_socket; NULL: not open */
+    void *buffer;
+    uint32_t sequence; /* of the last question */
+    int family;        /* NETLINK_SOCK_DIAG or NETLINK_ROUTE */
+};
+int netlink_open(struct netlink *nl, int family, struct error *err);
+void netlink_close(struct netlink *nl);
+
+/* A question: a header, the body of its kind, and attributes (mnl_attr_put). */
+union netlink_request {
+    struct nlmsghdr header;
+    char bytes[512];
+};
+/* Begins one with NLM_F_REQUEST and `flags`; returns its body, zeroed. */
+void *netlink_request(union netlink_request *request, uint16_t type, uint16_t flags, size_t body_size);
+
+/* Asks, and calls `each` (may be NULL) with the answer if there is one; none to a question with NLM_F_ACK. 0, or the -errno that
+   the kernel answered, which leaves err to the caller; or -errno when it could not be asked. */
+typedef void netlink_each(void *context, const struct nlmsghdr *message);
+int netlink_ask(struct netlink *nl, union netlink_request *request, netlink_each *each, void *context, struct error *err);
+
+/* The same for a question with NLM_F_DUMP: `each` gets every message, and NULL before a new try after an interruption: forget what
+   came so far. -EINTR: every try was interrupted. */
+int netlink_dump(struct netlink *nl, union netlink_request *request, netlink_each *each, void *context, struct error *err);
+
+#endif

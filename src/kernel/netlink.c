@@ -1,0 +1,173 @@
+/* The conversation by netlink: one question, its answers, a fresh socket when some were lost. */
+#include "backlogctl/netlink.h"
+
+#include <errno.h>
+#include <libmnl/libmnl.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The kernel fills a dump's messages up to the size of the reader's buffer, and to no more than this. */
+#define BUFFER_SIZE 32768
+#define DUMP_TRIES 5
+
+/* ---- The socket ---- */
+
+static const char *name(const struct netlink *nl)
+{
+    return nl->family == NETLINK_ROUTE ? "route" : "sock_diag";
+}
+
+static void close_socket(struct netlink *nl)
+{
+    if (nl->socket)
+        mnl_socket_close(nl->socket);
+    nl->socket = NULL;
+}
+
+/* Closes the socket, if any, and opens another: the rest of a lost answer must not reach the next question. */
+static int reopen(struct netlink *nl, struct error *err)
+{
+    close_socket(nl);
+    nl->socket = mnl_socket_open2(nl->family, SOCK_CLOEXEC);
+    if (!nl->socket)
+        return error_errno(err, "cannot open a %s socket", name(nl));
+    if (mnl_socket_bind(nl->socket, 0, MNL_SOCKET_AUTOPID) >= 0)
+        return 0;
+    int status = error_errno(err, "cannot bind a %s socket", name(nl));
+    close_socket(nl);
+    return status;
+}
+
+int netlink_open(struct netlink *nl, int family, struct error *err)
+{
+    *nl = (struct netlink){.buffer = malloc(BUFFER_SIZE), .family = family};
+    int status = nl->buffer ? reopen(nl, err) : error_set(err, ENOMEM, "no memory for the %s buffer", name(nl));
+    if (status)
+        netlink_close(nl);
+    return status;
+}
+
+void netlink_close(struct netlink *nl)
+{
+    close_socket(nl);
+    free(nl->buffer);
+    *nl = (struct netlink){0};
+}
+
+/* ---- Asking ---- */
+
+void *netlink_request(union netlink_request *request, uint16_t type, uint16_t flags, size_t body_size)
+{
+    struct nlmsghdr *header = mnl_nlmsg_put_header(request);
+    header->nlmsg_type = type;
+    header->nlmsg_flags = NLM_F_REQUEST | flags;
+    return mnl_nlmsg_put_extra_header(header, body_size);
+}
+
+static int send_request(struct netlink *nl, union netlink_request *request, struct error *err)
+{
+    if (!nl->socket)
+        return error_set(err, EBADF, "the sock_diag socket is not open");
+    request->header.nlmsg_seq = ++nl->sequence;
+    ssize_t sent;
+    do {
+        sent = mnl_socket_sendto(nl->socket, request, request->header.nlmsg_len);
+    } while (sent < 0 && errno == EINTR);
+    return sent < 0 ? error_errno(err, "cannot ask %s", name(nl)) : 0;
+}
+
+/* The kernel answers before the sending (or the reading of the message before) returns, so there is no need to wait: if
+   nothing is there, the answer was lost. */
+static ssize_t receive(struct netlink *nl)
+{
+    for (;;) {
+        struct sockaddr_nl sender = {0};
+        socklen_t size = sizeof sender;
+        ssize_t got = recvfrom(mnl_socket_get_fd(nl->socket), nl->buffer, BUFFER_SIZE, MSG_DONTWAIT | MSG_TRUNC,
+                               (struct sockaddr *)&sender, &size);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return errno == EAGAIN ? -ENOBUFS : -errno;
+        if (size != sizeof sender || sender.nl_pid)
+            continue; /* another process's, not the kernel's */
+        return got > BUFFER_SIZE ? -EMSGSIZE : got;
+    }
+}
+
+/* ---- Answers ---- */
+
+struct answer {
+    bool is_list;
+    netlink_each *each;
+    void *context;
+    bool interrupted, done;
+    int status;
+};
+
+static int error_of(const struct nlmsghdr *message)
+{
+    int status = 0;
+    if (mnl_nlmsg_get_payload_len(message) >= sizeof status)
+        memcpy(&status, mnl_nlmsg_get_payload(message), sizeof status);
+    return status > 0 ? -status : status;
+}
+
+static void read_datagram(const struct netlink *nl, ssize_t size, struct answer *answer)
+{
+    int left = (int)size;
+    for (const struct nlmsghdr *message = nl->buffer; !answer->done && mnl_nlmsg_ok(message, left);
+         message = mnl_nlmsg_next(message, &left)) {
+        if (message->nlmsg_seq != nl->sequence || message->nlmsg_pid != mnl_socket_get_portid(nl->socket))
+            continue; /* to an earlier question */
+        bool end = message->nlmsg_type == NLMSG_DONE || message->nlmsg_type == NLMSG_ERROR;
+        answer->interrupted |= message->nlmsg_flags & NLM_F_DUMP_INTR;
+        answer->done = end || !answer->is_list;
+        if (end)
+            answer->status = error_of(message);
+        else if (answer->each)
+            answer->each(answer->context, message);
+    }
+}
+
+/* 0, -EINTR when the kernel says that a list was interrupted, -ENOBUFS when messages were lost, or -errno. */
+static int converse(struct netlink *nl, union netlink_request *request, struct answer *answer, struct error *err)
+{
+    int status = send_request(nl, request, err);
+    if (status)
+        return status;
+    while (!answer->done) {
+        ssize_t size = receive(nl);
+        if (size < 0) {
+            status = reopen(nl, err);
+            return status ? status : (int)size;
+        }
+        read_datagram(nl, size, answer);
+    }
+    return answer->status ? answer->status : answer->interrupted ? -EINTR : 0;
+}
+
+int netlink_ask(struct netlink *nl, union netlink_request *request, netlink_each *each, void *context, struct error *err)
+{
+    struct answer answer = {.each = each, .context = context};
+    return converse(nl, request, &answer, err);
+}
+
+int netlink_dump(struct netlink *nl, union netlink_request *request, netlink_each *each, void *context, struct error *err)
+{
+    int status = 0;
+    for (int tries = 0; tries < DUMP_TRIES; tries++) {
+        struct answer answer = {.is_list = true, .each = each, .context = context};
+        if (tries && each)
+            each(context, NULL);
+        status = converse(nl, request, &answer, err);
+        if (status != -EINTR && status != -ENOBUFS)
+            break;
+    }
+    if (status == -EINTR || status == -ENOBUFS)
+        return error_set(err, EINTR, "the kernel interrupted the list of sockets %d times: it may be incomplete", DUMP_TRIES);
+    if (status && status != -ENOENT)
+        return error_set(err, -status, "%s cannot list sockets: %s", name(nl), strerror(-status));
+    return status;
+}
