@@ -1,0 +1,348 @@
+"""The rules: which words of a report the account allows. right: a strong word, and true. weak: an honest "cannot tell".
+wrong: the account refutes it."""
+import re
+
+from account import LATE, first, source_of
+
+RIGHT, WEAK, WRONG = "right", "weak", "wrong"
+
+
+class Finding:
+    def __init__(self, outcome, kind, why="", source=None):
+        self.outcome, self.kind, self.why, self.source = outcome, kind, why, source
+
+
+def since(account, at):
+    """A time as the report counts it."""
+    return f"{at - account.zero:.3f} s" if at < float("inf") else "never"
+
+
+# ---- One rule a verdict: (outcome, why) ----
+
+def accepted_before_look(f, account):
+    return first(f.accepted) < account.low
+
+
+def accepted_by_end(f, account):
+    return first(f.accepted) < account.high + LATE
+
+
+def client_connected(f, account):
+    return first(f.synack_in) < account.low
+
+
+def connected(f, row, account):
+    if accepted_by_end(f, account):
+        return RIGHT, ""
+    return WRONG, "accept() never returned it" if not f.accepted else f"accept() returned it at {since(account, first(f.accepted))}"
+
+
+def not_accepted(f, account):
+    """For words that say that it was not accepted: the refutation, else None."""
+    if accepted_before_look(f, account):
+        return WRONG, f"accept() returned it at {since(account, first(f.accepted))}, before the last look"
+    return None
+
+
+def words_of(states):
+    names = {1: "established", 3: "syn_recv", 4: "fin_wait1", 5: "fin_wait2", 6: "time_wait", 8: "close_wait", 9: "last_ack"}
+    return " or ".join(sorted("none" if not s else names.get(s[0], str(s[0])) + ("/inode" if s[1] else "") for s in states))
+
+
+def queued(f, row, account):
+    refuted = not_accepted(f, account)
+    if refuted:
+        return refuted
+    if account.cell["path"] == "unix" or accepted_by_end(f, account):
+        return RIGHT, ""
+    states = f.states(account.low, account.high)
+    if account.queued_state(states):
+        return RIGHT, ""
+    return WRONG, f"it was not in the queue: the server's side was {words_of(states)}"
+
+
+def half_open(f, row, account):
+    refuted = not_accepted(f, account)
+    if refuted:
+        return refuted
+    if not client_connected(f, account) and not f.synack_in:
+        return WRONG, "no SYN-ACK came to the client"
+    if f.ports and account.listening(f.ports, account.low, account.high) == "never":
+        return WRONG, "nobody listens there any more: the request is dead"
+    states = f.states(account.low, account.high)
+    if account.half_state(states) or accepted_by_end(f, account):
+        return RIGHT, ""
+    return WRONG, f"the server's side was {words_of(states)}"
+
+
+def lost(f, row, account):
+    if accepted_by_end(f, account):
+        return WRONG, f"accept() returned it at {since(account, first(f.accepted))}"
+    if first(f.rst_in) < account.low:
+        return WRONG, f"a reset came to the client at {since(account, first(f.rst_in))}"
+    states = f.states(account.low, account.high)
+    if None not in states:
+        return WRONG, f"the server's side was there: {words_of(states)}"
+    if not f.synack_out or not f.syn_in:
+        return WRONG, "the server's TCP never answered it, so it cannot have forgotten it"
+    return RIGHT, ""
+
+
+def established(f, row, account):
+    if not f.synack_in and account.cell["path"] != "unix":
+        return WRONG, "no SYN-ACK came to the client"
+    if first(f.rst_in) < account.low:
+        return WRONG, f"a reset came to the client at {since(account, first(f.rst_in))}"
+    reason, here = row.get("reason"), account.cell["dialed_port"]
+    if reason == "remote" and account.cell["path"] != "veth":
+        return WRONG, "the target is an address of this host"
+    if reason == "no_listener" and account.listening({here}, account.begin, account.high, "here") == "throughout":
+        return WRONG, "there was a listener all the time"
+    if reason == "no_trace" and account.cell["path"] not in ("redirect", "dnat", "veth") \
+            and None not in f.states(account.low - 0.5, account.high):
+        return WRONG, f"the server's side was there: {words_of(f.states(account.low, account.high))}"
+    return WEAK, ""
+
+
+def overflowed(f, account):
+    """Its SYN came to a listener and got no answer of any kind."""
+    return bool(f.syn_in) and not f.synack_out and not f.rst_in
+
+
+def queue_full(f, account):
+    if not f.syn_in:
+        return WRONG, "its SYNs never came to a listener"
+    if f.answered_at_once():
+        return WRONG, "the listener answered its SYN; the answer got lost"
+    if account.cell["firewall"]["kind"] == "no_route":
+        return WRONG, "there was no route back"
+    if not account.counter("ListenOverflows"):
+        return WRONG, "nothing overflowed (ListenOverflows 0)"
+    return (WEAK, "") if f.synack_out else (RIGHT, "")
+
+
+def syn_queue_full(f, account):
+    if not f.syn_in:
+        return WRONG, "its SYNs never came to a listener"
+    if f.answered_at_once():
+        return WRONG, "the listener answered its SYN; the answer got lost"
+    if not account.counter("TCPReqQFullDrop"):
+        return WRONG, "the SYN queue was never full (TCPReqQFullDrop 0)"
+    return (WEAK, "") if f.synack_out else (RIGHT, "")
+
+
+def no_answer(f, account):
+    if account.cell["path"] == "veth":
+        return WEAK, ""  # of another host: a full queue and a firewall look the same
+    if account.cell["firewall"]["kind"] == "no_route":
+        return WEAK, ""
+    if overflowed(f, account) and account.counter("ListenDrops"):
+        return WRONG, f"a listener dropped its SYN (ListenOverflows {account.counter('ListenOverflows')})"
+    return RIGHT, ""
+
+
+def timed_out(f, row, account):
+    if client_connected(f, account) and first(f.rst_in) > account.low:
+        return WRONG, f"a SYN-ACK came to the client at {since(account, first(f.synack_in))}"
+    if first(f.rst_in) < account.low:
+        return WRONG, f"a reset came to the client at {since(account, first(f.rst_in))}"
+    rule = {"queue_full": queue_full, "syn_queue_full": syn_queue_full, "no_answer": no_answer}.get(row.get("reason"))
+    return rule(f, account) if rule else (WEAK, "")
+
+
+def refused(f, row, account):
+    if account.cell["path"] == "unix":
+        if account.listening({0}, account.begin, account.high) == "throughout":
+            return WRONG, "somebody listened all the time"
+        return RIGHT, ""
+    if row.get("reason") == "icmp":
+        return (RIGHT, "") if f.icmp_in else (WRONG, "no ICMP message came")
+    if f.icmp_in:
+        return RIGHT, ""
+    if first(f.rst_in) > account.high + LATE:
+        return WRONG, "no reset came to the client"
+    if first(f.synack_in) < first(f.rst_in):
+        return WRONG, "it was established before the reset"
+    return RIGHT, ""
+
+
+def reset(f, row, account):
+    if account.cell["path"] == "unix":
+        if f.ended or account.ended_between({0}, account.begin, account.high):
+            return RIGHT, ""
+        return WRONG, "no server ended it"
+    if first(f.rst_in) > account.high + LATE:
+        return WRONG, "no reset came to the client"
+    if first(f.synack_in) > first(f.rst_in):
+        return WRONG, "the reset answered its SYN: it was refused"
+    return RIGHT, ""
+
+
+def unreachable(f, row, account):
+    if f.icmp_in or account.cell["firewall"]["kind"] == "unreachable_route":
+        return RIGHT, ""
+    return WRONG, "no ICMP message came, and there is a route"
+
+
+def would_block(f, row, account):
+    if account.cell["path"] != "unix":
+        return WRONG, "a TCP connection never would block"
+    through = sum(row["verdict"] in ("connected", "queued", "reset", "established") for row in account.report["connections"])
+    backlogs = [e["backlog"] for e in account.events if e["backlog"] is not None]
+    room = min(backlogs + [account.cell["sysctl"]["net.core.somaxconn"]]) + 1
+    if through + account.others < room:
+        return WRONG, f"the queue holds {room} and never had so many clients"
+    return RIGHT, ""
+
+
+def local_error(f, row, account):
+    if account.cell["firewall"]["kind"] == "unreachable_route":
+        return WEAK, ""
+    if f.icmp_in:
+        return WRONG, f"an ICMP message came ({row.get('error')})"
+    return WRONG, f"nothing ran out here ({row.get('error')})"
+
+
+VERDICTS = {"connected": connected, "queued": queued, "half_open": half_open, "lost": lost, "established": established,
+            "timed_out": timed_out, "refused": refused, "reset": reset, "unreachable": unreachable, "would_block": would_block,
+            "local_error": local_error}
+
+
+def judge_row(row, account):
+    source = source_of(row)
+    facts = account.of(source) if source else account.of(("nobody", 0))
+    kind = row["verdict"] + ("/" + row["reason"] if row.get("reason") else "")
+    rule = VERDICTS.get(row["verdict"])
+    outcome, why = rule(facts, row, account) if rule else (WEAK, "an unknown word")
+    if outcome != WRONG:
+        why_time = times_of_row(row, facts, account)
+        if why_time:
+            outcome, kind, why = WRONG, row["verdict"] + " (times)", why_time
+    return Finding(outcome, kind, why, source)
+
+
+def times_of_row(row, facts, account):
+    """What is wrong with a row's times, or None."""
+    established_at, accepted_at, age = row.get("established_us"), row.get("accepted_us"), row.get("age_us")
+    if accepted_at is not None and row["verdict"] in ("queued", "half_open", "lost", "timed_out", "refused", "would_block"):
+        return "an accept time on a row that was not accepted"
+    if established_at is not None and row["verdict"] in ("timed_out", "refused", "unreachable", "would_block"):
+        return "a time of being established on a row that never was"
+    if None not in (established_at, accepted_at) and accepted_at < established_at:
+        return f"accepted at {accepted_at} us, established at {established_at} us"
+    if accepted_at is not None and facts.accepted and account.zero + accepted_at / 1e6 + LATE < first(facts.accepted):
+        return f"seen accepted at {accepted_at} us, accept() returned it at {since(account, first(facts.accepted))}"
+    if age is not None and age / 1e6 > account.high - account.begin + 0.05:
+        return f"waiting for {age} us, longer than the run"
+    return None
+
+
+# ---- The report as a whole ----
+
+def consistency(report, account):
+    rows, counts = report["connections"], report["counts"]
+    if sum(counts.values()) != len(rows):
+        yield "counts", f"the counts add up to {sum(counts.values())}, there are {len(rows)} rows"
+    for verdict, count in counts.items():
+        seen = sum(row["verdict"] == verdict for row in rows)
+        if count != seen:
+            yield "counts", f"{verdict}: {count} counted, {seen} rows"
+    if len(rows) != account.cell["probe"]["count"]:
+        yield "counts", f"{len(rows)} rows of {account.cell['probe']['count']} connections"
+    yield from check_listener(report, account)
+    yield from check_overflows(report, account)
+
+
+def check_listener(report, account):
+    listener = report.get("listener")
+    if not listener or account.cell["path"] == "unix" or any(t.get("listener_gone") for t in report["targets"]):
+        return
+    for member, which in (("queue", 0), ("backlog", 1)):
+        ranges = account.queue_range(listener["port"], which)
+        if not ranges:
+            continue
+        value = listener[member]
+        single = any(low <= value <= high for low, high in ranges)
+        together = sum(low for low, _ in ranges) <= value <= sum(high for _, high in ranges)
+        if not (together if listener.get("members", 1) > 1 else single or together):
+            yield "listener." + member, f"{member} {value}, seen {ranges}"
+
+
+def overflow_bounds(report):
+    """Every {min, max} of overflows that the report has of a listener (backlogctl.probe/2)."""
+    places = [report.get("listener"), report.get("counters")] + [t.get("listener") for t in report.get("targets", [])]
+    for place in places:
+        bounds = (place or {}).get("overflows")
+        if isinstance(bounds, dict):
+            yield (place.get("port") or report["target"].get("port")), bounds.get("min"), bounds.get("max")
+
+
+def check_overflows(report, account):
+    highest = account.counter("ListenOverflows") + account.counter("TCPReqQFullDrop")
+    for port, low, high in overflow_bounds(report):
+        ours = [account.of(source_of(row)) for row in report["connections"] if source_of(row)]
+        lowest = 0
+        if account.counter("ListenOverflows") and account.cell["firewall"]["kind"] != "no_route":
+            lowest = sum(len([at for at in f.syn_in if at < account.low]) for f in ours if f.ports == {port} and overflowed(f, account))
+        if low is not None and low > highest:
+            yield "overflows", f"at least {low} overflows told, {highest} counted in the namespace"
+        if high is not None and high < lowest:
+            yield "overflows", f"at most {high} overflows told, {lowest} of our SYNs were dropped"
+
+
+# ---- The explanation: a phrase that it may use only if the account does not refute it ----
+
+def rows_with(account, verdict, reason=None):
+    return [row for row in account.report["connections"]
+            if row["verdict"] == verdict and (reason is None or row.get("reason") == reason)]
+
+
+def alone(account):
+    """One listener in the namespace: the counters are its own."""
+    return len(account.cell["servers"]) == 1
+
+
+def somebody_accepts(account):
+    plans = account.cell["servers"] + [a["plan"] for a in account.cell["actions"] if a["do"] == "replace"]
+    return any(plan["accept"]["kind"] != "never" for plan in plans if plan["name"] != "elsewhere")
+
+
+def hash_was_uneven(account):
+    counts = account.arrivals(account.cell["server_port"]).values()
+    return not counts or max(counts) > 1.5 * min(counts) + 2
+
+
+PHRASES = [
+    (r"accept queue was full", lambda a: a.counter("ListenOverflows") > 0, "nothing overflowed"),
+    (r"SYN queue was full", lambda a: a.counter("TCPReqQFullDrop") + a.counter("TCPReqQFullDoCookies") > 0, "it was not"),
+    (r"full queue or is held by TCP_DEFER_ACCEPT",
+     lambda a: a.counter("ListenOverflows") + a.counter("TCPDeferAcceptDrop") > 0, "neither happened"),
+    (r"tcp_abort_on_overflow=1", lambda a: a.cell["sysctl"].get("net.ipv4.tcp_abort_on_overflow") == 1, "it is 0"),
+    (r"set net\.ipv4\.tcp_syncookies=1", lambda a: a.cell["sysctl"].get("net.ipv4.tcp_syncookies") == 0, "it is not 0"),
+    (r"hash was uneven", hash_was_uneven, "it was even; a member accepts less than the others"),
+    (r"REJECT rule does", lambda a: a.cell["firewall"]["kind"] in ("reject_icmp", "reject_rst", "connlimit_rst"), "there is none"),
+    (r"listener dropped nothing", lambda a: not alone(a) or not a.counter("ListenDrops"), "it did (ListenDrops)"),
+    (r"Nothing was dropped", lambda a: not alone(a) or not a.counter("ListenDrops"), "it was (ListenDrops)"),
+    (r"nobody listens (on|there)",
+     lambda a: a.listening({a.cell["dialed_port"]}, a.begin, a.high, "there" if a.cell["path"] == "veth" else "here") != "throughout",
+     "somebody does"),
+    (r"raise (its|the) backlog|raise net\.core\.somaxconn", somebody_accepts, "nobody accepts: a longer queue does not help"),
+    (r"no listener was seen there", lambda a: a.listening({a.cell["dialed_port"]}, a.begin, a.high, "here") != "throughout",
+     "there is one"),
+]
+
+
+def explanation(report, account):
+    text = report.get("explanation") or ""
+    for pattern, holds, why in PHRASES:
+        found = re.search(pattern, text)
+        if found and not holds(account):
+            yield "text: " + found.group(0), why
+
+
+def judge(report, account):
+    """Every finding of a report."""
+    findings = [judge_row(row, account) for row in report["connections"]]
+    findings += [Finding(WRONG, "report: " + kind, why) for kind, why in consistency(report, account)]
+    findings += [Finding(WRONG, kind, why) for kind, why in explanation(report, account)]
+    return findings
