@@ -145,9 +145,10 @@ class Account:
             for (_, at_port, _, _), history in witness["listeners"]:
                 if at_port != port:
                     continue
-                values = [v for at, v in history if at <= self.low][-1:] + [v for at, v in history if self.low < at <= self.high + 0.02]
-                values = [v[which] for v in values if v]
-                if values:
+                values = [v for at, v in history if at <= self.low][-1:]
+                values += [v for at, v in history if self.low < at <= self.high + 0.02]
+                if any(values):
+                    values = [v[which] if v else 0 for v in values]  # 0: it went away during the look
                     ranges.append((min(values), max(values)))
         return ranges
 

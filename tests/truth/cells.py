@@ -126,7 +126,7 @@ def choose_addresses(r, cell):
     cell["source"] = None
     if cell["firewall"]["kind"] == "no_route":
         cell["source"] = cell["probe_address"] = NO_ROUTE4
-    elif path == "loop" and family == "4" and r.random() < 0.4:
+    elif path == "loop" and not six and r.random() < 0.4:
         cell["source"] = cell["probe_address"] = "127.0.0.9"
 
 
@@ -229,6 +229,7 @@ def probe_options(cell):
     for name in ("rate", "burst", "every", "threads", "send"):
         if name in probe:
             options += ["--" + name, str(probe[name])]
-    options += ["--source", cell["source"]] if cell["source"] else []
+    if cell["source"]:
+        options += ["--source", ("::ffff:" if cell["family"] == "mapped" else "") + cell["source"]]
     options += ["--fastopen"] if probe.get("fastopen") else []
     return options + (["--allow-remote"] if cell["path"] == "veth" else [])

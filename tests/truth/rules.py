@@ -141,12 +141,15 @@ def no_answer(f, account):
     return RIGHT, ""
 
 
+REASONS_OF_SILENCE = {"queue_full": queue_full, "syn_queue_full": syn_queue_full, "no_answer": no_answer}
+
+
 def timed_out(f, row, account):
     if client_connected(f, account) and first(f.rst_in) > account.low:
         return WRONG, f"a SYN-ACK came to the client at {since(account, first(f.synack_in))}"
     if first(f.rst_in) < account.low:
         return WRONG, f"a reset came to the client at {since(account, first(f.rst_in))}"
-    rule = {"queue_full": queue_full, "syn_queue_full": syn_queue_full, "no_answer": no_answer}.get(row.get("reason"))
+    rule = REASONS_OF_SILENCE.get(row.get("reason"))
     return rule(f, account) if rule else (WEAK, "")
 
 
@@ -208,12 +211,19 @@ VERDICTS = {"connected": connected, "queued": queued, "half_open": half_open, "l
             "local_error": local_error}
 
 
+# Reasons that have a rule, or claim nothing that an account could refute.
+KNOWN_REASONS = set(REASONS_OF_SILENCE) | {None, "queue_full", "icmp", "remote", "no_listener", "no_trace", "unacknowledged",
+                                           "not_seen", "descriptors", "ports", "address", "memory", "permission"}
+
+
 def judge_row(row, account):
     source = source_of(row)
     facts = account.of(source) if source else account.of(("nobody", 0))
     kind = row["verdict"] + ("/" + row["reason"] if row.get("reason") else "")
     rule = VERDICTS.get(row["verdict"])
     outcome, why = rule(facts, row, account) if rule else (WEAK, "an unknown word")
+    if row.get("reason") not in KNOWN_REASONS:
+        kind += " (no rule for this reason)"
     if outcome != WRONG:
         why_time = times_of_row(row, facts, account)
         if why_time:
@@ -262,10 +272,9 @@ def check_listener(report, account):
         if not ranges:
             continue
         value = listener[member]
-        single = any(low <= value <= high for low, high in ranges)
-        together = sum(low for low, _ in ranges) <= value <= sum(high for _, high in ranges)
-        if not (together if listener.get("members", 1) > 1 else single or together):
-            yield "listener." + member, f"{member} {value}, seen {ranges}"
+        ranges.append((sum(low for low, _ in ranges), sum(high for _, high in ranges)))  # a group is told as one
+        if not any(low <= value <= high for low, high in ranges):
+            yield "listener." + member, f"{member} {value}, seen {ranges[:-1]}"
 
 
 def overflow_bounds(report):
