@@ -42,9 +42,9 @@ class Facts:
             seen.discard(None)
         return seen or {None}
 
-    def answered_at_once(self):
-        """The first SYN that came to the server's TCP got a SYN-ACK."""
-        return self.synack_out and self.syn_in and self.synack_out[0] - self.syn_in[0] < 0.05
+    def unanswered(self):
+        """SYNs that came to a server's TCP and got no SYN-ACK at once."""
+        return [at for at in self.syn_in if not any(-0.005 < answer - at < 0.05 for answer in self.synack_out)]
 
 
 def first(times, default=float("inf")):
@@ -151,6 +151,12 @@ class Account:
                     values = [v[which] if v else 0 for v in values]  # 0: it went away during the look
                     ranges.append((min(values), max(values)))
         return ranges
+
+    def moves(self):
+        """(how many handshakes were answered, how many clients accepted) about the last look: samples may miss those."""
+        low, high = self.low - 0.02, self.high + 0.02
+        begun = sum(low < at < high for f in self.by_source.values() for at in f.synack_out)
+        return begun, sum(low < at < high + LATE for _, _, at in self.accepts)
 
     def arrivals(self, port):
         """How many clients each listener on that port got by the last look: accepted, or waiting."""

@@ -109,22 +109,29 @@ def overflowed(f, account):
     return bool(f.syn_in) and not f.synack_out and not f.rst_in
 
 
+def nobody_accepts(ports, account):
+    """No server on these ports ever accepts: a queue only grows, and no sample misses its peak."""
+    return all(s["accept"]["kind"] == "never" for s in account.cell["servers"] if s["port"] in ports)
+
+
 def queue_full(f, account):
     if not f.syn_in:
         return WRONG, "its SYNs never came to a listener"
-    if f.answered_at_once():
+    if f.synack_out and not f.unanswered():
         return WRONG, "the listener answered its SYN; the answer got lost"
     if account.cell["firewall"]["kind"] == "no_route":
         return WRONG, "there was no route back"
     if not account.counter("ListenOverflows"):
         return WRONG, "nothing overflowed (ListenOverflows 0)"
+    if nobody_accepts(f.ports, account) and not account.ever_full(f.ports):
+        return WRONG, "the queue was never full"
     return (WEAK, "") if f.synack_out else (RIGHT, "")
 
 
 def syn_queue_full(f, account):
     if not f.syn_in:
         return WRONG, "its SYNs never came to a listener"
-    if f.answered_at_once():
+    if f.synack_out and not f.unanswered():
         return WRONG, "the listener answered its SYN; the answer got lost"
     if not account.counter("TCPReqQFullDrop"):
         return WRONG, "the SYN queue was never full (TCPReqQFullDrop 0)"
@@ -137,7 +144,7 @@ def no_answer(f, account):
     if account.cell["firewall"]["kind"] == "no_route":
         return WEAK, ""
     if overflowed(f, account) and account.counter("ListenDrops"):
-        return WRONG, f"a listener dropped its SYN (ListenOverflows {account.counter('ListenOverflows')})"
+        return WRONG, f"a listener dropped its SYN (ListenDrops {account.counter('ListenDrops')})"
     return RIGHT, ""
 
 
@@ -227,12 +234,12 @@ def judge_row(row, account):
     if outcome != WRONG:
         why_time = times_of_row(row, facts, account)
         if why_time:
-            outcome, kind, why = WRONG, row["verdict"] + " (times)", why_time
+            outcome, kind, why = WRONG, row["verdict"] + " (figures)", why_time
     return Finding(outcome, kind, why, source)
 
 
 def times_of_row(row, facts, account):
-    """What is wrong with a row's times, or None."""
+    """What is wrong with a row's times and numbers, or None."""
     established_at, accepted_at, age = row.get("established_us"), row.get("accepted_us"), row.get("age_us")
     if accepted_at is not None and row["verdict"] in ("queued", "half_open", "lost", "timed_out", "refused", "would_block"):
         return "an accept time on a row that was not accepted"
@@ -242,6 +249,9 @@ def times_of_row(row, facts, account):
         return f"accepted at {accepted_at} us, established at {established_at} us"
     if accepted_at is not None and facts.accepted and account.zero + accepted_at / 1e6 + LATE < first(facts.accepted):
         return f"seen accepted at {accepted_at} us, accept() returned it at {since(account, first(facts.accepted))}"
+    sent = len(facts.syn_sent) - 1, len([at for at in facts.syn_sent if at < account.low]) - 1
+    if facts.syn_sent and not sent[1] <= row["syn_retransmits"] <= sent[0]:
+        return f"{row['syn_retransmits']} repeated SYNs, {sent[0]} on the wire"
     if age is not None and age / 1e6 > account.high - account.begin + 0.05:
         return f"waiting for {age} us, longer than the run"
     return None
@@ -267,13 +277,14 @@ def check_listener(report, account):
     listener = report.get("listener")
     if not listener or account.cell["path"] == "unix" or any(t.get("listener_gone") for t in report["targets"]):
         return
-    for member, which in (("queue", 0), ("backlog", 1)):
+    begun, accepted = account.moves()
+    for member, which, more, less in (("queue", 0, begun, accepted), ("backlog", 1, 0, 0)):
         ranges = account.queue_range(listener["port"], which)
         if not ranges:
             continue
         value = listener[member]
         ranges.append((sum(low for low, _ in ranges), sum(high for _, high in ranges)))  # a group is told as one
-        if not any(low <= value <= high for low, high in ranges):
+        if not any(low - less <= value <= high + more for low, high in ranges):
             yield "listener." + member, f"{member} {value}, seen {ranges[:-1]}"
 
 
@@ -291,7 +302,7 @@ def check_overflows(report, account):
     for port, low, high in overflow_bounds(report):
         ours = [account.of(source_of(row)) for row in report["connections"] if source_of(row)]
         lowest = 0
-        if account.counter("ListenOverflows") and account.cell["firewall"]["kind"] != "no_route":
+        if highest and account.cell["firewall"]["kind"] != "no_route":
             lowest = sum(len([at for at in f.syn_in if at < account.low]) for f in ours if f.ports == {port} and overflowed(f, account))
         if low is not None and low > highest:
             yield "overflows", f"at least {low} overflows told, {highest} counted in the namespace"
@@ -336,6 +347,11 @@ PHRASES = [
      lambda a: a.listening({a.cell["dialed_port"]}, a.begin, a.high, "there" if a.cell["path"] == "veth" else "here") != "throughout",
      "somebody does"),
     (r"raise (its|the) backlog|raise net\.core\.somaxconn", somebody_accepts, "nobody accepts: a longer queue does not help"),
+    (r"accepted none of them",
+     lambda a: not any(accepted_before_look(a.of(source_of(row)), a) for row in a.report["connections"] if source_of(row)),
+     "it accepted some"),
+    (r"went away or was replaced",
+     lambda a: a.ended_between({a.cell["dialed_port"], a.cell["server_port"]}, a.begin - LATE, a.high + LATE), "it did not"),
     (r"no listener was seen there", lambda a: a.listening({a.cell["dialed_port"]}, a.begin, a.high, "here") != "throughout",
      "there is one"),
 ]

@@ -6,6 +6,7 @@ import argparse
 import collections
 import json
 import os
+import re
 import select
 import shutil
 import signal
@@ -183,10 +184,10 @@ class Tally:
             self.outcomes[outcome] += 1
             self.kinds[outcome, kind] += 1
             if outcome == rules.WRONG:
-                told.setdefault((kind, why), []).append(source)
-        for (kind, why), sources in told.items():
-            one = f" e.g. {sources[0][0]}:{sources[0][1]}" if sources[0] else ""
-            print(f"WRONG {where} {len(sources)}x {kind}: {why}{one}", flush=True)
+                told.setdefault((kind, re.sub(r"-?\d+(\.\d+)?", "#", why)), []).append((why, source))
+        for (kind, _), ones in told.items():
+            why, source = ones[0]
+            print(f"WRONG {where} {len(ones)}x {kind}: {why}{f' e.g. {source[0]}:{source[1]}' if source else ''}", flush=True)
         if told:
             print(f"    {cells.describe(cell)}", flush=True)
 
@@ -317,11 +318,10 @@ def main(argv):
     if options.left_out:
         print(f"left out, as nft or the kernel has them not: {', '.join(sorted(options.left_out))}")
     tally = Tally()
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, frame: sys.exit(128 + number))
     try:
         drive(options, tally)
-    except KeyboardInterrupt:
-        return 128 + signal.SIGINT
     finally:
         tally.summary(options.replay or options.seed)
     return 1 if tally.outcomes[rules.WRONG] or tally.troubles else 0

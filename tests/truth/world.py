@@ -177,8 +177,8 @@ class World:
 
     def lay_wire(self, two):
         lift(self.here, ["link add va type veth peer name vb"])
-        batch = [f"addr add {a}/24 dev va" for a in (HERE4, OTHERS4, DEAF4)]
-        batch += [f"addr add {a}/64 dev va nodad" for a in (HERE6, OTHERS6, DEAF6)]
+        batch = [f"addr add {a}/24 dev va" for a in (HERE4, OTHERS4, DEAF4)] + [f"addr add {HERE6}/64 dev va nodad"]
+        batch += [f"addr add {a}/64 dev va nodad preferred_lft 0" for a in (OTHERS6, DEAF6)]  # never a source by itself
         lift(self.here, batch + [f"addr add {NO_ROUTE4}/32 dev lo", "link set va up"])
         if two:
             self.there, pid = another_namespace(self.here)
