@@ -35,7 +35,8 @@ def choose_then(r):
 
 
 def choose_server(r, name, port, cell):
-    return {"name": name, "port": port, "backlog": weighted(r, [(6, r.randint(0, 8)), (2, r.randint(9, 20)), (2, r.choice([64, 128]))]),
+    backlog = weighted(r, [(6, r.randint(0, 8)), (2, r.randint(9, 20)), (2, r.choice([64, 128]))])
+    return {"name": name, "port": port, "backlog": backlog,
             "accept": choose_accept(r, cell), "then": choose_then(r),
             "defer": weighted(r, [(7, 0), (1, 1), (1, 30)]), "fastopen": weighted(r, [(6, 0), (1, 16)]),
             "keepalive": weighted(r, [(4, 0), (1, 1)])}
@@ -58,8 +59,8 @@ def choose_actions(r, cell, server):
 def choose_firewall(r, path):
     if path == "unix":
         return {"kind": "none"}
-    kinds = [(14, "none"), (2, "drop_syn"), (1, "drop_synack_out"), (2, "drop_synack_in"), (2, "drop_last_ack"), (1, "reject_rst"),
-             (2, "reject_icmp"), (1, "connlimit_drop"), (1, "connlimit_rst"), (1, "loss")]
+    kinds = [(14, "none"), (2, "drop_syn"), (1, "drop_synack_out"), (2, "drop_synack_in"), (2, "drop_last_ack"),
+             (1, "reject_rst"), (2, "reject_icmp"), (1, "connlimit_drop"), (1, "connlimit_rst"), (1, "loss")]
     if path == "veth":
         kinds += [(1, "synproxy"), (1, "unreachable_route")]
     if path in ("loop", "veth"):
@@ -203,27 +204,39 @@ def choose(seed, index):
     return cell
 
 
+OPTIONS = ("defer", "fastopen", "keepalive", "reuseport", "device", "seqpacket")
+
+
+def describe_server(server):
+    accept = ",".join(f"{v:.3g}" if isinstance(v, float) else str(v) for v in server["accept"].values())
+    options = "".join(f" {name}={server[name]}" for name in OPTIONS if server.get(name))
+    place = f"{server['host']}:{server['port']}"
+    return f"[{server['name']} {server['ns']} {place} backlog {server['backlog']} {accept} {server['then']['do']}{options}]"
+
+
+def describe_others(plan):
+    deaf = "/deaf" if plan.get("source") in ("127.0.0.77", DEAF4, DEAF6) else ""
+    return f"others:{plan['kind']}x{plan['count']}->{plan['port']}{deaf}"
+
+
 def describe(cell):
-    """One line for a person: what differs from a plain server on loopback."""
+    """One line for a person."""
     words = [cell["path"], "ipv" + cell["family"] if cell["family"] != "unix" else ""]
     words += [key.rsplit(".", 1)[1] + f"={value}" for key, value in cell["sysctl"].items() if not key.endswith("fastopen")]
-    for s in cell["servers"]:
-        accept = ",".join(f"{v:.3g}" if isinstance(v, float) else str(v) for v in s["accept"].values())
-        options = "".join(f" {o}={s[o]}" for o in ("defer", "fastopen", "keepalive", "reuseport", "device", "seqpacket") if s.get(o))
-        words.append(f"[{s['name']} {s['ns']} {s['host']}:{s['port']} backlog {s['backlog']} {accept} {s['then']['do']}{options}]")
+    words += [describe_server(server) for server in cell["servers"]]
     if cell["firewall"]["kind"] != "none":
         words.append("firewall " + cell["firewall"]["kind"] + "/" + cell["firewall"]["share"])
     words += ["every second"] * cell["every_second"]
     words += [f"{a['do']}@{a['at']}" + (f"({a['backlog']})" if "backlog" in a else "") for a in cell["actions"]]
-    words += [f"others:{p['kind']}x{p['count']}->{p['port']}" + ("/deaf" if p.get("source") in ("127.0.0.77", DEAF4, DEAF6) else "")
-              for p in cell["traffic"]]
+    words += [describe_others(plan) for plan in cell["traffic"]]
     return " ".join(word for word in words if word) + f" | probe@{cell['probe_at']} " + " ".join(probe_options(cell))
 
 
 def probe_options(cell):
     probe = cell["probe"]
-    options = ["--unix", cell["probe_host"]] if cell["path"] == "unix" else ["-H", cell["probe_host"], "-p", str(cell["dialed_port"])]
-    timeout = probe["timeout"]
+    options, timeout = ["-H", cell["probe_host"], "-p", str(cell["dialed_port"])], probe["timeout"]
+    if cell["path"] == "unix":
+        options = ["--unix", cell["probe_host"]]
     options += ["-n", str(probe["count"]), "-t", f"{round(timeout * 1000)}ms" if timeout else "0"]
     options += ["--seqpacket"] * bool(cell["servers"][0].get("seqpacket"))
     for name in ("rate", "burst", "every", "threads", "send"):

@@ -34,7 +34,7 @@ def client_connected(f, account):
 def connected(f, row, account):
     if accepted_by_end(f, account):
         return RIGHT, ""
-    return WRONG, "accept() never returned it" if not f.accepted else f"accept() returned it at {since(account, first(f.accepted))}"
+    return WRONG, f"accept() returned it at {since(account, first(f.accepted))}" if f.accepted else "accept() never returned it"
 
 
 def not_accepted(f, account):
@@ -303,7 +303,8 @@ def check_overflows(report, account):
         ours = [account.of(source_of(row)) for row in report["connections"] if source_of(row)]
         lowest = 0
         if highest and account.cell["firewall"]["kind"] != "no_route":
-            lowest = sum(len([at for at in f.syn_in if at < account.low]) for f in ours if f.ports == {port} and overflowed(f, account))
+            dropped = [f for f in ours if f.ports == {port} and overflowed(f, account)]
+            lowest = sum(at < account.low for f in dropped for at in f.syn_in)
         if low is not None and low > highest:
             yield "overflows", f"at least {low} overflows told, {highest} counted in the namespace"
         if high is not None and high < lowest:
@@ -332,28 +333,33 @@ def hash_was_uneven(account):
     return not counts or max(counts) > 1.5 * min(counts) + 2
 
 
+def namespace_dialed(account):
+    return "there" if account.cell["path"] == "veth" else "here"
+
+
 PHRASES = [
     (r"accept queue was full", lambda a: a.counter("ListenOverflows") > 0, "nothing overflowed"),
     (r"SYN queue was full", lambda a: a.counter("TCPReqQFullDrop") + a.counter("TCPReqQFullDoCookies") > 0, "it was not"),
     (r"full queue or is held by TCP_DEFER_ACCEPT",
      lambda a: a.counter("ListenOverflows") + a.counter("TCPDeferAcceptDrop") > 0, "neither happened"),
-    (r"tcp_abort_on_overflow=1", lambda a: a.cell["sysctl"].get("net.ipv4.tcp_abort_on_overflow") == 1, "it is 0"),
+    (r"tcp_abort_on_overflow=1",  # that of another namespace is not to be seen
+     lambda a: a.cell["two"] or a.cell["sysctl"].get("net.ipv4.tcp_abort_on_overflow") == 1, "it is 0"),
     (r"set net\.ipv4\.tcp_syncookies=1", lambda a: a.cell["sysctl"].get("net.ipv4.tcp_syncookies") == 0, "it is not 0"),
     (r"hash was uneven", hash_was_uneven, "it was even; a member accepts less than the others"),
-    (r"REJECT rule does", lambda a: a.cell["firewall"]["kind"] in ("reject_icmp", "reject_rst", "connlimit_rst"), "there is none"),
+    (r"REJECT rule does",
+     lambda a: a.cell["firewall"]["kind"] in ("reject_icmp", "reject_rst", "connlimit_rst"), "there is none"),
     (r"listener dropped nothing", lambda a: not alone(a) or not a.counter("ListenDrops"), "it did (ListenDrops)"),
     (r"Nothing was dropped", lambda a: not alone(a) or not a.counter("ListenDrops"), "it was (ListenDrops)"),
-    (r"nobody listens (on|there)",
-     lambda a: a.listening({a.cell["dialed_port"]}, a.begin, a.high, "there" if a.cell["path"] == "veth" else "here") != "throughout",
-     "somebody does"),
+    (r"nobody listens (there|on \S+)\.( |$)",
+     lambda a: a.listening({a.cell["dialed_port"]}, a.begin, a.high, namespace_dialed(a)) != "throughout", "somebody does"),
     (r"raise (its|the) backlog|raise net\.core\.somaxconn", somebody_accepts, "nobody accepts: a longer queue does not help"),
     (r"accepted none of them",
      lambda a: not any(accepted_before_look(a.of(source_of(row)), a) for row in a.report["connections"] if source_of(row)),
      "it accepted some"),
     (r"went away or was replaced",
      lambda a: a.ended_between({a.cell["dialed_port"], a.cell["server_port"]}, a.begin - LATE, a.high + LATE), "it did not"),
-    (r"no listener was seen there", lambda a: a.listening({a.cell["dialed_port"]}, a.begin, a.high, "here") != "throughout",
-     "there is one"),
+    (r"no listener was seen there",
+     lambda a: a.listening({a.cell["dialed_port"]}, a.begin, a.high, namespace_dialed(a)) != "throughout", "there is one"),
 ]
 
 

@@ -58,14 +58,17 @@ def open_log():
     return sock
 
 
+text_of = socket.inet_ntop
+
+
 def parse_ip(packet):
     """(protocol, source, destination, offset of what IP carries, length of that)"""
     if packet[0] >> 4 == 4:
         begin = (packet[0] & 15) * 4
-        return (packet[9], socket.inet_ntop(socket.AF_INET, packet[12:16]), socket.inet_ntop(socket.AF_INET, packet[16:20]), begin,
-                struct.unpack_from(">H", packet, 2)[0] - begin)
-    return (packet[6], socket.inet_ntop(socket.AF_INET6, packet[8:24]), socket.inet_ntop(socket.AF_INET6, packet[24:40]), 40,
-            struct.unpack_from(">H", packet, 4)[0])
+        length = struct.unpack_from(">H", packet, 2)[0] - begin
+        return packet[9], text_of(socket.AF_INET, packet[12:16]), text_of(socket.AF_INET, packet[16:20]), begin, length
+    length = struct.unpack_from(">H", packet, 4)[0]
+    return packet[6], text_of(socket.AF_INET6, packet[8:24]), text_of(socket.AF_INET6, packet[24:40]), 40, length
 
 
 def parse_packet(packet):
@@ -147,8 +150,8 @@ def dump(sock, family):
             sport, dport = struct.unpack_from(">HH", data, begin + 4)
             device, = struct.unpack_from("=I", data, begin + 40)
             received, sent, _, inode = struct.unpack_from("=IIII", data, begin + 56)
-            yield (state, address_text(of, data[begin + 8:begin + 24]), sport, address_text(of, data[begin + 24:begin + 40]), dport,
-                   device, received, sent, inode)
+            local, remote = (address_text(of, data[at:at + 16]) for at in (begin + 8, begin + 24))
+            yield state, local, sport, remote, dport, device, received, sent, inode
 
 
 class Changes:
