@@ -138,6 +138,17 @@ class Account:
         return any(value and value[0] > value[1] for witness in self.witnesses.values()
                    for (_, port, _, _), history in witness["listeners"] for _, value in history if port in ports)
 
+    def maybe_full(self, ports, when):
+        """A listener on one of these ports can have been full then: the samples about that time, and who came meanwhile."""
+        low, high = when - 0.05, when + 0.05
+        came = sum(low < at < high for f in self.by_source.values() if f.ports & ports for at in f.ack_in[:1] + f.synack_out[:1])
+        for witness in self.witnesses.values():
+            for (_, port, _, _), history in witness["listeners"]:
+                values = [v for at, v in history if at <= low][-1:] + [v for at, v in history if low < at < high]
+                if port in ports and any(v and v[0] + came > v[1] for v in values):
+                    return True
+        return False
+
     def queue_range(self, port, which):
         """[(lowest, highest) of each listener on that port during the last look] of its queue (0) or backlog (1)."""
         ranges = []

@@ -85,6 +85,8 @@ def lost(f, row, account):
         return WRONG, f"the server's side was there: {words_of(states)}"
     if not f.synack_out or not f.syn_in:
         return WRONG, "the server's TCP never answered it, so it cannot have forgotten it"
+    if not f.synack_in:
+        return WRONG, "no SYN-ACK came to the client"
     return RIGHT, ""
 
 
@@ -125,6 +127,8 @@ def queue_full(f, account):
         return WRONG, "nothing overflowed (ListenOverflows 0)"
     if nobody_accepts(f.ports, account) and not account.ever_full(f.ports):
         return WRONG, "the queue was never full"
+    if not any(account.maybe_full(f.ports, at) for at in f.unanswered()):
+        return WRONG, "the queue was not full when its SYNs came"
     return (WEAK, "") if f.synack_out else (RIGHT, "")
 
 
@@ -152,6 +156,8 @@ REASONS_OF_SILENCE = {"queue_full": queue_full, "syn_queue_full": syn_queue_full
 
 
 def timed_out(f, row, account):
+    if account.cell["path"] == "unix":
+        return WRONG, "nothing times out on AF_UNIX"
     if client_connected(f, account) and first(f.rst_in) > account.low:
         return WRONG, f"a SYN-ACK came to the client at {since(account, first(f.synack_in))}"
     if first(f.rst_in) < account.low:
@@ -269,6 +275,10 @@ def consistency(report, account):
             yield "counts", f"{verdict}: {count} counted, {seen} rows"
     if len(rows) != account.cell["probe"]["count"]:
         yield "counts", f"{len(rows)} rows of {account.cell['probe']['count']} connections"
+    if account.cell["path"] == "unix":
+        room = max(e["backlog"] for e in account.events if e["backlog"] is not None) + 1
+        if counts["queued"] > room:
+            yield "counts", f"{counts['queued']} queued, the queue never holds more than {room}"
     yield from check_listener(report, account)
     yield from check_overflows(report, account)
 
