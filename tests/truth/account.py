@@ -120,6 +120,7 @@ class Account:
         self.zero = zero if zero < self.exit else self.exit - elapsed
         ends = (max(self.begin, self.zero - 0.05) + elapsed, min(self.exit, self.zero + elapsed))
         self.low, self.high = min(ends) - LOOK, ends[1] + 0.01
+        self.before_exit = self.high - 0.02  # what a sample shows later may be the probe's own closing
 
     # ---- What a rule asks ----
 
@@ -203,6 +204,10 @@ class Account:
         """A listener on one of these ports was closed or shut down in that time."""
         return any(e["event"] in ("close", "shutdown") and e["port"] in ports and e["after"] > low and e["before"] < high
                    for e in self.events)
+
+    def always_there(self, facts):
+        """The server's side was there all the time of the last look."""
+        return None not in facts.states(self.low, self.before_exit)
 
     def queued_state(self, states):
         return any(s in ((ESTABLISHED, False), (CLOSE_WAIT, False)) for s in states)

@@ -80,9 +80,8 @@ def lost(f, row, account):
         return WRONG, f"accept() returned it at {since(account, first(f.accepted))}"
     if first(f.rst_in) < account.low:
         return WRONG, f"a reset came to the client at {since(account, first(f.rst_in))}"
-    states = f.states(account.low, account.high)
-    if None not in states:
-        return WRONG, f"the server's side was there: {words_of(states)}"
+    if account.always_there(f):
+        return WRONG, f"the server's side was there: {words_of(f.states(account.low, account.before_exit))}"
     if not f.synack_out or not f.syn_in:
         return WRONG, "the server's TCP never answered it, so it cannot have forgotten it"
     if not f.synack_in:
@@ -100,9 +99,8 @@ def established(f, row, account):
         return WRONG, "the target is an address of this host"
     if reason == "no_listener" and account.listening({here}, account.begin, account.high, "here") == "throughout":
         return WRONG, "there was a listener all the time"
-    if reason == "no_trace" and account.cell["path"] not in ("redirect", "dnat", "veth") \
-            and None not in f.states(account.low - 0.5, account.high):
-        return WRONG, f"the server's side was there: {words_of(f.states(account.low, account.high))}"
+    if reason == "no_trace" and account.cell["path"] in ("loop", "own", "device") and account.always_there(f):
+        return WRONG, f"the server's side was there: {words_of(f.states(account.low, account.before_exit))}"
     return WEAK, ""
 
 
