@@ -1,4 +1,6 @@
 """The account of a cell: what its servers and witnesses know of each connection, and of the time the report speaks of."""
+import collections
+
 from witness import ACK, COUNTERS, FIN, RST, SYN, SYN_RECV
 
 ESTABLISHED, CLOSE_WAIT = 1, 8
@@ -55,6 +57,8 @@ class Account:
     def __init__(self, cell, evidence, report):
         self.cell, self.report = cell, report
         self.by_source = {}
+        self.uses = collections.Counter(source_of(row) for row in report["connections"])
+        self.uses[None] = 0
         self.begin, self.exit = evidence["began"], evidence["exited"]
         self.witnesses = {name: evidence[name] for name in ("here", "there") if name in evidence}
         self.servers = evidence["servers"]
@@ -124,14 +128,15 @@ class Account:
 
     # ---- What a rule asks ----
 
-    def counter(self, name, namespaces=("here", "there")):
-        """By how much it rose from before the probe to the last look, in these namespaces."""
+    def counter(self, name, surely=False):
+        """By how much it rose, in all namespaces: from before the probe to behind the last look, or surely in between."""
         rise, index = 0, COUNTERS.index(name)
-        for namespace in namespaces:
-            for _, history in self.witnesses.get(namespace, {"counters": []})["counters"]:
-                before = [value for at, value in history if at <= self.begin] or [history[0][1]]
-                during = [value for at, value in history if at <= self.high + 0.05]
-                rise += during[-1][index] - before[-1][index]
+        begin, end = (self.zero + 0.02, self.low) if surely else (self.begin, self.high + 0.05)
+        for witness in self.witnesses.values():
+            for _, history in witness["counters"]:
+                before = [value for at, value in history if at <= begin] or [history[0][1]]
+                during = [value for at, value in history if at <= end] or before
+                rise += max(0, during[-1][index] - before[-1][index])
         return rise
 
     def ever_full(self, ports):

@@ -1,7 +1,7 @@
 """A cell: one experiment as plain values, chosen by a seed."""
 import random
 
-from world import DEAF4, DEAF6, HERE4, HERE6, NO_ROUTE4, OTHERS4, OTHERS6, THERE4, THERE6
+from world import (DEAF4, DEAF6, DEAF_LOOP, HERE4, HERE6, NO_ROUTE4, OTHERS4, OTHERS6, OTHERS_LOOP, THERE4, THERE6)
 
 PORT, BEHIND, ELSEWHERE = 7000, 7080, 7999
 UNIX_NAME = "@truth"
@@ -92,7 +92,7 @@ def choose_traffic(r, cell, servers):
     if cell["path"] == "unix":
         others = deaf = None
     if cell["path"] == "loop":
-        others, deaf = (None, None) if six else ("127.0.0.50", "127.0.0.77")
+        others, deaf = (OTHERS6, DEAF6) if six else (OTHERS_LOOP, DEAF_LOOP)
     kinds = [(8, None), (2, {"kind": "hold", "count": r.randint(1, 25)}),
              (1, {"kind": "hold", "count": r.randint(1, 5), "every": 0.2}),
              (1, {"kind": "reset", "count": r.randint(1, 8), "stay": r.choice([0.02, 0.2]), "every": 0.1}),
@@ -107,7 +107,8 @@ def choose_traffic(r, cell, servers):
         host = ("::1" if six else "127.0.0.1") if not there else cell["server_address"]
         servers.append({"name": "elsewhere", "ns": "there" if there else "here", "host": host, "port": ELSEWHERE, "backlog": 1,
                         "accept": {"kind": "never"}, "then": {"do": "hold"}})
-        plans.append({"kind": "hold", "count": 3, "every": 0.1, "at": 0, "host": host, "port": ELSEWHERE})
+        plans.append({"kind": "hold", "count": 3, "every": 0.1, "at": 0, "host": host, "port": ELSEWHERE,
+                      "source": OTHERS6 if six else OTHERS_LOOP if host == "127.0.0.1" else OTHERS4})
         cell["tags"].add("elsewhere")
     return plans
 
@@ -215,7 +216,7 @@ def describe_server(server):
 
 
 def describe_others(plan):
-    deaf = "/deaf" if plan.get("source") in ("127.0.0.77", DEAF4, DEAF6) else ""
+    deaf = "/deaf" if plan.get("source") in (DEAF4, DEAF6, DEAF_LOOP) else ""
     return f"others:{plan['kind']}x{plan['count']}->{plan['port']}{deaf}"
 
 

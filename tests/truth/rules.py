@@ -229,6 +229,8 @@ KNOWN_REASONS = set(REASONS_OF_SILENCE) | {None, "queue_full", "icmp", "remote",
 
 def judge_row(row, account):
     source = source_of(row)
+    if account.uses[source] > 1:  # the kernel gave its port to a later one: whose packets are whose?
+        return Finding(WEAK, "a source of two connections")
     facts = account.of(source) if source else account.of(("nobody", 0))
     kind = row["verdict"] + ("/" + row["reason"] if row.get("reason") else "")
     rule = VERDICTS.get(row["verdict"])
@@ -321,9 +323,8 @@ def check_overflows(report, account):
 
 # ---- The explanation: a phrase that it may use only if the account does not refute it ----
 
-def rows_with(account, verdict, reason=None):
-    return [row for row in account.report["connections"]
-            if row["verdict"] == verdict and (reason is None or row.get("reason") == reason)]
+def rows_with(account, verdict):
+    return [row for row in account.report["connections"] if row["verdict"] == verdict]
 
 
 def alone(account):
@@ -341,6 +342,24 @@ def hash_was_uneven(account):
     return not counts or max(counts) > 1.5 * min(counts) + 2
 
 
+def all_dropped_by_a_listener(account):
+    """Every SYN of those that timed out without a reason came to a listener, which did not answer."""
+    silent = [account.of(source_of(row)) for row in rows_with(account, "timed_out") if not row.get("reason")]
+    return all(overflowed(f, account) and len(f.syn_in) == len(f.syn_sent) for f in silent)
+
+
+def died_on_the_way(account):
+    """Or the text tells of translation too."""
+    told = re.search("translat|NAT|elsewhere|carried", account.report["explanation"])
+    return told or account.cell["firewall"]["kind"] == "no_route" or not all_dropped_by_a_listener(account)
+
+
+def not_only_a_full_queue(account):
+    other = account.cell["firewall"]["kind"] == "no_route" or account.counter("TCPReqQFullDrop") \
+        or not account.counter("ListenOverflows")
+    return other or not all_dropped_by_a_listener(account)
+
+
 def namespace_dialed(account):
     return "there" if account.cell["path"] == "veth" else "here"
 
@@ -356,11 +375,13 @@ PHRASES = [
     (r"hash was uneven", hash_was_uneven, "it was even; a member accepts less than the others"),
     (r"REJECT rule does",
      lambda a: a.cell["firewall"]["kind"] in ("reject_icmp", "reject_rst", "connlimit_rst"), "there is none"),
-    (r"listener dropped nothing", lambda a: not alone(a) or not a.counter("ListenDrops"), "it did (ListenDrops)"),
-    (r"Nothing was dropped", lambda a: not alone(a) or not a.counter("ListenDrops"), "it was (ListenDrops)"),
+    (r"listener dropped nothing", lambda a: not alone(a) or not a.counter("ListenDrops", True), "it did (ListenDrops)"),
+    (r"Nothing was dropped", lambda a: not alone(a) or not a.counter("ListenDrops", True), "it was (ListenDrops)"),
     (r"nobody listens (there|on \S+)\.( |$)",
      lambda a: a.listening({a.cell["dialed_port"]}, a.begin, a.high, namespace_dialed(a)) != "throughout", "somebody does"),
     (r"raise (its|the) backlog|raise net\.core\.somaxconn", somebody_accepts, "nobody accepts: a longer queue does not help"),
+    (r"something on the way dropped the SYNs", died_on_the_way, "they came to a listener, which dropped them"),
+    (r"full queue is not the whole story", not_only_a_full_queue, "it is: the listener got all the SYNs"),
     (r"accepted none of them",
      lambda a: not any(accepted_before_look(a.of(source_of(row)), a) for row in a.report["connections"] if source_of(row)),
      "it accepted some"),

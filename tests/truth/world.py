@@ -147,8 +147,8 @@ def another_namespace(here):
 
 HERE4, THERE4, HERE6, THERE6 = "10.1.1.1", "10.1.1.2", "fd01::1", "fd01::2"
 # Other clients come from addresses of their own, so that a firewall can tell them from the probe.
-OTHERS4, OTHERS6 = "10.1.1.50", "fd01::50"
-DEAF4, DEAF6 = "10.1.1.77", "fd01::77"  # whose last ACK of the handshake never arrives
+OTHERS4, OTHERS6, OTHERS_LOOP = "10.1.1.50", "fd01::50", "127.0.0.50"
+DEAF4, DEAF6, DEAF_LOOP = "10.1.1.77", "fd01::77", "127.0.0.77"  # whose last ACK of the handshake never arrives
 NO_ROUTE4 = "10.9.9.9"
 
 
@@ -263,7 +263,7 @@ def rule_texts(cell):
     at_server = "there" if cell["two"] else "here"
     taps = {name: [TAP] for name in ("here", at_server)}
     server_in, server_out, server_pre, client_in = firewall_rules(cell)
-    deaf = "\n".join(f"{family_word(a)} saddr {a} tcp dport {cell['server_port']} {ACK} drop" for a in (DEAF4, DEAF6))
+    deaf = "\n".join(f"{family_word(a)} saddr {a} tcp dport {cell['server_port']} {ACK} drop" for a in (DEAF4, DEAF6, DEAF_LOOP))
     taps[at_server].append(f"chain way_in {{ type filter hook input priority 0; {deaf}\n{server_in}\n}}")
     if server_out:
         taps[at_server].append(f"chain way_out {{ type filter hook output priority 0; {server_out}\n}}")
