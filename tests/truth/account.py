@@ -46,7 +46,7 @@ class Facts:
 
     def unanswered(self):
         """SYNs that came to a server's TCP and got no SYN-ACK at once."""
-        return [at for at in self.syn_in if not any(-0.005 < answer - at < 0.05 for answer in self.synack_out)]
+        return [at for at in self.syn_in if not any(0 <= answer - at < 0.05 for answer in self.synack_out)]
 
 
 def first(times, default=float("inf")):

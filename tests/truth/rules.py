@@ -355,7 +355,7 @@ def died_on_the_way(account):
 
 
 def not_only_a_full_queue(account):
-    other = account.cell["firewall"]["kind"] == "no_route" or account.counter("TCPReqQFullDrop") \
+    other = account.cell["firewall"]["kind"] != "none" or account.counter("TCPReqQFullDrop") \
         or not account.counter("ListenOverflows")
     return other or not all_dropped_by_a_listener(account)
 

@@ -39,7 +39,7 @@ def messages(data):
 
 # ---- Packets: nft's log statement copies them to a netlink group, at hooks right around TCP ----
 
-NETLINK_NETFILTER, NFLOG_CONFIG, NFLOG_GROUP = 12, 4 << 8 | 1, 5
+NETLINK_NETFILTER, NFLOG_CONFIG, NFLOG_GROUP, NLMSG_ERROR = 12, 4 << 8 | 1, 5, 2
 FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
 
 
@@ -52,7 +52,11 @@ def open_log():
                 attribute(5, struct.pack(">I", 1))):          # each at once
         body = struct.pack("=BBH", 0, 0, socket.htons(NFLOG_GROUP)) + one
         sock.send(struct.pack("=IHHII", 16 + len(body), NFLOG_CONFIG, 5, 1, 0) + body)
-        code = struct.unpack_from("=i", sock.recv(4096), 16)[0]
+        while True:
+            answer = sock.recv(1 << 16)
+            if struct.unpack_from("=H", answer, 4)[0] == NLMSG_ERROR:  # a first packet may come before it
+                break
+        code = struct.unpack_from("=i", answer, 16)[0]
         if code:
             raise OSError(-code, "nfnetlink_log")
     return sock
