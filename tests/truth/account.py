@@ -1,7 +1,7 @@
 """The account of a cell: what its servers and witnesses know of each connection, and of the time the report speaks of."""
 import collections
 
-from witness import ACK, COUNTERS, FIN, RST, SYN, SYN_RECV
+from witness import ACK, COUNTERS, RST, SYN, SYN_RECV
 
 ESTABLISHED, CLOSE_WAIT = 1, 8
 
@@ -28,7 +28,7 @@ class Facts:
 
     def __init__(self):
         self.syn_sent, self.syn_in, self.synack_out, self.synack_in = [], [], [], []
-        self.ack_in, self.rst_in, self.fin_in, self.icmp_in = [], [], [], []
+        self.ack_in, self.rst_in, self.icmp_in = [], [], []
         self.accepted, self.ended, self.histories = [], [], []
         self.ports = set()  # where its SYNs came out, behind all translation
 
@@ -71,34 +71,37 @@ class Account:
         return self.by_source.setdefault(tuple(source), Facts())
 
     def read_packets(self):
-        for witness in self.witnesses.values():
+        for namespace, witness in self.witnesses.items():
             for packet in witness["packets"]:
                 at, hook, kind = packet[:3]
-                if kind == "icmp":
-                    if hook == "i":
-                        self.of(packet[5:7]).icmp_in.append(at)
-                    continue
-                source, destination, flags = packet[3:5], packet[5:7], packet[7]
-                self.note_from_client(self.of(source), hook, at, flags, destination[1])
-                self.note_to_client(self.of(destination), hook, at, flags)
+                if kind == "tcp":
+                    flags, incoming = packet[7], hook == "i"
+                    self.note_server_end(packet, at, flags, incoming)
+                    if namespace == "here":
+                        self.note_client_end(packet, at, flags, incoming)
+                elif (namespace, hook) == ("here", "i"):
+                    self.of(packet[5:7]).icmp_in.append(at)
 
-    @staticmethod
-    def note_from_client(facts, hook, at, flags, port):
-        if flags & (SYN | ACK | RST) == SYN:
-            (facts.syn_in if hook == "i" else facts.syn_sent).append(at)
-            if hook == "i":
-                facts.ports.add(port)
-        elif flags & (SYN | ACK) == ACK and hook == "i":
-            facts.ack_in.append(at)
+    def note_server_end(self, packet, at, flags, incoming):
+        if incoming and flags & (SYN | ACK | RST) == SYN:
+            facts = self.of(packet[3:5])
+            facts.syn_in.append(at)
+            facts.ports.add(packet[6])
+        elif incoming and flags & (SYN | ACK) == ACK:
+            self.of(packet[3:5]).ack_in.append(at)
+        elif not incoming and flags & (SYN | ACK) == SYN | ACK:
+            self.of(packet[5:7]).synack_out.append(at)
 
-    @staticmethod
-    def note_to_client(facts, hook, at, flags):
+    def note_client_end(self, packet, at, flags, incoming):
+        if not incoming:
+            if flags & (SYN | ACK | RST) == SYN:
+                self.of(packet[3:5]).syn_sent.append(at)
+            return
+        facts = self.of(packet[5:7])
         if flags & (SYN | ACK) == SYN | ACK:
-            (facts.synack_in if hook == "i" else facts.synack_out).append(at)
-        elif hook == "i" and flags & RST:
+            facts.synack_in.append(at)
+        elif flags & RST:
             facts.rst_in.append(at)
-        elif hook == "i" and flags & FIN:
-            facts.fin_in.append(at)
 
     def read_servers(self):
         self.events, self.accepts = [], []

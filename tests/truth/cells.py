@@ -197,7 +197,7 @@ def choose(seed, index):
                                "net.ipv4.tcp_abort_on_overflow": weighted(r, [(4, 0), (1, 1)]),
                                "net.ipv4.tcp_fastopen": 3})
         if cell["firewall"]["kind"] == "synproxy":
-            cell["sysctl"]["net.ipv4.tcp_syncookies"] = 1
+            cell["sysctl"].update({"net.ipv4.tcp_syncookies": 1, "net.netfilter.nf_conntrack_tcp_loose": 0})
     (choose_unix if path == "unix" else choose_tcp)(r, cell)
     cell["tags"] |= {cell["firewall"]["kind"], "ipv" + family} | {a["do"] for a in cell["actions"]}
     cell["tags"] |= {p["kind"] for p in cell["traffic"]} | {"accept_" + cell["servers"][0]["accept"]["kind"]}

@@ -40,7 +40,7 @@ def messages(data):
 # ---- Packets: nft's log statement copies them to a netlink group, at hooks right around TCP ----
 
 NETLINK_NETFILTER, NFLOG_CONFIG, NFLOG_GROUP, NLMSG_ERROR = 12, 4 << 8 | 1, 5, 2
-FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
+SYN, RST, ACK = 2, 4, 16
 
 
 def open_log():
