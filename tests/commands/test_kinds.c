@@ -106,7 +106,7 @@ START_TEST(unix_sockets_of_others)
     ck_assert_str_eq(report_text(report, "listener.process"), "python3");
     json_decref(report);
     process_signal(&python, SIGTERM);
-    struct outcome outcome = process_finish(&python, 20 * NSEC_PER_SEC);
+    struct outcome outcome = process_finish(&python, PATIENCE);
     outcome_free(&outcome);
     unlink(path);
 
@@ -221,8 +221,7 @@ START_TEST(mptcp_is_seen_by_ss)
 {
     in_private_namespace();
     if (access("/proc/sys/net/mptcp/enabled", F_OK)) {
-        printf("skipped: this kernel has no MPTCP\n");
-        return;
+        skip("this kernel has no MPTCP");
     }
     struct process server = serve_start((const char *[]){"--mptcp", "--backlog", "2", "--accept-count", "1", NULL}, NULL);
     char *seen = shell("ss -HlM | wc -l");
@@ -325,9 +324,8 @@ static Suite *make_suite(void)
         without_cookies_nobody_is_lost,
     };
     Suite *suite = suite_create("kinds");
-    suite_add(suite, "plain", 60, tests, COUNT(tests));
+    suite_add(suite, "plain", tests, COUNT(tests));
     TCase *rows = tcase_create("rows");
-    tcase_set_timeout(rows, 60);
     tcase_add_loop_test(rows, a_full_unix_queue_answers_at_once, 0, COUNT(unix_kinds));
     tcase_add_loop_test(rows, deferred_clients_wait_outside, 0, 2);
     tcase_add_loop_test(rows, presets_keep_their_promise, 0, COUNT(presets));
@@ -335,4 +333,4 @@ static Suite *make_suite(void)
     return suite;
 }
 
-SUITE_MAIN(make_suite)
+SUITE_MAIN_IN_NAMESPACES(make_suite)

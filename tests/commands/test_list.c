@@ -151,8 +151,7 @@ START_TEST(mptcp_is_named)
 {
     struct process server;
     if (access("/proc/sys/net/mptcp/enabled", R_OK)) {
-        printf("skipped: this kernel has no MPTCP\n");
-        return;
+        skip("this kernel has no MPTCP");
     }
     in_private_namespace();
     if (!python_begin(LISTENING "tcp('127.0.0.1',6001,7,protocol=262);client(6001,3)" AND_WAIT, &server))
@@ -213,7 +212,7 @@ START_TEST(real_server_agrees_with_ss)
     ck_assert_int_eq(has_remark(one, "small"), server->backlog < 16);
     json_decref(report);
     process_signal(&clients, SIGKILL);
-    struct outcome outcome = process_finish(&clients, 20 * NSEC_PER_SEC);
+    struct outcome outcome = process_finish(&clients, PATIENCE);
     outcome_free(&outcome);
     agrees_with_ss(1);
     free(shell("kill -CONT %s", pids));
@@ -366,7 +365,7 @@ static bool other_begin(struct process *other)
     *other = process_start((const char *[]){"unshare", "--net", "python3", "-c",
                                             LISTENING "tcp('0.0.0.0',6009);tcp('0.0.0.0',6010)" AND_WAIT, NULL},
                            NULL);
-    char *line = process_line(other, 20 * NSEC_PER_SEC);
+    char *line = process_line(other, PATIENCE);
     ck_assert_ptr_nonnull(line);
     free(line);
     return true;
@@ -411,20 +410,17 @@ START_TEST(names_of_ip_netns_are_taken)
 {
     char name[32];
     struct process server;
-    if (!is_root()) {
-        printf("skipped: ip netns takes root\n");
-        return;
-    }
+    need(forbids_other_users);
     snprintf(name, sizeof name, "backlogctl-test-%d", (int)getpid());
     free(shell("ip netns add %s && ip netns exec %s ip link set lo up", name, name));
     server = process_start((const char *[]){"ip", "netns", "exec", name, BACKLOGCTL, "serve", "--port", "6009", NULL}, NULL);
-    char *line = process_line(&server, 20 * NSEC_PER_SEC), options[64];
+    char *line = process_line(&server, PATIENCE), options[64];
     snprintf(options, sizeof options, "--netns %s --columns address", name);
     struct outcome named = list(options, 0), metrics;
     snprintf(options, sizeof options, "--all-netns --prometheus --port 6009");
     metrics = list(options, 0);
     process_signal(&server, SIGTERM);
-    struct outcome ended = process_finish(&server, 20 * NSEC_PER_SEC);
+    struct outcome ended = process_finish(&server, PATIENCE);
     free(shell("ip netns delete %s", name)); /* before anything can fail */
     ck_assert_ptr_nonnull(line);
     ck_assert_ptr_nonnull(strstr(named.out, "127.0.0.1:6009"));
@@ -444,10 +440,7 @@ END_TEST
 START_TEST(missing_rights_are_said)
 {
     struct process server, other;
-    if (!is_root()) {
-        printf("skipped: only root can be another user's server\n");
-        return;
-    }
+    need(forbids_other_users);
     in_private_namespace();
     if (!other_begin(&other) || !python_begin(LISTENING "tcp('127.0.0.1',6001)" AND_WAIT, &server))
         return;
@@ -466,7 +459,7 @@ START_TEST(missing_rights_are_said)
     free(shell("for i in $(seq 100); do grep -q sleep /proc/%d/comm && exit 0; sleep 0.05; done; exit 1", (int)hermit.pid));
     outcome = process_run((const char *[]){BACKLOGCTL, "list", "--all-netns", NULL}, &nobody);
     process_signal(&hermit, SIGKILL);
-    struct outcome gone = process_finish(&hermit, 20 * NSEC_PER_SEC);
+    struct outcome gone = process_finish(&hermit, PATIENCE);
     outcome_free(&gone);
     ck_assert_msg(outcome.status == 0, "%s", outcome.err);
     ck_assert_msg(strstr(outcome.out, "network namespaces of") != NULL, "%s", outcome.out);
@@ -494,8 +487,7 @@ START_TEST(promtool_has_nothing_to_say)
 {
     struct process server;
     if (!promtool()) {
-        printf("skipped: promtool is not installed (BACKLOGCTL_PROMTOOL or PATH)\n");
-        return;
+        skip("promtool is not installed (BACKLOGCTL_PROMTOOL or PATH)");
     }
     in_private_namespace();
     char *said = shell("%s list --prometheus | %s check metrics 2>&1", BACKLOGCTL, promtool());
@@ -569,12 +561,11 @@ static Suite *make_suite(void)
                                   output_is_whole_or_as_before};
     Suite *suite = suite_create("list");
     TCase *tcase = tcase_create("real servers");
-    tcase_set_timeout(tcase, 90);
     tcase_add_loop_test(tcase, real_server_agrees_with_ss, 0, REAL_SERVERS);
     tcase_add_loop_test(tcase, real_server_is_clamped, 0, REAL_SERVERS);
     suite_add_tcase(suite, tcase);
-    suite_add(suite, "listeners", 60, tests, COUNT(tests));
+    suite_add(suite, "listeners", tests, COUNT(tests));
     return suite;
 }
 
-SUITE_MAIN(make_suite)
+SUITE_MAIN_IN_NAMESPACES(make_suite)

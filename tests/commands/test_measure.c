@@ -68,7 +68,7 @@ START_TEST(every_request_is_answered_afterwards)
         usleep(100000);
         json_decref(measure("--port 60001 --budget 2s --with-waiting", 0));
     }
-    struct outcome outcome = process_finish(&clients, 60 * NSEC_PER_SEC);
+    struct outcome outcome = process_finish(&clients, PATIENCE);
     ck_assert_msg(!outcome.status, "status %d %s %.600s", outcome.status, outcome.err, outcome.out);
     outcome_free(&outcome);
     server_must_answer(server);
@@ -100,7 +100,7 @@ START_TEST(killed_measurements_leave_a_serving_server)
                           NULL);
         usleep((i * 7919 % KILLS) * 3000 + 500); /* from before the freeze to after it, in no order */
         process_signal(&victim, SIGKILL);
-        struct outcome outcome = process_finish(&victim, 60 * NSEC_PER_SEC);
+        struct outcome outcome = process_finish(&victim, PATIENCE);
         outcome_free(&outcome);
         nobody_stands_still();
         server_must_answer(server);
@@ -142,7 +142,7 @@ START_TEST(interrupted_measurement_lets_go)
                           NULL);
         usleep((useconds_t)i * 1500);
         process_signal(&victim, SIGINT);
-        struct outcome outcome = process_finish(&victim, 20 * NSEC_PER_SEC);
+        struct outcome outcome = process_finish(&victim, PATIENCE);
         ck_assert_msg(outcome.status == 128 + SIGINT || !outcome.status, "status %d %s", outcome.status, outcome.err);
         outcome_free(&outcome);
         nobody_stands_still();
@@ -189,7 +189,7 @@ START_TEST(waiting_clients_are_respected)
     ck_assert_int_eq(report_number(report, "capacity"), 6);
     ck_assert_int_lt(report_number(report, "queued"), 6);
     json_decref(report);
-    outcome = process_finish(&clients, 20 * NSEC_PER_SEC);
+    outcome = process_finish(&clients, PATIENCE);
     ck_assert_int_eq(outcome.status, 0);
     outcome_free(&outcome);
     free(serve_stop(&server));
@@ -242,14 +242,13 @@ static Suite *make_suite(void)
                                   nothing_is_done_unasked, groups_are_refused};
     Suite *suite = suite_create("measure");
     TCase *tcase = tcase_create("real servers");
-    tcase_set_timeout(tcase, 120);
     tcase_add_loop_test(tcase, real_server_holds_its_backlog_and_one, 0, 2 * REAL_SERVERS);
     tcase_add_loop_test(tcase, every_request_is_answered_afterwards, 0, REAL_SERVERS);
     tcase_add_loop_test(tcase, killed_measurements_leave_a_serving_server, 0, 2 * REAL_SERVERS);
     tcase_add_loop_test(tcase, unix_queue_is_measured, 0, 2);
     suite_add_tcase(suite, tcase);
-    suite_add(suite, "care", 60, tests, COUNT(tests));
+    suite_add(suite, "care", tests, COUNT(tests));
     return suite;
 }
 
-SUITE_MAIN(make_suite)
+SUITE_MAIN_IN_NAMESPACES(make_suite)

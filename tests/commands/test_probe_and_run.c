@@ -101,7 +101,7 @@ START_TEST(interrupted_reports_what_is_known)
     struct process probe = process_start(ARGS(BACKLOGCTL, "probe", "--json", "--timeout", "60s"), NULL);
     usleep(300000);
     process_signal(&probe, _i ? SIGTERM : SIGINT);
-    struct outcome outcome = process_finish(&probe, 10 * NSEC_PER_SEC);
+    struct outcome outcome = process_finish(&probe, PATIENCE);
     ck_assert_int_eq(outcome.status, 128 + (_i ? SIGTERM : SIGINT));
     json_t *report = json_loads(outcome.out, JSON_REJECT_DUPLICATES, NULL);
     ck_assert_msg(report != NULL, "%s", outcome.out);
@@ -121,7 +121,7 @@ START_TEST(wait_sees_a_listener_that_comes_late)
         process_start(ARGS(BACKLOGCTL, "probe", "--wait", "20s", "--count", "1", "--expect", "connected=1"), NULL);
     usleep(200000);
     struct process server = serve_start(ARGS("--backlog", "2"), NULL);
-    struct outcome outcome = process_finish(&probe, 30 * NSEC_PER_SEC);
+    struct outcome outcome = process_finish(&probe, PATIENCE);
     ck_assert_msg(outcome.status == 0, "%s%s", outcome.out, outcome.err);
     outcome_free(&outcome);
     free(serve_stop(&server));
@@ -143,10 +143,7 @@ END_TEST
 /* util-linux's script gives the program a terminal, and prints what it says there. */
 START_TEST(a_terminal_sees_how_it_stands)
 {
-    if (!program_exists("script")) {
-        printf("skipped: script is not installed\n");
-        return;
-    }
+    need_program("script");
     char command[512];
     snprintf(command, sizeof command, "%s run --backlog 2 --accept-count 1 --timeout 600ms%s", BACKLOGCTL,
              _i ? " 2>/dev/null" : "");
@@ -163,10 +160,7 @@ END_TEST
 /* A namespace of namespaces where none may be made. */
 START_TEST(forbidden_namespaces_name_the_way_out)
 {
-    if (!is_root()) {
-        printf("skipped: forbidding namespaces takes root\n");
-        return;
-    }
+    need(forbids_other_users);
     struct process_setup nobody = {.as_nobody = true};
     struct outcome outcome = process_run(ARGS("unshare", "-U", "-r", "sh", "-c",
                                               "echo 0 >/proc/sys/user/max_net_namespaces && exec \"$0\" run -n 1", BACKLOGCTL),
@@ -183,7 +177,6 @@ static Suite *make_suite(void)
 {
     Suite *suite = suite_create("options");
     TCase *tcase = tcase_create("process");
-    tcase_set_timeout(tcase, 90);
     tcase_add_loop_test(tcase, option_does_what_it_says, 0, COUNT(option_rows));
     tcase_add_loop_test(tcase, interrupted_reports_what_is_known, 0, 2);
     tcase_add_test(tcase, wait_sees_a_listener_that_comes_late);
@@ -194,4 +187,4 @@ static Suite *make_suite(void)
     return suite;
 }
 
-SUITE_MAIN(make_suite)
+SUITE_MAIN_IN_NAMESPACES(make_suite)

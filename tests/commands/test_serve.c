@@ -19,8 +19,7 @@ START_TEST(real_clients_talk_to_it)
         {"telnet", "(sleep 0.2; printf 'Hey\\n'; sleep 0.2; printf 'end\\n'; sleep 5) | timeout 4 telnet 127.0.0.1 60001 2>&1"},
     };
     if (!program_exists(clients[_i].program)) {
-        printf("skipped: %s is not installed\n", clients[_i].program);
-        return;
+        skip("%s is not installed", clients[_i].program);
     }
     in_private_namespace();
     struct process server = serve_start(ARGS("--greeting", "welcome"), NULL);
@@ -111,7 +110,7 @@ START_TEST(signals_end_it_with_a_summary)
     struct process server = serve_start(ARGS("--accept-count", "0"), NULL);
     free(shell("%s probe --count 2 --timeout 0 --quiet", BACKLOGCTL));
     process_signal(&server, signals[_i]);
-    struct outcome outcome = process_finish(&server, 20 * NSEC_PER_SEC);
+    struct outcome outcome = process_finish(&server, PATIENCE);
     ck_assert_int_eq(outcome.status, 128 + signals[_i]);
     ck_assert_msg(strstr(outcome.out, "accepted 0"), "%s", outcome.out);
     ck_assert_str_eq(outcome.err, "");
@@ -157,14 +156,11 @@ END_TEST
 
 START_TEST(works_as_an_ordinary_user)
 {
-    if (!is_root()) {
-        printf("skipped: becoming another user takes root\n");
-        return;
-    }
+    need(forbids_other_users);
     in_private_namespace();
     struct process_setup nobody = {.as_nobody = true};
     struct process server = process_start(ARGS(BACKLOGCTL, "serve", "--backlog", "2", "--accept-count", "1"), &nobody);
-    free(process_line(&server, 20 * NSEC_PER_SEC));
+    free(process_line(&server, PATIENCE));
     json_t *report = report_of(ARGS(BACKLOGCTL, "probe", "--json", "--timeout", "0", "--expect",
                                     "connected=1,queued=3,timed_out=6,drops=6,queue=3,backlog=2,capacity=3"),
                                &nobody, 0);
@@ -177,7 +173,6 @@ static Suite *make_suite(void)
 {
     Suite *suite = suite_create("serve");
     TCase *tcase = tcase_create("process");
-    tcase_set_timeout(tcase, 90);
     tcase_add_loop_test(tcase, real_clients_talk_to_it, 0, 2);
     tcase_add_test(tcase, ready_line_names_what_was_made_of_the_backlog);
     tcase_add_test(tcase, port_zero_is_named);
@@ -191,4 +186,4 @@ static Suite *make_suite(void)
     return suite;
 }
 
-SUITE_MAIN(make_suite)
+SUITE_MAIN_IN_NAMESPACES(make_suite)

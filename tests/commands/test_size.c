@@ -97,7 +97,7 @@ START_TEST(an_interrupted_size_says_so)
                                         NULL);
     usleep(1500000);
     process_signal(&size, SIGTERM);
-    struct outcome outcome = process_finish(&size, 20 * NSEC_PER_SEC);
+    struct outcome outcome = process_finish(&size, PATIENCE);
     ck_assert_int_eq(outcome.status, 143);
     ck_assert_msg(strstr(outcome.out, "\"interrupted_by\":\"SIGTERM\""), "%s", outcome.out);
     ck_assert_ptr_nonnull(strstr(outcome.out, "\"backlog\":null"));
@@ -110,8 +110,8 @@ static Suite *make_suite(void)
     const TTest *const tests[] = {the_answer_holds_and_less_does_not, a_stall_is_what_counts, an_overload_is_told,
                                   every_server_has_its_line, an_interrupted_size_says_so};
     Suite *suite = suite_create("size");
-    suite_add(suite, "plain", 120, tests, COUNT(tests));
+    suite_add(suite, "plain", tests, COUNT(tests));
     return suite;
 }
 
-SUITE_MAIN(make_suite)
+SUITE_MAIN_IN_NAMESPACES(make_suite)

@@ -69,12 +69,12 @@ START_TEST(clean_under_valgrind)
         argv[used++] = rows[_i].args[i];
     struct process process = process_start(argv, NULL);
     if (rows[_i].signal) {
-        char *line = process_line(&process, 30 * NSEC_PER_SEC);
+        char *line = process_line(&process, PATIENCE);
         free(line);
         usleep(500000);
         process_signal(&process, rows[_i].signal);
     }
-    struct outcome outcome = process_finish(&process, 80 * NSEC_PER_SEC);
+    struct outcome outcome = process_finish(&process, PATIENCE);
     ck_assert_msg(outcome.status == rows[_i].status, "status %d: %s", outcome.status, outcome.err);
     ck_assert_ptr_null(strstr(outcome.err, "=="));
     outcome_free(&outcome);
@@ -89,10 +89,10 @@ START_TEST(talking_server_is_clean)
     in_private_namespace();
     const char *argv[] = {VALGRIND, "serve", "--greeting", "hello", NULL};
     struct process server = process_start(argv, NULL);
-    free(process_line(&server, 30 * NSEC_PER_SEC));
+    free(process_line(&server, PATIENCE));
     free(shell("%s probe --count 20 --send Hey --timeout 20s --expect connected=20 --quiet", BACKLOGCTL));
     process_signal(&server, SIGTERM);
-    struct outcome outcome = process_finish(&server, 30 * NSEC_PER_SEC);
+    struct outcome outcome = process_finish(&server, PATIENCE);
     ck_assert_msg(outcome.status == 128 + SIGTERM, "status %d: %s", outcome.status, outcome.err);
     ck_assert_str_eq(outcome.err, "");
     outcome_free(&outcome);
@@ -103,11 +103,10 @@ static Suite *make_suite(void)
 {
     Suite *suite = suite_create("valgrind");
     TCase *tcase = tcase_create("memory");
-    tcase_set_timeout(tcase, 120);
     tcase_add_loop_test(tcase, clean_under_valgrind, 0, COUNT(rows));
     tcase_add_test(tcase, talking_server_is_clean);
     suite_add_tcase(suite, tcase);
     return suite;
 }
 
-SUITE_MAIN(make_suite)
+SUITE_MAIN_IN_NAMESPACES(make_suite)

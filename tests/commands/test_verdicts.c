@@ -42,8 +42,7 @@ START_TEST(main_job)
 {
     struct process_setup setup = {.as_nobody = _i == 1};
     if (_i == 1 && !is_root()) {
-        printf("skipped: becoming another user takes root\n");
-        return;
+        skip("becoming another user takes root");
     }
     json_t *report = report_of(RUN("--backlog", "2", "--accept-count", "1", "--count", "10", "--expect",
                                    "connected=1,queued=3,timed_out=6", "--timeout", _i == 2 ? "0" : "2s"),
@@ -236,7 +235,7 @@ static struct process other_host(void)
 static void end(struct process *process)
 {
     process_signal(process, SIGKILL);
-    struct outcome outcome = process_finish(process, 20 * NSEC_PER_SEC);
+    struct outcome outcome = process_finish(process, PATIENCE);
     outcome_free(&outcome);
 }
 
@@ -247,7 +246,7 @@ static struct process serve_there(const struct process *other, const char *host,
     struct process server = process_start((const char *[]){"nsenter", "-t", pid, "-n", BACKLOGCTL, "serve", "--host", host,
                                                            "--backlog", "2", "--accept-count", accept_count, NULL},
                                           NULL);
-    char *line = process_line(&server, 20 * NSEC_PER_SEC);
+    char *line = process_line(&server, PATIENCE);
     ck_assert_ptr_nonnull(line);
     free(line);
     return server;
@@ -283,8 +282,7 @@ START_TEST(established_when_translation_carries_it_away)
     in_private_namespace();
     if (system("nft add table ip t 2>/dev/null && nft 'add chain ip t out { type nat hook output priority -100; }' "
                "2>/dev/null && nft add rule ip t out ip daddr 10.9.0.1 tcp dport 60001 dnat to 10.9.0.2:60001 2>/dev/null")) {
-        printf("skipped: this kernel or machine has no nftables NAT\n");
-        return;
+        skip("this kernel or machine has no nftables NAT");
     }
     struct process other = other_host(), there = serve_there(&other, "10.9.0.2", "0");
     struct process here = serve_start((const char *[]){"--host", "10.9.0.1", "--backlog", "2", NULL}, NULL);
@@ -326,10 +324,7 @@ static const struct {
 
 START_TEST(every_address_of_a_name_has_its_fate)
 {
-    if (!is_root()) {
-        printf("skipped: a name of our own takes root\n");
-        return;
-    }
+    need(forbids_other_users);
     in_private_namespace();
     struct process server = serve_start((const char *[]){"--backlog", "2", "--accept-count", "1", NULL}, NULL);
     json_t *report = probe_by_name(names[_i].hosts, "--count 6 --timeout 300ms");
@@ -354,7 +349,6 @@ static Suite *make_suite(void)
 {
     Suite *suite = suite_create("verdicts");
     TCase *tcase = tcase_create("real");
-    tcase_set_timeout(tcase, 90);
     tcase_add_loop_test(tcase, main_job, 0, 3);
     tcase_add_loop_test(tcase, main_job_in_two_processes, 0, 2);
     tcase_add_test(tcase, reply_is_evidence);
@@ -372,4 +366,4 @@ static Suite *make_suite(void)
     return suite;
 }
 
-SUITE_MAIN(make_suite)
+SUITE_MAIN_IN_NAMESPACES(make_suite)

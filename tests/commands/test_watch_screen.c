@@ -12,7 +12,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define PATIENCE (30 * NSEC_PER_SEC)
 #define FIRST_PORT 61001
 #define LISTENERS 30
 
@@ -258,7 +257,6 @@ static Suite *make_suite(void)
 {
     Suite *suite = suite_create("watch on a terminal");
     TCase *tcase = tcase_create("tmux");
-    tcase_set_timeout(tcase, 200);
     tcase_add_test(tcase, keys_move_sort_filter_and_pause);
     tcase_add_test(tcase, it_follows_the_window);
     tcase_add_loop_test(tcase, the_terminal_is_given_back, 0, 4);
@@ -267,4 +265,4 @@ static Suite *make_suite(void)
     return suite;
 }
 
-SUITE_MAIN(make_suite)
+SUITE_MAIN_IN_NAMESPACES(make_suite)

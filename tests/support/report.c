@@ -1,9 +1,10 @@
 /* Reading what the program reported, and asking the system's own tools for a second opinion. */
 #include "report.h"
 
+#include "suite.h"
+
 #include "backlogctl/model.h"
 
-#include <check.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -101,7 +102,7 @@ struct process serve_start(const char *const args[], char **line)
         argv[i + 2] = args[i];
     }
     struct process server = process_start(argv, NULL);
-    char *ready = process_line(&server, 20 * NSEC_PER_SEC);
+    char *ready = process_line(&server, PATIENCE);
     ck_assert_msg(ready != NULL, "serve said nothing");
     if (line)
         *line = ready;
@@ -113,7 +114,7 @@ struct process serve_start(const char *const args[], char **line)
 char *serve_stop(struct process *server)
 {
     process_signal(server, SIGTERM);
-    struct outcome outcome = process_finish(server, 20 * NSEC_PER_SEC);
+    struct outcome outcome = process_finish(server, PATIENCE);
     ck_assert_int_eq(outcome.status, 128 + SIGTERM);
     char *out = outcome.out;
     outcome.out = NULL;

@@ -2,8 +2,8 @@
 #include "servers.h"
 
 #include "report.h"
+#include "suite.h"
 
-#include <check.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -87,7 +87,7 @@ void server_must_answer(const struct real_server *server)
 void server_end(struct process *process, const char *folder)
 {
     process_signal(process, SIGKILL); /* unshare would not hear SIGTERM */
-    struct outcome outcome = process_finish(process, 20 * NSEC_PER_SEC);
+    struct outcome outcome = process_finish(process, PATIENCE);
     outcome_free(&outcome);
     free(shell("rm -r %s", folder));
 }
@@ -99,7 +99,7 @@ bool python_begin(const char *program, struct process *process)
         return false;
     }
     *process = process_start((const char *[]){"python3", "-c", program, NULL}, NULL);
-    char *line = process_line(process, 20 * NSEC_PER_SEC);
+    char *line = process_line(process, PATIENCE);
     ck_assert_msg(line != NULL, "%s", program);
     free(line);
     return true;
@@ -108,6 +108,6 @@ bool python_begin(const char *program, struct process *process)
 void python_end(struct process *process)
 {
     process_signal(process, SIGKILL);
-    struct outcome outcome = process_finish(process, 20 * NSEC_PER_SEC);
+    struct outcome outcome = process_finish(process, PATIENCE);
     outcome_free(&outcome);
 }

@@ -576,9 +576,8 @@ static Suite *make_suite(void)
         owner_of_nothing_is_empty,
     };
     Suite *suite = suite_create("kernel");
-    suite_add(suite, "sockets", 30, tests, COUNT(tests));
+    suite_add(suite, "sockets", tests, COUNT(tests));
     TCase *rows = tcase_create("rows");
-    tcase_set_timeout(rows, 30);
     tcase_add_loop_test(rows, listener_is_the_one_that_a_syn_reaches, 0, COUNT(choices));
     tcase_add_loop_test(rows, exact_follows_a_connection_through_its_life, 0, COUNT(pairs));
     suite_add_tcase(suite, rows);

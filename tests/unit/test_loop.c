@@ -329,10 +329,10 @@ static Suite *make_suite(void)
     const TTest *const watches[] = {a_removed_watch_gets_no_event, a_descriptor_that_cannot_be_watched_is_an_error};
     const TTest *const signals[] = {a_signal_ends_the_run_and_stays, a_signal_can_be_polled_and_the_first_counts,
                                     a_loop_without_signals_leaves_them_pending};
-    suite_add(suite, "timers", 20, timers, COUNT(timers));
-    suite_add(suite, "ends", 20, ends, COUNT(ends));
-    suite_add(suite, "watches", 20, watches, COUNT(watches));
-    suite_add(suite, "signals", 20, signals, COUNT(signals));
+    suite_add(suite, "timers", timers, COUNT(timers));
+    suite_add(suite, "ends", ends, COUNT(ends));
+    suite_add(suite, "watches", watches, COUNT(watches));
+    suite_add(suite, "signals", signals, COUNT(signals));
     return suite;
 }
 

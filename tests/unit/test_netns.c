@@ -406,9 +406,8 @@ static Suite *make_suite(void)
         counters_count_an_overflow,      change_is_known_when_both_are, routes_say_what_is_local,
     };
     Suite *suite = suite_create("netns");
-    suite_add(suite, "namespace", 30, tests, COUNT(tests));
+    suite_add(suite, "namespace", tests, COUNT(tests));
     TCase *rows = tcase_create("rows");
-    tcase_set_timeout(rows, 30);
     tcase_add_loop_test(rows, refusal_names_what_forbids, 0, COUNT(limits));
     suite_add_tcase(suite, rows);
     return suite;

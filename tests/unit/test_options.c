@@ -692,7 +692,7 @@ static Suite *make_suite(void)
         columns_have_an_end,
     };
     Suite *suite = suite_create("options");
-    suite_add(suite, "plain", 10, tests, COUNT(tests));
+    suite_add(suite, "plain", tests, COUNT(tests));
     TCase *rows = tcase_create("table rows");
     tcase_add_loop_test(rows, each_option_sets_its_field, 0, COUNT(settings_rows));
     tcase_add_loop_test(rows, each_choice_sets_its_field, 0, COUNT(choices));

@@ -22,9 +22,6 @@
 
 #define MSEC NSEC_PER_MSEC
 
-/* Longer than anything here takes on a busy machine. */
-#define PATIENCE (10 * NSEC_PER_SEC)
-
 static const struct server_settings plain = {.backlog = 128, .accept_count = ACCEPT_UNLIMITED};
 
 /* ---- Addresses ---- */
@@ -1004,11 +1001,11 @@ static Suite *make_suite(void)
                                    events_tell_of_every_client, without_descriptors_it_waits_and_goes_on};
     const TTest *const thread[] = {waiting_ends_with_the_accept_waited_for, waiting_ends_when_nothing_more_can_come,
                                    stopping_keeps_the_listeners_open};
-    suite_add(suite, "conversation", 60, conversation, COUNT(conversation));
-    suite_add(suite, "binding", 30, binding, COUNT(binding));
-    suite_add(suite, "pace", 30, pace, COUNT(pace));
-    suite_add(suite, "events", 30, events, COUNT(events));
-    suite_add(suite, "thread", 30, thread, COUNT(thread));
+    suite_add(suite, "conversation", conversation, COUNT(conversation));
+    suite_add(suite, "binding", binding, COUNT(binding));
+    suite_add(suite, "pace", pace, COUNT(pace));
+    suite_add(suite, "events", events, COUNT(events));
+    suite_add(suite, "thread", thread, COUNT(thread));
     return suite;
 }
 
