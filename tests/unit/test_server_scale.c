@@ -430,7 +430,7 @@ START_TEST(events_of_a_crowd_are_complete)
     struct loop loop;
     ck_assert(!loop_init(&loop, false, NULL));
     ck_assert(!server_attach(server, &loop, count_event, &tally, NULL));
-    nsec deadline = clock_now() + PATIENCE;
+    nsec deadline = clock_now() + 2 * PATIENCE;
     while (tally.accepted < CROWD && clock_now() < deadline)
         ck_assert(!loop_run(&loop, clock_now() + 2 * MSEC, NULL));
     ck_assert_uint_gt(thread_count(), 1);
@@ -520,7 +520,7 @@ START_TEST(the_end_of_the_listeners_reaches_every_table)
     in_private_namespace();
     struct server_settings settings = plain;
     settings.accept_count = TAKEN;
-    settings.duration = 400 * MSEC;
+    settings.duration = 1500 * MSEC;
     struct server *server = open_server(&settings, 2);
     struct scene *scene = malloc(sizeof *scene);
     struct listener listeners[2];
