@@ -73,13 +73,8 @@ json_t *report_of(const char *const argv[], const struct process_setup *setup, i
     return report;
 }
 
-char *shell(const char *format, ...)
+static char *shell_of(const char *command)
 {
-    char command[2048];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(command, sizeof command, format, args);
-    va_end(args);
     const char *argv[] = {"sh", "-c", command, NULL};
     struct outcome outcome = process_run(argv, NULL);
     ck_assert_msg(outcome.status == 0, "%.600s: status %d: %.800s", command, outcome.status, outcome.err);
@@ -90,6 +85,27 @@ char *shell(const char *format, ...)
     outcome.out = NULL;
     outcome_free(&outcome);
     return out;
+}
+
+char *shell(const char *format, ...)
+{
+    char command[2048];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(command, sizeof command, format, args);
+    va_end(args);
+    return shell_of(command);
+}
+
+void await(const char *format, ...)
+{
+    char condition[1024], command[1152];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(condition, sizeof condition, format, args);
+    va_end(args);
+    snprintf(command, sizeof command, "until { %s; } >/dev/null; do sleep 0.02; done", condition);
+    free(shell_of(command)); /* that has an end, after PATIENCE */
 }
 
 #define ARGS_MAX 24

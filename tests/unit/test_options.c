@@ -311,6 +311,7 @@ START_TEST(defaults_are_as_documented)
     ck_assert_int_eq(settings.probe.timeout, 2 * NSEC_PER_SEC);
     ck_assert_int_eq(settings.color, COLOR_AUTO);
     ck_assert_int_eq(settings.watch.interval, NSEC_PER_SEC);
+    ck_assert_int_eq(settings.measure.timeout, 5 * NSEC_PER_SEC);
 }
 END_TEST
 
