@@ -120,8 +120,9 @@ START_TEST(budget_is_kept)
     /* Tried again where the budget was over before it even stood still. */
     json_t *report = NULL;
     while (!report) {
-        struct outcome outcome = process_run(
-            (const char *[]){BACKLOGCTL, "measure", "--json", "--yes", "--port", "60001", "--budget", "5ms", NULL}, NULL);
+        struct outcome outcome =
+            process_run((const char *[]){BACKLOGCTL, "measure", "--json", "--yes", "--port", "60001", "--budget", "5ms", NULL},
+                        NULL);
         ck_assert_int_eq(outcome.status, 3);
         report = json_loads(outcome.out, JSON_REJECT_DUPLICATES, NULL);
         outcome_free(&outcome);
@@ -211,10 +212,12 @@ START_TEST(nothing_is_done_unasked)
     ck_assert_int_eq(outcome.status, 2);
     ck_assert_msg(strstr(outcome.err, "--yes") != NULL, "%s", outcome.err);
     outcome_free(&outcome);
-    char *said = shell("echo n | script -qec '%s measure --port 60001 --budget 10s --timeout 120s; echo status $?' /dev/null", BACKLOGCTL);
+    char *said =
+        shell("echo n | script -qec '%s measure --port 60001 --budget 10s --timeout 120s; echo status $?' /dev/null", BACKLOGCTL);
     ck_assert_msg(strstr(said, "Go on? [y/N]") && strstr(said, "status 2"), "%s", said);
     free(said);
-    said = shell("echo y | script -qec '%s measure --port 60001 --budget 10s --timeout 120s; echo status $?' /dev/null", BACKLOGCTL);
+    said =
+        shell("echo y | script -qec '%s measure --port 60001 --budget 10s --timeout 120s; echo status $?' /dev/null", BACKLOGCTL);
     ck_assert_msg(strstr(said, "holds 512") && strstr(said, "status 0"), "%s", said);
     free(said);
     json_decref(measure("--port 60001 --expect capacity=512", 0));

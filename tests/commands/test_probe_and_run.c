@@ -36,7 +36,7 @@ static const struct option_row {
     {{"probe", "-p", "60002", "-n", "1", "-e", "queue=0"}, 1, "expect queue=0", NULL},
     {{"probe", "-r", "1000", "-t", "0"}, 0, "1 connected, 3 queued, 6 timed_out", NULL},
     {{"probe", "--send", "Hey", "-n", "1"}, 0, "1 connection: 1 connected\n", NULL},
-    {{"probe", "--wait", "5s", "-t", "0", "-n", "1"}, 0, "1 connection", NULL},
+    {{"probe", "--wait", PATIENCE_TEXT, "-t", "0", "-n", "1"}, 0, "1 connection", NULL},
     {{"probe", "--color", "always", "-t", "0"}, 0, "\033[", NULL},
     {{"probe", "--color", "never", "-t", "0"}, 0, "timed_out", NULL},
     {{"probe", "--allow-remote", "-t", "0", "-n", "1"}, 0, "1 connection", NULL},
@@ -54,7 +54,7 @@ static const struct option_row {
     {{"run", "-H", "::1", "-b", "2", "-a", "0", "-t", "0"}, 0, "3 queued, 7 timed_out", NULL},
     {{"run", "-H", "::", "-b", "2", "-a", "0", "-t", "0"}, 0, "3 queued, 7 timed_out", NULL},
     {{"run", "--greeting", "hello", "-n", "1"}, 0, "1 connected", NULL},
-    {{"run", "-d", "50ms", "-n", "3", "-t", "5s"}, 0, "3 connections: 3 connected\n", NULL},
+    {{"run", "-d", "50ms", "-n", "3", "-t", PATIENCE_TEXT}, 0, "3 connections: 3 connected\n", NULL},
     {{"run", "-p", "0", "-t", "0", "-n", "1"}, 0, "1 connected", NULL},
     {{"run", "--host-net", "-p", "60003", "-b", "2", "-a", "1", "-t", "0"}, 0, "1 connected, 3 queued, 6 timed_out", NULL},
     {{"run", "--sysctl", "net.core.somaxconn=16", "--sysctl", "net.ipv4.tcp_syncookies=0", "-b", "99", "-a", "0", "-n", "20",
@@ -98,8 +98,9 @@ START_TEST(interrupted_reports_what_is_known)
 {
     in_private_namespace();
     struct process server = serve_start(ARGS("--backlog", "2", "--accept-count", "1"), NULL);
-    struct process probe = process_start(ARGS(BACKLOGCTL, "probe", "--json", "--timeout", "60s"), NULL);
-    usleep(300000);
+    struct process probe = process_start(ARGS(BACKLOGCTL, "probe", "--json", "--timeout", PATIENCE_TEXT), NULL);
+    /* Three wait and six were dropped: so one was accepted. */
+    await("%s list --quiet --port 60001 --host 127.0.0.1 --expect 'queue=3,drops>=6' 2>/dev/null", BACKLOGCTL);
     process_signal(&probe, _i ? SIGTERM : SIGINT);
     struct outcome outcome = process_finish(&probe, PATIENCE);
     ck_assert_int_eq(outcome.status, 128 + (_i ? SIGTERM : SIGINT));
@@ -118,7 +119,7 @@ START_TEST(wait_sees_a_listener_that_comes_late)
 {
     in_private_namespace();
     struct process probe =
-        process_start(ARGS(BACKLOGCTL, "probe", "--wait", "20s", "--count", "1", "--expect", "connected=1"), NULL);
+        process_start(ARGS(BACKLOGCTL, "probe", "--wait", PATIENCE_TEXT, "--count", "1", "--expect", "connected=1"), NULL);
     usleep(200000);
     struct process server = serve_start(ARGS("--backlog", "2"), NULL);
     struct outcome outcome = process_finish(&probe, PATIENCE);
@@ -145,8 +146,7 @@ START_TEST(a_terminal_sees_how_it_stands)
 {
     need_program("script");
     char command[512];
-    snprintf(command, sizeof command, "%s run --backlog 2 --accept-count 1 --timeout 600ms%s", BACKLOGCTL,
-             _i ? " 2>/dev/null" : "");
+    snprintf(command, sizeof command, "%s run --backlog 2 --accept-count 1 --timeout 3s%s", BACKLOGCTL, _i ? " 2>/dev/null" : "");
     struct outcome outcome = process_run(ARGS("script", "-qec", command, "/dev/null"), NULL);
     ck_assert_int_eq(outcome.status, 0);
     /* It goes to stderr alone: without that terminal nothing of it is seen. */
@@ -161,6 +161,7 @@ END_TEST
 START_TEST(forbidden_namespaces_name_the_way_out)
 {
     need(forbids_other_users);
+    need(forbids_user_namespaces);
     struct process_setup nobody = {.as_nobody = true};
     struct outcome outcome = process_run(ARGS("unshare", "-U", "-r", "sh", "-c",
                                               "echo 0 >/proc/sys/user/max_net_namespaces && exec \"$0\" run -n 1", BACKLOGCTL),

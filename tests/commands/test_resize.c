@@ -131,8 +131,7 @@ START_TEST(what_is_unclear_is_refused)
 {
     struct process server;
     in_private_namespace();
-    if (!python_begin(LISTENING "tcp('127.0.0.1');tcp('127.0.0.2');tcp('::1');tcp('127.0.0.1',60002)" AND_WAIT,
-                      &server))
+    if (!python_begin(LISTENING "tcp('127.0.0.1');tcp('127.0.0.2');tcp('::1');tcp('127.0.0.1',60002)" AND_WAIT, &server))
         return;
     resize_says("--port 60001 --backlog 20", 3, "3 listeners are meant: 127.0.0.1:60001 (python3");
     backlogs_are("7 7 7");

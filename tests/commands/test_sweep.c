@@ -104,7 +104,9 @@ START_TEST(an_interrupted_sweep_reports_what_it_has)
     struct process sweep = process_start((const char *[]){BACKLOGCTL, "sweep", "--json", "--backlog", "1..40", "--accept-delay",
                                                           "10ms", "--count", "20", "--timeout", "1s", "--jobs", "2", NULL},
                                          NULL);
-    usleep(2500000);
+    /* Until one of the first two runs has ended. */
+    await("first=$(cat /proc/%d/task/*/children) && [ \"$first\" ] && while [ -d /proc/${first%%%% *} ]; do sleep 0.02; done",
+          (int)sweep.pid);
     process_signal(&sweep, SIGINT);
     struct outcome outcome = process_finish(&sweep, PATIENCE);
     ck_assert_msg(outcome.status == 130, "status %d: %s", outcome.status, outcome.err);

@@ -8,8 +8,10 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -41,8 +43,9 @@ static void check_row(const json_t *report, size_t index, const char *verdict, c
 START_TEST(main_job)
 {
     struct process_setup setup = {.as_nobody = _i == 1};
-    if (_i == 1 && !is_root()) {
-        skip("becoming another user takes root");
+    if (_i == 1) {
+        need(forbids_other_users);
+        need(forbids_user_namespaces);
     }
     json_t *report = report_of(RUN("--backlog", "2", "--accept-count", "1", "--count", "10", "--expect",
                                    "connected=1,queued=3,timed_out=6", "--timeout", _i == 2 ? "0" : "2s"),
@@ -50,13 +53,14 @@ START_TEST(main_job)
     check_row(report, 0, "connected", "peer_socket", NULL);
     for (size_t i = 1; i < 4; i++)
         check_row(report, i, "queued", "peer_socket", NULL);
+    long syns = 0; /* a machine that stood still for a second sends more of them */
     for (size_t i = 4; i < 10; i++) {
         check_row(report, i, "timed_out", "deadline", "queue_full");
-        ck_assert_int_eq(report_number(row(report, i), "syn_retransmits"), _i == 2 ? 0 : 1);
+        ck_assert_int_ge(report_number(row(report, i), "syn_retransmits"), _i == 2 ? 0 : 1);
+        syns += 1 + report_number(row(report, i), "syn_retransmits");
     }
     /* lo's input queue is shared by the whole machine: a neighbour's flood may drop a SYN before the listener does. */
-    ck_assert_int_eq(report_number(report, "counters.listener_drops") + report_number(report, "counters.LoopbackDropped"),
-                     _i == 2 ? 6 : 12);
+    ck_assert_int_eq(report_number(report, "counters.listener_drops") + report_number(report, "counters.LoopbackDropped"), syns);
     json_decref(report);
 }
 END_TEST
@@ -77,7 +81,7 @@ END_TEST
 
 START_TEST(reply_is_evidence)
 {
-    json_t *report = report_of(RUN("--count", "2", "--send", "Hey", "--timeout", "5s"), NULL, 0);
+    json_t *report = report_of(RUN("--count", "2", "--send", "Hey", "--timeout", PATIENCE_TEXT), NULL, 0);
     ck_assert_int_eq(report_count(report, "connected"), 2);
     json_decref(report);
 }
@@ -99,7 +103,9 @@ END_TEST
 
 START_TEST(reset_when_the_listener_goes)
 {
-    json_t *report = report_of(RUN("--accept-count", "0", "--backlog", "2", "--count", "5", "--duration", "400ms"), NULL, 0);
+    json_t *report = report_of(RUN("--accept-count", "0", "--backlog", "2", "--count", "5", "--duration", "2500ms", "--timeout",
+                                   PATIENCE_TEXT),
+                               NULL, 0);
     ck_assert_int_eq(report_count(report, "reset"), 3);
     check_row(report, 0, "reset", "socket_error", NULL);
     /* A SYN dropped while the queue was full meets a closed port at its retry. */
@@ -161,29 +167,30 @@ START_TEST(half_open_while_the_server_waits_for_the_ack)
 }
 END_TEST
 
-/* Sleeps 500 ms from the first arrival, then accepts as fast as it can, for three seconds; its exit status is how many. */
-static pid_t sleepy_server(int listener)
+/* Sleeps 500 ms from the first arrival, then accepts as fast as it can. */
+static pid_t sleepy_server(int listener, atomic_long **accepted)
 {
+    *accepted = mmap(NULL, sizeof **accepted, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    ck_assert(*accepted != MAP_FAILED);
     pid_t pid = fork();
     if (pid)
         return pid;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     struct pollfd ready = {.fd = listener, .events = POLLIN};
-    poll(&ready, 1, 20000);
+    poll(&ready, 1, -1);
     usleep(500000);
-    int accepted = 0;
-    for (nsec until = clock_now() + 3 * NSEC_PER_SEC; clock_now() < until;)
-        if (poll(&ready, 1, 100) > 0)
-            accepted += accept(listener, NULL, NULL) >= 0;
-    _exit(accepted);
+    for (;;)
+        if (accept(listener, NULL, NULL) >= 0)
+            atomic_fetch_add(*accepted, 1);
 }
 
 START_TEST(lost_connections_are_named)
 {
     in_private_namespace();
     int fd = listen_on_60001(4);
-    pid_t server = sleepy_server(fd);
-    json_t *report = report_of(PROBE("--count", "40", "--timeout", "2500ms"), NULL, 0);
+    atomic_long *accepted;
+    pid_t server = sleepy_server(fd, &accepted);
+    json_t *report = report_of(PROBE("--count", "40", "--timeout", "4s"), NULL, 0);
     long lost = report_count(report, "lost"), connected = report_count(report, "connected");
     ck_assert_int_gt(lost, 0);
     ck_assert_int_eq(report_count(report, "queued"), 0);
@@ -195,9 +202,9 @@ START_TEST(lost_connections_are_named)
         ck_assert(json_is_integer(json_object_get(r, "established_us")));
     json_decref(report);
     /* The oracle: the server's own count of what accept() returned. */
-    int status;
-    ck_assert_int_eq(waitpid(server, &status, 0), server);
-    ck_assert_int_eq(WEXITSTATUS(status), connected);
+    ck_assert_int_eq(atomic_load(accepted), connected);
+    kill(server, SIGKILL);
+    ck_assert_int_eq(waitpid(server, NULL, 0), server);
     close(fd);
 }
 END_TEST
@@ -207,11 +214,13 @@ START_TEST(nothing_is_lost_without_syn_cookies)
     in_private_namespace();
     set_sysctl("net.ipv4.tcp_syncookies", "0");
     int fd = listen_on_60001(4);
-    pid_t server = sleepy_server(fd);
-    json_t *report = report_of(PROBE("--count", "40", "--timeout", "2500ms"), NULL, 0);
+    atomic_long *accepted;
+    pid_t server = sleepy_server(fd, &accepted);
+    json_t *report = report_of(PROBE("--count", "40", "--timeout", "4s"), NULL, 0);
     ck_assert_int_eq(report_count(report, "lost"), 0);
     ck_assert_int_ge(report_count(report, "connected"), 5);
     json_decref(report);
+    kill(server, SIGKILL);
     ck_assert_int_eq(waitpid(server, NULL, 0), server);
     close(fd);
 }
@@ -222,10 +231,8 @@ END_TEST
 /* Another namespace with the address 10.9.0.2, joined by a veth pair; lives as long as the returned process. */
 static struct process other_host(void)
 {
-    struct process other = process_start((const char *[]){"unshare", "-n", "sleep", "60", NULL}, NULL);
-    free(shell("n=0; while [ \"$(readlink /proc/%d/ns/net)\" = \"$(readlink /proc/self/ns/net)\" ]; do sleep 0.02; "
-               "n=$((n+1)); [ $n -lt 500 ]; done",
-               other.pid));
+    struct process other = process_start((const char *[]){"unshare", "-n", "sleep", "infinity", NULL}, NULL);
+    await("[ \"$(readlink /proc/%d/ns/net)\" != \"$(readlink /proc/self/ns/net)\" ]", other.pid);
     free(shell("ip link add va type veth peer name vb netns %d && ip addr add 10.9.0.1/24 dev va && ip link set va up && "
                "nsenter -t %d -n sh -c 'ip addr add 10.9.0.2/24 dev vb && ip link set vb up && ip link set lo up'",
                other.pid, other.pid));
@@ -256,7 +263,7 @@ START_TEST(established_when_the_server_is_elsewhere)
 {
     in_private_namespace();
     struct process other = other_host(), server = serve_there(&other, "10.9.0.2", "0");
-    json_t *report = report_of(PROBE("--host", "10.9.0.2", "--allow-remote", "--count", "5", "--timeout", "500ms"), NULL, 0);
+    json_t *report = report_of(PROBE("--host", "10.9.0.2", "--allow-remote", "--count", "5", "--timeout", "2s"), NULL, 0);
     ck_assert_int_eq(report_count(report, "established"), 3);
     ck_assert_int_eq(report_count(report, "timed_out"), 2);
     check_row(report, 0, "established", "tcp_info", "remote");
@@ -267,7 +274,7 @@ START_TEST(established_when_the_server_is_elsewhere)
     /* Bytes tell more: acknowledged is not yet accepted, but an answer is proof. */
     server = serve_there(&other, "10.9.0.2", "1");
     report =
-        report_of(PROBE("--host", "10.9.0.2", "--allow-remote", "--count", "3", "--send", "Hey", "--timeout", "500ms"), NULL, 0);
+        report_of(PROBE("--host", "10.9.0.2", "--allow-remote", "--count", "3", "--send", "Hey", "--timeout", "3s"), NULL, 0);
     check_row(report, 0, "connected", "reply", NULL);
     check_row(report, 1, "established", "probe_byte", "remote");
     json_decref(report);
@@ -286,7 +293,7 @@ START_TEST(established_when_translation_carries_it_away)
     }
     struct process other = other_host(), there = serve_there(&other, "10.9.0.2", "0");
     struct process here = serve_start((const char *[]){"--host", "10.9.0.1", "--backlog", "2", NULL}, NULL);
-    json_t *report = report_of(PROBE("--host", "10.9.0.1", "--count", "2", "--timeout", "100ms"), NULL, 0);
+    json_t *report = report_of(PROBE("--host", "10.9.0.1", "--count", "2", "--timeout", "1s"), NULL, 0);
     ck_assert_int_eq(report_count(report, "established"), 2);
     check_row(report, 0, "established", "tcp_info", "no_trace");
     json_decref(report);
@@ -325,9 +332,10 @@ static const struct {
 START_TEST(every_address_of_a_name_has_its_fate)
 {
     need(forbids_other_users);
+    need(forbids_mounts);
     in_private_namespace();
     struct process server = serve_start((const char *[]){"--backlog", "2", "--accept-count", "1", NULL}, NULL);
-    json_t *report = probe_by_name(names[_i].hosts, "--count 6 --timeout 300ms");
+    json_t *report = probe_by_name(names[_i].hosts, "--count 6 --timeout 1500ms");
     ck_assert_int_eq(report_count(report, "timed_out"), 2);
     ck_assert_int_eq(report_count(report, "refused"), 0);
     const json_t *attempts = json_object_get(row(report, 5), "attempts");
