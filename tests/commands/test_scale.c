@@ -134,7 +134,8 @@ START_TEST(repeated_probes_find_ports)
     struct process_setup setup = {.stdout_to = "/dev/null"}; /* a pipe that nobody reads would hold the server up */
     struct process server = process_start((const char *[]){BACKLOGCTL, "serve", "--backlog", "65535", NULL}, &setup);
     for (int i = 0; i < 6; i++)
-        free(shell("%s probe --wait 20s --count 9000 --timeout 20s --quiet --expect connected=9000", BACKLOGCTL));
+        free(shell("%s probe --wait " PATIENCE_TEXT " --count 9000 --timeout " PATIENCE_TEXT " --quiet --expect connected=9000",
+                   BACKLOGCTL));
     free(serve_stop(&server));
 }
 END_TEST

@@ -97,6 +97,7 @@ END_TEST
 
 START_TEST(namespace_needs_no_rights)
 {
+    need(forbids_user_namespaces);
     if (!geteuid()) {
         ck_assert(!setgroups(0, NULL) && !setresgid(NOBODY, NOBODY, NOBODY));
         ck_assert(!setresuid(NOBODY, NOBODY, NOBODY));
@@ -134,6 +135,7 @@ START_TEST(refusal_names_what_forbids)
 {
     struct error err = {0};
     char expected[80];
+    need(forbids_user_namespaces);
     forbid_with(limits[_i].path);
     if (limits[_i].without_rights)
         drop_capabilities();
@@ -148,6 +150,7 @@ END_TEST
 START_TEST(refusal_without_a_setting_says_so)
 {
     struct error err = {0};
+    need(forbids_user_namespaces);
     ck_assert_int_eq(unshare(CLONE_NEWUSER), 0);
     drop_capabilities();
     ck_assert_int_eq(netns_enter_private(&err), -EPERM);
