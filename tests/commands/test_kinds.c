@@ -224,11 +224,12 @@ START_TEST(mptcp_is_seen_by_ss)
     if (access("/proc/sys/net/mptcp/enabled", F_OK)) {
         skip("this kernel has no MPTCP");
     }
-    struct process server = serve_start((const char *[]){"--mptcp", "--backlog", "2", "--accept-count", "1", NULL}, NULL);
+    struct process server;
+    json_t *report = report_at(&server, (const char *[]){"--mptcp", "--backlog", "2", "--accept-count", "1", NULL},
+                               (const char *[]){BACKLOGCTL, "probe", "--json", "--mptcp", "--timeout", "0", NULL}, NULL);
     char *seen = shell("ss -HlM | wc -l");
     ck_assert_str_eq(seen, "1");
     free(seen);
-    json_t *report = report_of((const char *[]){BACKLOGCTL, "probe", "--json", "--mptcp", "--timeout", "0", NULL}, NULL, 0);
     ck_assert_int_eq(report_count(report, "connected"), 1);
     ck_assert_int_eq(report_count(report, "queued"), 3);
     ck_assert_int_eq(report_count(report, "timed_out"), 6);

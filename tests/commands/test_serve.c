@@ -162,11 +162,11 @@ START_TEST(works_as_an_ordinary_user)
     need(forbids_other_users);
     in_private_namespace();
     struct process_setup nobody = {.as_nobody = true};
-    struct process server = process_start(ARGS(BACKLOGCTL, "serve", "--backlog", "2", "--accept-count", "1"), &nobody);
-    free(process_line(&server, PATIENCE));
-    json_t *report = report_of(ARGS(BACKLOGCTL, "probe", "--json", "--timeout", "0", "--expect",
+    struct process server;
+    json_t *report = report_at(&server, ARGS("--backlog", "2", "--accept-count", "1"),
+                               ARGS(BACKLOGCTL, "probe", "--json", "--timeout", "0", "--expect",
                                     "connected=1,queued=3,timed_out=6,drops=6,queue=3,backlog=2,capacity=3"),
-                               &nobody, 0);
+                               &nobody);
     json_decref(report);
     free(serve_stop(&server));
 }

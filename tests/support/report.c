@@ -60,17 +60,22 @@ static void check_promises(const json_t *report)
     }
 }
 
+static json_t *report_from(struct outcome *outcome, int status)
+{
+    ck_assert_msg(outcome->status == status, "status %d, stderr: %.600s\nstdout: %.1200s", outcome->status, outcome->err,
+                  outcome->out);
+    json_error_t error;
+    json_t *report = json_loads(outcome->out, JSON_REJECT_DUPLICATES, &error);
+    ck_assert_msg(report != NULL, "%s in: %.1500s", error.text, outcome->out);
+    check_promises(report);
+    outcome_free(outcome);
+    return report;
+}
+
 json_t *report_of(const char *const argv[], const struct process_setup *setup, int status)
 {
     struct outcome outcome = process_run(argv, setup);
-    ck_assert_msg(outcome.status == status, "status %d, stderr: %.600s\nstdout: %.1200s", outcome.status, outcome.err,
-                  outcome.out);
-    json_error_t error;
-    json_t *report = json_loads(outcome.out, JSON_REJECT_DUPLICATES, &error);
-    ck_assert_msg(report != NULL, "%s in: %.1500s", error.text, outcome.out);
-    check_promises(report);
-    outcome_free(&outcome);
-    return report;
+    return report_from(&outcome, status);
 }
 
 static char *shell_of(const char *command)
@@ -110,14 +115,14 @@ void await(const char *format, ...)
 
 #define ARGS_MAX 24
 
-struct process serve_start(const char *const args[], char **line)
+static struct process serve_start_as(const struct process_setup *setup, const char *const args[], char **line)
 {
     const char *argv[ARGS_MAX] = {BACKLOGCTL, "serve"};
     for (size_t i = 0; args[i]; i++) {
         ck_assert_uint_lt(i, ARGS_MAX - 3);
         argv[i + 2] = args[i];
     }
-    struct process server = process_start(argv, NULL);
+    struct process server = process_start(argv, setup);
     char *ready = process_line(&server, PATIENCE);
     ck_assert_msg(ready != NULL, "serve said nothing");
     if (line)
@@ -125,6 +130,24 @@ struct process serve_start(const char *const args[], char **line)
     else
         free(ready);
     return server;
+}
+
+struct process serve_start(const char *const args[], char **line)
+{
+    return serve_start_as(NULL, args, line);
+}
+
+json_t *report_at(struct process *server, const char *const serve_args[], const char *const argv[],
+                  const struct process_setup *setup)
+{
+    for (nsec end = clock_now() + PATIENCE;;) {
+        *server = serve_start_as(setup, serve_args, NULL);
+        struct outcome outcome = process_run(argv, setup);
+        if (!strstr(outcome.out, "The server accepted none of") || clock_now() > end)
+            return report_from(&outcome, 0);
+        outcome_free(&outcome);
+        free(serve_stop(server));
+    }
 }
 
 char *serve_stop(struct process *server)
