@@ -26,7 +26,7 @@ void await(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* A backlogctl serve that is listening: argv behind "serve", NULL at the end. `line` (may be NULL) gets its ready line. */
 struct process serve_start(const char *const args[], char **line);
 /* report_of a burst that should find exit status 0 at such a server (`setup` is for both) that accepts one: tried again, at a
-   fresh server, where it was so late that by the report's own words it accepted nobody. */
+   fresh server, where by the report's own words it was so late that it accepted nobody, or that second SYNs met a queue with some room. */
 json_t *report_at(struct process *server, const char *const serve_args[], const char *const argv[],
                   const struct process_setup *setup);
 /* Ends it with SIGTERM, expects status 143, returns the rest of its stdout (malloc'ed). */
