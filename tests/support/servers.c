@@ -67,8 +67,8 @@ bool server_begin(const struct real_server *server, struct process *process, cha
     strcpy(folder, "/tmp/backlogctl-test-XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(folder));
     *process = server->start(folder);
-    json_t *report = report_of((const char *[]){BACKLOGCTL, "probe", "--json", "--wait", PATIENCE_TEXT, "--count", "1", "--timeout",
-                                                PATIENCE_TEXT, "--send", server->request, NULL},
+    json_t *report = report_of((const char *[]){BACKLOGCTL, "probe", "--json", "--wait", PATIENCE_TEXT, "--count", "1",
+                                                "--timeout", PATIENCE_TEXT, "--send", server->request, NULL},
                                NULL, 0);
     ck_assert_int_eq(report_count(report, "connected"), 1);
     ck_assert_int_eq(report_number(report, "listener.backlog"), server->backlog);
@@ -78,8 +78,8 @@ bool server_begin(const struct real_server *server, struct process *process, cha
 
 void server_must_answer(const struct real_server *server)
 {
-    json_t *report = report_of((const char *[]){BACKLOGCTL, "probe", "--json", "--count", "1", "--timeout", PATIENCE_TEXT, "--send",
-                                                server->request, NULL},
+    json_t *report = report_of((const char *[]){BACKLOGCTL, "probe", "--json", "--count", "1", "--timeout", PATIENCE_TEXT,
+                                                "--send", server->request, NULL},
                                NULL, 0);
     ck_assert_int_eq(report_count(report, "connected"), 1);
     json_decref(report);
