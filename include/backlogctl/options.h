@@ -50,6 +50,7 @@ struct watch_settings {
 
 struct measure_settings {
     struct freeze_settings freeze;
+    nsec timeout; /* for the server to have taken in what waits, and to accept one more; each */
     bool yes, with_waiting;
 };
 

@@ -13,9 +13,6 @@
 #include <string.h>
 #include <unistd.h>
 
-/* How long the server may take to take in what waits, and to accept one more. */
-#define PATIENCE (5 * NSEC_PER_SEC)
-
 struct holders {
     pid_t *pids;
     size_t count, room;
@@ -120,7 +117,7 @@ static int measure_listener(const struct command *command, const struct settings
     struct capacity_plan plan = {.pids = holders->pids,
                                  .pid_count = holders->count,
                                  .freeze = settings->measure.freeze,
-                                 .patience = PATIENCE};
+                                 .patience = settings->measure.timeout};
     struct loop loop;
     loop_block_signals();
     if (loop_init(&loop, true, &err))

@@ -15,7 +15,7 @@ const struct settings settings_default = {
     .sweep = {.repeat = 1},
     .size = {.checks = 20},
     .watch = {.interval = NSEC_PER_SEC},
-    .measure = {.freeze.budget = 300 * NSEC_PER_MSEC},
+    .measure = {.freeze.budget = 300 * NSEC_PER_MSEC, .timeout = 5 * NSEC_PER_SEC},
 };
 
 #define FIELD(member) .field = offsetof(struct settings, member)
@@ -500,6 +500,12 @@ static const struct option_spec measure[] = {
      .max = 10 * NSEC_PER_SEC,
      FIELD(measure.freeze.budget),
      .help = "the server stands still for no longer than this (default 300ms)"},
+    {.name = "timeout",
+     .letter = 't',
+     .argument = "DUR",
+     .take = take_duration,
+     FIELD(measure.timeout),
+     .help = "patience afterwards: for the server to take in what waits, and to accept one more; each (default 5s)"},
     {.name = "yes", .letter = 'y', .take = take_flag, FIELD(measure.yes), .help = "do not ask: live clients may wait"},
     {.name = "with-waiting",
      .take = take_flag,

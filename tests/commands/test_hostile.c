@@ -215,14 +215,14 @@ START_TEST(a_namespace_may_have_any_name)
     struct process server = process_start((const char *[]){"ip", "netns", "exec", name, "sh", "-c",
                                                            "ip link set lo up && exec " BACKLOGCTL " serve --port 6009", NULL},
                                           NULL);
-    char *line = process_line(&server, 20 * NSEC_PER_SEC), command[256];
+    char *line = process_line(&server, PATIENCE), command[256];
     snprintf(command, sizeof command, "list --netns 'backlogctl-test-%d-\\x1b[2J\\xff'", (int)getpid());
     struct outcome named = clean("C.UTF-8", command), all = clean("C.UTF-8", "list --all-netns --port 6009"),
                    metrics = clean("C", "list --all-netns --prometheus --port 6009"),
                    json = clean("C", "list --all-netns --json --port 6009"),
                    watched = clean("C.UTF-8", "watch --all-netns --port 6009 --batch --iterations 1 --interval 100ms");
     process_signal(&server, SIGTERM);
-    struct outcome ended = process_finish(&server, 20 * NSEC_PER_SEC);
+    struct outcome ended = process_finish(&server, PATIENCE);
     free(shell("ip netns delete \"$NAME\"")); /* before anything can fail */
     ck_assert_ptr_nonnull(line);
     snprintf(command, sizeof command, "(backlogctl-test-%d-\\x1b[2J\\xff)", (int)getpid());
@@ -245,8 +245,8 @@ static Suite *make_suite(void)
     const TTest *const tests[] = {nothing_of_them_reaches_a_terminal, promtool_reads_their_metrics, they_are_taken_as_printed,
                                   the_locale_says_what_is_shown, a_namespace_may_have_any_name};
     Suite *suite = suite_create("hostile names");
-    suite_add(suite, "commands", 120, tests, COUNT(tests));
+    suite_add(suite, "commands", tests, COUNT(tests));
     return suite;
 }
 
-SUITE_MAIN(make_suite)
+SUITE_MAIN_IN_NAMESPACES(make_suite)

@@ -10,20 +10,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Listeners as a python program makes them; clients are kept in C. */
-#define LISTENING                                                                                     \
-    "import socket,time,os,sys;S=socket;L=[];C=[]\n"                                                  \
-    "def tcp(a,p,b=7,share=0,only=1,device='',protocol=0,scope=0):\n"                                 \
-    " f=S.AF_INET6 if ':' in a else S.AF_INET;s=S.socket(f,S.SOCK_STREAM,protocol);L.append(s)\n"     \
-    " s.setsockopt(S.SOL_SOCKET,S.SO_REUSEPORT,share)\n"                                              \
-    " f==S.AF_INET6 and s.setsockopt(S.IPPROTO_IPV6,S.IPV6_V6ONLY,only)\n"                            \
-    " device and s.setsockopt(S.SOL_SOCKET,S.SO_BINDTODEVICE,device.encode())\n"                      \
-    " s.bind((a,p,0,scope) if scope else (a,p));s.listen(b);return s\n"                               \
-    "def local(p,t=S.SOCK_STREAM,b=7):\n s=S.socket(S.AF_UNIX,t);L.append(s);s.bind(p);s.listen(b)\n" \
-    "def client(p,n,a='127.0.0.1'):\n"                                                                \
-    " for i in range(n):\n  c=S.socket();C.append(c);c.setblocking(False);c.connect_ex((a,p))\n"
-#define AND_WAIT "\nprint('ready',flush=True);time.sleep(100)\n"
-
 static struct outcome list(const char *options, int status)
 {
     char command[640];
@@ -151,8 +137,7 @@ START_TEST(mptcp_is_named)
 {
     struct process server;
     if (access("/proc/sys/net/mptcp/enabled", R_OK)) {
-        printf("skipped: this kernel has no MPTCP\n");
-        return;
+        skip("this kernel has no MPTCP");
     }
     in_private_namespace();
     if (!python_begin(LISTENING "tcp('127.0.0.1',6001,7,protocol=262);client(6001,3)" AND_WAIT, &server))
@@ -171,7 +156,7 @@ START_TEST(processes_are_counted_once)
 {
     struct process server;
     in_private_namespace();
-    if (!python_begin(LISTENING "s=tcp('127.0.0.1',6001);d=s.dup()\nif not os.fork():time.sleep(100)\n" AND_WAIT, &server))
+    if (!python_begin(LISTENING "s=tcp('127.0.0.1',6001);d=s.dup()\nif not os.fork():signal.pause()\n" AND_WAIT, &server))
         return;
     json_t *report = list_json("");
     ck_assert_int_eq(report_number(nth(report, 0), "processes"), 2);
@@ -197,10 +182,9 @@ START_TEST(real_server_agrees_with_ss)
     free(shell("kill -STOP %s", pids));
     snprintf(count, sizeof count, "%ld", server->backlog + 11);
     struct process clients =
-        process_start((const char *[]){BACKLOGCTL, "probe", "--count", count, "--timeout", "60s", "--quiet", NULL}, NULL);
-    free(shell("for i in $(seq 200); do ss -Hltn sport = :60001 | grep -q 'LISTEN %ld ' && exit 0; sleep 0.05; done; exit 1",
-               server->backlog + 1));
-    usleep(1200 * 1000);
+        process_start((const char *[]){BACKLOGCTL, "probe", "--count", count, "--timeout", PATIENCE_TEXT, "--quiet", NULL}, NULL);
+    await("%s list --quiet --port 60001 --expect 'queue=%ld,drops>=10,oldest_ms>=1000' 2>/dev/null", BACKLOGCTL,
+          server->backlog + 1);
     free(shell("kill -STOP %d", (int)clients.pid));
     json_t *report = list_json("--port 60001"), *one = nth(report, 0);
     ck_assert_int_eq(report_number(one, "queue"), server->backlog + 1);
@@ -213,7 +197,7 @@ START_TEST(real_server_agrees_with_ss)
     ck_assert_int_eq(has_remark(one, "small"), server->backlog < 16);
     json_decref(report);
     process_signal(&clients, SIGKILL);
-    struct outcome outcome = process_finish(&clients, 20 * NSEC_PER_SEC);
+    struct outcome outcome = process_finish(&clients, PATIENCE);
     outcome_free(&outcome);
     agrees_with_ss(1);
     free(shell("kill -CONT %s", pids));
@@ -247,13 +231,13 @@ START_TEST(half_open_and_oldest_are_those_of_ss)
     struct process server;
     in_private_namespace();
     if (!python_begin(LISTENING
-                      "s=tcp('::',6001,64,only=0);s.setsockopt(S.IPPROTO_TCP,S.TCP_DEFER_ACCEPT,1);client(6001,5)\n"
-                      "time.sleep(0.2);s.listen(1);s.setsockopt(S.IPPROTO_TCP,S.TCP_DEFER_ACCEPT,0)\n"
+                      "s=tcp('::',6001,64,only=0);s.setsockopt(S.IPPROTO_TCP,S.TCP_DEFER_ACCEPT,600);client(6001,5)\n"
+                      "s.listen(1)\n"
                       "tcp('127.0.0.1',6002,share=1);client(6002,2);tcp('0.0.0.0',6002,share=1);client(6002,3,'127.0.0.2')\n"
                       "tcp('127.0.0.1',6003)" AND_WAIT,
                       &server))
         return;
-    usleep(300 * 1000);
+    await("%s list --quiet --port 6002 --expect 'oldest_ms>=250' 2>/dev/null", BACKLOGCTL);
     char *theirs = shell("ss -Htn state syn-recv sport = :6001 | wc -l");
     json_t *report = list_json("");
     ck_assert_str_eq(theirs, "5");
@@ -262,7 +246,7 @@ START_TEST(half_open_and_oldest_are_those_of_ss)
     ck_assert_int_eq(report_number(exact, "queue"), 2);
     ck_assert_int_eq(report_number(any, "queue"), 3);
     ck_assert_int_ge(report_number(exact, "oldest_ms"), 250);
-    ck_assert_int_lt(report_number(any, "oldest_ms"), 20000);
+    ck_assert_int_le(report_number(any, "oldest_ms"), (clock_now() - server.started) / NSEC_PER_MSEC);
     ck_assert(json_is_null(json_object_get(idle, "oldest_ms")));
     ck_assert_int_eq(report_number(idle, "half_open"), 0);
     json_decref(report);
@@ -283,11 +267,13 @@ START_TEST(drops_of_closed_listeners_are_told)
     json_t *report = list_json("");
     json_t *here = json_array_get(json_object_get(report, "namespaces"), 0);
     long gone = report_number(here, "drops_gone"), living = report_number(here, "listener_drops");
-    ck_assert_int_eq(gone, 5);
+    ck_assert_int_ge(gone, 5); /* more where it stood still for a second before the close */
     ck_assert_int_ge(living, 2);
     ck_assert_int_eq(report_number(here, "counters.ListenDrops"), gone + living);
     json_decref(report);
-    list_says("", 0, "of which 5 by listeners that are gone");
+    char words[64];
+    snprintf(words, sizeof words, "of which %ld by listeners that are gone", gone);
+    list_says("", 0, words);
     python_end(&server);
 }
 END_TEST
@@ -359,14 +345,11 @@ END_TEST
 /* A process of the test's, in a namespace of its own below this one, that listens on 6009. */
 static bool other_begin(struct process *other)
 {
-    if (!program_exists("python3")) {
-        printf("skipped: python3 is not installed\n");
-        return false;
-    }
+    need_program("python3");
     *other = process_start((const char *[]){"unshare", "--net", "python3", "-c",
                                             LISTENING "tcp('0.0.0.0',6009);tcp('0.0.0.0',6010)" AND_WAIT, NULL},
                            NULL);
-    char *line = process_line(other, 20 * NSEC_PER_SEC);
+    char *line = process_line(other, PATIENCE);
     ck_assert_ptr_nonnull(line);
     free(line);
     return true;
@@ -411,20 +394,17 @@ START_TEST(names_of_ip_netns_are_taken)
 {
     char name[32];
     struct process server;
-    if (!is_root()) {
-        printf("skipped: ip netns takes root\n");
-        return;
-    }
+    need(forbids_other_users);
     snprintf(name, sizeof name, "backlogctl-test-%d", (int)getpid());
     free(shell("ip netns add %s && ip netns exec %s ip link set lo up", name, name));
     server = process_start((const char *[]){"ip", "netns", "exec", name, BACKLOGCTL, "serve", "--port", "6009", NULL}, NULL);
-    char *line = process_line(&server, 20 * NSEC_PER_SEC), options[64];
+    char *line = process_line(&server, PATIENCE), options[64];
     snprintf(options, sizeof options, "--netns %s --columns address", name);
     struct outcome named = list(options, 0), metrics;
     snprintf(options, sizeof options, "--all-netns --prometheus --port 6009");
     metrics = list(options, 0);
     process_signal(&server, SIGTERM);
-    struct outcome ended = process_finish(&server, 20 * NSEC_PER_SEC);
+    struct outcome ended = process_finish(&server, PATIENCE);
     free(shell("ip netns delete %s", name)); /* before anything can fail */
     ck_assert_ptr_nonnull(line);
     ck_assert_ptr_nonnull(strstr(named.out, "127.0.0.1:6009"));
@@ -444,10 +424,8 @@ END_TEST
 START_TEST(missing_rights_are_said)
 {
     struct process server, other;
-    if (!is_root()) {
-        printf("skipped: only root can be another user's server\n");
-        return;
-    }
+    need(forbids_other_users);
+    need(forbids_user_namespaces);
     in_private_namespace();
     if (!other_begin(&other) || !python_begin(LISTENING "tcp('127.0.0.1',6001)" AND_WAIT, &server))
         return;
@@ -462,11 +440,11 @@ START_TEST(missing_rights_are_said)
     ck_assert_msg(strstr(outcome.out, "no listener") && strstr(outcome.out, "CAP_SYS_PTRACE"), "%s", outcome.out);
     outcome_free(&outcome);
     /* Also with a namespace in view that it may look at and not enter. */
-    struct process hermit = process_start((const char *[]){"unshare", "--user", "--net", "sleep", "60", NULL}, &nobody);
-    free(shell("for i in $(seq 100); do grep -q sleep /proc/%d/comm && exit 0; sleep 0.05; done; exit 1", (int)hermit.pid));
+    struct process hermit = process_start((const char *[]){"unshare", "--user", "--net", "sleep", "infinity", NULL}, &nobody);
+    await("grep -q sleep /proc/%d/comm", (int)hermit.pid);
     outcome = process_run((const char *[]){BACKLOGCTL, "list", "--all-netns", NULL}, &nobody);
     process_signal(&hermit, SIGKILL);
-    struct outcome gone = process_finish(&hermit, 20 * NSEC_PER_SEC);
+    struct outcome gone = process_finish(&hermit, PATIENCE);
     outcome_free(&gone);
     ck_assert_msg(outcome.status == 0, "%s", outcome.err);
     ck_assert_msg(strstr(outcome.out, "network namespaces of") != NULL, "%s", outcome.out);
@@ -494,8 +472,7 @@ START_TEST(promtool_has_nothing_to_say)
 {
     struct process server;
     if (!promtool()) {
-        printf("skipped: promtool is not installed (BACKLOGCTL_PROMTOOL or PATH)\n");
-        return;
+        skip("promtool is not installed (BACKLOGCTL_PROMTOOL or PATH)");
     }
     in_private_namespace();
     char *said = shell("%s list --prometheus | %s check metrics 2>&1", BACKLOGCTL, promtool());
@@ -569,12 +546,11 @@ static Suite *make_suite(void)
                                   output_is_whole_or_as_before};
     Suite *suite = suite_create("list");
     TCase *tcase = tcase_create("real servers");
-    tcase_set_timeout(tcase, 90);
     tcase_add_loop_test(tcase, real_server_agrees_with_ss, 0, REAL_SERVERS);
     tcase_add_loop_test(tcase, real_server_is_clamped, 0, REAL_SERVERS);
     suite_add_tcase(suite, tcase);
-    suite_add(suite, "listeners", 60, tests, COUNT(tests));
+    suite_add(suite, "listeners", tests, COUNT(tests));
     return suite;
 }
 
-SUITE_MAIN(make_suite)
+SUITE_MAIN_IN_NAMESPACES(make_suite)

@@ -57,10 +57,9 @@ static Suite *make_suite(void)
 {
     Suite *suite = suite_create("matrix");
     TCase *tcase = tcase_create("cells");
-    tcase_set_timeout(tcase, 60);
     tcase_add_loop_test(tcase, cell_holds_backlog_plus_one, 0, CELLS);
     suite_add_tcase(suite, tcase);
     return suite;
 }
 
-SUITE_MAIN(make_suite)
+SUITE_MAIN_IN_NAMESPACES(make_suite)

@@ -15,7 +15,8 @@
 static json_t *measure(const char *options, int status)
 {
     char command[512];
-    snprintf(command, sizeof command, "exec %s measure --json --yes %s", BACKLOGCTL, options);
+    snprintf(command, sizeof command, "exec %s measure --json --yes --budget 10s --timeout " PATIENCE_TEXT " %s", BACKLOGCTL,
+             options);
     struct outcome outcome = process_run((const char *[]){"sh", "-c", command, NULL}, NULL);
     ck_assert_msg(outcome.status == status, "measure %s: status %d: %s%s", options, outcome.status, outcome.out, outcome.err);
     json_t *report = json_loads(outcome.out, JSON_REJECT_DUPLICATES, NULL);
@@ -34,7 +35,7 @@ START_TEST(real_server_holds_its_backlog_and_one)
     in_private_namespace();
     if (!server_begin(server, &process, folder))
         return;
-    snprintf(options, sizeof options, "--port 60001 --budget 2s --freeze %s", methods[_i % 2]);
+    snprintf(options, sizeof options, "--port 60001 --freeze %s", methods[_i % 2]);
     json_t *report = measure(options, 0);
     ck_assert_int_eq(report_number(report, "capacity"), server->backlog + 1);
     ck_assert_int_eq(report_number(report, "queued"), server->backlog + 1);
@@ -60,15 +61,15 @@ START_TEST(every_request_is_answered_afterwards)
         return;
     free(shell("%s resize --port 60001 --backlog 2000 --quiet", BACKLOGCTL));
     snprintf(command, sizeof command,
-             "exec %s probe --json --count 300 --rate 500 --timeout 15s --send '%s' --source 127.0.0.1 "
+             "exec %s probe --json --count 300 --rate 500 --timeout " PATIENCE_TEXT " --send '%s' --source 127.0.0.1 "
              "--expect connected=300", /* redis denies itself to other sources, 127.0.0.2 too */
              BACKLOGCTL, server->request);
     struct process clients = process_start((const char *[]){"sh", "-c", command, NULL}, NULL);
     for (int i = 0; i < 3; i++) {
         usleep(100000);
-        json_decref(measure("--port 60001 --budget 2s --with-waiting", 0));
+        json_decref(measure("--port 60001 --with-waiting", 0));
     }
-    struct outcome outcome = process_finish(&clients, 60 * NSEC_PER_SEC);
+    struct outcome outcome = process_finish(&clients, PATIENCE);
     ck_assert_msg(!outcome.status, "status %d %s %.600s", outcome.status, outcome.err, outcome.out);
     outcome_free(&outcome);
     server_must_answer(server);
@@ -79,9 +80,8 @@ END_TEST
 /* The letters of the states of all processes that hold the listener. */
 static void nobody_stands_still(void)
 {
-    free(shell("for i in $(seq 40); do s=$(for p in $(ss -Hltnp sport = :60001 | grep -o 'pid=[0-9]*' | cut -d= -f2); do "
-               "sed 's/.*) //' /proc/$p/task/*/stat | cut -c1; done); "
-               "case \"$s\" in *T*|*t*|'') sleep 0.05;; *) exit 0;; esac; done; echo \"$s\" >&2; exit 1"));
+    await("s=$(for p in $(ss -Hltnp sport = :60001 | grep -o 'pid=[0-9]*' | cut -d= -f2); do "
+          "sed 's/.*) //' /proc/$p/task/*/stat | cut -c1; done); case \"$s\" in *T*|*t*|'') false;; esac");
 }
 
 START_TEST(killed_measurements_leave_a_serving_server)
@@ -95,12 +95,12 @@ START_TEST(killed_measurements_leave_a_serving_server)
     free(shell("%s resize --port 60001 --backlog 2000 --quiet", BACKLOGCTL));
     for (unsigned i = 0; i < (_i % 2 ? KILLS_OF_STOP : KILLS); i++) {
         struct process victim =
-            process_start((const char *[]){BACKLOGCTL, "measure", "--port", "60001", "--yes", "--with-waiting", "--budget", "2s",
+            process_start((const char *[]){BACKLOGCTL, "measure", "--port", "60001", "--yes", "--with-waiting", "--budget", "10s",
                                            "--freeze", methods[_i % 2], NULL},
                           NULL);
         usleep((i * 7919 % KILLS) * 3000 + 500); /* from before the freeze to after it, in no order */
         process_signal(&victim, SIGKILL);
-        struct outcome outcome = process_finish(&victim, 60 * NSEC_PER_SEC);
+        struct outcome outcome = process_finish(&victim, PATIENCE);
         outcome_free(&outcome);
         nobody_stands_still();
         server_must_answer(server);
@@ -117,7 +117,16 @@ START_TEST(budget_is_kept)
     if (!server_begin(&real_servers[1], &process, folder))
         return;
     free(shell("%s resize --port 60001 --backlog 4096 --quiet", BACKLOGCTL));
-    json_t *report = measure("--port 60001 --budget 5ms", 3);
+    /* Tried again where the budget was over before it even stood still. */
+    json_t *report = NULL;
+    while (!report) {
+        struct outcome outcome =
+            process_run((const char *[]){BACKLOGCTL, "measure", "--json", "--yes", "--port", "60001", "--budget", "5ms", NULL},
+                        NULL);
+        ck_assert_int_eq(outcome.status, 3);
+        report = json_loads(outcome.out, JSON_REJECT_DUPLICATES, NULL);
+        outcome_free(&outcome);
+    }
     ck_assert(json_is_true(json_object_get(json_object_get(report, "freeze"), "expired")));
     ck_assert(json_is_null(json_object_get(report, "capacity")));
     ck_assert_ptr_nonnull(strstr(report_text(report, "incomplete"), "--budget"));
@@ -142,7 +151,7 @@ START_TEST(interrupted_measurement_lets_go)
                           NULL);
         usleep((useconds_t)i * 1500);
         process_signal(&victim, SIGINT);
-        struct outcome outcome = process_finish(&victim, 20 * NSEC_PER_SEC);
+        struct outcome outcome = process_finish(&victim, PATIENCE);
         ck_assert_msg(outcome.status == 128 + SIGINT || !outcome.status, "status %d %s", outcome.status, outcome.err);
         outcome_free(&outcome);
         nobody_stands_still();
@@ -152,17 +161,13 @@ START_TEST(interrupted_measurement_lets_go)
 }
 END_TEST
 
-#define ACCEPTING                                                                                                         \
-    "import socket,time;S=socket\ns=S.socket(S.AF_UNIX,S.%s);s.bind('%s');s.listen(7)\nprint('ready',flush=True)\nk=[]\n" \
-    "while True: k.append(s.accept())\n"
-
 START_TEST(unix_queue_is_measured)
 {
     static const char *const types[] = {"SOCK_STREAM", "SOCK_SEQPACKET"};
     struct process server;
-    char program[512];
+    char program[2048];
     in_private_namespace();
-    snprintf(program, sizeof program, ACCEPTING, types[_i], "\\0measured");
+    snprintf(program, sizeof program, LISTENING "local('\\0measured',S.%s)" AND_ACCEPT, types[_i]);
     if (!python_begin(program, &server))
         return;
     json_t *report = measure("--unix @measured", 0);
@@ -177,21 +182,21 @@ END_TEST
 START_TEST(waiting_clients_are_respected)
 {
     in_private_namespace();
-    struct process server = serve_start((const char *[]){"--backlog", "5", "--accept-delay", "300ms", NULL}, NULL);
-    struct process clients =
-        process_start((const char *[]){BACKLOGCTL, "probe", "--count", "6", "--timeout", "10s", "--quiet", NULL}, NULL);
-    free(shell("for i in $(seq 100); do ss -Hltn sport = :60001 | grep -q 'LISTEN [3456]' && exit 0; sleep 0.01; done; exit 1"));
+    struct process server = serve_start((const char *[]){"--backlog", "5", "--accept-count", "0", NULL}, NULL);
+    free(shell("%s probe --count 2 --timeout 0 --quiet", BACKLOGCTL));
     struct outcome outcome = process_run((const char *[]){BACKLOGCTL, "measure", "--port", "60001", "--yes", NULL}, NULL);
     ck_assert_int_eq(outcome.status, 3);
     ck_assert_msg(strstr(outcome.err, "give --with-waiting") != NULL, "%s", outcome.err);
     outcome_free(&outcome);
-    json_t *report = measure("--port 60001 --with-waiting", 0);
-    ck_assert_int_eq(report_number(report, "capacity"), 6);
-    ck_assert_int_lt(report_number(report, "queued"), 6);
-    json_decref(report);
-    outcome = process_finish(&clients, 20 * NSEC_PER_SEC);
-    ck_assert_int_eq(outcome.status, 0);
-    outcome_free(&outcome);
+    free(serve_stop(&server));
+    server = serve_start((const char *[]){"--backlog", "5", "--accept-delay", "300ms", NULL}, NULL);
+    for (bool with_waiting = false; !with_waiting;) { /* again where it was so late that nobody waited any more */
+        free(shell("%s probe --count 6 --timeout 0 --quiet", BACKLOGCTL));
+        json_t *report = measure("--port 60001 --with-waiting", 0);
+        ck_assert_int_eq(report_number(report, "capacity"), 6);
+        with_waiting = report_number(report, "queued") < 6;
+        json_decref(report);
+    }
     free(serve_stop(&server));
 }
 END_TEST
@@ -207,10 +212,12 @@ START_TEST(nothing_is_done_unasked)
     ck_assert_int_eq(outcome.status, 2);
     ck_assert_msg(strstr(outcome.err, "--yes") != NULL, "%s", outcome.err);
     outcome_free(&outcome);
-    char *said = shell("echo n | script -qec '%s measure --port 60001; echo status $?' /dev/null", BACKLOGCTL);
+    char *said =
+        shell("echo n | script -qec '%s measure --port 60001 --budget 10s --timeout 120s; echo status $?' /dev/null", BACKLOGCTL);
     ck_assert_msg(strstr(said, "Go on? [y/N]") && strstr(said, "status 2"), "%s", said);
     free(said);
-    said = shell("echo y | script -qec '%s measure --port 60001; echo status $?' /dev/null", BACKLOGCTL);
+    said =
+        shell("echo y | script -qec '%s measure --port 60001 --budget 10s --timeout 120s; echo status $?' /dev/null", BACKLOGCTL);
     ck_assert_msg(strstr(said, "holds 512") && strstr(said, "status 0"), "%s", said);
     free(said);
     json_decref(measure("--port 60001 --expect capacity=512", 0));
@@ -236,16 +243,16 @@ START_TEST(who_was_asked_about_must_still_be_there)
     struct process measuring =
         process_start((const char *[]){"script", "-qec", BACKLOGCTL " measure --port 60001; echo status $?", "/dev/null", NULL},
                       &(struct process_setup){.stdin_pipe = true});
-    while ((line = process_line(&measuring, 20 * NSEC_PER_SEC)) && !strstr(line, "EINTR"))
+    while ((line = process_line(&measuring, PATIENCE)) && !strstr(line, "EINTR"))
         free(line);
     ck_assert_ptr_nonnull(line);
     free(line);
     process_signal(&server, SIGUSR1);
-    line = process_line(&server, 20 * NSEC_PER_SEC);
+    line = process_line(&server, PATIENCE);
     ck_assert_str_eq(line, "closed");
     free(line);
     ck_assert_int_eq(write(measuring.in, "y\n", 2), 2);
-    struct outcome outcome = process_finish(&measuring, 60 * NSEC_PER_SEC);
+    struct outcome outcome = process_finish(&measuring, PATIENCE);
     ck_assert_msg(strstr(outcome.out, "any more: nothing was stopped") && strstr(outcome.out, "status 3"), "%s", outcome.out);
     outcome_free(&outcome);
     python_end(&server);
@@ -256,10 +263,7 @@ START_TEST(groups_are_refused)
 {
     struct process server;
     in_private_namespace();
-    if (!python_begin("import socket,time;S=socket;L=[S.socket() for i in '12']\n"
-                      "for s in L: s.setsockopt(S.SOL_SOCKET,S.SO_REUSEPORT,1);s.bind(('127.0.0.1',60001));s.listen(7)\n"
-                      "print('ready',flush=True);time.sleep(60)\n",
-                      &server))
+    if (!python_begin(LISTENING "[tcp('127.0.0.1',share=1) for i in '12']" AND_WAIT, &server))
         return;
     struct outcome outcome = process_run((const char *[]){BACKLOGCTL, "measure", "--port", "60001", "--yes", NULL}, NULL);
     ck_assert_int_eq(outcome.status, 3);
@@ -275,14 +279,13 @@ static Suite *make_suite(void)
                                   nothing_is_done_unasked, who_was_asked_about_must_still_be_there, groups_are_refused};
     Suite *suite = suite_create("measure");
     TCase *tcase = tcase_create("real servers");
-    tcase_set_timeout(tcase, 120);
     tcase_add_loop_test(tcase, real_server_holds_its_backlog_and_one, 0, 2 * REAL_SERVERS);
     tcase_add_loop_test(tcase, every_request_is_answered_afterwards, 0, REAL_SERVERS);
     tcase_add_loop_test(tcase, killed_measurements_leave_a_serving_server, 0, 2 * REAL_SERVERS);
     tcase_add_loop_test(tcase, unix_queue_is_measured, 0, 2);
     suite_add_tcase(suite, tcase);
-    suite_add(suite, "care", 60, tests, COUNT(tests));
+    suite_add(suite, "care", tests, COUNT(tests));
     return suite;
 }
 
-SUITE_MAIN(make_suite)
+SUITE_MAIN_IN_NAMESPACES(make_suite)

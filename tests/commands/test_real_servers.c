@@ -43,10 +43,9 @@ static Suite *make_suite(void)
 {
     Suite *suite = suite_create("real servers");
     TCase *tcase = tcase_create("stopped");
-    tcase_set_timeout(tcase, 90);
     tcase_add_loop_test(tcase, stopped_server_queues_up_to_its_capacity, 0, REAL_SERVERS);
     suite_add_tcase(suite, tcase);
     return suite;
 }
 
-SUITE_MAIN(make_suite)
+SUITE_MAIN_IN_NAMESPACES(make_suite)

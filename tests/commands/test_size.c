@@ -39,16 +39,17 @@ START_TEST(the_answer_holds_and_less_does_not)
         size_of((const char *[]){BACKLOGCTL, "size", "--burst", "200", "--every", "1s", "--accept-delay", "1ms", "--json", NULL},
                 0);
     long answer = report_number(report, "backlog");
-    ck_assert_int_ge(answer, 150);
+    ck_assert_int_ge(answer + 1, report_number(report, "measured.longest_queue_least"));
     ck_assert_int_le(answer, 199);
     ck_assert_int_ge(answer, report_number(report, "measured.smallest_backlog"));
     ck_assert_int_eq(report_number(report, "measured.checks"), 20);
     ck_assert_int_eq(report_number(report, "predicted.longest_queue"), 200);
     ck_assert_int_eq(report_number(report, "somaxconn_needed"), answer);
     ck_assert_uint_eq(json_array_size(json_object_get(report, "settings")), 9);
+    long half = report_number(report, "measured.smallest_backlog") / 2; /* the next runs may find more time than those did */
     json_decref(report);
     ck_assert_int_eq(runs_that_dropped(answer, 20), 0);
-    ck_assert_int_gt(runs_that_dropped(answer * 8 / 10, 4), 0);
+    ck_assert_int_gt(runs_that_dropped(half, 4), 0);
 }
 END_TEST
 
@@ -95,9 +96,9 @@ START_TEST(an_interrupted_size_says_so)
     struct process size = process_start((const char *[]){BACKLOGCTL, "size", "--burst", "200", "--every", "1s", "--accept-delay",
                                                          "2ms", "--json", NULL},
                                         NULL);
-    usleep(1500000);
+    await("[ \"$(cat /proc/%d/task/*/children)\" ]", (int)size.pid); /* its first run: by then it hears signals */
     process_signal(&size, SIGTERM);
-    struct outcome outcome = process_finish(&size, 20 * NSEC_PER_SEC);
+    struct outcome outcome = process_finish(&size, PATIENCE);
     ck_assert_int_eq(outcome.status, 143);
     ck_assert_msg(strstr(outcome.out, "\"interrupted_by\":\"SIGTERM\""), "%s", outcome.out);
     ck_assert_ptr_nonnull(strstr(outcome.out, "\"backlog\":null"));
@@ -110,8 +111,8 @@ static Suite *make_suite(void)
     const TTest *const tests[] = {the_answer_holds_and_less_does_not, a_stall_is_what_counts, an_overload_is_told,
                                   every_server_has_its_line, an_interrupted_size_says_so};
     Suite *suite = suite_create("size");
-    suite_add(suite, "plain", 120, tests, COUNT(tests));
+    suite_add(suite, "plain", tests, COUNT(tests));
     return suite;
 }
 
-SUITE_MAIN(make_suite)
+SUITE_MAIN_IN_NAMESPACES(make_suite)

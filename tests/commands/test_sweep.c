@@ -104,9 +104,11 @@ START_TEST(an_interrupted_sweep_reports_what_it_has)
     struct process sweep = process_start((const char *[]){BACKLOGCTL, "sweep", "--json", "--backlog", "1..40", "--accept-delay",
                                                           "10ms", "--count", "20", "--timeout", "1s", "--jobs", "2", NULL},
                                          NULL);
-    usleep(2500000);
+    /* Until one of the first two runs has ended. */
+    await("first=$(cat /proc/%d/task/*/children) && [ \"$first\" ] && while [ -d /proc/${first%%%% *} ]; do sleep 0.02; done",
+          (int)sweep.pid);
     process_signal(&sweep, SIGINT);
-    struct outcome outcome = process_finish(&sweep, 20 * NSEC_PER_SEC);
+    struct outcome outcome = process_finish(&sweep, PATIENCE);
     ck_assert_msg(outcome.status == 130, "status %d: %s", outcome.status, outcome.err);
     json_t *report = json_loads(outcome.out, 0, NULL);
     ck_assert_ptr_nonnull(report);
@@ -165,12 +167,11 @@ static Suite *make_suite(void)
                                   an_interrupted_sweep_reports_what_it_has,
                                   a_run_that_fails_is_told};
     Suite *suite = suite_create("sweep");
-    suite_add(suite, "plain", 60, tests, COUNT(tests));
+    suite_add(suite, "plain", tests, COUNT(tests));
     TCase *rows = tcase_create("rows");
-    tcase_set_timeout(rows, 60);
     tcase_add_loop_test(rows, the_picture_is_well_formed, 0, COUNT(pictured));
     suite_add_tcase(suite, rows);
     return suite;
 }
 
-SUITE_MAIN(make_suite)
+SUITE_MAIN_IN_NAMESPACES(make_suite)

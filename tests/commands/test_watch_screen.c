@@ -12,7 +12,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define PATIENCE (30 * NSEC_PER_SEC)
 #define FIRST_PORT 61001
 #define LISTENERS 30
 
@@ -49,13 +48,9 @@ static void make_listeners(void)
     }
 }
 
-/* False after saying why the test is skipped. */
-static bool terminal_open(struct terminal *t, const char *before, const char *options)
+static void terminal_open(struct terminal *t, const char *before, const char *options)
 {
-    if (!program_exists("tmux")) {
-        printf("skipped: tmux is not installed\n");
-        return false;
-    }
+    need_program("tmux");
     in_private_namespace();
     make_listeners();
     snprintf(t->folder, sizeof t->folder, "/tmp/backlogctl-test-XXXXXX");
@@ -66,14 +61,13 @@ static bool terminal_open(struct terminal *t, const char *before, const char *op
     struct process_setup setup = {.env = environment};
     t->server = process_start((const char *[]){"tmux", "-D", "-u", "-S", socket_path, "-f", "/dev/null", NULL}, &setup);
     struct stat status;
-    for (int i = 0; i < 400 && stat(socket_path, &status); i++)
-        usleep(50000);
+    for (nsec end = clock_now() + PATIENCE; stat(socket_path, &status) && clock_now() < end;)
+        usleep(20000);
     free(tmux(t,
               "new-session -d -x 80 -y 24 \"trap : INT; echo this was here before; %s %s watch -i 200ms %s 2>%s/stderr; echo "
               "status \\$?; "
-              "cat %s/stderr; exec sleep 1000\"",
+              "cat %s/stderr; exec sleep infinity\"",
               before, BACKLOGCTL, options, t->folder, t->folder));
-    return true;
 }
 
 static void terminal_close(struct terminal *t)
@@ -102,9 +96,24 @@ static char *await_screen(const struct terminal *t, const char *part, bool absen
     ck_abort_msg("%s '%s' in:\n%s", absent ? "still" : "never", part, screen);
 }
 
-static void await(const struct terminal *t, const char *part)
+static void await_text(const struct terminal *t, const char *part)
 {
     free(await_screen(t, part, false));
+}
+
+/* Until nothing changes any more for three intervals: as it does as long as it runs. */
+static void await_standstill(const struct terminal *t)
+{
+    char *now = screen_of(t), *before = NULL;
+    for (nsec end = clock_now() + PATIENCE; !before || strcmp(before, now);) {
+        ck_assert_msg(clock_now() < end, "still moves:\n%s", now);
+        free(before);
+        before = now;
+        usleep(700000);
+        now = screen_of(t);
+    }
+    free(before);
+    free(now);
 }
 
 static void type(const struct terminal *t, const char *keys)
@@ -123,13 +132,12 @@ static size_t lines_in(const char *text)
 START_TEST(keys_move_sort_filter_and_pause)
 {
     struct terminal t;
-    if (!terminal_open(&t, "", "--color never --sort address --process test_watch_scre")) /* not tmux's own socket */
-        return;
+    terminal_open(&t, "", "--color never --sort address --process test_watch_scre"); /* not tmux's own socket */
     static const char *const parts[] = {"30 listeners", "somaxconn", "address", "last minute", "a lower bound, as a burst within",
                                         "q quit"};
     for (size_t i = 0; i < COUNT(parts); i++)
-        await(&t, parts[i]);
-    await(&t, "\n 127.0.0.1:61001  tcp  test_watch_scre/");
+        await_text(&t, parts[i]);
+    await_text(&t, "\n 127.0.0.1:61001  tcp  test_watch_scre/");
     static const struct {
         const char *keys, *selected;
     } moves[] = {{"j", "61002"},    {"Down", "61003"}, {"k", "61002"}, {"Up", "61001"}, {"Up", "61001"},    {"End", "61030"},
@@ -138,40 +146,34 @@ START_TEST(keys_move_sort_filter_and_pause)
         char heading[64];
         type(&t, moves[i].keys);
         snprintf(heading, sizeof heading, "\n 127.0.0.1:%s  tcp", moves[i].selected);
-        await(&t, heading);
+        await_text(&t, heading);
     }
-    await(&t, "sort: as given");
+    await_text(&t, "sort: as given");
     type(&t, "s");
-    await(&t, "sort: address");
+    await_text(&t, "sort: address");
     type(&t, "r");
-    await(&t, "sort: -address");
+    await_text(&t, "sort: -address");
     type(&t, "g");
-    await(&t, "\n 127.0.0.1:61030  tcp");
+    await_text(&t, "\n 127.0.0.1:61030  tcp");
     type(&t, "s");
-    await(&t, "sort: queue");
+    await_text(&t, "sort: queue");
     type(&t, "/ 6 1 0 0 2");
-    await(&t, "filter: 61002_");
-    await(&t, "1 of 30 listeners");
+    await_text(&t, "filter: 61002_");
+    await_text(&t, "1 of 30 listeners");
     free(await_screen(&t, "61003", true));
     type(&t, "Enter");
-    await(&t, "/ filter: 61002");
+    await_text(&t, "/ filter: 61002");
     type(&t, "Escape");
-    await(&t, "  30 listeners");
+    await_text(&t, "  30 listeners");
     type(&t, "/ x Escape p");
-    await(&t, "PAUSED");
-    usleep(100000); /* until the terminal shows all of it */
-    char *still = screen_of(&t), *later;
-    usleep(700000); /* three intervals, in which nothing may change */
-    later = screen_of(&t);
-    ck_assert_str_eq(still, later);
-    free(still);
-    free(later);
+    await_text(&t, "PAUSED");
+    await_standstill(&t);
     type(&t, "Space");
     free(await_screen(&t, "PAUSED", true));
     type(&t, "?");
-    await(&t, "any key goes back");
+    await_text(&t, "any key goes back");
     type(&t, "x");
-    await(&t, "q quit");
+    await_text(&t, "q quit");
     type(&t, "q");
     char *screen = await_screen(&t, "status 0", false);
     ck_assert_msg(strstr(screen, "this was here before"), "%s", screen);
@@ -189,9 +191,8 @@ START_TEST(it_follows_the_window)
         const char *has;
     } sizes[] = {{100, 30, "oldest"}, {60, 15, "peak"}, {40, 8, "61001"}, {200, 60, "remarks"}, {80, 24, "drops/s"}};
     struct terminal t;
-    if (!terminal_open(&t, "", "--sort address"))
-        return;
-    await(&t, "q quit");
+    terminal_open(&t, "", "--sort address");
+    await_text(&t, "q quit");
     for (size_t i = 0; i < COUNT(sizes); i++) {
         free(tmux(&t, "resize-window -x %d -y %zu", sizes[i].columns, sizes[i].rows));
         char *screen = NULL;
@@ -206,11 +207,11 @@ START_TEST(it_follows_the_window)
         free(screen);
     }
     free(tmux(&t, "resize-window -x 30 -y 5"));
-    await(&t, "too small: want 40x8");
+    await_text(&t, "too small: want 40x8");
     free(tmux(&t, "resize-window -x 80 -y 24"));
-    await(&t, "q quit");
+    await_text(&t, "q quit");
     type(&t, "q");
-    await(&t, "status 0");
+    await_text(&t, "status 0");
     terminal_close(&t);
 }
 END_TEST
@@ -222,10 +223,9 @@ START_TEST(the_terminal_is_given_back)
         const char *how, *status;
     } ends[] = {{"send-keys C-c", "status 130"}, {"-TERM", "status 143"}, {"-HUP", "status 129"}, {"send-keys q", "status 1"}};
     struct terminal t;
-    if (!terminal_open(&t, "", "--alert 'queue>=1'"))
-        return;
-    await(&t, " ALERT ");
-    await(&t, "q quit");
+    terminal_open(&t, "", "--alert 'queue>=1'");
+    await_text(&t, " ALERT ");
+    await_text(&t, "q quit");
     if (ends[_i].how[0] == '-')
         free(shell("kill %s $(cat /proc/$(tmux -S %s/socket display -p '#{pane_pid}')/task/*/children)", ends[_i].how, t.folder));
     else
@@ -233,9 +233,9 @@ START_TEST(the_terminal_is_given_back)
     char *screen = await_screen(&t, ends[_i].status, false);
     ck_assert_msg(strstr(screen, "this was here before") && !strstr(screen, "q quit"), "%s", screen);
     free(screen);
-    await(&t, "alert, 1 time, last at");
+    await_text(&t, "alert, 1 time, last at");
     type(&t, "visible"); /* the cursor, the echo */
-    await(&t, "visible");
+    await_text(&t, "visible");
     terminal_close(&t);
 }
 END_TEST
@@ -244,9 +244,8 @@ START_TEST(a_dumb_terminal_gets_blocks)
 {
     static const char *const before[] = {"TERM=dumb", "env -u TERM", "TERM=no-such-terminal"};
     struct terminal t;
-    if (!terminal_open(&t, before[_i], "-p 61001 --iterations 2"))
-        return;
-    await(&t, "status 0");
+    terminal_open(&t, before[_i], "-p 61001 --iterations 2");
+    await_text(&t, "status 0");
     char *screen = await_screen(&t, "going on as with --batch", false); /* stderr is shown after the status */
     ck_assert_msg(strstr(screen, ": 1 listener, net.core.somaxconn"), "%s", screen);
     free(screen);
@@ -258,7 +257,6 @@ static Suite *make_suite(void)
 {
     Suite *suite = suite_create("watch on a terminal");
     TCase *tcase = tcase_create("tmux");
-    tcase_set_timeout(tcase, 200);
     tcase_add_test(tcase, keys_move_sort_filter_and_pause);
     tcase_add_test(tcase, it_follows_the_window);
     tcase_add_loop_test(tcase, the_terminal_is_given_back, 0, 4);
@@ -267,4 +265,4 @@ static Suite *make_suite(void)
     return suite;
 }
 
-SUITE_MAIN(make_suite)
+SUITE_MAIN_IN_NAMESPACES(make_suite)

@@ -39,7 +39,7 @@ struct outcome {
 /* Closes its stdin, reads both streams to their ends and waits. Kills the process and fails the test after `patience`. */
 struct outcome process_finish(struct process *process, nsec patience);
 
-/* Start and finish, 60 s at most. */
+/* Start and finish, within PATIENCE. */
 struct outcome process_run(const char *const argv[], const struct process_setup *setup);
 void outcome_free(struct outcome *outcome);
 
@@ -50,7 +50,7 @@ bool is_root(void);
 bool program_exists(const char *name);
 
 /* The test itself moves into a private network namespace with lo up (libcheck forks each test, so it ends with it). An
-   ordinary user is root in there, as in a container without rights outside. */
+   ordinary user is root in there, as in a container without rights outside. Skips the test where that is forbidden. */
 void in_private_namespace(void);
 
 /* Writes a sysctl of that namespace; fails the test when it cannot. */

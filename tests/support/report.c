@@ -1,9 +1,10 @@
 /* Reading what the program reported, and asking the system's own tools for a second opinion. */
 #include "report.h"
 
+#include "suite.h"
+
 #include "backlogctl/model.h"
 
-#include <check.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -59,26 +60,26 @@ static void check_promises(const json_t *report)
     }
 }
 
-json_t *report_of(const char *const argv[], const struct process_setup *setup, int status)
+static json_t *report_from(struct outcome *outcome, int status)
 {
-    struct outcome outcome = process_run(argv, setup);
-    ck_assert_msg(outcome.status == status, "status %d, stderr: %.600s\nstdout: %.1200s", outcome.status, outcome.err,
-                  outcome.out);
+    ck_assert_msg(outcome->status == status, "status %d, stderr: %.600s\nstdout: %.1200s", outcome->status, outcome->err,
+                  outcome->out);
     json_error_t error;
-    json_t *report = json_loads(outcome.out, JSON_REJECT_DUPLICATES, &error);
-    ck_assert_msg(report != NULL, "%s in: %.1500s", error.text, outcome.out);
+    json_t *report = json_loads(outcome->out, JSON_REJECT_DUPLICATES, &error);
+    ck_assert_msg(report != NULL, "%s in: %.1500s", error.text, outcome->out);
     check_promises(report);
-    outcome_free(&outcome);
+    outcome_free(outcome);
     return report;
 }
 
-char *shell(const char *format, ...)
+json_t *report_of(const char *const argv[], const struct process_setup *setup, int status)
 {
-    char command[2048];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(command, sizeof command, format, args);
-    va_end(args);
+    struct outcome outcome = process_run(argv, setup);
+    return report_from(&outcome, status);
+}
+
+static char *shell_of(const char *command)
+{
     const char *argv[] = {"sh", "-c", command, NULL};
     struct outcome outcome = process_run(argv, NULL);
     ck_assert_msg(outcome.status == 0, "%.600s: status %d: %.800s", command, outcome.status, outcome.err);
@@ -91,17 +92,38 @@ char *shell(const char *format, ...)
     return out;
 }
 
+char *shell(const char *format, ...)
+{
+    char command[2048];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(command, sizeof command, format, args);
+    va_end(args);
+    return shell_of(command);
+}
+
+void await(const char *format, ...)
+{
+    char condition[1024], command[1152];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(condition, sizeof condition, format, args);
+    va_end(args);
+    snprintf(command, sizeof command, "until { %s; } >/dev/null; do sleep 0.02; done", condition);
+    free(shell_of(command)); /* that has an end, after PATIENCE */
+}
+
 #define ARGS_MAX 24
 
-struct process serve_start(const char *const args[], char **line)
+static struct process serve_start_as(const struct process_setup *setup, const char *const args[], char **line)
 {
     const char *argv[ARGS_MAX] = {BACKLOGCTL, "serve"};
     for (size_t i = 0; args[i]; i++) {
         ck_assert_uint_lt(i, ARGS_MAX - 3);
         argv[i + 2] = args[i];
     }
-    struct process server = process_start(argv, NULL);
-    char *ready = process_line(&server, 20 * NSEC_PER_SEC);
+    struct process server = process_start(argv, setup);
+    char *ready = process_line(&server, PATIENCE);
     ck_assert_msg(ready != NULL, "serve said nothing");
     if (line)
         *line = ready;
@@ -110,10 +132,34 @@ struct process serve_start(const char *const args[], char **line)
     return server;
 }
 
+struct process serve_start(const char *const args[], char **line)
+{
+    return serve_start_as(NULL, args, line);
+}
+
+static bool was_late(const struct outcome *outcome)
+{
+    return strstr(outcome->out, "The server accepted none of") ||
+           (outcome->status && (!strstr(outcome->out, "\"lost\":0") || !strstr(outcome->out, "\"half_open\":0")));
+}
+
+json_t *report_at(struct process *server, const char *const serve_args[], const char *const argv[],
+                  const struct process_setup *setup)
+{
+    for (nsec end = clock_now() + PATIENCE;;) {
+        *server = serve_start_as(setup, serve_args, NULL);
+        struct outcome outcome = process_run(argv, setup);
+        if (!was_late(&outcome) || clock_now() > end)
+            return report_from(&outcome, 0);
+        outcome_free(&outcome);
+        free(serve_stop(server));
+    }
+}
+
 char *serve_stop(struct process *server)
 {
     process_signal(server, SIGTERM);
-    struct outcome outcome = process_finish(server, 20 * NSEC_PER_SEC);
+    struct outcome outcome = process_finish(server, PATIENCE);
     ck_assert_int_eq(outcome.status, 128 + SIGTERM);
     char *out = outcome.out;
     outcome.out = NULL;

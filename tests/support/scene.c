@@ -37,7 +37,7 @@ void scene_run(struct scene *scene, nsec span)
 
 void scene_await(struct scene *scene, enum server_event_kind kind, size_t count)
 {
-    nsec deadline = clock_now() + SCENE_PATIENCE;
+    nsec deadline = clock_now() + PATIENCE;
     while (count_of(scene, kind) < count) {
         ck_assert_msg(clock_now() < deadline, "%zu of %zu events of kind %s came", count_of(scene, kind), count,
                       server_event_name(kind));

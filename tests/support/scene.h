@@ -6,9 +6,6 @@
 
 #include <pthread.h>
 
-/* Longer than anything that a scene waits for takes on a busy machine. */
-#define SCENE_PATIENCE (20 * NSEC_PER_SEC)
-
 struct scene {
     struct loop loop;
     struct server *server;

@@ -2,8 +2,8 @@
 #include "servers.h"
 
 #include "report.h"
+#include "suite.h"
 
-#include <check.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +26,8 @@ static struct process start_nginx(const char *folder)
     /* In a pid namespace, so that its workers end with it. As root of a user namespace of the test's it could not become the
        user that it wants to be. */
     bool own_user = !geteuid() && !is_root();
+    if (own_user)
+        need(forbids_user_namespaces);
     const char *argv[16] = {"unshare", "--pid", "--fork", "--kill-child"};
     size_t count = 4;
     if (own_user) {
@@ -60,14 +62,13 @@ const struct real_server real_servers[REAL_SERVERS] = {
 bool server_begin(const struct real_server *server, struct process *process, char folder[64])
 {
     if (!program_exists(server->program)) {
-        printf("skipped: %s is not installed\n", server->program);
-        return false;
+        skip("%s is not installed", server->program);
     }
     strcpy(folder, "/tmp/backlogctl-test-XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(folder));
     *process = server->start(folder);
-    json_t *report = report_of((const char *[]){BACKLOGCTL, "probe", "--json", "--wait", "20s", "--count", "1", "--timeout",
-                                                "10s", "--send", server->request, NULL},
+    json_t *report = report_of((const char *[]){BACKLOGCTL, "probe", "--json", "--wait", PATIENCE_TEXT, "--count", "1",
+                                                "--timeout", PATIENCE_TEXT, "--send", server->request, NULL},
                                NULL, 0);
     ck_assert_int_eq(report_count(report, "connected"), 1);
     ck_assert_int_eq(report_number(report, "listener.backlog"), server->backlog);
@@ -77,8 +78,8 @@ bool server_begin(const struct real_server *server, struct process *process, cha
 
 void server_must_answer(const struct real_server *server)
 {
-    json_t *report = report_of((const char *[]){BACKLOGCTL, "probe", "--json", "--count", "1", "--timeout", "10s", "--send",
-                                                server->request, NULL},
+    json_t *report = report_of((const char *[]){BACKLOGCTL, "probe", "--json", "--count", "1", "--timeout", PATIENCE_TEXT,
+                                                "--send", server->request, NULL},
                                NULL, 0);
     ck_assert_int_eq(report_count(report, "connected"), 1);
     json_decref(report);
@@ -87,19 +88,16 @@ void server_must_answer(const struct real_server *server)
 void server_end(struct process *process, const char *folder)
 {
     process_signal(process, SIGKILL); /* unshare would not hear SIGTERM */
-    struct outcome outcome = process_finish(process, 20 * NSEC_PER_SEC);
+    struct outcome outcome = process_finish(process, PATIENCE);
     outcome_free(&outcome);
     free(shell("rm -r %s", folder));
 }
 
 bool python_begin(const char *program, struct process *process)
 {
-    if (!program_exists("python3")) {
-        printf("skipped: python3 is not installed\n");
-        return false;
-    }
+    need_program("python3");
     *process = process_start((const char *[]){"python3", "-c", program, NULL}, NULL);
-    char *line = process_line(process, 20 * NSEC_PER_SEC);
+    char *line = process_line(process, PATIENCE);
     ck_assert_msg(line != NULL, "%s", program);
     free(line);
     return true;
@@ -108,6 +106,6 @@ bool python_begin(const char *program, struct process *process)
 void python_end(struct process *process)
 {
     process_signal(process, SIGKILL);
-    struct outcome outcome = process_finish(process, 20 * NSEC_PER_SEC);
+    struct outcome outcome = process_finish(process, PATIENCE);
     outcome_free(&outcome);
 }

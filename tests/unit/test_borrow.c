@@ -254,7 +254,7 @@ START_TEST(reused_numbers_are_never_listened_on)
     pid_t server = fork();
     if (!server)
         swap_all_the_time(listener, stranger);
-    for (nsec end = clock_now() + NSEC_PER_SEC; clock_now() < end;) {
+    for (nsec began = clock_now(), now = began; now < began + (done ? NSEC_PER_SEC : PATIENCE); now = clock_now()) {
         int status = borrow_listen(server, inode, 33, NULL);
         ck_assert_msg(!status || status == -ESTALE || status == -ENOENT || (geteuid() && status == -EACCES), "%s",
                       strerror(-status));
@@ -294,10 +294,7 @@ END_TEST
 
 START_TEST(ordinary_users_may_not_borrow_from_root)
 {
-    if (!is_root()) {
-        puts("skipped: ordinary_users_may_not_borrow_from_root: needs root to have a server of root's");
-        return;
-    }
+    need(forbids_other_users);
     struct held held = hold(listen_unix(), true);
     become_nobody();
     assert_refused(held.pid, held.inode, EACCES, "CAP_SYS_PTRACE");
@@ -323,7 +320,7 @@ static Suite *make_suite(void)
         errors_say_what_is_wrong,         ordinary_users_may_not_borrow_from_root, undumpable_servers_are_out_of_reach,
     };
     Suite *suite = suite_create("borrow");
-    suite_add(suite, "plain", 60, tests, COUNT(tests));
+    suite_add(suite, "plain", tests, COUNT(tests));
     return suite;
 }
 

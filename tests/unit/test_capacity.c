@@ -91,7 +91,6 @@ static Suite *make_suite(void)
 {
     Suite *suite = suite_create("capacity");
     TCase *tcase = tcase_create("holders");
-    tcase_set_timeout(tcase, 60);
     tcase_add_loop_test(tcase, who_does_not_hold_the_listener_is_let_go, 0, COUNT(methods));
     suite_add_tcase(suite, tcase);
     return suite;

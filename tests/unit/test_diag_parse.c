@@ -365,7 +365,7 @@ static Suite *make_suite(void)
         noise_is_survived,
     };
     Suite *suite = suite_create("diag_parse");
-    suite_add(suite, "messages", 60, tests, COUNT(tests));
+    suite_add(suite, "messages", tests, COUNT(tests));
     return suite;
 }
 

@@ -489,9 +489,8 @@ static Suite *make_suite(void)
 {
     const TTest *const tests[] = {what_is_no_escape_stays, widths_are_of_cells};
     Suite *suite = suite_create("escape");
-    suite_add(suite, "plain", 20, tests, COUNT(tests));
+    suite_add(suite, "plain", tests, COUNT(tests));
     TCase *rows = tcase_create("rows");
-    tcase_set_timeout(rows, 60);
     tcase_add_loop_test(rows, every_escape_has_its_way_back, 0, 16);
     tcase_add_loop_test(rows, names_are_written_so, 0, COUNT(samples));
     tcase_add_loop_test(rows, no_text_carries_them_on, 0, 4);

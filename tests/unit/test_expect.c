@@ -183,7 +183,7 @@ static Suite *make_suite(void)
 {
     const TTest *const tests[] = {each_kind_knows_its_own, the_list_has_an_end};
     Suite *suite = suite_create("expect");
-    suite_add(suite, "plain", 10, tests, COUNT(tests));
+    suite_add(suite, "plain", tests, COUNT(tests));
     TCase *rows = tcase_create("table rows");
     tcase_add_loop_test(rows, all_measures_and_operators, 0, MEASURE_COUNT);
     tcase_add_loop_test(rows, good_expectations, 0, COUNT(good));

@@ -142,7 +142,7 @@ static Suite *make_suite(void)
 {
     const TTest *const tests[] = {rows_are_told_apart, json_is_the_table, the_others_are_the_table, unknown_is_not_none};
     Suite *suite = suite_create("figures");
-    suite_add(suite, "plain", 20, tests, COUNT(tests));
+    suite_add(suite, "plain", tests, COUNT(tests));
     TCase *rows = tcase_create("rows");
     tcase_add_loop_test(rows, each_row_is_whole, 0, FIGURE_COUNT);
     suite_add_tcase(suite, rows);

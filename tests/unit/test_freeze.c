@@ -24,8 +24,7 @@
 #include <unistd.h>
 
 #define NOBODY 65534
-#define PATIENCE (20 * NSEC_PER_SEC)
-#define LONG_BUDGET (30 * NSEC_PER_SEC) /* what goes on sooner than that was not continued by the budget */
+#define LONG_BUDGET (2 * PATIENCE) /* what goes on sooner than that was not continued by the budget */
 #define STILL (40 * NSEC_PER_MSEC)
 #define COUNTERS 64
 
@@ -134,6 +133,24 @@ static void await_state(pid_t pid, char wanted)
         ck_assert_msg(clock_now() < end, "%d is not in state %c", (int)pid, wanted);
 }
 
+/* Stopped by SIGSTOP with all its threads: the first one is not always the last to stop. */
+static void await_stopped(pid_t pid)
+{
+    char path[32], name[64];
+    int parent, moving;
+    snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
+    for (nsec end = clock_now() + PATIENCE;; nap(NSEC_PER_MSEC)) {
+        DIR *tasks = opendir(path);
+        moving = 0;
+        for (struct dirent *entry; (entry = readdir(tasks));)
+            moving += atoi(entry->d_name) && state_of(atoi(entry->d_name), name, &parent) != 'T';
+        closedir(tasks);
+        if (!moving)
+            return;
+        ck_assert_msg(clock_now() < end, "%d threads of %d are not stopped", moving, (int)pid);
+    }
+}
+
 /* A child of `of` by name (NULL: any name) but `except`; 0: none. */
 static pid_t find_child_of(pid_t of, const char *wanted, pid_t except)
 {
@@ -165,6 +182,20 @@ static struct freeze *begin(const pid_t *pids, size_t count, enum freeze_method 
     int status = freeze_begin(&freeze, pids, count, &settings, &err);
     ck_assert_msg(!status, "%s", err.text);
     return freeze;
+}
+
+/* With this budget, or with as much more as it takes here to stop everybody within it. */
+static struct freeze *begin_within(pid_t pid, enum freeze_method method, nsec *budget)
+{
+    for (;; *budget *= 2) {
+        struct freeze_settings settings = {.budget = *budget, .method = method};
+        struct error err = {0};
+        struct freeze *freeze;
+        int status = freeze_begin(&freeze, &pid, 1, &settings, &err);
+        if (!status)
+            return freeze;
+        ck_assert_msg(status == -ETIMEDOUT && *budget < PATIENCE, "%s", err.text);
+    }
 }
 
 static struct freeze_facts end(struct freeze *freeze)
@@ -260,16 +291,14 @@ START_TEST(budget_ends_it_while_the_caller_sleeps)
     struct shared *shared = shared_new();
     pid_t pid = counting(shared, 0, 16);
     await_motion(shared, 0, 16);
-    struct freeze *freeze = begin(&pid, 1, methods[_i], 200 * NSEC_PER_MSEC);
-    unsigned long before = atomic_load(&shared->counters[0]);
-    ck_assert(freeze_holds(freeze));
-    nap(NSEC_PER_SEC); /* far longer: no help from here */
-    ck_assert_uint_gt(atomic_load(&shared->counters[0]), before);
-    await_motion(shared, 0, 16);
+    nsec budget = 200 * NSEC_PER_MSEC, before = clock_now();
+    struct freeze *freeze = begin_within(pid, methods[_i], &budget);
+    await_motion(shared, 0, 16); /* no help from here */
+    nsec moving = clock_now();
     ck_assert(!freeze_holds(freeze));
     struct freeze_facts facts = end(freeze);
     ck_assert(facts.expired && !facts.broken && !facts.died);
-    ck_assert(facts.lasted >= 200 * NSEC_PER_MSEC && facts.lasted < 800 * NSEC_PER_MSEC);
+    ck_assert(facts.lasted >= budget && facts.lasted <= moving - before);
     end_target(pid);
 }
 END_TEST
@@ -281,9 +310,11 @@ START_TEST(budget_ends_it_without_the_guardian)
     struct shared *shared = shared_new();
     pid_t pid = counting(shared, 0, 16);
     await_motion(shared, 0, 16);
-    struct freeze *freeze = begin(&pid, 1, methods[_i], 300 * NSEC_PER_MSEC);
-    kill(find_child("freeze-guardian"), SIGSTOP);
-    nap(NSEC_PER_SEC);
+    nsec budget = 300 * NSEC_PER_MSEC;
+    struct freeze *freeze = begin_within(pid, methods[_i], &budget);
+    pid_t guardian = find_child("freeze-guardian");
+    ck_assert_int_gt(guardian, 0); /* a child at least until it is waited for */
+    kill(guardian, SIGSTOP);
     await_motion(shared, 0, 16);
     ck_assert(!freeze_holds(freeze));
     struct freeze_facts facts = end(freeze);
@@ -516,7 +547,7 @@ START_TEST(what_was_stopped_stays_stopped)
     pid_t pids[] = {counting(shared, 0, 8), counting(shared, 8, 8)};
     await_motion(shared, 0, 16);
     kill(pids[0], SIGSTOP);
-    await_state(pids[0], 'T');
+    await_stopped(pids[0]);
     for (int i = 0; i < 5; i++) {
         struct freeze *freeze = begin(pids, 2, methods[_i], LONG_BUDGET);
         assert_still(shared, 0, 16);
@@ -526,7 +557,7 @@ START_TEST(what_was_stopped_stays_stopped)
         freeze_end(freeze, NULL);
         await_motion(shared, 8, 8);
         assert_still(shared, 0, 8);
-        await_state(pids[0], 'T');
+        await_stopped(pids[0]);
     }
     kill(pids[0], SIGCONT);
     await_motion(shared, 0, 16);
@@ -534,6 +565,8 @@ START_TEST(what_was_stopped_stays_stopped)
     end_target(pids[1]);
 }
 END_TEST
+
+#define SLEPT 2 /* `ready`, after its sleep */
 
 struct blocked {
     struct shared *shared;
@@ -564,6 +597,7 @@ static void *in_sleep(void *context)
     nsec before = clock_now();
     int status = nanosleep(&span, NULL);
     bool fine = !status && clock_now() - before >= 400 * NSEC_PER_MSEC;
+    atomic_store(&blocked->shared->ready, SLEPT);
     atomic_fetch_add(fine ? &blocked->shared->done : &blocked->shared->errors, 1);
     return NULL;
 }
@@ -612,7 +646,8 @@ START_TEST(blocking_calls_go_on)
     nap(100 * NSEC_PER_MSEC);
     struct freeze_facts facts = end(freeze);
     assert_calm(&facts);
-    ck_assert_uint_eq(facts.threads, 5);
+    /* One fewer only where the freeze came so late that the sleep was over. */
+    ck_assert(facts.threads == 5 || (facts.threads == 4 && atomic_load(&blocked.shared->ready) == SLEPT));
     nap(20 * NSEC_PER_MSEC);
     int client = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     ck_assert(!connect(client, (struct sockaddr *)&address, size));
@@ -932,10 +967,7 @@ static void become_nobody(void)
 START_TEST(ordinary_users_may_not_freeze_roots)
 {
     struct freeze_settings settings = {.budget = NSEC_PER_SEC};
-    if (!is_root()) {
-        puts("skipped: ordinary_users_may_not_freeze_roots: needs root to have a process of root's");
-        return;
-    }
+    need(forbids_other_users);
     struct shared *shared = shared_new();
     pid_t pid = counting(shared, 0, 2);
     await_motion(shared, 0, 2);
@@ -1009,12 +1041,11 @@ static Suite *make_suite(void)
     };
     Suite *suite = suite_create("freeze");
     TCase *each = tcase_create("each method");
-    tcase_set_timeout(each, 120);
     for (size_t i = 0; i < COUNT(with_each); i++)
         tcase_add_loop_test(each, with_each[i], 0, COUNT(methods));
     tcase_add_loop_test(each, killing_our_own_ends_it, 0, COUNT(killings));
     suite_add_tcase(suite, each);
-    suite_add(suite, "once", 60, once, COUNT(once));
+    suite_add(suite, "once", once, COUNT(once));
     return suite;
 }
 

@@ -342,7 +342,7 @@ static Suite *make_suite(void)
 {
     const TTest *const tests[] = {every_word_is_reached};
     Suite *suite = suite_create("judge");
-    suite_add(suite, "plain", 10, tests, COUNT(tests));
+    suite_add(suite, "plain", tests, COUNT(tests));
     TCase *rows = tcase_create("table rows");
     tcase_add_loop_test(rows, facts_to_verdict, 0, COUNT(cases));
     tcase_add_loop_test(rows, finality, 0, COUNT(ends));

@@ -229,7 +229,7 @@ static Suite *make_suite(void)
 {
     const TTest *const tests[] = {deciding_attempts, a_run_is_ok_when_all_hold, the_first_listener_is_measured};
     Suite *suite = suite_create("judge_run");
-    suite_add(suite, "plain", 10, tests, COUNT(tests));
+    suite_add(suite, "plain", tests, COUNT(tests));
     TCase *rows = tcase_create("table rows");
     tcase_add_loop_test(rows, drops_of_a_run, 0, COUNT(runs));
     tcase_add_loop_test(rows, operators_hold_or_not, 0, COUNT(operators));

@@ -394,7 +394,7 @@ static Suite *make_suite(void)
 {
     const TTest *const tests[] = {includes_point_down, facts_come_before_verdicts, main_stays_small, the_judge_needs_nobody};
     Suite *suite = suite_create("layers");
-    suite_add(suite, "plain", 60, tests, COUNT(tests));
+    suite_add(suite, "plain", tests, COUNT(tests));
     TCase *rows = tcase_create("table rows");
     tcase_add_loop_test(rows, the_checker_finds_fault, 0, COUNT(samples));
     suite_add_tcase(suite, rows);

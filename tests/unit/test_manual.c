@@ -516,10 +516,7 @@ END_TEST
 START_TEST(mandoc_has_nothing_to_say)
 {
     char line[512];
-    if (!program_exists("mandoc")) {
-        printf("skipped: mandoc is not installed\n");
-        return;
-    }
+    need_program("mandoc");
     snprintf(line, sizeof line, "mandoc -T lint -W warning '%s/man/%s' 2>&1", SOURCE_DIR, pages[_i]);
     FILE *said = popen(line, "r");
     ck_assert_ptr_nonnull(said);

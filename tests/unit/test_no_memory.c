@@ -302,7 +302,6 @@ static Suite *make_suite(void)
 {
     Suite *suite = suite_create("no memory");
     TCase *rows = tcase_create("reports");
-    tcase_set_timeout(rows, 60);
     tcase_add_loop_test(rows, a_report_is_whole_or_an_error, 0, COUNT(reports));
     suite_add_tcase(suite, rows);
     return suite;

@@ -311,6 +311,7 @@ START_TEST(defaults_are_as_documented)
     ck_assert_int_eq(settings.probe.timeout, 2 * NSEC_PER_SEC);
     ck_assert_int_eq(settings.color, COLOR_AUTO);
     ck_assert_int_eq(settings.watch.interval, NSEC_PER_SEC);
+    ck_assert_int_eq(settings.measure.timeout, 5 * NSEC_PER_SEC);
 }
 END_TEST
 
@@ -692,7 +693,7 @@ static Suite *make_suite(void)
         columns_have_an_end,
     };
     Suite *suite = suite_create("options");
-    suite_add(suite, "plain", 10, tests, COUNT(tests));
+    suite_add(suite, "plain", tests, COUNT(tests));
     TCase *rows = tcase_create("table rows");
     tcase_add_loop_test(rows, each_option_sets_its_field, 0, COUNT(settings_rows));
     tcase_add_loop_test(rows, each_choice_sets_its_field, 0, COUNT(choices));

@@ -64,7 +64,7 @@ static Suite *make_suite(void)
 {
     const TTest *const tests[] = {what_is_too_long_is_cut};
     Suite *suite = suite_create("procfs");
-    suite_add(suite, "plain", 60, tests, COUNT(tests));
+    suite_add(suite, "plain", tests, COUNT(tests));
     TCase *tcase = tcase_create("table rows");
     tcase_add_loop_test(tcase, numbers_are_found, 0, COUNT(rows));
     suite_add_tcase(suite, tcase);

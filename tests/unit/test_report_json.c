@@ -310,7 +310,7 @@ static Suite *make_suite(void)
         json_of_the_options_of_a_burst,
     };
     Suite *suite = suite_create("report json");
-    suite_add(suite, "json", 60, json_tests, COUNT(json_tests));
+    suite_add(suite, "json", json_tests, COUNT(json_tests));
     return suite;
 }
 

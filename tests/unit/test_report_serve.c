@@ -145,7 +145,7 @@ static Suite *make_suite(void)
 {
     const TTest *const tests[] = {totals};
     Suite *suite = suite_create("report serve");
-    suite_add(suite, "totals", 20, tests, COUNT(tests));
+    suite_add(suite, "totals", tests, COUNT(tests));
     TCase *rows = tcase_create("table rows");
     tcase_add_loop_test(rows, ready_line, 0, COUNT(ready));
     tcase_add_loop_test(rows, event_line, 0, COUNT(events));

@@ -386,7 +386,7 @@ static Suite *make_suite(void)
         progress_is_one_short_line,
     };
     Suite *suite = suite_create("report text");
-    suite_add(suite, "text", 20, text_tests, COUNT(text_tests));
+    suite_add(suite, "text", text_tests, COUNT(text_tests));
     TCase *rows = tcase_create("table rows");
     tcase_add_loop_test(rows, heading_and_listener_lines, 0, COUNT(lines));
     suite_add_tcase(suite, rows);

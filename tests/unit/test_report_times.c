@@ -172,7 +172,7 @@ static Suite *make_suite(void)
         times_and_pace, times_only_where_rows_do_not_tell, summary, histogram_merges_buckets, histogram_at_the_ends,
     };
     Suite *suite = suite_create("report times");
-    suite_add(suite, "text", 20, tests, COUNT(tests));
+    suite_add(suite, "text", tests, COUNT(tests));
     TCase *rows = tcase_create("table rows");
     tcase_add_loop_test(rows, pace_line, 0, COUNT(paces));
     suite_add_tcase(suite, rows);

@@ -22,9 +22,6 @@
 
 #define MSEC NSEC_PER_MSEC
 
-/* Longer than anything here takes on a busy machine. */
-#define PATIENCE (10 * NSEC_PER_SEC)
-
 static const struct server_settings plain = {.backlog = 128, .accept_count = ACCEPT_UNLIMITED};
 
 /* ---- Addresses ---- */
@@ -317,13 +314,13 @@ static void fill(char *out, size_t size, const char *text, size_t from)
         out[i] = text[(from + i) % length];
 }
 
-/* Sends `text` again and again until nothing has gone through for a while; returns how many bytes went. */
-static size_t say_until_stuck(int fd, const char *text, size_t most)
+/* Sends `text` again and again until `least` bytes went and then nothing for a while; returns how many went. */
+static size_t say_until_stuck(int fd, const char *text, size_t least, size_t most)
 {
     char chunk[32768];
     size_t said = 0;
     struct pollfd writable = {.fd = fd, .events = POLLOUT};
-    while (said < most && poll(&writable, 1, 300) == 1) {
+    while (said < most && poll(&writable, 1, said < least ? (int)(PATIENCE / MSEC) : 300) == 1) {
         fill(chunk, sizeof chunk, text, said);
         ssize_t sent = send(fd, chunk, sizeof chunk, MSG_DONTWAIT | MSG_NOSIGNAL);
         ck_assert(sent > 0 || errno == EAGAIN);
@@ -349,12 +346,12 @@ static size_t hear_all(int fd, const char *text)
 
 START_TEST(a_client_that_does_not_read_is_not_read_from)
 {
-    enum { FAR_TOO_MUCH = 64 << 20 };
+    enum { LITTLE = 1 << 20, FAR_TOO_MUCH = 64 << 20 };
     in_private_namespace();
     struct server *server = start_local(&plain);
     int deaf = client_of(server), other = client_of(server);
-    size_t said = say_until_stuck(deaf, "ab\n", FAR_TOO_MUCH);
-    ck_assert_uint_ge(said, 1 << 20);
+    size_t said = say_until_stuck(deaf, "ab\n", LITTLE, FAR_TOO_MUCH);
+    ck_assert_uint_ge(said, LITTLE);
     ck_assert_uint_lt(said, FAR_TOO_MUCH);
     say_text(other, "still there?\n");
     hear_text(other, "still there?!\n");
@@ -678,20 +675,22 @@ END_TEST
 
 START_TEST(an_arrival_during_a_delay_does_not_begin_it_anew)
 {
-    enum { CLIENTS = 40 };
+    enum { CLIENTS = 500 };
     in_private_namespace();
+    set_sysctl("net.core.somaxconn", "1000");
     struct server_settings settings = plain;
+    settings.backlog = CLIENTS;
     settings.accept_delay = 100 * MSEC;
     struct server *server = start_local(&settings);
-    int fds[CLIENTS];
-    for (int i = 0; i < CLIENTS; i++) {
-        fds[i] = client_of(server);
+    int fds[CLIENTS], count = 0;
+    /* Begun anew by each arrival, the first delay would last until the last arrival. */
+    while (count < CLIENTS && !server_wait_accepted(server, 0, 0)) {
+        fds[count++] = client_of(server);
         poll(NULL, 0, 20);
     }
-    /* Begun anew by each arrival, the first delay would last until the last arrival. */
-    ck_assert_uint_ge(server_wait_accepted(server, 0, 0), 1);
-    for (int i = 0; i < CLIENTS; i++)
-        close(fds[i]);
+    ck_assert_int_lt(count, CLIENTS);
+    while (count)
+        close(fds[--count]);
     server_release(server);
 }
 END_TEST
@@ -727,15 +726,16 @@ END_TEST
 
 START_TEST(the_listener_ends_with_its_duration)
 {
-    const nsec duration = 50 * MSEC;
+    const nsec duration = 500 * MSEC;
     in_private_namespace();
     struct server_settings settings = plain;
     settings.duration = duration;
     nsec began = clock_now();
+    struct server *server = open_local(&settings);
+    struct endpoint local = listener_of(server, 0).local;
+    int fd = client_of(server);
     struct scene scene;
-    scene_open(&scene, &settings);
-    struct endpoint local = listener_of(scene.server, 0).local;
-    int fd = client_of(scene.server);
+    scene_attach(&scene, server);
     ck_assert(!loop_run(&scene.loop, clock_now() + PATIENCE, NULL));
     ck_assert_int_ge(clock_now(), began + duration);
     ck_assert_int_lt(clock_now(), began + PATIENCE);
@@ -794,8 +794,10 @@ START_TEST(events_tell_of_the_queue_and_its_drops)
     /* Nothing wakes the server for a drop: it looks by itself while the queue is full. */
     scene_await(&scene, SERVER_DROPPED, 1);
     const struct server_event *dropped = event_of(&scene, SERVER_DROPPED, 0);
-    ck_assert_uint_ge(dropped->number, 2);
+    ck_assert_uint_ge(dropped->number, 1);
     ck_assert_uint_eq(dropped->drops, dropped->number);
+    if (dropped->number == 1) /* the other SYN was still on its way */
+        scene_await(&scene, SERVER_DROPPED, 2);
     ck_assert_uint_eq(dropped->queue, 2);
     struct server_totals totals = totals_of(scene.server);
     ck_assert_uint_eq(totals.queue, 2);
@@ -819,16 +821,19 @@ START_TEST(a_flush_tells_what_no_event_told)
     struct scene scene;
     scene_open(&scene, &settings);
     int first = client_of(scene.server), second = hopeful_client_of(scene.server);
+    for (nsec end = clock_now() + PATIENCE; !listener_of(scene.server, 0).drops;)
+        ck_assert_int_lt(clock_now(), end);
+    close(second); /* it sends no other SYN */
+    uint64_t drops = listener_of(scene.server, 0).drops;
     ck_assert_uint_eq(scene.count, 1);
     server_flush(scene.server);
     ck_assert_uint_eq(count_of(&scene, SERVER_QUEUE), 1);
     ck_assert_uint_eq(event_of(&scene, SERVER_QUEUE, 0)->queue, 1);
     ck_assert_uint_eq(count_of(&scene, SERVER_DROPPED), 1);
-    ck_assert_uint_eq(event_of(&scene, SERVER_DROPPED, 0)->number, 1);
+    ck_assert_uint_eq(event_of(&scene, SERVER_DROPPED, 0)->number, drops);
     server_flush(scene.server);
     ck_assert_uint_eq(scene.count, 3);
     close(first);
-    close(second);
     scene_close(&scene);
 }
 END_TEST
@@ -909,9 +914,7 @@ START_TEST(without_descriptors_it_waits_and_goes_on)
     ck_assert_uint_eq(count_of(&scene, SERVER_ACCEPTED), 1);
     /* When that one leaves there is room for another; without waiting for the pause to be over. */
     say_text(fds[0], "end\n");
-    nsec began = clock_now();
     scene_await(&scene, SERVER_ACCEPTED, 2);
-    ck_assert_int_lt(clock_now(), began + PATIENCE);
     scene_await(&scene, SERVER_STARVED, 2);
     set_descriptor_limit(before);
     scene_await(&scene, SERVER_ACCEPTED, CLIENTS);
@@ -965,16 +968,17 @@ START_TEST(waiting_ends_when_nothing_more_can_come)
     static const struct {
         int64_t count;
         nsec duration;
-    } rows[] = {{0, 0}, {2, 0}, {ACCEPT_UNLIMITED, 50 * NSEC_PER_MSEC}};
+    } rows[] = {{0, 0}, {2, 0}, {ACCEPT_UNLIMITED, 500 * NSEC_PER_MSEC}};
     in_private_namespace();
     for (size_t r = 0; r < COUNT(rows); r++) {
         struct server_settings settings = plain;
         settings.accept_count = rows[r].count;
         settings.duration = rows[r].duration;
-        struct server *server = start_local(&settings);
+        struct server *server = open_local(&settings);
         int fds[3];
         for (int i = 0; i < 3; i++)
             fds[i] = client_of(server);
+        ck_assert(!server_start(server, NULL));
         uint64_t expected = rows[r].count == ACCEPT_UNLIMITED ? 3 : (uint64_t)rows[r].count;
         ck_assert_uint_eq(server_wait_accepted(server, 4, NSEC_NEVER), expected);
         for (int i = 0; i < 3; i++)
@@ -1026,11 +1030,11 @@ static Suite *make_suite(void)
                                    events_tell_of_every_client, without_descriptors_it_waits_and_goes_on};
     const TTest *const thread[] = {waiting_ends_with_the_accept_waited_for, waiting_ends_when_nothing_more_can_come,
                                    stopping_keeps_the_listeners_open};
-    suite_add(suite, "conversation", 60, conversation, COUNT(conversation));
-    suite_add(suite, "binding", 30, binding, COUNT(binding));
-    suite_add(suite, "pace", 30, pace, COUNT(pace));
-    suite_add(suite, "events", 30, events, COUNT(events));
-    suite_add(suite, "thread", 30, thread, COUNT(thread));
+    suite_add(suite, "conversation", conversation, COUNT(conversation));
+    suite_add(suite, "binding", binding, COUNT(binding));
+    suite_add(suite, "pace", pace, COUNT(pace));
+    suite_add(suite, "events", events, COUNT(events));
+    suite_add(suite, "thread", thread, COUNT(thread));
     return suite;
 }
 

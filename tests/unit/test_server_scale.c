@@ -22,9 +22,6 @@
 
 #define MSEC NSEC_PER_MSEC
 
-/* Longer than anything here takes on a busy machine. */
-#define PATIENCE (20 * NSEC_PER_SEC)
-
 /* A table so small that a few hundred clients fill several. The clients' own descriptors lie above it. */
 #define SMALL_TABLE 64
 #define CLIENTS_FROM 1000
@@ -329,8 +326,7 @@ START_TEST(a_long_queue_is_accepted_first_and_answered_then)
     set_sysctl("net.core.somaxconn", "16384");
     ck_assert(!getrlimit(RLIMIT_NOFILE, &limit));
     if (limit.rlim_max < CLIENTS_FROM + MANY + 100) {
-        printf("skipped: the limit on open files is %llu\n", (unsigned long long)limit.rlim_max);
-        return;
+        skip("the limit on open files is %llu", (unsigned long long)limit.rlim_max);
     }
     struct server_settings settings = plain;
     settings.backlog = 16384;
@@ -434,7 +430,7 @@ START_TEST(events_of_a_crowd_are_complete)
     struct loop loop;
     ck_assert(!loop_init(&loop, false, NULL));
     ck_assert(!server_attach(server, &loop, count_event, &tally, NULL));
-    nsec deadline = clock_now() + PATIENCE;
+    nsec deadline = clock_now() + 2 * PATIENCE;
     while (tally.accepted < CROWD && clock_now() < deadline)
         ck_assert(!loop_run(&loop, clock_now() + 2 * MSEC, NULL));
     ck_assert_uint_gt(thread_count(), 1);
@@ -524,7 +520,7 @@ START_TEST(the_end_of_the_listeners_reaches_every_table)
     in_private_namespace();
     struct server_settings settings = plain;
     settings.accept_count = TAKEN;
-    settings.duration = 400 * MSEC;
+    settings.duration = 1500 * MSEC;
     struct server *server = open_server(&settings, 2);
     struct scene *scene = malloc(sizeof *scene);
     struct listener listeners[2];
@@ -644,11 +640,10 @@ static Suite *make_suite(void)
                                    changes_of_the_queue_are_sampled_and_the_last_is_told,
                                    without_room_in_any_table_it_waits_for_a_client_to_leave};
     const TTest *const end[] = {clients_stay_connected_from_stop_to_release};
-    suite_add(suite, "holding", 60, holding, COUNT(holding));
-    suite_add(suite, "events", 60, events, COUNT(events));
-    suite_add(suite, "end", 60, end, COUNT(end));
+    suite_add(suite, "holding", holding, COUNT(holding));
+    suite_add(suite, "events", events, COUNT(events));
+    suite_add(suite, "end", end, COUNT(end));
     TCase *either = tcase_create("either");
-    tcase_set_timeout(either, 60);
     tcase_add_loop_test(either, clients_beyond_one_table_are_held_by_further_threads, 0, 2);
     tcase_add_loop_test(either, the_end_of_the_listeners_reaches_every_table, 0, 2);
     suite_add_tcase(suite, either);

@@ -275,9 +275,8 @@ static Suite *make_suite(void)
 {
     const TTest *const tests[] = {no_samples_are_all_zero, random_against_sorting};
     Suite *suite = suite_create("spread");
-    suite_add(suite, "plain", 30, tests, COUNT(tests));
+    suite_add(suite, "plain", tests, COUNT(tests));
     TCase *rows = tcase_create("table rows");
-    tcase_set_timeout(rows, 30);
     tcase_add_loop_test(rows, a_few_samples, 0, COUNT(few));
     tcase_add_loop_test(rows, bucket_boundaries, 0, COUNT(boundaries));
     tcase_add_loop_test(rows, any_arrangement_of_any_length, 0, COUNT(arrangements));

@@ -272,7 +272,7 @@ static Suite *make_suite(void)
     tcase_add_loop_test(tcase, remarks_rest_on_figures, 0, COUNT(remarks));
     tcase_add_loop_test(tcase, expectations_hold_for_every_listener, 0, COUNT(expectations));
     suite_add_tcase(suite, tcase);
-    suite_add(suite, "plain", 20, tests, COUNT(tests));
+    suite_add(suite, "plain", tests, COUNT(tests));
     return suite;
 }
 

@@ -128,7 +128,7 @@ static Suite *make_suite(void)
 {
     const TTest *const tests[] = {packets_are_read, broken_packets_are_harmless, middles_are_found};
     Suite *suite = suite_create("timeline parts");
-    suite_add(suite, "plain", 30, tests, COUNT(tests));
+    suite_add(suite, "plain", tests, COUNT(tests));
     TCase *rows = tcase_create("rows");
     tcase_add_loop_test(rows, loads_are_predicted, 0, COUNT(loads));
     suite_add_tcase(suite, rows);

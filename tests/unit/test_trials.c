@@ -34,7 +34,7 @@ static Suite *make_suite(void)
 {
     const TTest *const tests[] = {jobs_are_what_is_run};
     Suite *suite = suite_create("trials");
-    suite_add(suite, "plain", 10, tests, COUNT(tests));
+    suite_add(suite, "plain", tests, COUNT(tests));
     return suite;
 }
 

@@ -299,7 +299,7 @@ static Suite *make_suite(void)
         alerts_are_in_view,
     };
     Suite *suite = suite_create("watch frame");
-    suite_add(suite, "frames", 20, tests, COUNT(tests));
+    suite_add(suite, "frames", tests, COUNT(tests));
     TCase *tcase = tcase_create("sizes");
     tcase_add_loop_test(tcase, every_size_has_all_it_needs, 0, COUNT(sizes));
     suite_add_tcase(suite, tcase);

@@ -277,7 +277,7 @@ static Suite *make_suite(void)
         alerts_on_an_interval_and_on_all,
     };
     Suite *suite = suite_create("watcher");
-    suite_add(suite, "bookkeeping", 60, tests, COUNT(tests));
+    suite_add(suite, "bookkeeping", tests, COUNT(tests));
     return suite;
 }
 
