@@ -21,6 +21,6 @@ const struct command command_run = {
     .name = "run",
     .summary = "Run server and burst together in a private network namespace",
     .run = run_run,
-    .groups = {&options_server, &options_probe, &options_lab, &options_target, &options_socket, &options_pictures,
+    .groups = {&options_server, &options_probe, &options_lab, &options_target, &options_socket, &options_account,
                &options_output},
 };

@@ -187,11 +187,6 @@ static const struct option_spec probe[] = {
      .take = take_text,
      FIELD(probe.send),
      .help = "send this line on every connection; an answer proves that the application has it"},
-    {.name = "wait",
-     .argument = "DUR",
-     .take = take_duration,
-     FIELD(probe.wait),
-     .help = "first wait up to DUR until somebody listens, without connecting"},
     {.name = "expect",
      .letter = 'e',
      .argument = "EXPR",
@@ -201,7 +196,16 @@ static const struct option_spec probe[] = {
      .help = "fail with status 1 unless this holds: MEASURE OP NUMBER, comma-separated, such as "
              "connected=1,queued>=3; measures are the verdicts and drops, queue, backlog, capacity; "
              "OP is = != < <= > or >="},
-    {.name = "summary", .take = take_flag, FIELD(probe.summary), .help = "no row per connection, in text and JSON"},
+    {0},
+};
+
+/* For a server that is there already, whoever started it. */
+static const struct option_spec running[] = {
+    {.name = "wait",
+     .argument = "DUR",
+     .take = take_duration,
+     FIELD(probe.wait),
+     .help = "first wait up to DUR until somebody listens, without connecting"},
     {.name = "allow-remote",
      .take = take_flag,
      FIELD(probe.allow_remote),
@@ -367,7 +371,8 @@ static const struct option_spec size[] = {
     {0},
 };
 
-static const struct option_spec pictures[] = {
+static const struct option_spec account[] = {
+    {.name = "summary", .take = take_flag, FIELD(probe.summary), .help = "no row per connection, in text and JSON"},
     {.name = "timeline", .take = take_flag, FIELD(probe.timeline), .help = "show when what happened, a lane for each connection"},
     {.name = "svg", .argument = "FILE", .take = take_text, FIELD(svg), .help = "draw that into FILE"},
     {0},
@@ -587,7 +592,8 @@ const struct option_group options_sweep = {"The sweep", sweep};
 const struct option_group options_load = {"Who comes", load};
 const struct option_group options_pace = {"The server", pace};
 const struct option_group options_size = {"The measurement", size};
-const struct option_group options_pictures = {"Over time", pictures};
+const struct option_group options_account = {"The report", account};
+const struct option_group options_running = {"A server that runs already", running};
 const struct option_group options_lab = {"The lab", lab};
 const struct option_group options_output = {"Output", output};
 const struct option_group options_select = {"Which listeners", choose};

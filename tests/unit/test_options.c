@@ -18,8 +18,8 @@
 static const struct command every = {
     .name = "every",
     .summary = "Know all options",
-    .groups = {&options_target, &options_socket, &options_server, &options_probe, &options_lab, &options_pictures,
-               &options_output},
+    .groups = {&options_target, &options_socket, &options_server, &options_probe, &options_running, &options_lab,
+               &options_account, &options_output},
 };
 /* Those of list: --port, --host and --backlog are others there. */
 static const struct command chooser = {.name = "chooser",
