@@ -257,6 +257,15 @@ struct server_settings {
     const char *greeting; /* sent to each accepted client, with a newline; NULL: none */
 };
 
+#define SOURCES_MAX 16
+
+/* Addresses to connect from. */
+struct source_list {
+    const char *text; /* as typed; NULL: none were given, they are chosen for the target */
+    struct endpoint_range ranges[SOURCES_MAX];
+    size_t count;
+};
+
 struct probe_settings {
     uint32_t count;   /* connections, 1..1 000 000 */
     nsec timeout;     /* patience after the burst; 0: judge at once */
@@ -266,10 +275,10 @@ struct probe_settings {
     const char *send; /* sent on each established connection, with a newline; NULL: nothing */
     nsec wait;        /* how long to wait for a listener first; 0: not */
     bool allow_remote;
-    bool summary;       /* no row per connection in the report */
-    bool timeline;      /* record when what happened, and show it in the text report */
-    uint32_t threads;   /* threads that open at the same time; 0 or 1: one order */
-    const char *source; /* as typed; NULL: chosen for the target */
+    bool summary;     /* no row per connection in the report */
+    bool timeline;    /* record when what happened, and show it in the text report */
+    uint32_t threads; /* threads that open at the same time; 0 or 1: one order */
+    struct source_list sources;
 };
 
 /* How a time is spread over the connections: exact quantiles of all samples, and a histogram. */

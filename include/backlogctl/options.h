@@ -13,7 +13,10 @@
 enum color_mode { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
 
 #define SYSCTLS_MAX 32
-#define SOURCES_MAX 16
+struct sysctl_list {
+    const char *list[SYSCTLS_MAX]; /* KEY=VALUE */
+    size_t count;
+};
 
 struct expectations {
     struct expectation list[EXPECTATIONS_MAX];
@@ -96,15 +99,12 @@ struct settings {
     struct watch_settings watch;
     struct sweep_settings sweep;
     struct size_settings size;
-    const char *sysctls[SYSCTLS_MAX]; /* KEY=VALUE */
-    size_t sysctl_count;
+    struct sysctl_list sysctls;
     bool host_net;
     nsec delay;         /* of the lab's path, one way */
     const char *svg;    /* a file for the picture, NULL: none */
     const char *preset; /* NULL: none */
     bool list_presets;
-    struct endpoint_range sources[SOURCES_MAX]; /* what probe.source names */
-    size_t source_ranges;
 };
 extern const struct settings settings_default;
 

@@ -115,8 +115,8 @@ static int prepare_burst(struct experiment *x, size_t t, struct error *err)
         .every = plan->every,
         .threads = plan->threads,
         .send = plan->send,
-        .sources = x->settings->sources,
-        .source_ranges = x->settings->source_ranges,
+        .sources = plan->sources.ranges,
+        .source_ranges = plan->sources.count,
         .context = x,
     };
     if (server_is_immediate(x))

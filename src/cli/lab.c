@@ -10,10 +10,10 @@ static int set_sysctls(const struct settings *settings, struct error *err)
 {
     /* By default only clients speak Fast Open. */
     int status = settings->transport.fastopen ? sysctl_write("net.ipv4.tcp_fastopen", "3", err) : 0;
-    for (size_t i = 0; i < settings->sysctl_count && !status; i++) {
+    for (size_t i = 0; i < settings->sysctls.count && !status; i++) {
         char key[SYSCTL_VALUE_SIZE];
-        const char *equals = strchr(settings->sysctls[i], '=');
-        snprintf(key, sizeof key, "%.*s", (int)(equals - settings->sysctls[i]), settings->sysctls[i]);
+        const char *equals = strchr(settings->sysctls.list[i], '=');
+        snprintf(key, sizeof key, "%.*s", (int)(equals - settings->sysctls.list[i]), settings->sysctls.list[i]);
         status = sysctl_write(key, equals + 1, err);
     }
     return status;

@@ -47,9 +47,9 @@ static void run_settings(void *context, size_t i, struct settings *settings)
     settings->probe.timeout = f->s.predicted.emptied + SLACK;
     settings->probe.timeline = true;
     /* First: what the user sets counts. */
-    memmove(&settings->sysctls[1], &settings->sysctls[0], settings->sysctl_count * sizeof settings->sysctls[0]);
-    settings->sysctls[0] = LAB_SOMAXCONN;
-    settings->sysctl_count++;
+    memmove(&settings->sysctls.list[1], &settings->sysctls.list[0], settings->sysctls.count * sizeof settings->sysctls.list[0]);
+    settings->sysctls.list[0] = LAB_SOMAXCONN;
+    settings->sysctls.count++;
 }
 
 static void show_progress(void *context, size_t done, nsec elapsed)
@@ -223,7 +223,7 @@ static int size_run(const struct command *command, const struct settings *settin
     struct utsname system;
     if (!settings->probe.rate && !settings->probe.burst)
         return say_usage(command, "who comes? Give --rate N, or --burst N and --every DUR");
-    if (settings->sysctl_count == SYSCTLS_MAX)
+    if (settings->sysctls.count == SYSCTLS_MAX)
         return say_usage(command, "--sysctl: one fewer, please: the lab sets net.core.somaxconn itself");
     uname(&system);
     snprintf(f.s.kernel, sizeof f.s.kernel, "%s", system.release);

@@ -101,7 +101,7 @@ static json_t *options_json(const struct run *run)
                                 (json_int_t)probe->count, "timeout_us", json_span(probe->timeout), "rate",
                                 json_known(probe->rate, probe->rate), "send", json_text(probe->send), "wait_us",
                                 json_span(probe->wait), "allow_remote", probe->allow_remote, "summary", probe->summary, "threads",
-                                json_known(probe->threads, probe->threads), "source", json_text(probe->source));
+                                json_known(probe->threads, probe->threads), "source", json_text(probe->sources.text));
     json_object_set_new(options, "burst", json_known(probe->burst, probe->burst));
     json_object_set_new(options, "every_us", probe->burst ? json_span(probe->every) : json_null());
     json_object_set_new(options, "fastopen", json_boolean(run->target_count && run->targets[0].transport.fastopen));

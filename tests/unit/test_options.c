@@ -357,9 +357,9 @@ START_TEST(repeated_options_add)
     ck_assert_uint_eq(settings.expect.count, 3);
     ck_assert_str_eq(settings.expect.list[1].text, "queued>=3");
     ck_assert_str_eq(settings.expect.list[2].text, "lost=0");
-    ck_assert_uint_eq(settings.sysctl_count, 2);
-    ck_assert_str_eq(settings.sysctls[0], words[3]);
-    ck_assert_str_eq(settings.sysctls[1], words[7]);
+    ck_assert_uint_eq(settings.sysctls.count, 2);
+    ck_assert_str_eq(settings.sysctls.list[0], words[3]);
+    ck_assert_str_eq(settings.sysctls.list[1], words[7]);
 }
 END_TEST
 
@@ -401,11 +401,11 @@ START_TEST(sources_replace_earlier_ones)
     struct settings settings;
     struct error err;
     ck_assert_msg(!parse(&every, words, &settings, &err), "%s", err.text);
-    ck_assert_uint_eq(settings.source_ranges, 2);
-    ck_assert_str_eq(settings.probe.source, words[2]);
-    ck_assert_uint_eq(settings.sources[0].count, 1);
-    ck_assert_uint_eq(settings.sources[1].count, 254);
-    ck_assert_uint_eq(settings.sources[1].first.bytes[3], 1);
+    ck_assert_uint_eq(settings.probe.sources.count, 2);
+    ck_assert_str_eq(settings.probe.sources.text, words[2]);
+    ck_assert_uint_eq(settings.probe.sources.ranges[0].count, 1);
+    ck_assert_uint_eq(settings.probe.sources.ranges[1].count, 254);
+    ck_assert_uint_eq(settings.probe.sources.ranges[1].first.bytes[3], 1);
 }
 END_TEST
 
@@ -418,7 +418,7 @@ START_TEST(lists_have_an_end)
     for (size_t i = 0; i < SYSCTLS_MAX; i++)
         words[i] = "--sysctl=net.core.somaxconn=16";
     ck_assert_int_eq(parse(&every, words, &settings, &err), 0);
-    ck_assert_uint_eq(settings.sysctl_count, SYSCTLS_MAX);
+    ck_assert_uint_eq(settings.sysctls.count, SYSCTLS_MAX);
     words[SYSCTLS_MAX] = words[0];
     ck_assert_int_eq(parse(&every, words, &settings, &err), -EINVAL);
     ck_assert_ptr_nonnull(strstr(err.text, "want at most 32 sysctls"));
@@ -428,7 +428,7 @@ START_TEST(lists_have_an_end)
         strcat(sources, ",1.0.0.0");
     const char *source[] = {"--source", sources, NULL};
     ck_assert_int_eq(parse(&every, source, &settings, &err), 0);
-    ck_assert_uint_eq(settings.source_ranges, SOURCES_MAX);
+    ck_assert_uint_eq(settings.probe.sources.count, SOURCES_MAX);
     strcat(sources, ",1.0.0.0");
     ck_assert_int_eq(parse(&every, source, &settings, &err), -EINVAL);
     ck_assert_ptr_nonnull(strstr(err.text, "want at most 16 addresses or networks"));

@@ -286,7 +286,7 @@ START_TEST(json_of_the_options_of_a_burst)
     assert_text(member(root, "options"), "source", NULL);
     json_decref(root);
     sample.probe.threads = 4;
-    sample.probe.source = "127.0.1.0/24";
+    sample.probe.sources.text = "127.0.1.0/24";
     root = json_of();
     assert_integer(member(root, "options"), "threads", 4);
     assert_text(member(root, "options"), "source", "127.0.1.0/24");
