@@ -266,12 +266,25 @@ struct source_list {
     size_t count;
 };
 
+/* How clients come. */
+struct arrivals {
+    uint32_t count; /* 1..1 000 000; 0 in a load: without end */
+    uint32_t rate;  /* so many a second, evenly, scheduled against the start; 0: all at once, or: */
+    uint32_t burst; /* so many at once, and as many again each time `every` is over; 0: no such bursts */
+    nsec every;     /* 0: once */
+};
+
+/* When the i-th comes, counted from 0: a span since the first. */
+static inline nsec arrival_due(const struct arrivals *arrivals, uint64_t i)
+{
+    if (arrivals->rate)
+        return (nsec)((double)i * NSEC_PER_SEC / arrivals->rate);
+    return arrivals->burst ? (nsec)(i / arrivals->burst) * arrivals->every : 0;
+}
+
 struct probe_settings {
-    uint32_t count;   /* connections, 1..1 000 000 */
+    struct arrivals arrivals;
     nsec timeout;     /* patience after the burst; 0: judge at once */
-    uint32_t rate;    /* arrivals a second; 0: all at once, or: */
-    uint32_t burst;   /* so many at once, ... */
-    nsec every;       /* ... and so many more each time this is over; 0 (and burst 0): no such bursts */
     const char *send; /* sent on each established connection, with a newline; NULL: nothing */
     nsec wait;        /* how long to wait for a listener first; 0: not */
     bool allow_remote;

@@ -110,9 +110,7 @@ static int prepare_burst(struct experiment *x, size_t t, struct error *err)
         .transport = target->transport,
         .local = target->local && !target->reflected,
         .follow = plan->timeout > 0 || plan->send,
-        .rate = plan->rate,
-        .burst = plan->burst,
-        .every = plan->every,
+        .arrivals = plan->arrivals,
         .threads = plan->threads,
         .send = plan->send,
         .sources = plan->sources.ranges,
@@ -121,10 +119,11 @@ static int prepare_burst(struct experiment *x, size_t t, struct error *err)
     };
     if (server_is_immediate(x))
         flood.gate = gate_run;
-    else if (!x->server && !plan->rate && !plan->burst && target->before.known && x->diag.netlink)
+    else if (!x->server && !plan->arrivals.rate && !plan->arrivals.burst && target->before.known && x->diag.netlink)
         flood.lead = lead_probe;
+    flood.arrivals.count = (uint32_t)target->attempt_count;
     x->current = target;
-    return flood_open(&x->floods[t], &flood, target->attempts, target->attempt_count, &x->loop, err);
+    return flood_open(&x->floods[t], &flood, target->attempts, &x->loop, err);
 }
 
 static void burst(struct experiment *x, size_t t)
@@ -147,7 +146,7 @@ static int choose_attempts(struct experiment *x, size_t t, struct error *err)
 {
     struct target *target = &x->run.targets[t];
     const struct target *before = t ? &x->run.targets[t - 1] : NULL;
-    size_t room = before ? before->attempt_count : x->settings->probe.count;
+    size_t room = before ? before->attempt_count : x->settings->probe.arrivals.count;
     target->attempts = calloc(room, sizeof *target->attempts);
     if (!target->attempts)
         return error_set(err, ENOMEM, "no memory for %zu connections", room);
@@ -196,14 +195,14 @@ static void set_target(struct experiment *x, struct target *target, const struct
 static int open_recorder(struct experiment *x, struct error *err)
 {
     const struct probe_settings *plan = &x->settings->probe;
-    bool json = x->settings->json && !plan->summary && plan->count <= TIMELINE_UNASKED_MAX;
+    bool json = x->settings->json && !plan->summary && plan->arrivals.count <= TIMELINE_UNASKED_MAX;
     if (!plan->timeline && !x->settings->svg && !json)
         return 0;
     unsigned inner = x->wire ? wire_inner_device(x->wire) : 0;
     enum timeline_source source = !x->run.private_namespace     ? TIMELINE_SAMPLES
                                   : x->settings->transport.path ? TIMELINE_CALLS
                                                                 : TIMELINE_PACKETS;
-    return recorder_open(&x->recorder, source, plan->count, inner, err);
+    return recorder_open(&x->recorder, source, plan->arrivals.count, inner, err);
 }
 
 static int experiment_init(struct experiment *x, const struct endpoint *addresses, size_t count, struct error *err)
@@ -225,7 +224,7 @@ static int experiment_init(struct experiment *x, const struct endpoint *addresse
     run->has_server = x->server != NULL;
     run->private_namespace = x->server && !x->settings->host_net;
     run->somaxconn = sysctl_somaxconn();
-    run->connection_count = run->probe.count;
+    run->connection_count = run->probe.arrivals.count;
     run->target_count = count;
     run->expectation_count = x->settings->expect.count;
     memcpy(run->expectations, x->settings->expect.list, sizeof run->expectations);

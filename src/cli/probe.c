@@ -33,13 +33,13 @@ static int check_remote(const struct command *command, struct settings *settings
                       settings->host, text);
             return say_usage(command, err.text);
         }
-        if (settings->probe.count > REMOTE_COUNT_MAX || settings->probe.rate > REMOTE_RATE_MAX)
+        if (settings->probe.arrivals.count > REMOTE_COUNT_MAX || settings->probe.arrivals.rate > REMOTE_RATE_MAX)
             return say_usage(command, "--allow-remote: want a --count of at most 1000 and a --rate of at most 1000 "
                                       "for a target that is not this host");
         if (settings->probe.wait)
             return say_usage(command, "--wait: whether somebody listens can be seen on this host only");
-        if (!settings->probe.rate)
-            settings->probe.rate = REMOTE_RATE_MAX;
+        if (!settings->probe.arrivals.rate)
+            settings->probe.arrivals.rate = REMOTE_RATE_MAX;
     }
     return EXIT_DONE;
 }

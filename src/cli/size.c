@@ -43,7 +43,7 @@ static void run_settings(void *context, size_t i, struct settings *settings)
     *settings = *f->settings;
     settings->json = false;
     settings->server.backlog = (int32_t)f->backlog;
-    settings->probe.count = (uint32_t)f->s.predicted.count;
+    settings->probe.arrivals.count = (uint32_t)f->s.predicted.count;
     settings->probe.timeout = f->s.predicted.emptied + SLACK;
     settings->probe.timeline = true;
     /* First: what the user sets counts. */
@@ -221,7 +221,7 @@ static int size_run(const struct command *command, const struct settings *settin
     struct error err = {0};
     struct finding f = {.command = command, .settings = settings, .progress.columns = output_columns(STDERR_FILENO)};
     struct utsname system;
-    if (!settings->probe.rate && !settings->probe.burst)
+    if (!settings->probe.arrivals.rate && !settings->probe.arrivals.burst)
         return say_usage(command, "who comes? Give --rate N, or --burst N and --every DUR");
     if (settings->sysctls.count == SYSCTLS_MAX)
         return say_usage(command, "--sysctl: one fewer, please: the lab sets net.core.somaxconn itself");
@@ -229,9 +229,7 @@ static int size_run(const struct command *command, const struct settings *settin
     snprintf(f.s.kernel, sizeof f.s.kernel, "%s", system.release);
     clock_stamp(f.s.started_at);
     f.s.somaxconn = sysctl_somaxconn();
-    f.s.load = (struct load){.rate = settings->probe.rate,
-                             .burst = settings->probe.burst,
-                             .every = settings->probe.every,
+    f.s.load = (struct load){.arrivals = settings->probe.arrivals,
                              .accept_delay = settings->server.accept_delay,
                              .stall = settings->server.stall,
                              .stall_every = settings->server.stall_every};

@@ -145,15 +145,15 @@ static void show_progress(void *context, size_t done, nsec elapsed)
 static unsigned suitable_jobs(const struct sweeping *s)
 {
     const struct settings *settings = s->settings;
-    bool paced = settings->probe.burst || settings->probe.rate || settings->server.stall;
+    bool paced = settings->probe.arrivals.burst || settings->probe.arrivals.rate || settings->server.stall;
     for (size_t n = 0; n < s->varying_count; n++)
         paced = paced || !strcmp(s->varying[n].name, "rate");
-    uint32_t most = settings->probe.count;
+    uint32_t most = settings->probe.arrivals.count;
     for (size_t n = 0; n < s->varying_count; n++)
         for (size_t i = 0; i < s->varying[n].axis.count && !strcmp(s->varying[n].name, "count"); i++) {
             struct settings tried = *settings;
             options_set(&command_run, "count", s->varying[n].axis.values[i], &tried, NULL);
-            most = tried.probe.count > most ? tried.probe.count : most;
+            most = tried.probe.arrivals.count > most ? tried.probe.arrivals.count : most;
         }
     /* Small runs with patience wait most of the time. */
     unsigned times = settings->probe.timeout && most <= SMALL_RUN ? 4 : 1;

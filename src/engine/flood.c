@@ -110,8 +110,8 @@ static int prepare(struct flood *flood, struct error *err)
     return shard_init(&flood->shards[0], flood->loop, err);
 }
 
-int flood_open(struct flood **out, const struct flood_settings *settings, struct attempt *attempts, size_t count,
-               struct loop *loop, struct error *err)
+int flood_open(struct flood **out, const struct flood_settings *settings, struct attempt *attempts, struct loop *loop,
+               struct error *err)
 {
     struct flood *flood = calloc(1, sizeof *flood);
     if (!flood)
@@ -119,7 +119,7 @@ int flood_open(struct flood **out, const struct flood_settings *settings, struct
     flood->settings = *settings;
     flood->loop = loop;
     flood->attempts = attempts;
-    flood->count = count;
+    flood->count = settings->arrivals.count;
     flood->destination_size = settings->transport.path ? endpoint_unix_sockaddr(settings->transport.path, &flood->destination)
                                                        : endpoint_to_sockaddr(&settings->destination, &flood->destination);
     int status = flood->destination_size ? shard_check_transport(flood, err)
@@ -131,7 +131,7 @@ int flood_open(struct flood **out, const struct flood_settings *settings, struct
         flood_release(flood);
         return status;
     }
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < flood->count; i++) {
         flood->fds[i] = -1;
         attempts[i] = (struct attempt){.id = attempts[i].id,
                                        .opened = NSEC_NEVER,

@@ -54,12 +54,12 @@ static void write_heading(FILE *out, const struct run *run)
         write_accept_plan(out, &run->server);
         fputs("; ", out);
     }
-    fprintf(out, "%" PRIu32 " connection%s", probe->count, plural(probe->count));
-    if (probe->rate)
-        fprintf(out, " at %" PRIu32 " a second", probe->rate);
-    else if (probe->burst)
-        fprintf(out, ", %" PRIu32 " at once every %s", probe->burst, nsec_text(probe->every, span));
-    else if (probe->count > 1)
+    fprintf(out, "%" PRIu32 " connection%s", probe->arrivals.count, plural(probe->arrivals.count));
+    if (probe->arrivals.rate)
+        fprintf(out, " at %" PRIu32 " a second", probe->arrivals.rate);
+    else if (probe->arrivals.burst)
+        fprintf(out, ", %" PRIu32 " at once every %s", probe->arrivals.burst, nsec_text(probe->arrivals.every, span));
+    else if (probe->arrivals.count > 1)
         fputs(" at once", out);
     if (probe->timeout > 0)
         fprintf(out, ", patience %s", nsec_text(probe->timeout, span));

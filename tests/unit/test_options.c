@@ -86,12 +86,12 @@ static const struct {
     {{"-a", "1000000k"}, SETS(I64, server.accept_count, 1000000000)},
     {{"--duration=24h"}, SETS(I64, server.duration, 86400 * NSEC_PER_SEC)},
     {{"--greeting", "220 hello"}, SETS_TEXT(server.greeting, "220 hello")},
-    {{"--count", "1"}, SETS(U32, probe.count, 1)},
-    {{"-n", "1000k"}, SETS(U32, probe.count, 1000000)},
+    {{"--count", "1"}, SETS(U32, probe.arrivals.count, 1)},
+    {{"-n", "1000k"}, SETS(U32, probe.arrivals.count, 1000000)},
     {{"--timeout", "0"}, SETS(I64, probe.timeout, 0)},
     {{"-t", "48us"}, SETS(I64, probe.timeout, 48 * NSEC_PER_USEC)},
-    {{"--rate", "1"}, SETS(U32, probe.rate, 1)},
-    {{"-r50k"}, SETS(U32, probe.rate, 50000)},
+    {{"--rate", "1"}, SETS(U32, probe.arrivals.rate, 1)},
+    {{"-r50k"}, SETS(U32, probe.arrivals.rate, 50000)},
     {{"--threads", "256"}, SETS(U32, probe.threads, 256)},
     {{"--send", "-"}, SETS_TEXT(probe.send, "-")},
     {{"--wait", "1m"}, SETS(I64, probe.wait, 60 * NSEC_PER_SEC)},
@@ -307,7 +307,7 @@ START_TEST(defaults_are_as_documented)
     ck_assert_int_eq(settings.family, AF_UNSPEC);
     ck_assert_int_eq(settings.server.backlog, 128);
     ck_assert_int_eq(settings.server.accept_count, ACCEPT_UNLIMITED);
-    ck_assert_uint_eq(settings.probe.count, 10);
+    ck_assert_uint_eq(settings.probe.arrivals.count, 10);
     ck_assert_int_eq(settings.probe.timeout, 2 * NSEC_PER_SEC);
     ck_assert_int_eq(settings.color, COLOR_AUTO);
     ck_assert_int_eq(settings.watch.interval, NSEC_PER_SEC);
@@ -325,7 +325,7 @@ START_TEST(short_options_cluster)
     ck_assert_int_eq(settings.family, AF_INET);
     ck_assert(settings.json);
     ck_assert_uint_eq(settings.port, 80);
-    ck_assert_uint_eq(settings.probe.count, 3);
+    ck_assert_uint_eq(settings.probe.arrivals.count, 3);
 }
 END_TEST
 
@@ -373,8 +373,8 @@ START_TEST(companions_are_read)
     ck_assert_msg(!parse(&every, words, &settings, &err), "%s", err.text);
     ck_assert_int_eq(settings_transport(&settings).kind, KIND_UNIX_SEQPACKET);
     ck_assert_int_eq(settings.server.stall_every, 2 * NSEC_PER_MSEC);
-    ck_assert_uint_eq(settings.probe.burst, 3);
-    ck_assert_int_eq(settings.probe.every, 4 * NSEC_PER_MSEC);
+    ck_assert_uint_eq(settings.probe.arrivals.burst, 3);
+    ck_assert_int_eq(settings.probe.arrivals.every, 4 * NSEC_PER_MSEC);
 }
 END_TEST
 

@@ -231,7 +231,7 @@ START_TEST(json_of_pace)
     sample_times();
     sample.pace.threads = 6;
     sample.pace.sources = 13;
-    sample.probe.rate = 50000;
+    sample.probe.arrivals.rate = 50000;
     json_t *root = json_of();
     json_t *pace = member(root, "pace");
     ck_assert_uint_eq(json_object_size(pace), 5);
@@ -241,7 +241,7 @@ START_TEST(json_of_pace)
     assert_integer(pace, "threads", 6);
     assert_integer(pace, "sources", 13);
     json_decref(root);
-    sample.probe.rate = 0; /* no schedule, so nothing was late */
+    sample.probe.arrivals.rate = 0; /* no schedule, so nothing was late */
     sample.pace.rate = 0;
     root = json_of();
     assert_text(member(root, "pace"), "worst_late_us", NULL);
