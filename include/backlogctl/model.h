@@ -344,6 +344,11 @@ struct expectation {
 };
 
 #define EXPECTATIONS_MAX 32
+struct expectations {
+    struct expectation list[EXPECTATIONS_MAX];
+    size_t count;
+};
+
 #define TARGETS_MAX ENDPOINTS_MAX
 
 struct run {

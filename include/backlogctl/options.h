@@ -3,6 +3,7 @@
 #define BACKLOGCTL_OPTIONS_H
 
 #include "backlogctl/error.h"
+#include "backlogctl/experiment.h"
 #include "backlogctl/freeze.h"
 #include "backlogctl/report.h"
 
@@ -11,17 +12,6 @@
 #include <stdio.h>
 
 enum color_mode { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
-
-#define SYSCTLS_MAX 32
-struct sysctl_list {
-    const char *list[SYSCTLS_MAX]; /* KEY=VALUE */
-    size_t count;
-};
-
-struct expectations {
-    struct expectation list[EXPECTATIONS_MAX];
-    size_t count;
-};
 
 /* What an expectation of a burst may measure, and what one of listeners and of watched ones may: bits 1 << measure. */
 #define MEASURES_OF_BURST ((1u << (MEASURE_CAPACITY + 1)) - 1)

@@ -1,56 +1,57 @@
-/* The laboratory of `run`: a private namespace with its sysctls and its path, and a server in it. */
-#include "backlogctl/experiment.h"
+/* The laboratory: a private namespace with its sysctls and its path, and a server in it. */
+#include "experiment_internal.h"
+
 #include "backlogctl/netns.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-static int set_sysctls(const struct settings *settings, struct error *err)
+static int set_sysctls(const struct experiment_plan *plan, struct error *err)
 {
     /* By default only clients speak Fast Open. */
-    int status = settings->transport.fastopen ? sysctl_write("net.ipv4.tcp_fastopen", "3", err) : 0;
-    for (size_t i = 0; i < settings->sysctls.count && !status; i++) {
+    int status = plan->transport.fastopen ? sysctl_write("net.ipv4.tcp_fastopen", "3", err) : 0;
+    for (size_t i = 0; i < plan->sysctls.count && !status; i++) {
         char key[SYSCTL_VALUE_SIZE];
-        const char *equals = strchr(settings->sysctls.list[i], '=');
-        snprintf(key, sizeof key, "%.*s", (int)(equals - settings->sysctls.list[i]), settings->sysctls.list[i]);
+        const char *equals = strchr(plan->sysctls.list[i], '=');
+        snprintf(key, sizeof key, "%.*s", (int)(equals - plan->sysctls.list[i]), plan->sysctls.list[i]);
         status = sysctl_write(key, equals + 1, err);
     }
     return status;
 }
 
-static int enter(struct lab *lab, const struct settings *settings, struct error *err)
+static int enter(struct lab *lab, const struct experiment_plan *plan, struct error *err)
 {
     struct error why = {0};
-    if (settings->host_net)
+    if (plan->host_net)
         return 0;
     if (netns_enter_private(&why))
         return error_set(err, why.code, "%s. Give --host-net to use this host's network instead", why.text);
-    int status = set_sysctls(settings, err);
-    return !status && settings->delay ? wire_open(&lab->wire, settings->delay, err) : status;
+    int status = set_sysctls(plan, err);
+    return !status && plan->delay ? wire_open(&lab->wire, plan->delay, err) : status;
 }
 
-/* The addresses that a server binds: at the path's near end if there is one. Names are resolved outside: the private namespace
-   reaches no name server. */
-static int choose_addresses(const struct settings *settings, struct endpoint out[TARGETS_MAX], struct error *err)
+/* The addresses that the server binds: the path's near end if there is one. */
+static size_t choose_addresses(const struct experiment_plan *plan, struct endpoint out[TARGETS_MAX])
 {
-    if (!settings->delay || settings->transport.path)
-        return settings_resolve(settings, out, err);
-    out[0] = wire_ends(settings->family == AF_INET6 ? AF_INET6 : AF_INET).near;
-    out[0].port = settings->port;
+    memcpy(out, plan->addresses, sizeof plan->addresses);
+    if (!plan->delay || plan->transport.path)
+        return plan->address_count;
+    out[0] = wire_ends(plan->addresses[0].family).near;
+    out[0].port = plan->addresses[0].port;
     return 1;
 }
 
-/* Only what is bound is aimed at: with --host-net another address of the name may be somebody else's. */
+/* Only what is bound is aimed at: with host_net another address of the name may be somebody else's. */
 static void aim(struct lab *lab, const struct endpoint *addresses, size_t count, const struct error *errors,
-                void (*left_out)(void *context, const char *text), void *context)
+                const struct experiment_hooks *hooks)
 {
     struct listener first;
     server_listener(lab->server, 0, &first);
     for (size_t i = 0; i < count; i++) {
         if (errors[i].code) {
-            if (left_out)
-                left_out(context, errors[i].text);
+            if (hooks && hooks->left_out)
+                hooks->left_out(hooks->context, errors[i].text);
             continue;
         }
         lab->addresses[lab->count] = addresses[i].family == AF_UNIX ? addresses[i] : endpoint_reachable(&addresses[i]);
@@ -58,24 +59,26 @@ static void aim(struct lab *lab, const struct endpoint *addresses, size_t count,
     }
 }
 
-int lab_open(struct lab *lab, const struct settings *settings, void (*left_out)(void *context, const char *text), void *context,
-             struct error *err)
+int lab_open(struct lab *lab, const struct experiment_plan *plan, const struct experiment_hooks *hooks, struct error *err)
 {
     struct endpoint addresses[TARGETS_MAX];
     struct error errors[TARGETS_MAX] = {0};
-    struct server_settings plan = settings->server;
+    struct server_settings server = plan->server;
     *lab = (struct lab){0};
-    int count = choose_addresses(settings, addresses, err);
-    if (count < 0)
-        return count;
     loop_block_signals(); /* before the path has a thread */
-    int status = enter(lab, settings, err);
+    size_t count = choose_addresses(plan, addresses);
+    if (!plan->lab) {
+        memcpy(lab->addresses, addresses, sizeof lab->addresses);
+        lab->count = count;
+        return 0;
+    }
+    int status = enter(lab, plan, err);
     if (status)
         return status;
-    plan.transport = settings_transport(settings);
-    status = server_open(&lab->server, &plan, addresses, (size_t)count, errors, err);
+    server.transport = plan->transport;
+    status = server_open(&lab->server, &server, addresses, count, errors, err);
     if (!status)
-        aim(lab, addresses, (size_t)count, errors, left_out, context);
+        aim(lab, addresses, count, errors, hooks);
     return status;
 }
 

@@ -47,7 +47,7 @@ static const struct {
     {"selection.h", CLI},  {"borrow.h", KERNEL},  {"freeze.h", ENGINE},   {"capacity.h", ENGINE}, {"measurement.h", MODEL},
     {"watched.h", MODEL},  {"watcher.h", ENGINE}, {"screen.h", CLI},      {"timeline.h", MODEL},  {"capture.h", KERNEL},
     {"veth.h", KERNEL},    {"wire.h", ENGINE},    {"recorder.h", ENGINE}, {"sweep.h", MODEL},     {"sizing.h", MODEL},
-    {"trials.h", CLI},     {"presets.h", CLI},
+    {"series.h", CLI},     {"presets.h", CLI},
 };
 
 static enum layer layer_of_header(const char *name)

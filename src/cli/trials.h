@@ -1,20 +1,19 @@
 /* Runs of the lab in processes of their own: each in its own namespace, several side by side, nothing left behind. */
-#ifndef BACKLOGCTL_TRIALS_H
-#define BACKLOGCTL_TRIALS_H
+#ifndef STUDY_TRIALS_H
+#define STUDY_TRIALS_H
 
-#include "backlogctl/options.h"
-#include "backlogctl/sweep.h"
+#include "backlogctl/series.h"
 
 /* What to run, and what is told of it. */
 struct trials {
     size_t count;
     unsigned jobs;     /* at most so many at the same time, 1.. */
     struct trial *out; /* `count` of them, zeroed */
-    /* Fills in the settings of the i-th; `settings` begins as the default ones. */
-    void (*settings)(void *context, size_t i, struct settings *settings);
+    /* Makes the plan of the i-th, which is zeroed; asked in its process. */
+    void (*plan)(void *context, size_t i, struct experiment_plan *plan);
     /* Whether to begin no more; asked after each. NULL: never. */
     bool (*enough)(void *context);
-    /* A line for a person at a terminal, after each that is done; NULL: none. */
+    /* After each that is done; NULL: not told. */
     void (*progress)(void *context, size_t done, nsec elapsed);
     void *context;
 };
