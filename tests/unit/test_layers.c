@@ -15,12 +15,12 @@
 
 /* ---- Who may include whom ---- */
 
-enum layer { BASE, MODEL, KERNEL, ENGINE, JUDGE, REPORT, CLI, MAIN, LAYERS };
+enum layer { BASE, MODEL, KERNEL, ENGINE, JUDGE, STUDY, REPORT, CLI, MAIN, LAYERS };
 
 #define MAY(layer) (1u << (layer))
 #define MAY_ALL (MAY(BASE) | MAY(MODEL)) /* what everybody may include */
 
-/* Report and judge know only the model; engine and kernel know neither of them. */
+/* Report and judge know only the model; engine and kernel know neither of them; study and report do not know each other. */
 static const struct {
     const char *name; /* the folder below src */
     unsigned may;     /* include headers of these layers */
@@ -30,9 +30,10 @@ static const struct {
     [KERNEL] = {"kernel", MAY_ALL | MAY(KERNEL)},
     [ENGINE] = {"engine", MAY_ALL | MAY(KERNEL) | MAY(ENGINE)},
     [JUDGE] = {"judge", MAY_ALL | MAY(JUDGE)},
+    [STUDY] = {"study", MAY_ALL | MAY(KERNEL) | MAY(ENGINE) | MAY(JUDGE) | MAY(STUDY)},
     [REPORT] = {"report", MAY_ALL | MAY(REPORT)},
-    [CLI] = {"cli", MAY_ALL | MAY(KERNEL) | MAY(ENGINE) | MAY(JUDGE) | MAY(REPORT) | MAY(CLI)},
-    [MAIN] = {"main", MAY_ALL | MAY(KERNEL) | MAY(ENGINE) | MAY(JUDGE) | MAY(REPORT) | MAY(CLI)},
+    [CLI] = {"cli", MAY_ALL | MAY(KERNEL) | MAY(ENGINE) | MAY(JUDGE) | MAY(STUDY) | MAY(REPORT) | MAY(CLI)},
+    [MAIN] = {"main", MAY_ALL | MAY(KERNEL) | MAY(ENGINE) | MAY(JUDGE) | MAY(STUDY) | MAY(REPORT) | MAY(CLI)},
 };
 
 /* Every header of include/backlogctl; a new one needs a row. */
@@ -40,14 +41,14 @@ static const struct {
     const char *name;
     enum layer layer;
 } headers[] = {
-    {"clock.h", BASE},     {"endpoint.h", BASE},  {"error.h", BASE},      {"fd.h", BASE},         {"parse.h", BASE},
-    {"model.h", MODEL},    {"netns.h", KERNEL},   {"owner.h", KERNEL},    {"sockdiag.h", KERNEL}, {"flood.h", ENGINE},
-    {"loop.h", ENGINE},    {"peers.h", ENGINE},   {"server.h", ENGINE},   {"judge.h", JUDGE},     {"report.h", REPORT},
-    {"experiment.h", CLI}, {"options.h", CLI},    {"output.h", CLI},      {"survey.h", MODEL},    {"surveyor.h", ENGINE},
-    {"selection.h", CLI},  {"borrow.h", KERNEL},  {"freeze.h", ENGINE},   {"capacity.h", ENGINE}, {"measurement.h", MODEL},
-    {"watched.h", MODEL},  {"watcher.h", ENGINE}, {"screen.h", CLI},      {"timeline.h", MODEL},  {"capture.h", KERNEL},
-    {"veth.h", KERNEL},    {"wire.h", ENGINE},    {"recorder.h", ENGINE}, {"sweep.h", MODEL},     {"sizing.h", MODEL},
-    {"series.h", CLI},     {"presets.h", CLI},
+    {"clock.h", BASE},       {"endpoint.h", BASE},  {"error.h", BASE},      {"fd.h", BASE},         {"parse.h", BASE},
+    {"model.h", MODEL},      {"netns.h", KERNEL},   {"owner.h", KERNEL},    {"sockdiag.h", KERNEL}, {"flood.h", ENGINE},
+    {"loop.h", ENGINE},      {"peers.h", ENGINE},   {"server.h", ENGINE},   {"judge.h", JUDGE},     {"report.h", REPORT},
+    {"experiment.h", STUDY}, {"options.h", CLI},    {"output.h", CLI},      {"survey.h", MODEL},    {"surveyor.h", ENGINE},
+    {"selection.h", CLI},    {"borrow.h", KERNEL},  {"freeze.h", ENGINE},   {"capacity.h", ENGINE}, {"measurement.h", MODEL},
+    {"watched.h", MODEL},    {"watcher.h", ENGINE}, {"screen.h", CLI},      {"timeline.h", MODEL},  {"capture.h", KERNEL},
+    {"veth.h", KERNEL},      {"wire.h", ENGINE},    {"recorder.h", ENGINE}, {"sweep.h", MODEL},     {"sizing.h", MODEL},
+    {"series.h", STUDY},     {"presets.h", CLI},
 };
 
 static enum layer layer_of_header(const char *name)
@@ -145,6 +146,13 @@ static const struct {
     {"src/report/text.c", "#include \"backlogctl/netns.h\"", false},
     {"src/report/text.c", "#include \"backlogctl/server.h\"", false},
     {"src/report/text.c", "#include \"backlogctl/output.h\"", false},
+    {"src/report/text.c", "#include \"backlogctl/experiment.h\"", false},
+    {"src/study/lab.c", "#include \"backlogctl/judge.h\"", true},
+    {"src/study/lab.c", "#include \"backlogctl/server.h\"", true},
+    {"src/study/lab.c", "#include \"backlogctl/report.h\"", false},
+    {"src/study/lab.c", "#include \"backlogctl/options.h\"", false},
+    {"src/engine/flood.c", "#include \"backlogctl/experiment.h\"", false},
+    {"src/cli/run.c", "#include \"backlogctl/experiment.h\"", true},
     {"src/cli/run.c", "#include \"backlogctl/judge.h\"", true},
     {"src/main.c", "#include \"backlogctl/output.h\"", true},
     {"include/backlogctl/model.h", "#include \"backlogctl/clock.h\"", true},
@@ -333,18 +341,18 @@ static void count_file(const char *path, void *context)
 
 START_TEST(the_judge_needs_nobody)
 {
-    struct objects judge = {.folder = "/src/judge/"}, cli = {.folder = "/src/cli/"};
+    struct objects judge = {.folder = "/src/judge/"}, study = {.folder = "/src/study/"};
     visit_files(BUILD_DIR "/CMakeFiles", ".c.o", read_object, &judge);
     ck_assert_uint_ge(judge.count, visit_files(SOURCE_DIR "/src/judge", ".c", count_file, NULL));
     ck_assert(symbols_have(&judge.defined, "judge_run") && symbols_have(&judge.defined, "judge_expectations"));
     const char *foreign = foreign_symbol(&judge);
     ck_assert_msg(!foreign, "the judge needs %s", foreign);
     /* The same look at objects that do need others, to see that it sees. */
-    visit_files(BUILD_DIR "/CMakeFiles", ".c.o", read_object, &cli);
-    ck_assert_ptr_nonnull(foreign_symbol(&cli));
-    ck_assert(symbols_have(&cli.needed, "judge_run") && !symbols_have(&cli.defined, "judge_run"));
+    visit_files(BUILD_DIR "/CMakeFiles", ".c.o", read_object, &study);
+    ck_assert_ptr_nonnull(foreign_symbol(&study));
+    ck_assert(symbols_have(&study.needed, "judge_run") && !symbols_have(&study.defined, "judge_run"));
     objects_free(&judge);
-    objects_free(&cli);
+    objects_free(&study);
 }
 END_TEST
 
