@@ -45,10 +45,10 @@ static const struct {
     {"model.h", MODEL},      {"netns.h", KERNEL},   {"owner.h", KERNEL},    {"sockdiag.h", KERNEL}, {"flood.h", ENGINE},
     {"loop.h", ENGINE},      {"peers.h", ENGINE},   {"server.h", ENGINE},   {"judge.h", JUDGE},     {"report.h", REPORT},
     {"experiment.h", STUDY}, {"options.h", CLI},    {"output.h", CLI},      {"survey.h", MODEL},    {"surveyor.h", ENGINE},
-    {"selection.h", CLI},    {"borrow.h", KERNEL},  {"freeze.h", ENGINE},   {"capacity.h", ENGINE}, {"measurement.h", MODEL},
+    {"selection.h", STUDY},  {"borrow.h", KERNEL},  {"freeze.h", ENGINE},   {"capacity.h", ENGINE}, {"measurement.h", MODEL},
     {"watched.h", MODEL},    {"watcher.h", ENGINE}, {"screen.h", CLI},      {"timeline.h", MODEL},  {"capture.h", KERNEL},
     {"veth.h", KERNEL},      {"wire.h", ENGINE},    {"recorder.h", ENGINE}, {"sweep.h", MODEL},     {"sizing.h", MODEL},
-    {"series.h", STUDY},     {"presets.h", CLI},
+    {"series.h", STUDY},     {"resizer.h", STUDY},  {"measurer.h", STUDY},  {"presets.h", CLI},
 };
 
 static enum layer layer_of_header(const char *name)
@@ -356,9 +356,25 @@ START_TEST(the_judge_needs_nobody)
 }
 END_TEST
 
+/* Only a command prints or ends the program; a run's process of its own ends by _exit. */
+START_TEST(the_study_is_silent)
+{
+    static const char *const voices[] = {"stdout", "stderr", "printf", "puts", "putchar", "perror", "exit", "__printf_chk"};
+    struct objects study = {.folder = "/src/study/"}, cli = {.folder = "/src/cli/"};
+    visit_files(BUILD_DIR "/CMakeFiles", ".c.o", read_object, &study);
+    visit_files(BUILD_DIR "/CMakeFiles", ".c.o", read_object, &cli);
+    ck_assert_uint_ge(study.count, visit_files(SOURCE_DIR "/src/study", ".c", count_file, NULL));
+    for (size_t i = 0; i < COUNT(voices); i++)
+        ck_assert_msg(!symbols_have(&study.needed, voices[i]), "the study needs %s", voices[i]);
+    ck_assert(symbols_have(&cli.needed, "stdout") && symbols_have(&cli.needed, "stderr"));
+    objects_free(&study);
+    objects_free(&cli);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
-    const TTest *const tests[] = {includes_point_down, main_stays_small, the_judge_needs_nobody};
+    const TTest *const tests[] = {includes_point_down, main_stays_small, the_judge_needs_nobody, the_study_is_silent};
     Suite *suite = suite_create("layers");
     suite_add(suite, "plain", 60, tests, COUNT(tests));
     TCase *rows = tcase_create("table rows");
