@@ -1,27 +1,57 @@
-/* The experiment that `probe` and `run` share: burst, looks, verdicts, report. */
+/* An experiment: a burst at a server, followed until all is final, and the verdicts. A plan goes in, a run comes out. */
 #ifndef BACKLOGCTL_EXPERIMENT_H
 #define BACKLOGCTL_EXPERIMENT_H
 
-#include "backlogctl/options.h"
-#include "backlogctl/server.h"
-#include "backlogctl/wire.h"
+#include "backlogctl/error.h"
+#include "backlogctl/model.h"
 
-/* What the burst is aimed at, and over what. */
-struct lab {
-    struct endpoint addresses[TARGETS_MAX]; /* where the server's side is; tried in turn, as telnet tries them */
+#define SYSCTLS_MAX 32
+struct sysctl_list {
+    const char *list[SYSCTLS_MAX]; /* KEY=VALUE */
     size_t count;
-    struct server *server; /* a server of ours that is open but not started, or NULL */
-    struct wire *wire;     /* a path with a delay, or NULL */
 };
 
-/* Makes the private namespace that the settings ask for, with its sysctls and its path, and opens the server in it. Addresses that
-   could not be bound are told by `left_out` (may be NULL). The process must have one thread only, unless settings->host_net.
-   0 or -errno; lab_close whatever it returned. */
-int lab_open(struct lab *lab, const struct settings *settings, void (*left_out)(void *context, const char *text), void *context,
-             struct error *err);
-void lab_close(struct lab *lab);
+/* Plain values; what its pointers point to outlives the experiment. */
+struct experiment_plan {
+    struct endpoint addresses[TARGETS_MAX]; /* of the server; tried in turn, as telnet tries them */
+    size_t address_count;
+    struct transport transport;
+    bool seqpacket; /* what the transport is, if it is one with a path */
+    struct probe_settings probe;
+    struct expectations expect;
+    bool timeline; /* record one */
+    /* The lab: a server of our own in a private network namespace. Without it the burst goes to a server that is there. */
+    bool lab;
+    struct server_settings server; /* its transport is the plan's */
+    struct sysctl_list sysctls;    /* of the private namespace */
+    nsec delay;                    /* of a path in it, one way, whose near end takes the place of the address; 0: none */
+    bool host_net;                 /* a server of our own, but no namespace */
+};
 
-/* Aims the burst that the settings ask for at the lab, and reports. Returns the exit status of the program. */
-int experiment_perform(const struct command *command, const struct settings *settings, const struct lab *lab);
+/* What is told on the way; each may be NULL. */
+struct experiment_hooks {
+    /* An address that the server could not be bound to. */
+    void (*left_out)(void *context, const char *text);
+    /* How it stands, each 100 ms while it waits. `elapsed` since the burst began. */
+    void (*progress)(void *context, const struct run *run, nsec elapsed);
+    void *context;
+};
+
+struct experiment;
+
+/* Makes the lab and prepares the burst; nothing is sent. With a lab that is no host_net the process must have one thread only, and
+   is in the private namespace from then on. Blocks the signals of loop_block_signals. Plan and hooks outlive the experiment.
+   0 or -errno. */
+int experiment_open(struct experiment **out, const struct experiment_plan *plan, const struct experiment_hooks *hooks,
+                    struct error *err);
+
+/* What is known. Its command, host and preset are the caller's to fill in. */
+struct run *experiment_run(struct experiment *x);
+
+/* From the first connection to the verdicts, the expectations and the timeline. 0 or -errno. */
+int experiment_go(struct experiment *x, struct error *err);
+
+/* NULL is fine. */
+void experiment_close(struct experiment *x);
 
 #endif

@@ -11,12 +11,9 @@ struct flood_settings {
     /* With a path, that is the destination, and each client gets an abstract name of its own (autobind, unix(7)), by which
        it is found again at the server. */
     struct transport transport;
-    bool local;     /* the destination is this host: sources are bound, so that no socket connects to itself */
-    bool follow;    /* keep watching after the burst; needed for `send` too */
-    uint32_t rate;  /* arrivals a second, scheduled against the start; 0: all at once, or: */
-    uint32_t burst; /* so many at once, and as many again each time `every` is over; 0: no such bursts. With a rate, too: those of
-                       a burst at that rate, which has to bring them out within `every` */
-    nsec every;
+    bool local;  /* the destination is this host: sources are bound, so that no socket connects to itself */
+    bool follow; /* keep watching after the burst; needed for `send` too */
+    struct arrivals arrivals;
     uint32_t threads;                     /* that open at the same time; 0 or 1: in one order */
     const char *send;                     /* sent with a newline once established; NULL: nothing. Outlives the flood */
     const struct endpoint_range *sources; /* to connect from, in the destination's family; outlive the flood */
@@ -34,15 +31,15 @@ struct flood_settings {
 
 struct flood;
 
-/* Prepares a burst of `count` attempts, whose ids are set and which outlive the flood. Opens no connection. The limit on
+/* Prepares a burst of arrivals.count attempts, whose ids are set and which outlive the flood. Opens no connection. The limit on
    open files (RLIMIT_NOFILE, per descriptor table) is raised where that is allowed, else the burst is spread over threads
    with a table each (unshare(2), CLONE_FILES). 0, or -errno when that many cannot be held: the text names the limit and
    what lifts it (-EADDRNOTAVAIL source ports, -ENOMEM memory, -EAGAIN threads). */
-int flood_open(struct flood **out, const struct flood_settings *settings, struct attempt *attempts, size_t count,
-               struct loop *loop, struct error *err);
+int flood_open(struct flood **out, const struct flood_settings *settings, struct attempt *attempts, struct loop *loop,
+               struct error *err);
 
 /* Opens them all in the order of their ids (several `threads`: each its share, in order, at the same time); their times are
-   spans since `epoch`, a point on CLOCK_MONOTONIC. Returns how many were begun: fewer than `count` when a signal came, and
+   spans since `epoch`, a point on CLOCK_MONOTONIC. Returns how many were begun: fewer than all when a signal came, and
    then the first so many (several threads: the rest of each share was left out, and its attempts have `opened`
    NSEC_NEVER). A connection that our side could not open has its errno; that ends nothing. */
 size_t flood_burst(struct flood *flood, nsec epoch);

@@ -294,19 +294,42 @@ struct server_settings {
     const char *greeting; /* sent to each accepted client, with a newline; NULL: none */
 };
 
+#define SOURCES_MAX 16
+
+/* Addresses to connect from. */
+struct source_list {
+    const char *text; /* as typed; NULL: none were given, they are chosen for the target */
+    struct endpoint_range ranges[SOURCES_MAX];
+    size_t count;
+};
+
+/* How clients come. */
+struct arrivals {
+    uint32_t count; /* 1..1 000 000; 0 in a load: without end */
+    uint32_t rate;  /* so many a second, evenly, scheduled against the start; 0: all at once, or: */
+    uint32_t burst; /* so many at once, and as many again each time `every` is over; 0: no such bursts. With a rate, too: those of
+                       a burst at that rate, which has to bring them out within `every` */
+    nsec every;     /* 0: once */
+};
+
+/* When the i-th comes, counted from 0: a span since the first. */
+static inline nsec arrival_due(const struct arrivals *arrivals, uint64_t i)
+{
+    uint64_t bursts = arrivals->burst ? i / arrivals->burst : 0, behind = arrivals->burst ? i % arrivals->burst : i;
+    nsec within = arrivals->rate ? (nsec)((double)behind * NSEC_PER_SEC / arrivals->rate) : 0;
+    return (nsec)bursts * arrivals->every + within;
+}
+
 struct probe_settings {
-    uint32_t count;   /* connections, 1..1 000 000 */
+    struct arrivals arrivals;
     nsec timeout;     /* patience after the burst; 0: judge at once */
-    uint32_t rate;    /* arrivals a second; 0: all at once, or: */
-    uint32_t burst;   /* so many at once, ... */
-    nsec every;       /* ... and so many more each time this is over; 0 (and burst 0): no such bursts */
     const char *send; /* sent on each established connection, with a newline; NULL: nothing */
     nsec wait;        /* how long to wait for a listener first; 0: not */
     bool allow_remote;
-    bool summary;       /* no row per connection in the report */
-    bool timeline;      /* record when what happened, and show it in the text report */
-    uint32_t threads;   /* threads that open at the same time; 0 or 1: one order */
-    const char *source; /* as typed; NULL: chosen for the target */
+    bool summary;     /* no row per connection in the report */
+    bool timeline;    /* record when what happened, and show it in the text report */
+    uint32_t threads; /* threads that open at the same time; 0 or 1: one order */
+    struct source_list sources;
 };
 
 /* How a time is spread over the connections: exact quantiles of all samples, and a histogram. */
@@ -345,6 +368,11 @@ struct expectation {
 };
 
 #define EXPECTATIONS_MAX 32
+struct expectations {
+    struct expectation list[EXPECTATIONS_MAX];
+    size_t count;
+};
+
 #define TARGETS_MAX ENDPOINTS_MAX
 
 struct run {

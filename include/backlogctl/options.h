@@ -3,6 +3,7 @@
 #define BACKLOGCTL_OPTIONS_H
 
 #include "backlogctl/error.h"
+#include "backlogctl/experiment.h"
 #include "backlogctl/freeze.h"
 #include "backlogctl/report.h"
 
@@ -11,14 +12,6 @@
 #include <stdio.h>
 
 enum color_mode { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
-
-#define SYSCTLS_MAX 32
-#define SOURCES_MAX 16
-
-struct expectations {
-    struct expectation list[EXPECTATIONS_MAX];
-    size_t count;
-};
 
 /* How a list is shown. */
 #define SORT_KEYS_MAX 4
@@ -92,8 +85,7 @@ struct settings {
     struct watch_settings watch;
     struct sweep_settings sweep;
     struct size_settings size;
-    const char *sysctls[SYSCTLS_MAX]; /* KEY=VALUE */
-    size_t sysctl_count;
+    struct sysctl_list sysctls;
     bool host_net;
     nsec delay;         /* of the lab's path, one way */
     const char *svg;    /* a file for the picture, NULL: none */
@@ -101,8 +93,6 @@ struct settings {
     bool list_presets;
     char names[1024]; /* those given with escapes, without them; `names_used` of these bytes are taken */
     size_t names_used;
-    struct endpoint_range sources[SOURCES_MAX]; /* what probe.source names */
-    size_t source_ranges;
 };
 extern const struct settings settings_default;
 
@@ -124,9 +114,9 @@ struct option_group {
     const char *title;
     const struct option_spec *options;
 };
-extern const struct option_group options_target, options_socket, options_server, options_pictures, options_probe, options_lab,
-    options_output, options_select, options_vary, options_sweep, options_load, options_pace, options_size, options_list,
-    options_resize, options_measure, options_watch;
+extern const struct option_group options_target, options_socket, options_server, options_account, options_probe, options_running,
+    options_lab, options_output, options_select, options_vary, options_sweep, options_load, options_pace, options_size,
+    options_list, options_resize, options_measure, options_watch;
 
 #define OPTION_GROUPS_MAX 9
 struct command {

@@ -6,9 +6,7 @@
 
 /* Who comes, and how fast the server takes them. */
 struct load {
-    uint32_t rate;     /* arrivals a second, evenly; 0: in bursts */
-    uint32_t burst;    /* so many at once, ... */
-    nsec every;        /* ... and again each time this is over; 0: once */
+    struct arrivals arrivals;
     nsec accept_delay; /* between two accepts; 0: at once */
     nsec stall;        /* it accepts nobody for so long, ... */
     nsec stall_every;  /* ... and again so long after the beginning of each; 0: once */

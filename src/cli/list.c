@@ -1,7 +1,7 @@
 /* backlogctl list: every listener, how full it is, what it dropped, and whose it is. */
-#include "backlogctl/judge.h"
+#include "select.h"
+
 #include "backlogctl/output.h"
-#include "backlogctl/selection.h"
 
 static int print(FILE *out, const struct settings *settings, const struct survey *survey, bool to_file)
 {
@@ -61,7 +61,7 @@ static int list_run(const struct command *command, const struct settings *settin
         report_columns_help(stdout);
         return output_flush(command);
     }
-    int status = selection_take(&survey, settings, &err) ? say_error(command, &err) : report(command, settings, &survey, &err);
+    int status = select_listeners(&survey, settings, &err) ? say_error(command, &err) : report(command, settings, &survey, &err);
     survey_release(&survey);
     return status;
 }

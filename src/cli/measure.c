@@ -1,48 +1,15 @@
 /* backlogctl measure: proves how many connections the queue of a running server holds. */
-#include "backlogctl/capacity.h"
+#include "select.h"
+
 #include "backlogctl/escape.h"
-#include "backlogctl/fd.h"
-#include "backlogctl/judge.h"
-#include "backlogctl/netns.h"
+#include "backlogctl/measurer.h"
 #include "backlogctl/output.h"
-#include "backlogctl/owner.h"
-#include "backlogctl/selection.h"
 
 #include <errno.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
-struct holders {
-    pid_t *pids;
-    size_t count, room;
-};
-
-static void note_holder(void *context, uint32_t inode, pid_t pid)
-{
-    struct holders *holders = context;
-    (void)inode;
-    if (holders->count && holders->pids[holders->count - 1] == pid)
-        return;
-    if (holders->count == holders->room) {
-        size_t room = holders->room ? 2 * holders->room : 16;
-        pid_t *pids = realloc(holders->pids, room * sizeof *pids);
-        if (!pids)
-            return; /* the one that is missing goes on accepting, which is noticed */
-        holders->pids = pids;
-        holders->room = room;
-    }
-    holders->pids[holders->count++] = pid;
-}
-
-static void find_holders(const struct listener *listener, struct holders *out)
-{
-    out->count = 0;
-    owners_walk(&listener->inode, 1, note_holder, out);
-}
-
 /* What speaks against freezing it now. 0 or -errno. */
-static int check(const struct settings *settings, const struct listener *listener, const struct holders *holders,
+static int check(const struct settings *settings, const struct listener *listener, const struct owner_list *owners,
                  struct error *err)
 {
     char place[REPORT_PLACE_SIZE];
@@ -52,7 +19,7 @@ static int check(const struct settings *settings, const struct listener *listene
                          "%s has %u sockets (SO_REUSEPORT), each with a queue of its own, and connections go to either: "
                          "they cannot be filled one by one",
                          place, listener->group);
-    if (!holders->count)
+    if (!owners->count)
         return error_set(err, EPERM,
                          "the process behind %s cannot be seen: as its user, or as root (CAP_SYS_PTRACE, "
                          "CAP_DAC_READ_SEARCH), it can",
@@ -61,10 +28,10 @@ static int check(const struct settings *settings, const struct listener *listene
         return error_set(err, EBUSY,
                          "%llu clients wait at %s now, and would wait longer: give --with-waiting to measure all the same",
                          (unsigned long long)listener->queue, place);
-    for (size_t i = 0; i < holders->count; i++)
-        if (holders->pids[i] == getpid() || holders->pids[i] == getppid())
+    for (size_t i = 0; i < owners->count; i++)
+        if (owners->pids[i] == getpid() || owners->pids[i] == getppid())
             return error_set(err, EINVAL, "%s is held by process %d, which waits for this very command", place,
-                             (int)holders->pids[i]);
+                             (int)owners->pids[i]);
     return 0;
 }
 
@@ -87,11 +54,10 @@ static bool confirmed(const struct settings *settings, const struct listener *li
     return fgets(answer, sizeof answer, stdin) && (*answer == 'y' || *answer == 'Y');
 }
 
-static int finish(const struct command *command, const struct settings *settings, struct measurement *m)
+static int finish(const struct command *command, const struct settings *settings, const struct measurement *m)
 {
     struct report_style style = output_style(settings);
     int status = 0;
-    judge_measurement(m);
     if (settings->json)
         status = report_measurement_json(stdout, m);
     else if (!settings->quiet)
@@ -108,88 +74,55 @@ static int finish(const struct command *command, const struct settings *settings
     return !m->full ? EXIT_CANNOT : m->ok ? EXIT_DONE : EXIT_EXPECTATION;
 }
 
-static int measure_listener(const struct command *command, const struct settings *settings, const struct listener *listener,
-                            const struct holders *holders)
-{
-    struct error err = {0};
-    struct measurement m = {.listener = *listener, .expectation_count = settings->expect.count};
-    memcpy(m.expectations, settings->expect.list, sizeof m.expectations);
-    struct capacity_plan plan = {.pids = holders->pids,
-                                 .pid_count = holders->count,
-                                 .freeze = settings->measure.freeze,
-                                 .patience = settings->measure.timeout};
-    struct loop loop;
-    loop_block_signals();
-    if (loop_init(&loop, true, &err))
-        return say_error(command, &err);
-    int status = capacity_measure(&m, &plan, &loop, &err) ? say_error(command, &err) : finish(command, settings, &m);
-    loop_release(&loop);
-    return status;
-}
-
-/* The connections are made from where the server is: we go there first, and stay. */
-static int enter_namespace(const struct settings *settings, struct survey_query *query, struct error *err)
-{
-    if (!query->pid && !query->netns)
-        return 0;
-    SCOPED_FD fd = query->pid ? netns_open_pid(query->pid, err) : netns_open_name(query->netns, err);
-    if (fd < 0)
-        return fd;
-    bool already = query->pid && netns_inode(query->pid) == netns_inode(0);
-    query->pid = 0;
-    query->netns = NULL;
-    return already ? 0 : netns_enter(fd, settings->survey.pid, err);
-}
-
 /* A person may have taken a while to answer: the process that the question named may have ended since, or closed its socket. */
-static int find_again(const struct listener *listener, struct holders *holders, struct error *err)
+static int find_again(const struct listener *listener, struct owner_list *owners, struct error *err)
 {
     char place[REPORT_PLACE_SIZE];
-    find_holders(listener, holders);
-    if (holders->count && *holders->pids == listener->pid)
+    owners_find(owners, listener);
+    if (owners->count && *owners->pids == listener->pid)
         return 0;
     return error_set(err, ESRCH, "process %d does not hold %s any more: nothing was stopped", (int)listener->pid,
                      report_place(listener, place));
 }
 
-static int measure_one(const struct command *command, const struct settings *settings, const struct survey *survey)
+static int measure_one(const struct command *command, const struct settings *settings, const struct listener *listener,
+                       struct owner_list *owners)
 {
+    const struct measure_plan plan = {.freeze = settings->measure.freeze,
+                                      .patience = settings->measure.timeout,
+                                      .expect = settings->expect};
     struct error err = {0};
-    struct holders holders = {0};
-    const struct listener *listener = survey->listeners;
-    int status = selection_is_one(survey, &err);
-    if (!status) {
-        find_holders(listener, &holders);
-        status = check(settings, listener, &holders, &err);
-    }
-    int exit_status;
-    if (status)
-        exit_status = say_error(command, &err);
-    else if (!confirmed(settings, listener, holders.count))
-        exit_status = say_usage(command, "live clients wait while a server is measured: say --yes, or confirm at a terminal");
-    else if (find_again(listener, &holders, &err))
-        exit_status = say_error(command, &err);
-    else
-        exit_status = measure_listener(command, settings, listener, &holders);
-    free(holders.pids);
-    return exit_status;
+    struct measurement m;
+    if (check(settings, listener, owners, &err))
+        return say_error(command, &err);
+    if (!confirmed(settings, listener, owners->count))
+        return say_usage(command, "live clients wait while a server is measured: say --yes, or confirm at a terminal");
+    if (find_again(listener, owners, &err))
+        return say_error(command, &err);
+    return measurer_run(&m, listener, owners, &plan, &err) ? say_error(command, &err) : finish(command, settings, &m);
 }
 
 static int measure_run(const struct command *command, const struct settings *given)
 {
     struct settings settings = *given;
     struct survey survey = {0};
+    struct owner_list owners = {0};
     struct error err = {0};
     if (!settings.survey.port && !settings.survey.path)
         return say_usage(command, "--port or --unix is needed: which listener?");
     if (settings.survey.all_netns)
         return say_usage(command, "--all-netns: want one namespace: --pid or --netns");
-    int status = enter_namespace(given, &settings.survey, &err);
+    int status = measurer_enter(&settings.survey, &err);
     if (!status)
-        status = selection_take(&survey, &settings, &err);
+        status = select_listeners(&survey, &settings, &err);
     if (!status && given->survey.pid)
         selection_keep_held(&survey, given->survey.pid);
-    int exit_status = status ? say_error(command, &err) : measure_one(command, &settings, &survey);
+    if (!status)
+        status = select_is_one(&survey, &err);
+    if (!status)
+        owners_find(&owners, survey.listeners);
+    int exit_status = status ? say_error(command, &err) : measure_one(command, &settings, survey.listeners, &owners);
+    owners_release(&owners);
     survey_release(&survey);
     return exit_status;
 }

@@ -13,7 +13,7 @@
 int take_flag(const struct option_spec *spec, const char *text, void *field, struct error *err)
 {
     (void)spec, (void)text, (void)err;
-    *(bool *)field = true;
+    *(option_flag *)field = true;
     return 0;
 }
 
@@ -22,7 +22,7 @@ int take_text(const struct option_spec *spec, const char *text, void *field, str
     (void)spec;
     if (!*text)
         return error_set(err, EINVAL, "want some text, not nothing");
-    *(const char **)field = text;
+    *(option_text *)field = text;
     return 0;
 }
 
@@ -44,7 +44,7 @@ int take_name(const struct option_spec *spec, const char *text, void *field, str
 int take_family(const struct option_spec *spec, const char *text, void *field, struct error *err)
 {
     (void)text, (void)err;
-    *(int *)field = spec->letter == '4' ? AF_INET : AF_INET6;
+    *(option_family *)field = spec->letter == '4' ? AF_INET : AF_INET6;
     return 0;
 }
 
@@ -53,7 +53,7 @@ int take_port(const struct option_spec *spec, const char *text, void *field, str
     int64_t value;
     int status = parse_integer(text, spec->min, spec->max, &value, err);
     if (!status)
-        *(uint16_t *)field = (uint16_t)value;
+        *(option_port *)field = (option_port)value;
     return status;
 }
 
@@ -62,7 +62,7 @@ int take_backlog(const struct option_spec *spec, const char *text, void *field, 
     int64_t value;
     int status = parse_count(text, spec->min, spec->max, &value, err);
     if (!status)
-        *(int32_t *)field = (int32_t)value;
+        *(option_backlog *)field = (option_backlog)value;
     return status;
 }
 
@@ -71,13 +71,14 @@ int take_u32(const struct option_spec *spec, const char *text, void *field, stru
     int64_t value;
     int status = parse_count(text, spec->min, spec->max, &value, err);
     if (!status)
-        *(uint32_t *)field = (uint32_t)value;
+        *(option_u32 *)field = (option_u32)value;
     return status;
 }
 
 int take_i64(const struct option_spec *spec, const char *text, void *field, struct error *err)
 {
-    return parse_count(text, spec->min, spec->max, field, err);
+    option_i64 *value = field;
+    return parse_count(text, spec->min, spec->max, value, err);
 }
 
 int take_duration(const struct option_spec *spec, const char *text, void *field, struct error *err)
@@ -89,7 +90,7 @@ int take_duration(const struct option_spec *spec, const char *text, void *field,
         return error_set(err, ERANGE, "out of range: want %s to %s", nsec_text(spec->min, low), nsec_text(spec->max, high));
     }
     if (!status)
-        *(nsec *)field = value;
+        *(option_duration *)field = value;
     return status;
 }
 
@@ -99,7 +100,7 @@ int take_freeze(const struct option_spec *spec, const char *text, void *field, s
     (void)spec;
     for (size_t i = 0; i < sizeof methods / sizeof *methods; i++)
         if (!strcmp(methods[i], text)) {
-            *(enum freeze_method *)field = (enum freeze_method)i;
+            *(option_freeze *)field = (option_freeze)i;
             return 0;
         }
     return error_set(err, EINVAL, "want auto, ptrace or stop");
@@ -111,7 +112,7 @@ int take_color(const struct option_spec *spec, const char *text, void *field, st
     (void)spec;
     for (size_t i = 0; i < sizeof modes / sizeof *modes; i++)
         if (!strcmp(modes[i], text)) {
-            *(enum color_mode *)field = (enum color_mode)i;
+            *(option_color *)field = (option_color)i;
             return 0;
         }
     return error_set(err, EINVAL, "want auto, always or never");
@@ -119,12 +120,13 @@ int take_color(const struct option_spec *spec, const char *text, void *field, st
 
 int take_expectations(const struct option_spec *spec, const char *text, void *field, struct error *err)
 {
-    return expectations_parse(text, (enum measures)spec->max, field, err);
+    option_expectations *expectations = field;
+    return expectations_parse(text, (enum measures)spec->max, expectations, err);
 }
 
 int take_resize(const struct option_spec *spec, const char *text, void *field, struct error *err)
 {
-    struct resize_settings *resize = field;
+    option_resize *resize = field;
     resize->given = true;
     return take_backlog(spec, text, &resize->backlog, err);
 }
@@ -134,14 +136,14 @@ int take_accept_rate(const struct option_spec *spec, const char *text, void *fie
     int64_t value;
     int status = parse_count(text, spec->min, spec->max, &value, err);
     if (!status)
-        *(nsec *)field = NSEC_PER_SEC / value;
+        *(option_accept_rate *)field = NSEC_PER_SEC / value;
     return status;
 }
 
 /* Values of an option that a sweep varies: that they make sense is found out when they are spread out (sweep_axes.c). */
 int take_varied(const struct option_spec *spec, const char *text, void *field, struct error *err)
 {
-    struct sweep_settings *sweep = field;
+    option_varied *sweep = field;
     bool several = !strcmp(spec->name, "sysctl");
     size_t i = 0;
     while (i < sweep->varied_count && (several || strcmp(sweep->varied[i].name, spec->name)))
@@ -158,7 +160,7 @@ int take_preset(const struct option_spec *spec, const char *text, void *field, s
     (void)spec;
     if (!preset_find(text))
         return error_set(err, EINVAL, "no such preset: --list-presets shows them");
-    *(const char **)field = text;
+    *(option_preset *)field = text;
     return 0;
 }
 
@@ -167,7 +169,7 @@ int take_pid(const struct option_spec *spec, const char *text, void *field, stru
     int64_t value;
     int status = parse_integer(text, spec->min, spec->max, &value, err);
     if (!status)
-        *(pid_t *)field = (pid_t)value;
+        *(option_pid *)field = (option_pid)value;
     return status;
 }
 
@@ -177,7 +179,7 @@ int take_address(const struct option_spec *spec, const char *text, void *field, 
     struct endpoint_range range;
     if (endpoint_range_parse(text, &range, NULL) || range.count != 1)
         return error_set(err, EINVAL, "want an address as the listener is bound to, such as 127.0.0.1, 0.0.0.0 or ::");
-    *(struct endpoint *)field = range.first;
+    *(option_address *)field = range.first;
     return 0;
 }
 
@@ -193,7 +195,7 @@ static int take_column_name(const char *name, size_t length, struct error *err)
 int take_columns(const struct option_spec *spec, const char *text, void *field, struct error *err)
 {
     (void)spec;
-    struct list_settings *list = field;
+    option_columns *list = field;
     list->view.count = 0;
     list->columns_help = !strcmp(text, "help");
     for (const char *p = text; !list->columns_help; p++) {
@@ -214,7 +216,7 @@ int take_columns(const struct option_spec *spec, const char *text, void *field, 
 int take_sort(const struct option_spec *spec, const char *text, void *field, struct error *err)
 {
     (void)spec;
-    struct list_settings *list = field;
+    option_sort *list = field;
     list->sort_count = 0;
     for (const char *p = text;; p++) {
         bool down = *p == '-';
@@ -235,7 +237,7 @@ int take_sort(const struct option_spec *spec, const char *text, void *field, str
 int take_sysctl(const struct option_spec *spec, const char *text, void *field, struct error *err)
 {
     (void)spec;
-    struct settings *settings = field;
+    option_sysctl *sysctls = field;
     char key[128];
     size_t length = strcspn(text, "=");
     if (!text[length] || !text[length + 1] || length >= sizeof key)
@@ -244,29 +246,29 @@ int take_sysctl(const struct option_spec *spec, const char *text, void *field, s
     key[length] = '\0';
     if (!sysctl_key_valid(key))
         return error_set(err, EINVAL, "want a key of net.*, such as net.core.somaxconn");
-    if (settings->sysctl_count == SYSCTLS_MAX)
+    if (sysctls->count == SYSCTLS_MAX)
         return error_set(err, EINVAL, "want at most %d sysctls", SYSCTLS_MAX);
-    settings->sysctls[settings->sysctl_count++] = text;
+    sysctls->list[sysctls->count++] = text;
     return 0;
 }
 
 int take_sources(const struct option_spec *spec, const char *text, void *field, struct error *err)
 {
     (void)spec;
-    struct settings *settings = field;
-    settings->probe.source = text;
-    settings->source_ranges = 0;
+    option_sources *sources = field;
+    sources->text = text;
+    sources->count = 0;
     for (const char *p = text;; p++) {
         char item[ENDPOINT_TEXT_SIZE];
         size_t length = strcspn(p, ",");
         snprintf(item, sizeof item, "%.*s", (int)length, p);
-        if (settings->source_ranges == SOURCES_MAX)
+        if (sources->count == SOURCES_MAX)
             return error_set(err, EINVAL, "want at most %d addresses or networks", SOURCES_MAX);
-        struct endpoint_range *range = &settings->sources[settings->source_ranges++];
+        struct endpoint_range *range = &sources->ranges[sources->count++];
         int status = endpoint_range_parse(item, range, err);
         if (status)
             return status;
-        if (range->first.family != settings->sources[0].first.family)
+        if (range->first.family != sources->ranges[0].first.family)
             return error_set(err, EINVAL, "want addresses of one family");
         p += length;
         if (!*p)

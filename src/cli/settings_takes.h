@@ -1,13 +1,45 @@
-/* One function for each kind of value: reads `text` (NULL for a flag) into *field, which has the type that its name says, or the
-   struct that it fills. 0, or -EINVAL / -ERANGE with what is accepted. */
+/* The kinds of values that options have, and the type of the field that each is read into. */
 #ifndef CLI_SETTINGS_TAKES_H
 #define CLI_SETTINGS_TAKES_H
 
 #include "backlogctl/options.h"
 
-typedef int option_take(const struct option_spec *spec, const char *text, void *field, struct error *err);
-option_take take_flag, take_text, take_name, take_family, take_port, take_backlog, take_u32, take_i64, take_duration, take_freeze,
-    take_color, take_expectations, take_resize, take_accept_rate, take_varied, take_preset, take_pid, take_address, take_columns,
-    take_sort, take_sysctl, take_sources;
+#include <stddef.h>
+
+#define OPTION_KINDS(X)                  \
+    X(flag, bool)                        \
+    X(text, const char *)                \
+    X(name, const char *)                \
+    X(preset, const char *)              \
+    X(family, int)                       \
+    X(port, uint16_t)                    \
+    X(backlog, int32_t)                  \
+    X(pid, pid_t)                        \
+    X(u32, uint32_t)                     \
+    X(i64, int64_t)                      \
+    X(duration, nsec)                    \
+    X(accept_rate, nsec)                 \
+    X(freeze, enum freeze_method)        \
+    X(color, enum color_mode)            \
+    X(address, struct endpoint)          \
+    X(expectations, struct expectations) \
+    X(resize, struct resize_settings)    \
+    X(varied, struct sweep_settings)     \
+    X(columns, struct list_settings)     \
+    X(sort, struct list_settings)        \
+    X(sysctl, struct sysctl_list)        \
+    X(sources, struct source_list)
+
+/* option_u32 is the type, take_u32 what reads `text` (NULL for a flag) into *field, which is of that type. 0, or -EINVAL / -ERANGE
+   with what is accepted. */
+#define OPTION_KIND(kind, type) \
+    typedef type option_##kind; \
+    int take_##kind(const struct option_spec *spec, const char *text, void *field, struct error *err);
+OPTION_KINDS(OPTION_KIND)
+
+/* In a row of the option table: what reads the value, and the member of struct settings that it goes to. Does not compile unless
+   the member has the type of the kind. */
+#define READS(kind, member) \
+    .take = _Generic(&((struct settings *)0)->member, option_##kind * : take_##kind), .field = offsetof(struct settings, member)
 
 #endif

@@ -1,17 +1,15 @@
 /* backlogctl sweep: runs over ranges of their options, and how the outcome depends on them. */
-#include "backlogctl/judge.h"
-#include "backlogctl/output.h"
-#include "backlogctl/trials.h"
+#include "plan.h"
 #include "sweep_axes.h"
+
+#include "backlogctl/output.h"
+#include "backlogctl/series.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/utsname.h>
-#include <unistd.h>
 
 #define RUNS_MAX 100000
-#define SMALL_RUN 200 /* connections */
 
 /* A sweep that has begun: an option with several values is an axis, with one it is a setting. */
 struct sweeping {
@@ -26,7 +24,7 @@ struct sweeping {
     size_t varying_count;
     size_t axes[AXES_MAX];                             /* which of those vary */
     char (*sysctls)[AXIS_NAME_SIZE + AXIS_VALUE_SIZE]; /* KEY=VALUE of the run that is begun; one a varying option */
-    struct report_style progress;
+    struct experiment_plan plan;                       /* has the addresses of every run */
 };
 
 /* ---- What varies ---- */
@@ -99,10 +97,6 @@ static int choose_axes(struct sweeping *s, struct error *err)
 static int prepare(struct sweeping *s, struct error *err)
 {
     const struct sweep_settings *plan = &s->settings->sweep;
-    struct utsname system;
-    uname(&system);
-    snprintf(s->sweep.kernel, sizeof s->sweep.kernel, "%s", system.release);
-    clock_stamp(s->sweep.started_at);
     s->sweep.repeat = plan->repeat;
     s->sysctls = calloc(VARIED_MAX, sizeof *s->sysctls);
     if (!s->sysctls)
@@ -117,71 +111,35 @@ static int prepare(struct sweeping *s, struct error *err)
 
 /* ---- The runs ---- */
 
-static void run_settings(void *context, size_t i, struct settings *settings)
+static void plan_cell(void *context, size_t cell, struct experiment_plan *plan)
 {
     struct sweeping *s = context;
-    size_t cell = i / s->sweep.repeat, inner = s->sweep.axis_count > 1 ? s->sweep.axes[1].count : 1;
-    *settings = *s->settings;
-    settings->json = false;
-    settings->svg = NULL;
+    size_t inner = s->sweep.axis_count > 1 ? s->sweep.axes[1].count : 1;
+    struct settings settings = *s->settings;
+    settings.json = false;
+    settings.svg = NULL;
     for (size_t n = 0; n < s->varying_count; n++) {
         size_t value = 0;
         if (n == s->axes[0])
             value = cell / inner;
         else if (s->sweep.axis_count > 1 && n == s->axes[1])
             value = cell % inner;
-        apply(s, n, value, settings, NULL); /* was tried before */
+        apply(s, n, value, &settings, NULL); /* was tried before */
     }
-}
-
-static void show_progress(void *context, size_t done, nsec elapsed)
-{
-    struct sweeping *s = context;
-    fputs("\r\033[K", stderr);
-    report_trials_progress(stderr, done, s->sweep.cells * s->sweep.repeat, elapsed, &s->progress);
-}
-
-/* Side by side where that does not disturb: a schedule suffers when others run beside it, a socket file has room for one server,
-   and so has the host's own network. */
-static unsigned suitable_jobs(const struct sweeping *s)
-{
-    const struct settings *settings = s->settings;
-    bool paced = settings->probe.burst || settings->probe.rate || settings->server.stall;
-    for (size_t n = 0; n < s->varying_count; n++)
-        paced = paced || !strcmp(s->varying[n].name, "rate");
-    uint32_t most = settings->probe.count;
-    for (size_t n = 0; n < s->varying_count; n++)
-        for (size_t i = 0; i < s->varying[n].axis.count && !strcmp(s->varying[n].name, "count"); i++) {
-            struct settings tried = *settings;
-            options_set(&command_run, "count", s->varying[n].axis.values[i], &tried, NULL);
-            most = tried.probe.count > most ? tried.probe.count : most;
-        }
-    /* Small runs with patience wait most of the time. */
-    unsigned times = settings->probe.timeout && most <= SMALL_RUN ? 4 : 1;
-    bool file = settings->transport.path && *settings->transport.path != '@';
-    return settings->sweep.jobs ? settings->sweep.jobs : paced || file || settings->host_net ? 1 : trials_jobs(times);
+    *plan = s->plan;
+    plan_options(plan, &settings);
 }
 
 static int run_all(struct sweeping *s, struct error *err)
 {
-    struct sweep *sweep = &s->sweep;
-    nsec began = clock_now();
-    sweep->trials = calloc(sweep->cells * sweep->repeat, sizeof *sweep->trials);
-    sweep->middles = calloc(sweep->cells, sizeof *sweep->middles);
-    if (!sweep->trials || !sweep->middles)
-        return error_set(err, ENOMEM, "no memory for %zu runs", sweep->cells * sweep->repeat);
-    struct trials trials = {.count = sweep->cells * sweep->repeat,
-                            .jobs = suitable_jobs(s),
-                            .out = sweep->trials,
-                            .settings = run_settings,
-                            .progress = s->progress.columns ? show_progress : NULL,
-                            .context = s};
-    sweep->jobs = trials.jobs;
-    int status = trials_run(&trials, &sweep->signal, err);
-    if (s->progress.columns)
-        fputs("\r\033[K", stderr);
-    sweep->elapsed = clock_now() - began;
-    judge_sweep(sweep);
+    const struct sweep_plan plan = {.cell = plan_cell, .context = s, .jobs = s->settings->sweep.jobs};
+    struct trials_line line;
+    s->plan.lab = true;
+    int status = plan_addresses(&s->plan, s->settings, err);
+    if (status)
+        return status;
+    status = series_sweep(&s->sweep, &plan, trials_line_begin(&line), err);
+    trials_line_end(&line);
     return status;
 }
 
@@ -230,7 +188,7 @@ static int report(struct sweeping *s)
 static int sweep_run(const struct command *command, const struct settings *settings)
 {
     struct error err = {0};
-    struct sweeping s = {.command = command, .settings = settings, .progress.columns = output_columns(STDERR_FILENO)};
+    struct sweeping s = {.command = command, .settings = settings};
     int exit_status = EXIT_DONE;
     if (prepare(&s, &err))
         exit_status = err.code == ENOMEM ? say_error(command, &err) : say_usage(command, err.text);
@@ -241,8 +199,7 @@ static int sweep_run(const struct command *command, const struct settings *setti
     for (size_t n = 0; n < s.varying_count; n++)
         free(s.varying[n].axis.values);
     free(s.sysctls);
-    free(s.sweep.trials);
-    free(s.sweep.middles);
+    sweep_release(&s.sweep);
     return exit_status;
 }
 

@@ -22,8 +22,9 @@ static int open_flood(struct filling *f, struct target *target, size_t count, st
     target->attempt_count = count;
     for (size_t i = 0; i < count; i++)
         target->attempts[i].id = (uint32_t)i + 1;
-    struct flood_settings settings = {.destination = target->address, .local = true, .gate = gate, .context = f};
-    return flood_open(flood, &settings, target->attempts, count, f->loop, err);
+    struct flood_settings settings = {
+        .destination = target->address, .arrivals.count = (uint32_t)count, .local = true, .gate = gate, .context = f};
+    return flood_open(flood, &settings, target->attempts, f->loop, err);
 }
 
 static int prepare(struct filling *f, struct error *err)

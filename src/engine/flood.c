@@ -97,8 +97,8 @@ static int prepare(struct flood *flood, struct error *err)
     return shard_init(&flood->shards[0], flood->loop, err);
 }
 
-int flood_open(struct flood **out, const struct flood_settings *settings, struct attempt *attempts, size_t count,
-               struct loop *loop, struct error *err)
+int flood_open(struct flood **out, const struct flood_settings *settings, struct attempt *attempts, struct loop *loop,
+               struct error *err)
 {
     struct flood *flood = calloc(1, sizeof *flood);
     if (!flood)
@@ -106,7 +106,7 @@ int flood_open(struct flood **out, const struct flood_settings *settings, struct
     flood->settings = *settings;
     flood->loop = loop;
     flood->attempts = attempts;
-    flood->count = count;
+    flood->count = settings->arrivals.count;
     flood->destination_size = transport_address(&settings->transport, &settings->destination, &flood->destination);
     int status = flood->destination_size ? shard_check_transport(flood, err)
                                          : error_set(err, ENAMETOOLONG, "--unix %.40s...: a socket's path has at most 107 bytes",
@@ -117,7 +117,7 @@ int flood_open(struct flood **out, const struct flood_settings *settings, struct
         flood_release(flood);
         return status;
     }
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < flood->count; i++) {
         flood->fds[i] = -1;
         attempts[i] = (struct attempt){.id = attempts[i].id,
                                        .opened = NSEC_NEVER,

@@ -351,13 +351,7 @@ static void open_one(struct shard *shard, size_t i)
 static void wait_for_turn(struct shard *shard, size_t i)
 {
     struct flood *flood = shard->flood;
-    const struct flood_settings *plan = &flood->settings;
-    size_t behind = plan->burst ? i % plan->burst : i;
-    nsec due = flood->start;
-    if (plan->burst)
-        due += (nsec)(i / plan->burst) * plan->every;
-    if (plan->rate)
-        due += (nsec)((double)behind * NSEC_PER_SEC / plan->rate);
+    nsec due = flood->start + arrival_due(&flood->settings.arrivals, i);
     nsec now = clock_now();
     while (now < due && !shard->loop->signal && !atomic_load(&flood->interrupted)) {
         if (loop_run(shard->loop, due, NULL))
@@ -371,8 +365,9 @@ static void wait_for_turn(struct shard *shard, size_t i)
 void shard_burst(struct shard *shard, size_t end)
 {
     struct flood *flood = shard->flood;
+    const struct arrivals *arrivals = &flood->settings.arrivals;
     for (size_t i = shard->opened; i < end; i++) {
-        if (flood->settings.rate || (flood->settings.burst && i % flood->settings.burst == 0))
+        if (arrivals->rate || (arrivals->burst && i % arrivals->burst == 0))
             wait_for_turn(shard, i);
         if (i && flood->settings.gate && flood->settings.threads <= 1 && !flood->settings.gate(flood->settings.context, i))
             atomic_store(&flood->interrupted, true);

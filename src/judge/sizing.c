@@ -9,16 +9,9 @@
 #define STEADY_ARRIVALS 500
 #define STEADY_SPAN (2 * NSEC_PER_SEC)
 
-static nsec arrival(const struct load *load, uint64_t i)
-{
-    if (load->rate)
-        return (nsec)((double)i * NSEC_PER_SEC / load->rate);
-    return load->every ? (nsec)(i / load->burst) * load->every : 0;
-}
-
 static bool arrives(const struct load *load, uint64_t i)
 {
-    return load->rate || load->every || i < load->burst;
+    return load->arrivals.rate || load->arrivals.every || i < load->arrivals.burst;
 }
 
 static nsec after_stall(const struct load *load, nsec at)
@@ -29,10 +22,10 @@ static nsec after_stall(const struct load *load, nsec at)
 
 static void long_run(const struct load *load, struct prediction *p)
 {
-    if (load->rate)
-        p->arrivals = load->rate;
-    else if (load->every)
-        p->arrivals = (double)load->burst * NSEC_PER_SEC / (double)load->every;
+    if (load->arrivals.rate)
+        p->arrivals = load->arrivals.rate;
+    else if (load->arrivals.every)
+        p->arrivals = (double)load->arrivals.burst * NSEC_PER_SEC / (double)load->arrivals.every;
     double working = load->stall && load->stall_every ? 1 - (double)load->stall / (double)load->stall_every : 1;
     p->accepts = load->accept_delay ? working * NSEC_PER_SEC / (double)load->accept_delay : 0;
     bool never = load->stall && load->stall_every && load->stall >= load->stall_every;
@@ -46,7 +39,7 @@ static bool is_enough(const struct load *load, uint64_t arrived, nsec now)
         return true;
     if (load->stall)
         return now >= load->stall;
-    return !load->rate || (arrived >= STEADY_ARRIVALS && now >= STEADY_SPAN) || now >= 2 * STEADY_SPAN;
+    return !load->arrivals.rate || (arrived >= STEADY_ARRIVALS && now >= STEADY_SPAN) || now >= 2 * STEADY_SPAN;
 }
 
 void judge_predict(const struct load *load, struct prediction *p)
@@ -58,9 +51,9 @@ void judge_predict(const struct load *load, struct prediction *p)
     while (!p->overload) {
         /* The next accept, if nobody came before it. */
         bool waits = arrived > accepted;
-        nsec first = waits ? arrival(load, accepted) : 0;
+        nsec first = waits ? arrival_due(&load->arrivals, accepted) : 0;
         nsec due = waits ? after_stall(load, after_stall(load, first > last ? first : last) + load->accept_delay) : 0;
-        bool comes = arrives(load, arrived) && (!waits || arrival(load, arrived) <= due);
+        bool comes = arrives(load, arrived) && (!waits || arrival_due(&load->arrivals, arrived) <= due);
         if (!comes && !waits)
             break;
         if (comes) {

@@ -110,7 +110,7 @@ void explain_failures(struct story *s)
              "%s %s reset by the other side: a server that closes in a hurry does that, and so does "
              "net.ipv4.tcp_abort_on_overflow=1 when the queue is full.",
              opening(s, reset, text), was_were(reset));
-    if (reset && s->run->pace.sources > 1 && !s->run->probe.source)
+    if (reset && s->run->pace.sources > 1 && !s->run->probe.sources.text)
         tell(s,
              "They came from %" PRIu32
              " source addresses, and a server may serve one of them only: --source 127.0.0.1 keeps to it.",

@@ -132,12 +132,12 @@ static json_t *options_json(const struct run *run)
     const struct probe_settings *probe = &run->probe;
     const struct server_settings *server = &run->server;
     json_t *options = json_pack("{s:o, s:I, s:o, s:o, s:o, s:o, s:b, s:b, s:o, s:o}", "host", json_text(run->host), "count",
-                                (json_int_t)probe->count, "timeout_us", json_span(probe->timeout), "rate",
-                                json_known(probe->rate, probe->rate), "send", json_text(probe->send), "wait_us",
+                                (json_int_t)probe->arrivals.count, "timeout_us", json_span(probe->timeout), "rate",
+                                json_known(probe->arrivals.rate, probe->arrivals.rate), "send", json_text(probe->send), "wait_us",
                                 json_span(probe->wait), "allow_remote", probe->allow_remote, "summary", probe->summary, "threads",
-                                json_known(probe->threads, probe->threads), "source", json_text(probe->source));
-    json_put(&options, "burst", json_known(probe->burst, probe->burst));
-    json_put(&options, "every_us", probe->burst ? json_span(probe->every) : json_null());
+                                json_known(probe->threads, probe->threads), "source", json_text(probe->sources.text));
+    json_put(&options, "burst", json_known(probe->arrivals.burst, probe->arrivals.burst));
+    json_put(&options, "every_us", probe->arrivals.burst ? json_span(probe->arrivals.every) : json_null());
     json_put(&options, "fastopen", json_boolean(run->target_count && run->targets[0].transport.fastopen));
     if (!run->has_server)
         return options;
@@ -255,8 +255,8 @@ static json_t *pace_json(const struct run *run)
     double rate = (double)(uint64_t)(pace->rate * 1000 + 0.5) / 1000;
     return json_pack("{s:o, s:o, s:o, s:I, s:I}", "took_us", json_span_exact(pace->took), "rate",
                      pace->rate > 0 ? json_real(rate) : json_null(), "worst_late_us",
-                     json_span_exact(run->probe.rate ? pace->worst_late : NSEC_NEVER), "threads", (json_int_t)pace->threads,
-                     "sources", (json_int_t)pace->sources);
+                     json_span_exact(run->probe.arrivals.rate ? pace->worst_late : NSEC_NEVER), "threads",
+                     (json_int_t)pace->threads, "sources", (json_int_t)pace->sources);
 }
 
 /* From the first bucket that holds something to the last one, so that neighbours are neighbours. */

@@ -63,11 +63,11 @@ static void paragraph(FILE *out, const struct report_style *style, const char *f
 static void arrivals_text(const struct load *load, char out[WORDS_SIZE])
 {
     char every[NSEC_TEXT_SIZE];
-    if (load->rate)
-        snprintf(out, WORDS_SIZE, "%" PRIu32 " client%s a second", load->rate, plural(load->rate));
+    if (load->arrivals.rate)
+        snprintf(out, WORDS_SIZE, "%" PRIu32 " client%s a second", load->arrivals.rate, plural(load->arrivals.rate));
     else
-        snprintf(out, WORDS_SIZE, "%" PRIu32 " client%s at once, every %s", load->burst, plural(load->burst),
-                 nsec_text(load->every, every));
+        snprintf(out, WORDS_SIZE, "%" PRIu32 " client%s at once, every %s", load->arrivals.burst, plural(load->arrivals.burst),
+                 nsec_text(load->arrivals.every, every));
 }
 
 static void pace_text(const struct load *load, char out[WORDS_SIZE])
@@ -105,9 +105,9 @@ static void write_arithmetic(FILE *out, const struct sizing *s, const struct rep
               " wait at the same time, and the queue is empty again after %s%s. A queue holds one more than its backlog, so a "
               "backlog of %" PRIu64 " would do if every clock were perfect.",
               p->arrivals, percent,
-              s->load.stall   ? "a stall begins just as they come"
-              : s->load.burst ? "they all come in the same instant"
-                              : "they come evenly",
+              s->load.stall            ? "a stall begins just as they come"
+              : s->load.arrivals.burst ? "they all come in the same instant"
+                                       : "they come evenly",
               p->longest, nsec_text(p->emptied, emptied), p->cut ? " or more (only the first part is looked at)" : "",
               p->longest ? p->longest - 1 : 0);
 }
@@ -194,11 +194,11 @@ void report_sizing_text(FILE *out, const struct sizing *s, const struct report_s
 
 static json_t *load_json(const struct load *load)
 {
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "rate", json_known(load->rate, load->rate), "burst",
-                     json_known(load->burst, load->burst), "every_us", load->burst ? json_span(load->every) : json_null(),
-                     "accept_delay_us", json_span(load->accept_delay), "stall_us",
-                     load->stall ? json_span(load->stall) : json_null(), "stall_every_us",
-                     load->stall_every ? json_span(load->stall_every) : json_null());
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "rate", json_known(load->arrivals.rate, load->arrivals.rate), "burst",
+                     json_known(load->arrivals.burst, load->arrivals.burst), "every_us",
+                     load->arrivals.burst ? json_span(load->arrivals.every) : json_null(), "accept_delay_us",
+                     json_span(load->accept_delay), "stall_us", load->stall ? json_span(load->stall) : json_null(),
+                     "stall_every_us", load->stall_every ? json_span(load->stall_every) : json_null());
 }
 
 static json_t *settings_json(const struct sizing *s)

@@ -53,15 +53,15 @@ static void write_heading(FILE *out, const struct run *run)
         write_accept_plan(out, &run->server);
         fputs("; ", out);
     }
-    fprintf(out, "%" PRIu32 " connection%s", probe->count, plural(probe->count));
-    if (probe->burst)
-        fprintf(out, ", %" PRIu32, probe->burst);
-    if (probe->rate)
-        fprintf(out, " at %" PRIu32 " a second", probe->rate);
-    else if (probe->burst || probe->count > 1)
+    fprintf(out, "%" PRIu32 " connection%s", probe->arrivals.count, plural(probe->arrivals.count));
+    if (probe->arrivals.burst)
+        fprintf(out, ", %" PRIu32, probe->arrivals.burst);
+    if (probe->arrivals.rate)
+        fprintf(out, " at %" PRIu32 " a second", probe->arrivals.rate);
+    else if (probe->arrivals.burst || probe->arrivals.count > 1)
         fputs(" at once", out);
-    if (probe->burst)
-        fprintf(out, " every %s", nsec_text(probe->every, span));
+    if (probe->arrivals.burst)
+        fprintf(out, " every %s", nsec_text(probe->arrivals.every, span));
     if (probe->timeout > 0)
         fprintf(out, ", patience %s", nsec_text(probe->timeout, span));
     else

@@ -8,7 +8,8 @@
 
 bool pace_tells(const struct run *run)
 {
-    return run->connection_count > 1 && (run->probe.rate || run->probe.burst || run->pace.threads > 1 || run->pace.sources > 1);
+    return run->connection_count > 1 &&
+           (run->probe.arrivals.rate || run->probe.arrivals.burst || run->pace.threads > 1 || run->pace.sources > 1);
 }
 
 /* Three significant digits, and never an exponent. */
@@ -33,11 +34,11 @@ void write_pace(FILE *out, const struct run *run)
     if (pace->rate > 0) {
         fputs(before, out);
         write_rate(out, pace->rate);
-        if (run->probe.rate && !run->probe.burst)
-            fprintf(out, " (asked %" PRIu32 ")", run->probe.rate);
+        if (run->probe.arrivals.rate && !run->probe.arrivals.burst)
+            fprintf(out, " (asked %" PRIu32 ")", run->probe.arrivals.rate);
         before = ", ";
     }
-    if (run->probe.rate) {
+    if (run->probe.arrivals.rate) {
         if (pace->worst_late > 0)
             fprintf(out, "%sat most %s late", before, nsec_text(pace->worst_late, span));
         else

@@ -147,6 +147,12 @@ static const struct bad_line bad_lines[] = {
     {{"serve", "--accept-delay", "300"}, 2, "--accept-delay '300': a duration needs a unit"},
     {{"serve", "--duration", "5d"}, 2, "--duration '5d': want a duration"},
     {{"probe", "--wait", "abc"}, 2, "--wait 'abc': want a duration"},
+    /* options of probe that would do nothing where the server is the command's own */
+    {{"run", "--wait", "1s"}, 2, "unknown option '--wait'"},
+    {{"run", "--allow-remote"}, 2, "unknown option '--allow-remote'"},
+    {{"sweep", "-b", "1,2", "--wait=1s"}, 2, "unknown option '--wait'"},
+    {{"sweep", "-b", "1,2", "--allow-remote"}, 2, "unknown option '--allow-remote'"},
+    {{"sweep", "-b", "1,2", "--summary"}, 2, "unknown option '--summary'"},
     /* words */
     {{"probe", "--color", "blue"}, 2, "--color 'blue': want auto, always or never"},
     {{"probe", "--host", ""}, 2, "--host '': want some text"},

@@ -106,8 +106,8 @@ static struct outcome interrupted_run(const char *options)
 {
     struct process process;
     char command[512];
-    snprintf(command, sizeof command, "exec %s run --json --host-net --backlog 2000 --accept-count 0 --timeout " PATIENCE_TEXT " %s",
-             BACKLOGCTL, options);
+    snprintf(command, sizeof command,
+             "exec %s run --json --host-net --backlog 2000 --accept-count 0 --timeout " PATIENCE_TEXT " %s", BACKLOGCTL, options);
     process = process_start((const char *[]){"sh", "-c", command, NULL}, NULL);
     await("ss -Hltn sport = :60001 | grep -q 'LISTEN [1-9]' || ! [ -d /proc/%d ]", (int)process.pid);
     process_signal(&process, SIGINT);

@@ -44,7 +44,7 @@ void sample_begin(void)
                           .host = "127.0.0.1",
                           .kernel = "6.18.0",
                           .started_at = "2026-01-31T12:00:00.000Z",
-                          .probe = {.count = 10, .timeout = 2 * NSEC_PER_SEC},
+                          .probe = {.arrivals.count = 10, .timeout = 2 * NSEC_PER_SEC},
                           .somaxconn = 4096,
                           .target_count = 1,
                           .elapsed = 2 * NSEC_PER_SEC,
@@ -101,7 +101,7 @@ void sample_full_queue(uint32_t count)
 {
     sample_begin();
     sample_with_listener(2, 3, 2 * (count - 4));
-    sample.probe.count = count;
+    sample.probe.arrivals.count = count;
     sample.counters.value[COUNTER_LISTEN_OVERFLOWS] = sample.counters.value[COUNTER_LISTEN_DROPS] = 2 * (count - 4);
     struct attempt *a = sample_decide(1, VERDICT_CONNECTED, REASON_NONE, EVIDENCE_PEER_SOCKET);
     a->established = 48 * NSEC_PER_USEC;

@@ -15,13 +15,13 @@
 
 /* ---- Who may include whom ---- */
 
-enum layer { BASE, MODEL, LOOP, KERNEL, ENGINE, JUDGE, REPORT, CLI, MAIN, LAYERS };
+enum layer { BASE, MODEL, LOOP, KERNEL, ENGINE, JUDGE, STUDY, REPORT, CLI, MAIN, LAYERS };
 
 #define MAY(layer) (1u << (layer))
 #define MAY_ALL (MAY(BASE) | MAY(MODEL)) /* what everybody may include */
 
-/* Report and judge know only the model; engine and kernel know neither of them. The event loop lies in base, but is nothing for
-   those who only look at the model. */
+/* Report and judge know only the model; engine and kernel know neither of them; study and report do not know each other. The event
+   loop lies in base, but is nothing for those who only look at the model. */
 static const struct {
     const char *name; /* the folder below src */
     unsigned may;     /* include headers of these layers */
@@ -32,9 +32,10 @@ static const struct {
     [KERNEL] = {"kernel", MAY_ALL | MAY(LOOP) | MAY(KERNEL)},
     [ENGINE] = {"engine", MAY_ALL | MAY(LOOP) | MAY(KERNEL) | MAY(ENGINE)},
     [JUDGE] = {"judge", MAY_ALL | MAY(JUDGE)},
+    [STUDY] = {"study", MAY_ALL | MAY(LOOP) | MAY(KERNEL) | MAY(ENGINE) | MAY(JUDGE) | MAY(STUDY)},
     [REPORT] = {"report", MAY_ALL | MAY(REPORT)},
-    [CLI] = {"cli", MAY_ALL | MAY(LOOP) | MAY(KERNEL) | MAY(ENGINE) | MAY(JUDGE) | MAY(REPORT) | MAY(CLI)},
-    [MAIN] = {"main", MAY_ALL | MAY(LOOP) | MAY(KERNEL) | MAY(ENGINE) | MAY(JUDGE) | MAY(REPORT) | MAY(CLI)},
+    [CLI] = {"cli", MAY_ALL | MAY(LOOP) | MAY(KERNEL) | MAY(ENGINE) | MAY(JUDGE) | MAY(STUDY) | MAY(REPORT) | MAY(CLI)},
+    [MAIN] = {"main", MAY_ALL | MAY(LOOP) | MAY(KERNEL) | MAY(ENGINE) | MAY(JUDGE) | MAY(STUDY) | MAY(REPORT) | MAY(CLI)},
 };
 
 /* Every header of include/backlogctl; a new one needs a row. */
@@ -42,15 +43,15 @@ static const struct {
     const char *name;
     enum layer layer;
 } headers[] = {
-    {"clock.h", BASE},      {"endpoint.h", BASE},     {"error.h", BASE},     {"fd.h", BASE},        {"parse.h", BASE},
-    {"procfs.h", BASE},     {"model.h", MODEL},       {"netlink.h", KERNEL}, {"netns.h", KERNEL},   {"owner.h", KERNEL},
-    {"sockdiag.h", KERNEL}, {"flood.h", ENGINE},      {"loop.h", LOOP},      {"peers.h", ENGINE},   {"server.h", ENGINE},
-    {"judge.h", JUDGE},     {"report.h", REPORT},     {"experiment.h", CLI}, {"options.h", CLI},    {"output.h", CLI},
-    {"survey.h", MODEL},    {"surveyor.h", ENGINE},   {"selection.h", CLI},  {"borrow.h", KERNEL},  {"freeze.h", KERNEL},
-    {"capacity.h", ENGINE}, {"measurement.h", MODEL}, {"watched.h", MODEL},  {"watcher.h", ENGINE}, {"screen.h", CLI},
-    {"timeline.h", MODEL},  {"capture.h", KERNEL},    {"veth.h", KERNEL},    {"wire.h", KERNEL},    {"recorder.h", ENGINE},
-    {"sweep.h", MODEL},     {"sizing.h", MODEL},      {"trials.h", CLI},     {"presets.h", CLI},    {"figures.h", MODEL},
-    {"escape.h", REPORT},   {"listener.h", KERNEL},
+    {"clock.h", BASE},      {"endpoint.h", BASE},     {"error.h", BASE},       {"fd.h", BASE},         {"parse.h", BASE},
+    {"procfs.h", BASE},     {"model.h", MODEL},       {"netlink.h", KERNEL},   {"netns.h", KERNEL},    {"owner.h", KERNEL},
+    {"sockdiag.h", KERNEL}, {"flood.h", ENGINE},      {"loop.h", LOOP},        {"peers.h", ENGINE},    {"server.h", ENGINE},
+    {"judge.h", JUDGE},     {"report.h", REPORT},     {"experiment.h", STUDY}, {"options.h", CLI},     {"output.h", CLI},
+    {"survey.h", MODEL},    {"surveyor.h", ENGINE},   {"selection.h", STUDY},  {"borrow.h", KERNEL},   {"freeze.h", KERNEL},
+    {"capacity.h", ENGINE}, {"measurement.h", MODEL}, {"watched.h", MODEL},    {"watcher.h", ENGINE},  {"screen.h", CLI},
+    {"timeline.h", MODEL},  {"capture.h", KERNEL},    {"veth.h", KERNEL},      {"wire.h", KERNEL},     {"recorder.h", ENGINE},
+    {"sweep.h", MODEL},     {"sizing.h", MODEL},      {"series.h", STUDY},     {"resizer.h", STUDY},   {"measurer.h", STUDY},
+    {"presets.h", CLI},     {"figures.h", MODEL},     {"escape.h", REPORT},    {"listener.h", KERNEL},
 };
 
 static enum layer layer_of_header(const char *name)
@@ -151,6 +152,13 @@ static const struct {
     {"src/report/text.c", "#include \"backlogctl/netns.h\"", false},
     {"src/report/text.c", "#include \"backlogctl/server.h\"", false},
     {"src/report/text.c", "#include \"backlogctl/output.h\"", false},
+    {"src/report/text.c", "#include \"backlogctl/experiment.h\"", false},
+    {"src/study/lab.c", "#include \"backlogctl/judge.h\"", true},
+    {"src/study/lab.c", "#include \"backlogctl/server.h\"", true},
+    {"src/study/lab.c", "#include \"backlogctl/report.h\"", false},
+    {"src/study/lab.c", "#include \"backlogctl/options.h\"", false},
+    {"src/engine/flood.c", "#include \"backlogctl/experiment.h\"", false},
+    {"src/cli/run.c", "#include \"backlogctl/experiment.h\"", true},
     {"src/cli/run.c", "#include \"backlogctl/judge.h\"", true},
     {"src/main.c", "#include \"backlogctl/output.h\"", true},
     {"include/backlogctl/model.h", "#include \"backlogctl/clock.h\"", true},
@@ -370,7 +378,7 @@ static void count_file(const char *path, void *context)
 
 START_TEST(the_judge_needs_nobody)
 {
-    struct objects judge = {.folder = "/src/judge/"}, cli = {.folder = "/src/cli/"};
+    struct objects judge = {.folder = "/src/judge/"}, study = {.folder = "/src/study/"};
     visit_files(BUILD_DIR "/CMakeFiles", ".c.o", read_object, &judge);
     ck_assert_uint_ge(judge.count, visit_files(SOURCE_DIR "/src/judge", ".c", count_file, NULL));
     judge.folder = "/src/base/figures"; /* the model's own functions are as pure, and need no others either */
@@ -382,17 +390,34 @@ START_TEST(the_judge_needs_nobody)
     const char *foreign = foreign_symbol(&judge);
     ck_assert_msg(!foreign, "the judge needs %s", foreign);
     /* The same look at objects that do need others, to see that it sees. */
-    visit_files(BUILD_DIR "/CMakeFiles", ".c.o", read_object, &cli);
-    ck_assert_ptr_nonnull(foreign_symbol(&cli));
-    ck_assert(symbols_have(&cli.needed, "judge_run") && !symbols_have(&cli.defined, "judge_run"));
+    visit_files(BUILD_DIR "/CMakeFiles", ".c.o", read_object, &study);
+    ck_assert_ptr_nonnull(foreign_symbol(&study));
+    ck_assert(symbols_have(&study.needed, "judge_run") && !symbols_have(&study.defined, "judge_run"));
     objects_free(&judge);
+    objects_free(&study);
+}
+END_TEST
+
+/* Only a command prints or ends the program; a run's process of its own ends by _exit. */
+START_TEST(the_study_is_silent)
+{
+    static const char *const voices[] = {"stdout", "stderr", "printf", "puts", "putchar", "perror", "exit", "__printf_chk"};
+    struct objects study = {.folder = "/src/study/"}, cli = {.folder = "/src/cli/"};
+    visit_files(BUILD_DIR "/CMakeFiles", ".c.o", read_object, &study);
+    visit_files(BUILD_DIR "/CMakeFiles", ".c.o", read_object, &cli);
+    ck_assert_uint_ge(study.count, visit_files(SOURCE_DIR "/src/study", ".c", count_file, NULL));
+    for (size_t i = 0; i < COUNT(voices); i++)
+        ck_assert_msg(!symbols_have(&study.needed, voices[i]), "the study needs %s", voices[i]);
+    ck_assert(symbols_have(&cli.needed, "stdout") && symbols_have(&cli.needed, "stderr"));
+    objects_free(&study);
     objects_free(&cli);
 }
 END_TEST
 
 static Suite *make_suite(void)
 {
-    const TTest *const tests[] = {includes_point_down, facts_come_before_verdicts, main_stays_small, the_judge_needs_nobody};
+    const TTest *const tests[] = {includes_point_down, facts_come_before_verdicts, main_stays_small, the_judge_needs_nobody,
+                                  the_study_is_silent};
     Suite *suite = suite_create("layers");
     suite_add(suite, "plain", tests, COUNT(tests));
     TCase *rows = tcase_create("table rows");

@@ -18,8 +18,8 @@
 static const struct command every = {
     .name = "every",
     .summary = "Know all options",
-    .groups = {&options_target, &options_socket, &options_server, &options_probe, &options_lab, &options_pictures,
-               &options_output},
+    .groups = {&options_target, &options_socket, &options_server, &options_probe, &options_running, &options_lab,
+               &options_account, &options_output},
 };
 /* Those of list: --port, --host and --backlog are others there. */
 static const struct command chooser = {.name = "chooser",
@@ -86,12 +86,12 @@ static const struct {
     {{"-a", "1000000k"}, SETS(I64, server.accept_count, 1000000000)},
     {{"--duration=24h"}, SETS(I64, server.duration, 86400 * NSEC_PER_SEC)},
     {{"--greeting", "220 hello"}, SETS_TEXT(server.greeting, "220 hello")},
-    {{"--count", "1"}, SETS(U32, probe.count, 1)},
-    {{"-n", "1000k"}, SETS(U32, probe.count, 1000000)},
+    {{"--count", "1"}, SETS(U32, probe.arrivals.count, 1)},
+    {{"-n", "1000k"}, SETS(U32, probe.arrivals.count, 1000000)},
     {{"--timeout", "0"}, SETS(I64, probe.timeout, 0)},
     {{"-t", "48us"}, SETS(I64, probe.timeout, 48 * NSEC_PER_USEC)},
-    {{"--rate", "1"}, SETS(U32, probe.rate, 1)},
-    {{"-r50k"}, SETS(U32, probe.rate, 50000)},
+    {{"--rate", "1"}, SETS(U32, probe.arrivals.rate, 1)},
+    {{"-r50k"}, SETS(U32, probe.arrivals.rate, 50000)},
     {{"--threads", "256"}, SETS(U32, probe.threads, 256)},
     {{"--send", "-"}, SETS_TEXT(probe.send, "-")},
     {{"--wait", "1m"}, SETS(I64, probe.wait, 60 * NSEC_PER_SEC)},
@@ -307,7 +307,7 @@ START_TEST(defaults_are_as_documented)
     ck_assert_int_eq(settings.family, AF_UNSPEC);
     ck_assert_int_eq(settings.server.backlog, 128);
     ck_assert_int_eq(settings.server.accept_count, ACCEPT_UNLIMITED);
-    ck_assert_uint_eq(settings.probe.count, 10);
+    ck_assert_uint_eq(settings.probe.arrivals.count, 10);
     ck_assert_int_eq(settings.probe.timeout, 2 * NSEC_PER_SEC);
     ck_assert_int_eq(settings.color, COLOR_AUTO);
     ck_assert_int_eq(settings.watch.interval, NSEC_PER_SEC);
@@ -326,7 +326,7 @@ START_TEST(short_options_cluster)
     ck_assert_int_eq(settings.family, AF_INET);
     ck_assert(settings.json);
     ck_assert_uint_eq(settings.port, 80);
-    ck_assert_uint_eq(settings.probe.count, 3);
+    ck_assert_uint_eq(settings.probe.arrivals.count, 3);
 }
 END_TEST
 
@@ -358,9 +358,9 @@ START_TEST(repeated_options_add)
     ck_assert_uint_eq(settings.expect.count, 3);
     ck_assert_str_eq(settings.expect.list[1].text, "queued>=3");
     ck_assert_str_eq(settings.expect.list[2].text, "lost=0");
-    ck_assert_uint_eq(settings.sysctl_count, 2);
-    ck_assert_str_eq(settings.sysctls[0], words[3]);
-    ck_assert_str_eq(settings.sysctls[1], words[7]);
+    ck_assert_uint_eq(settings.sysctls.count, 2);
+    ck_assert_str_eq(settings.sysctls.list[0], words[3]);
+    ck_assert_str_eq(settings.sysctls.list[1], words[7]);
 }
 END_TEST
 
@@ -374,8 +374,8 @@ START_TEST(companions_are_read)
     ck_assert_msg(!parse(&every, words, &settings, &err), "%s", err.text);
     ck_assert_int_eq(settings_transport(&settings).kind, KIND_UNIX_SEQPACKET);
     ck_assert_int_eq(settings.server.stall_every, 2 * NSEC_PER_MSEC);
-    ck_assert_uint_eq(settings.probe.burst, 3);
-    ck_assert_int_eq(settings.probe.every, 4 * NSEC_PER_MSEC);
+    ck_assert_uint_eq(settings.probe.arrivals.burst, 3);
+    ck_assert_int_eq(settings.probe.arrivals.every, 4 * NSEC_PER_MSEC);
 }
 END_TEST
 
@@ -402,11 +402,11 @@ START_TEST(sources_replace_earlier_ones)
     struct settings settings;
     struct error err;
     ck_assert_msg(!parse(&every, words, &settings, &err), "%s", err.text);
-    ck_assert_uint_eq(settings.source_ranges, 2);
-    ck_assert_str_eq(settings.probe.source, words[2]);
-    ck_assert_uint_eq(settings.sources[0].count, 1);
-    ck_assert_uint_eq(settings.sources[1].count, 254);
-    ck_assert_uint_eq(settings.sources[1].first.bytes[3], 1);
+    ck_assert_uint_eq(settings.probe.sources.count, 2);
+    ck_assert_str_eq(settings.probe.sources.text, words[2]);
+    ck_assert_uint_eq(settings.probe.sources.ranges[0].count, 1);
+    ck_assert_uint_eq(settings.probe.sources.ranges[1].count, 254);
+    ck_assert_uint_eq(settings.probe.sources.ranges[1].first.bytes[3], 1);
 }
 END_TEST
 
@@ -419,7 +419,7 @@ START_TEST(lists_have_an_end)
     for (size_t i = 0; i < SYSCTLS_MAX; i++)
         words[i] = "--sysctl=net.core.somaxconn=16";
     ck_assert_int_eq(parse(&every, words, &settings, &err), 0);
-    ck_assert_uint_eq(settings.sysctl_count, SYSCTLS_MAX);
+    ck_assert_uint_eq(settings.sysctls.count, SYSCTLS_MAX);
     words[SYSCTLS_MAX] = words[0];
     ck_assert_int_eq(parse(&every, words, &settings, &err), -EINVAL);
     ck_assert_ptr_nonnull(strstr(err.text, "want at most 32 sysctls"));
@@ -429,7 +429,7 @@ START_TEST(lists_have_an_end)
         strcat(sources, ",1.0.0.0");
     const char *source[] = {"--source", sources, NULL};
     ck_assert_int_eq(parse(&every, source, &settings, &err), 0);
-    ck_assert_uint_eq(settings.source_ranges, SOURCES_MAX);
+    ck_assert_uint_eq(settings.probe.sources.count, SOURCES_MAX);
     strcat(sources, ",1.0.0.0");
     ck_assert_int_eq(parse(&every, source, &settings, &err), -EINVAL);
     ck_assert_ptr_nonnull(strstr(err.text, "want at most 16 addresses or networks"));

@@ -231,7 +231,7 @@ START_TEST(json_of_pace)
     sample_times();
     sample.pace.threads = 6;
     sample.pace.sources = 13;
-    sample.probe.rate = 50000;
+    sample.probe.arrivals.rate = 50000;
     json_t *root = json_of();
     json_t *pace = member(root, "pace");
     ck_assert_uint_eq(json_object_size(pace), 5);
@@ -241,7 +241,7 @@ START_TEST(json_of_pace)
     assert_integer(pace, "threads", 6);
     assert_integer(pace, "sources", 13);
     json_decref(root);
-    sample.probe.rate = 0; /* no schedule, so nothing was late */
+    sample.probe.arrivals.rate = 0; /* no schedule, so nothing was late */
     sample.pace.rate = 0;
     root = json_of();
     assert_text(member(root, "pace"), "worst_late_us", NULL);
@@ -286,7 +286,7 @@ START_TEST(json_of_the_options_of_a_burst)
     assert_text(member(root, "options"), "source", NULL);
     json_decref(root);
     sample.probe.threads = 4;
-    sample.probe.source = "127.0.1.0/24";
+    sample.probe.sources.text = "127.0.1.0/24";
     root = json_of();
     assert_integer(member(root, "options"), "threads", 4);
     assert_text(member(root, "options"), "source", "127.0.1.0/24");

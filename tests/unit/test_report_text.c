@@ -182,7 +182,7 @@ START_TEST(text_at_any_width_is_tidy)
         sample_full_queue(columns % 2 ? 20 : 2000);
         sample_ours(-1);
         sample_times();
-        sample.probe.rate = 50000;
+        sample.probe.arrivals.rate = 50000;
         sample.pace.sources = 255;
         sample.signal = SIGINT;
         strcpy(sample.incomplete, "sock_diag answered EPERM, so the server's side of the connections is not known");
@@ -257,13 +257,13 @@ static void heading_ours(void)
 
 static void heading_rate(void)
 {
-    sample.probe.rate = 100;
+    sample.probe.arrivals.rate = 100;
     sample.probe.timeout = 0;
 }
 
 static void heading_single(void)
 {
-    sample.probe.count = 1;
+    sample.probe.arrivals.count = 1;
 }
 
 static void listener_clamped(void)

@@ -14,7 +14,7 @@ START_TEST(times_and_pace)
     sample_full_queue(1000);
     sample_ours(2);
     sample_times();
-    sample.probe.rate = 50000;
+    sample.probe.arrivals.rate = 50000;
     char *text = text_of(&narrow);
     assert_has(text, "1000 connections: 1 connected, 3 queued, 996 timed_out\n"
                      "sent in 1.43s: 69900 a second (asked 50000), at most 312us late\n"
@@ -153,7 +153,7 @@ START_TEST(pace_line)
     sample_begin();
     for (uint32_t id = 1; id <= paces[_i].count; id++)
         sample_decide(id, VERDICT_REFUSED, REASON_NONE, EVIDENCE_SOCKET_ERROR);
-    sample.probe.rate = paces[_i].asked;
+    sample.probe.arrivals.rate = paces[_i].asked;
     sample.probe.threads = paces[_i].threads;
     sample.pace = paces[_i].pace;
     char *text = text_of(&narrow);

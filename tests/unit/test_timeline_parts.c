@@ -74,16 +74,21 @@ static const struct {
     uint64_t longest;
     nsec emptied;
 } loads[] = {
-    {"a burst", {.burst = 200, .every = S, .accept_delay = MS}, false, false, 200, 200 * MS},
-    {"a burst and a quick server", {.burst = 10, .every = S}, false, false, 10, 0},
-    {"a burst that is too much", {.burst = 200, .every = 100 * MS, .accept_delay = MS}, true, false, 0, 0},
-    {"just too much", {.burst = 1000, .every = S, .accept_delay = MS}, true, false, 0, 0},
-    {"evenly", {.rate = 500, .accept_delay = MS}, false, false, 1, 2001 * MS},
-    {"evenly, too many", {.rate = 1001, .accept_delay = MS}, true, false, 0, 0},
-    {"a stall", {.rate = 1000, .stall = 100 * MS, .stall_every = S}, false, false, 101, 100 * MS},
-    {"a stall once", {.burst = 5, .every = 10 * MS, .stall = 100 * MS}, false, false, 55, 100 * MS},
-    {"it always stalls", {.rate = 1, .stall = S, .stall_every = S}, true, false, 0, 0},
-    {"stalls leave too little", {.rate = 600, .accept_delay = MS, .stall = 500 * MS, .stall_every = S}, true, false, 0, 0},
+    {"a burst", {.arrivals.burst = 200, .arrivals.every = S, .accept_delay = MS}, false, false, 200, 200 * MS},
+    {"a burst and a quick server", {.arrivals.burst = 10, .arrivals.every = S}, false, false, 10, 0},
+    {"a burst that is too much", {.arrivals.burst = 200, .arrivals.every = 100 * MS, .accept_delay = MS}, true, false, 0, 0},
+    {"just too much", {.arrivals.burst = 1000, .arrivals.every = S, .accept_delay = MS}, true, false, 0, 0},
+    {"evenly", {.arrivals.rate = 500, .accept_delay = MS}, false, false, 1, 2001 * MS},
+    {"evenly, too many", {.arrivals.rate = 1001, .accept_delay = MS}, true, false, 0, 0},
+    {"a stall", {.arrivals.rate = 1000, .stall = 100 * MS, .stall_every = S}, false, false, 101, 100 * MS},
+    {"a stall once", {.arrivals.burst = 5, .arrivals.every = 10 * MS, .stall = 100 * MS}, false, false, 55, 100 * MS},
+    {"it always stalls", {.arrivals.rate = 1, .stall = S, .stall_every = S}, true, false, 0, 0},
+    {"stalls leave too little",
+     {.arrivals.rate = 600, .accept_delay = MS, .stall = 500 * MS, .stall_every = S},
+     true,
+     false,
+     0,
+     0},
 };
 
 START_TEST(loads_are_predicted)

@@ -1,7 +1,7 @@
 /* How many trials run side by side. */
 #include "suite.h"
 
-#include "backlogctl/trials.h"
+#include "backlogctl/series.h"
 
 #include <sched.h>
 

@@ -77,21 +77,21 @@ static bool any_half_open(const struct target *target)
     return false;
 }
 
-/* Waits on the loop, and tells a person at a terminal how it stands. */
+/* Waits on the loop, and tells how it stands. */
 static void wait_until(struct experiment *x, nsec until)
 {
+    bool progress = x->hooks && x->hooks->progress;
     for (size_t t = 0; t < x->run.target_count; t++)
         if (x->floods[t])
             flood_resume(x->floods[t]);
     while (!x->loop.signal && clock_now() < until) {
         nsec next = until;
-        if (x->progress.columns && x->progress_due < next)
+        if (progress && x->progress_due < next)
             next = x->progress_due;
         if (loop_run(&x->loop, next, NULL))
             return;
-        if (x->progress.columns && clock_now() >= x->progress_due) {
-            fputs("\r\033[K", stderr);
-            report_progress(stderr, &x->run, clock_now() - x->epoch, &x->progress);
+        if (progress && clock_now() >= x->progress_due) {
+            x->hooks->progress(x->hooks->context, &x->run, clock_now() - x->epoch);
             x->progress_due = clock_now() + PROGRESS_PAUSE;
         }
     }
@@ -114,7 +114,7 @@ static void settle(struct experiment *x, const struct target *target)
 
 void experiment_follow(struct experiment *x, const struct target *target)
 {
-    nsec deadline = clock_now() + x->settings->probe.timeout;
+    nsec deadline = clock_now() + x->plan->probe.timeout;
     nsec pause = FIRST_PAUSE;
     for (;;) {
         nsec began = clock_now();

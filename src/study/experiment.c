@@ -4,14 +4,12 @@
 #include "backlogctl/judge.h"
 #include "backlogctl/listener.h"
 #include "backlogctl/netns.h"
-#include "backlogctl/output.h"
 #include "backlogctl/owner.h"
 #include "backlogctl/peers.h"
-#include "backlogctl/presets.h"
-#include "backlogctl/wire.h"
 
 #include <errno.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
@@ -23,9 +21,6 @@
 #define LEAD_PATIENCE (20 * NSEC_PER_MSEC)
 #define LEAD_PAUSE (100 * NSEC_PER_USEC)
 
-/* The JSON of larger bursts has a timeline only when it is asked for: it takes more room than all the rest. */
-#define TIMELINE_UNASKED_MAX 10000
-
 /* In `run` an idle server accepts at once; this is how long we wait for its thread to get a CPU. */
 #define SERVER_PATIENCE NSEC_PER_SEC
 
@@ -35,15 +30,15 @@
    that its thread has not had a CPU, the burst waits for it: so the outcome does not depend on the machine. */
 static void wait_for_server(struct experiment *x, uint64_t unaccepted_allowed)
 {
-    const struct server_settings *plan = &x->settings->server;
+    const struct server_settings *plan = &x->plan->server;
     uint64_t limit = plan->accept_count == ACCEPT_UNLIMITED ? UINT64_MAX : (uint64_t)plan->accept_count;
-    uint64_t accepted = server_wait_accepted(x->server, 0, 0);
+    uint64_t accepted = server_wait_accepted(x->lab.server, 0, 0);
     if (x->server_late || accepted >= limit)
         return;
     uint64_t arrived = x->accepted_before + flood_established(x->floods[x->current - x->run.targets]);
     uint64_t due = arrived < limit ? arrived : limit;
     if (accepted < due && arrived - accepted >= unaccepted_allowed)
-        x->server_late = server_wait_accepted(x->server, due, clock_now() + SERVER_PATIENCE) < due;
+        x->server_late = server_wait_accepted(x->lab.server, due, clock_now() + SERVER_PATIENCE) < due;
 }
 
 static bool gate_run(void *context, size_t opened)
@@ -84,8 +79,8 @@ static bool ends_with_reset(const struct attempt *attempt)
 
 static bool server_is_immediate(const struct experiment *x)
 {
-    const struct server_settings *plan = &x->settings->server;
-    return x->server && !plan->accept_delay && !plan->stall && !plan->defer_accept && plan->accept_count && !x->wire;
+    const struct server_settings *plan = &x->plan->server;
+    return x->lab.server && !plan->accept_delay && !plan->stall && !plan->defer_accept && plan->accept_count && !x->lab.wire;
 }
 
 /* A socket file's type cannot be seen by looking at it, and connect() says only EPROTOTYPE. */
@@ -102,13 +97,13 @@ static int check_type(const struct target *target, bool seqpacket, struct error 
 static int prepare_burst(struct experiment *x, size_t t, struct error *err)
 {
     struct target *target = &x->run.targets[t];
-    const struct probe_settings *plan = &x->settings->probe;
+    const struct probe_settings *plan = &x->plan->probe;
     if (x->diag.netlink.socket && target->local)
         listener_find(&x->diag, &target->bound, &target->transport, &target->before, NULL);
     if (target->before.members > 1)
         peers_members(&x->diag, target, NULL);
     target->after = target->before;
-    int status = check_type(target, x->settings->seqpacket, err);
+    int status = check_type(target, x->plan->seqpacket, err);
     if (status)
         return status;
     struct flood_settings flood = {
@@ -116,28 +111,27 @@ static int prepare_burst(struct experiment *x, size_t t, struct error *err)
         .transport = target->transport,
         .local = target->local && !target->reflected,
         .follow = plan->timeout > 0 || plan->send,
-        .rate = plan->rate,
-        .burst = plan->burst,
-        .every = plan->every,
+        .arrivals = plan->arrivals,
         .threads = plan->threads,
         .send = plan->send,
-        .sources = x->settings->sources,
-        .source_ranges = x->settings->source_ranges,
+        .sources = plan->sources.ranges,
+        .source_ranges = plan->sources.count,
         .context = x,
         .reset = ends_with_reset,
     };
     if (server_is_immediate(x))
         flood.gate = gate_run;
-    else if (!x->server && !plan->rate && !plan->burst && target->before.known && x->diag.netlink.socket)
+    else if (!x->lab.server && !plan->arrivals.rate && !plan->arrivals.burst && target->before.known && x->diag.netlink.socket)
         flood.lead = lead_probe;
+    flood.arrivals.count = (uint32_t)target->attempt_count;
     x->current = target;
-    return flood_open(&x->floods[t], &flood, target->attempts, target->attempt_count, &x->loop, err);
+    return flood_open(&x->floods[t], &flood, target->attempts, &x->loop, err);
 }
 
 static void burst(struct experiment *x, size_t t)
 {
-    if (x->server)
-        x->accepted_before = server_wait_accepted(x->server, 0, 0);
+    if (x->lab.server)
+        x->accepted_before = server_wait_accepted(x->lab.server, 0, 0);
     size_t opened = flood_burst(x->floods[t], x->epoch);
     x->current->attempt_count = opened;
     if (!t) {
@@ -156,7 +150,7 @@ static int choose_attempts(struct experiment *x, size_t t, struct error *err)
 {
     struct target *target = &x->run.targets[t];
     const struct target *before = t ? &x->run.targets[t - 1] : NULL;
-    size_t room = before ? before->attempt_count : x->settings->probe.count;
+    size_t room = before ? before->attempt_count : x->plan->probe.arrivals.count;
     target->attempts = calloc(room, sizeof *target->attempts);
     if (!target->attempts)
         return error_set(err, ENOMEM, "no memory for %zu connections", room);
@@ -190,10 +184,10 @@ static void later_rounds(struct experiment *x)
 
 static void set_target(struct experiment *x, struct target *target, const struct endpoint *address)
 {
-    target->transport = settings_transport(x->settings);
+    target->transport = x->plan->transport;
     target->address = target->bound = *address;
     bool packets = has_handshake(target->transport.kind);
-    target->reflected = x->wire && packets;
+    target->reflected = x->lab.wire && packets;
     target->local = !packets || target->reflected;
     if (target->reflected) {
         struct endpoint far = wire_ends(address->family).far;
@@ -208,43 +202,34 @@ static void set_target(struct experiment *x, struct target *target, const struct
 /* In a namespace of its own every packet belongs to the run. */
 static int open_recorder(struct experiment *x, struct error *err)
 {
-    const struct probe_settings *plan = &x->settings->probe;
-    bool json = x->settings->json && !plan->summary && plan->count <= TIMELINE_UNASKED_MAX;
-    if (!plan->timeline && !x->settings->svg && !json)
+    if (!x->plan->timeline)
         return 0;
-    unsigned inner = x->wire ? wire_inner_device(x->wire) : 0;
+    unsigned inner = x->lab.wire ? wire_inner_device(x->lab.wire) : 0;
     enum timeline_source source = !x->run.private_namespace                         ? TIMELINE_SAMPLES
                                   : has_handshake(x->run.targets[0].transport.kind) ? TIMELINE_PACKETS
                                                                                     : TIMELINE_CALLS;
-    return recorder_open(&x->recorder, source, plan->count, inner, err);
+    return recorder_open(&x->recorder, source, x->plan->probe.arrivals.count, inner, err);
 }
 
-static int experiment_init(struct experiment *x, const struct endpoint *addresses, size_t count, struct error *err)
+static int begin(struct experiment *x, struct error *err)
 {
     struct run *run = &x->run;
     struct utsname system;
     uname(&system);
     snprintf(run->kernel, sizeof run->kernel, "%s", system.release);
     clock_stamp(run->started_at);
-    run->command = x->command->name;
-    run->host = x->settings->host;
-    const struct preset *preset = x->settings->preset ? preset_find(x->settings->preset) : NULL;
-    if (preset) {
-        run->preset = preset->name;
-        run->preset_words = preset->explanation;
-    }
-    run->probe = x->settings->probe;
-    run->server = x->settings->server;
-    run->has_server = x->server != NULL;
-    run->private_namespace = x->server && !x->settings->host_net;
+    run->probe = x->plan->probe;
+    run->server = x->plan->server;
+    run->has_server = x->lab.server != NULL;
+    run->private_namespace = x->lab.server && !x->plan->host_net;
     run->somaxconn = sysctl_somaxconn();
-    run->connection_count = run->probe.count;
-    run->target_count = count;
-    run->expectation_count = x->settings->expect.count;
-    memcpy(run->expectations, x->settings->expect.list, sizeof run->expectations);
-    run->delay = x->settings->delay;
-    for (size_t t = 0; t < count; t++)
-        set_target(x, &run->targets[t], &addresses[t]);
+    run->connection_count = run->probe.arrivals.count;
+    run->target_count = x->lab.count;
+    run->expectation_count = x->plan->expect.count;
+    memcpy(run->expectations, x->plan->expect.list, sizeof run->expectations);
+    run->delay = x->plan->delay;
+    for (size_t t = 0; t < x->lab.count; t++)
+        set_target(x, &run->targets[t], &x->lab.addresses[t]);
     int status = loop_init(&x->loop, true, err);
     if (status)
         return status;
@@ -252,7 +237,9 @@ static int experiment_init(struct experiment *x, const struct endpoint *addresse
     if (sockdiag_open(&x->diag, &diag_error))
         experiment_note(x, &diag_error);
     status = open_recorder(x, err);
-    return status ? status : choose_attempts(x, 0, err);
+    if (!status)
+        status = choose_attempts(x, 0, err);
+    return status ? status : prepare_burst(x, 0, err);
 }
 
 static void name_owners(struct experiment *x)
@@ -261,7 +248,7 @@ static void name_owners(struct experiment *x)
         struct listener *listener = &x->run.targets[t].after;
         if (!listener->known)
             continue;
-        if (x->server) {
+        if (x->lab.server) {
             listener->pid = getpid();
             snprintf(listener->process, sizeof listener->process, "backlogctl");
         } else {
@@ -274,7 +261,7 @@ static void merge_accepts(struct experiment *x)
 {
     struct error err = {0};
     size_t count;
-    const struct server_accept *clients = server_accepts(x->server, &count);
+    const struct server_accept *clients = server_accepts(x->lab.server, &count);
     for (size_t t = 0; t < x->run.target_count; t++)
         if (x->run.targets[t].attempt_count &&
             peers_note_accepts(&x->run.targets[t], clients, count, x->epoch, x->run.elapsed, &err))
@@ -332,25 +319,41 @@ static void finish_timeline(struct experiment *x)
 static void note_wire(struct experiment *x)
 {
     struct error err = {0};
-    uint64_t lost = x->wire ? wire_lost(x->wire) : 0;
+    uint64_t lost = x->lab.wire ? wire_lost(x->lab.wire) : 0;
     if (!lost)
         return;
     error_set(&err, ENOBUFS, "the path with the delay had no room for %llu packets and lost them", (unsigned long long)lost);
     experiment_note(x, &err);
 }
 
-int experiment_begin(struct experiment *x, const struct lab *lab, struct error *err)
+int experiment_open(struct experiment **out, const struct experiment_plan *plan, const struct experiment_hooks *hooks,
+                    struct error *err)
 {
-    x->server = lab->server;
-    x->wire = lab->wire;
+    struct experiment *x = calloc(1, sizeof *x);
+    *out = NULL;
+    if (!x)
+        return error_set(err, ENOMEM, "no memory");
+    x->plan = plan;
+    x->hooks = hooks;
     x->loop.epoll = -1;
-    int status = experiment_init(x, lab->addresses, lab->count, err);
-    return status ? status : prepare_burst(x, 0, err);
+    int status = lab_open(&x->lab, plan, hooks, err);
+    if (!status)
+        status = begin(x, err);
+    if (status)
+        experiment_close(x);
+    else
+        *out = x;
+    return status;
+}
+
+struct run *experiment_run(struct experiment *x)
+{
+    return &x->run;
 }
 
 int experiment_go(struct experiment *x, struct error *err)
 {
-    int status = x->server ? server_start(x->server, err) : 0;
+    int status = x->lab.server ? server_start(x->lab.server, err) : 0;
     if (status)
         return status;
     counters_read(&x->counters_before, NULL);
@@ -365,8 +368,8 @@ int experiment_go(struct experiment *x, struct error *err)
         if (x->run.targets[t].member_count)
             peers_members(&x->diag, &x->run.targets[t], NULL);
     name_owners(x);
-    if (x->server) {
-        server_stop(x->server);
+    if (x->lab.server) {
+        server_stop(x->lab.server);
         merge_accepts(x);
     }
     note_wire(x);
@@ -378,8 +381,10 @@ int experiment_go(struct experiment *x, struct error *err)
     return 0;
 }
 
-void experiment_end(struct experiment *x)
+void experiment_close(struct experiment *x)
 {
+    if (!x)
+        return;
     recorder_release(x->recorder);
     for (size_t t = 0; t < x->run.target_count; t++) {
         flood_release(x->floods[t]);
@@ -389,4 +394,6 @@ void experiment_end(struct experiment *x)
     }
     sockdiag_close(&x->diag);
     loop_release(&x->loop);
+    lab_close(&x->lab);
+    free(x);
 }

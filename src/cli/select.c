@@ -1,11 +1,8 @@
-/* A survey of what the options select, judged and sorted. */
-#include "backlogctl/selection.h"
-
-#include "backlogctl/judge.h"
-#include "backlogctl/owner.h"
+/* What the options select, in the order that they want. */
+#include "select.h"
 
 #include <errno.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 static int compare(const void *left, const void *right, void *context)
@@ -42,56 +39,18 @@ static struct survey_query query_for(const struct settings *settings)
     return query;
 }
 
-int selection_take(struct survey *survey, const struct settings *settings, struct error *err)
+int select_listeners(struct survey *survey, const struct settings *settings, struct error *err)
 {
-    survey->expectation_count = settings->expect.count;
-    memcpy(survey->expectations, settings->expect.list, sizeof survey->expectations);
-    struct survey_query query = query_for(settings);
-    int status = survey_take(survey, &query, err);
-    if (status)
-        return status;
-    judge_survey(survey); /* percent and remarks can be sorted by */
-    if (settings->list.sort_count && survey->count) {
-        struct list_settings list = settings->list;
-        qsort_r(survey->listeners, survey->count, sizeof *survey->listeners, compare, &list);
-        judge_survey(survey); /* expectations name listeners by their place */
-    }
-    return 0;
-}
-
-struct holder {
-    pid_t wanted;
-    bool found;
-};
-
-static void note_holder(void *context, uint32_t inode, pid_t pid)
-{
-    struct holder *holder = context;
-    (void)inode;
-    holder->found |= pid == holder->wanted;
-}
-
-static bool held_by(const struct listener *listener, pid_t pid)
-{
-    struct holder holder = {.wanted = pid};
-    owners_walk(&listener->inode, 1, note_holder, &holder);
-    return holder.found;
-}
-
-void selection_keep_held(struct survey *survey, pid_t pid)
-{
-    size_t kept = 0;
-    for (size_t i = 0; i < survey->count; i++)
-        if (held_by(&survey->listeners[i], pid)) {
-            survey->listeners[kept] = survey->listeners[i];
-            survey->listeners[kept++].pid = pid;
-        }
-    survey->count = kept;
+    struct selection_plan plan = {.query = query_for(settings),
+                                  .expect = settings->expect,
+                                  .order = settings->list.sort_count ? compare : NULL,
+                                  .context = (void *)&settings->list};
+    return selection_take(survey, &plan, err);
 }
 
 #define NAMED_MAX 3
 
-int selection_is_one(const struct survey *survey, struct error *err)
+int select_is_one(const struct survey *survey, struct error *err)
 {
     if (!survey->count)
         return error_set(err, ENOENT, "no such listener here: 'backlogctl list' shows those that there are");

@@ -1,15 +1,15 @@
 /* Trials: a child process each, whose result comes through a pipe. A child ends with its parent, and its namespace with it. */
-#include "backlogctl/trials.h"
+#include "trials.h"
 
 #include "backlogctl/fd.h"
 #include "backlogctl/loop.h"
-#include "experiment_internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 struct worker {
-    struct crew *crew;
+    struct pool *pool;
     struct watch result; /* fd -1: idle */
     pid_t pid;
     size_t trial;
@@ -26,7 +26,7 @@ struct worker {
     struct trial read;
 };
 
-struct crew {
+struct pool {
     const struct trials *trials;
     struct loop loop;
     struct worker workers[TRIALS_JOBS_MAX];
@@ -86,39 +86,32 @@ static void keep(const struct run *run, struct trial *out)
     memcpy(out->counts, run->counts, sizeof out->counts);
 }
 
-static void perform(const struct command *command, const struct settings *settings, struct trial *out)
+static void perform(const struct experiment_plan *plan, struct trial *out)
 {
     struct error err = {0};
-    struct lab lab = {0};
-    struct experiment *x = calloc(1, sizeof *x);
-    int status = x ? lab_open(&lab, settings, NULL, NULL, &err) : error_set(&err, ENOMEM, "no memory");
+    struct experiment *x;
+    int status = experiment_open(&x, plan, NULL, &err);
+    if (!status)
+        status = experiment_go(x, &err);
     if (!status) {
-        *x = (struct experiment){.command = command, .settings = settings};
-        status = experiment_begin(x, &lab, &err);
-        if (!status)
-            status = experiment_go(x, &err);
-        if (!status)
-            keep(&x->run, out);
-        experiment_end(x);
-    }
-    if (status) {
+        keep(experiment_run(x), out);
+    } else {
         *out = (struct trial){.done = true, .error = err.code ? err.code : EIO};
         snprintf(out->why, sizeof out->why, "%.*s", (int)sizeof out->why - 1, err.text);
     }
-    lab_close(&lab);
-    free(x);
+    experiment_close(x);
 }
 
 _Noreturn static void child_main(const struct trials *trials, size_t i, int result, pid_t parent)
 {
-    struct settings settings = settings_default;
+    struct experiment_plan plan = {0};
     struct trial trial = {0};
     /* The parent may have gone before the child asked to be told. */
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent)
         _exit(1);
-    trials->settings(trials->context, i, &settings);
-    perform(&command_run, &settings, &trial);
+    trials->plan(trials->context, i, &plan);
+    perform(&plan, &trial);
     for (size_t sent = 0; sent < sizeof trial;) {
         ssize_t n = write(result, (const char *)&trial + sent, sizeof trial - sent);
         if (n < 0 && errno != EINTR)
@@ -159,78 +152,78 @@ static int begin(struct worker *w, size_t i, struct error *err)
     }
     if (!w->pid) {
         close(ends[0]);
-        child_main(w->crew->trials, i, ends[1], parent);
+        child_main(w->pool->trials, i, ends[1], parent);
     }
     close(ends[1]);
     w->trial = i;
     w->got = 0;
     w->result = (struct watch){.ready = result_ready, .fd = ends[0]};
-    return loop_add(&w->crew->loop, &w->result, EPOLLIN, err);
+    return loop_add(&w->pool->loop, &w->result, EPOLLIN, err);
 }
 
 /* Reads what the pipe still has, and waits for the child. */
 static void collect(struct worker *w)
 {
-    struct crew *crew = w->crew;
+    struct pool *pool = w->pool;
     int status = 0;
-    loop_remove(&crew->loop, &w->result);
+    loop_remove(&pool->loop, &w->result);
     fd_close(&w->result.fd);
     while (waitpid(w->pid, &status, 0) < 0 && errno == EINTR)
         ;
-    struct trial *out = &crew->trials->out[w->trial];
+    struct trial *out = &pool->trials->out[w->trial];
     if (w->got == sizeof w->read) {
         *out = w->read;
-    } else if (!crew->loop.signal) {
+    } else if (!pool->loop.signal) {
         *out = (struct trial){.done = true, .error = ECHILD};
         snprintf(out->why, sizeof out->why, "the run's process ended (%s %d) before it had a result",
                  WIFSIGNALED(status) ? "signal" : "status", WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
     }
-    crew->done++;
-    if (crew->trials->progress)
-        crew->trials->progress(crew->trials->context, crew->done, clock_now() - crew->began);
-    loop_stop(&crew->loop);
+    pool->done++;
+    if (pool->trials->progress)
+        pool->trials->progress(pool->trials->context, pool->done, clock_now() - pool->began);
+    loop_stop(&pool->loop);
 }
 
-static size_t begin_more(struct crew *crew, int *status, struct error *err)
+static size_t begin_more(struct pool *pool, int *status, struct error *err)
 {
-    const struct trials *trials = crew->trials;
+    const struct trials *trials = pool->trials;
     size_t busy = 0;
     for (unsigned j = 0; j < trials->jobs; j++) {
-        struct worker *w = &crew->workers[j];
+        struct worker *w = &pool->workers[j];
         bool more =
-            crew->next < trials->count && !crew->loop.signal && !*status && !(trials->enough && trials->enough(trials->context));
+            pool->next < trials->count && !pool->loop.signal && !*status && !(trials->enough && trials->enough(trials->context));
         if (w->result.fd < 0 && more)
-            *status = begin(w, crew->next++, err);
+            *status = begin(w, pool->next++, err);
         busy += w->result.fd >= 0;
     }
     return busy;
 }
 
-static void end_children(struct crew *crew)
+static void end_children(struct pool *pool)
 {
     for (size_t j = 0; j < TRIALS_JOBS_MAX; j++)
-        if (crew->workers[j].result.fd >= 0) {
-            kill(crew->workers[j].pid, SIGKILL);
-            collect(&crew->workers[j]);
+        if (pool->workers[j].result.fd >= 0) {
+            kill(pool->workers[j].pid, SIGKILL);
+            collect(&pool->workers[j]);
         }
 }
 
 int trials_run(const struct trials *trials, int *signal, struct error *err)
 {
-    struct crew *crew = calloc(1, sizeof *crew);
-    if (!crew)
+    struct pool *pool = calloc(1, sizeof *pool);
+    if (!pool)
         return error_set(err, ENOMEM, "no memory");
-    crew->trials = trials;
-    crew->began = clock_now();
+    pool->trials = trials;
+    pool->began = clock_now();
     for (size_t j = 0; j < TRIALS_JOBS_MAX; j++)
-        crew->workers[j] = (struct worker){.crew = crew, .result.fd = -1};
+        pool->workers[j] = (struct worker){.pool = pool, .result.fd = -1};
     loop_block_signals();
-    int status = loop_init(&crew->loop, true, err);
-    while (!status && !crew->loop.signal && begin_more(crew, &status, err))
-        status = status ? status : loop_run(&crew->loop, NSEC_NEVER, err);
-    end_children(crew);
-    *signal = crew->loop.signal;
-    loop_release(&crew->loop);
-    free(crew);
+    int status = loop_init(&pool->loop, true, err);
+    while (!status && !pool->loop.signal && begin_more(pool, &status, err))
+        status = status ? status : loop_run(&pool->loop, NSEC_NEVER, err);
+    end_children(pool);
+    *signal = pool->loop.signal;
+    loop_release(&pool->loop);
+    free(pool);
     return status;
 }

@@ -1,0 +1,107 @@
+/* An experiment with its report: what `probe` and `run` end with. */
+#include "plan.h"
+
+#include "backlogctl/output.h"
+#include "backlogctl/presets.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+struct performance {
+    const struct command *command;
+    const struct settings *settings;
+    struct run *run;
+    struct report_style progress; /* columns 0: stderr is no terminal */
+};
+
+static void say_left_out(void *context, const char *text)
+{
+    const struct performance *p = context;
+    say(p->command, "%s", text);
+}
+
+static void show_progress(void *context, const struct run *run, nsec elapsed)
+{
+    const struct performance *p = context;
+    fputs("\r\033[K", stderr);
+    report_progress(stderr, run, elapsed, &p->progress);
+}
+
+static int draw(FILE *out, void *context)
+{
+    return report_timeline_svg(out, context);
+}
+
+/* What the experiment itself does not know. */
+static void head(const struct performance *p)
+{
+    const struct preset *preset = p->settings->preset ? preset_find(p->settings->preset) : NULL;
+    p->run->command = p->command->name;
+    p->run->host = p->settings->host;
+    if (preset) {
+        p->run->preset = preset->name;
+        p->run->preset_words = preset->explanation;
+    }
+}
+
+static int begin_report(const struct performance *p)
+{
+    struct report_style style = output_style(p->settings);
+    int status = 0;
+    head(p);
+    if (p->settings->json)
+        status = report_json_begin(stdout, p->run);
+    else if (!p->settings->quiet)
+        report_text_begin(stdout, p->run, &style);
+    return output_report(p->command, status);
+}
+
+static int end_report(const struct performance *p)
+{
+    struct report_style style = output_style(p->settings);
+    int status = 0;
+    if (p->settings->json)
+        status = report_json_end(stdout, p->run);
+    else if (!p->settings->quiet)
+        status = report_text_end(stdout, p->run, &style);
+    status = output_report(p->command, status);
+    if (status)
+        return status;
+    /* Without a report the reason for status 1 would be nowhere. */
+    for (size_t i = 0; i < p->run->expectation_count && p->settings->quiet; i++) {
+        const struct expectation *e = &p->run->expectations[i];
+        if (!e->ok && e->seen_known)
+            say(p->command, "expected %s, seen %lld", e->text, (long long)e->seen);
+        else if (!e->ok)
+            say(p->command, "expected %s, but nobody knows: no listener was seen", e->text);
+    }
+    struct error err = {0};
+    if (p->settings->svg && output_file("--svg", p->settings->svg, draw, p->run, &err))
+        return say_error(p->command, &err);
+    if (p->run->signal)
+        return EXIT_SIGNAL + p->run->signal;
+    return p->run->ok ? EXIT_DONE : EXIT_EXPECTATION;
+}
+
+int plan_perform(const struct command *command, const struct settings *settings, const struct experiment_plan *plan)
+{
+    struct error err = {0};
+    struct performance p = {.command = command, .settings = settings, .progress.columns = output_columns(STDERR_FILENO)};
+    struct experiment_hooks hooks = {.left_out = say_left_out,
+                                     .progress = p.progress.columns ? show_progress : NULL,
+                                     .context = &p};
+    struct experiment *x = NULL;
+    int status = output_file_check("--svg", settings->svg, &err);
+    if (!status)
+        status = experiment_open(&x, plan, &hooks, &err);
+    if (!status) {
+        p.run = experiment_run(x);
+        status = begin_report(&p) ? -EIO : experiment_go(x, &err);
+    }
+    if (!status && p.progress.columns)
+        fputs("\r\033[K", stderr);
+    int exit_status = !status ? end_report(&p) : err.code ? say_error(command, &err) : EXIT_CANNOT;
+    experiment_close(x);
+    return exit_status;
+}

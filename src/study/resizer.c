@@ -1,0 +1,68 @@
+/* Another backlog for listeners that are open, and how the kernel shows them then. */
+#include "backlogctl/resizer.h"
+
+#include "backlogctl/borrow.h"
+#include "backlogctl/judge.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void resize_one(const struct resize_plan *plan, struct resized *one)
+{
+    struct error err = {0};
+    const struct listener *listener = &one->before;
+    int status;
+    if (!listener->pid)
+        status = error_set(&err, EPERM,
+                           "its process cannot be seen: as its user, or as root (CAP_SYS_PTRACE, "
+                           "CAP_DAC_READ_SEARCH), it can");
+    else if (plan->dry_run)
+        status = borrow_check(listener->pid, listener->inode, &err);
+    else
+        status = borrow_listen(listener->pid, listener->inode, plan->backlog, &err);
+    one->changed = !status && !plan->dry_run;
+    if (status)
+        snprintf(one->error, sizeof one->error, "%s", err.text);
+}
+
+/* How the kernel shows them now. */
+static void look_again(struct resizing *r, const struct resize_plan *plan)
+{
+    struct survey survey = {0};
+    struct survey_query query = plan->query;
+    query.no_owners = query.no_waiting = true;
+    query.process = NULL;
+    int status = survey_take(&survey, &query, NULL);
+    judge_survey(&survey);
+    if (!status)
+        for (size_t i = 0; i < r->count; i++)
+            for (size_t j = 0; j < survey.count; j++)
+                if (r->list[i].changed && survey.listeners[j].cookie == r->list[i].before.cookie) {
+                    struct resized *one = &r->list[i];
+                    one->after = survey.listeners[j];
+                    one->after.pid = one->before.pid;
+                    one->after.processes = one->before.processes;
+                    memcpy(one->after.process, one->before.process, sizeof one->after.process);
+                }
+    survey_release(&survey);
+}
+
+int resizer_run(struct resizing *r, const struct survey *survey, const struct resize_plan *plan, struct error *err)
+{
+    const struct netns_facts *netns = netns_facts_find(survey->namespaces, survey->namespace_count, survey->listeners[0].netns);
+    *r = (struct resizing){.asked = plan->backlog,
+                           .dry_run = plan->dry_run,
+                           .somaxconn = netns ? netns->somaxconn : -1,
+                           .list = calloc(survey->count, sizeof *r->list),
+                           .count = survey->count};
+    if (!r->list)
+        return error_set(err, ENOMEM, "no memory");
+    for (size_t i = 0; i < r->count; i++) {
+        r->list[i].before = survey->listeners[i];
+        resize_one(plan, &r->list[i]);
+    }
+    look_again(r, plan);
+    return 0;
+}

@@ -1,0 +1,53 @@
+/* A survey, judged and sorted. */
+#include "backlogctl/selection.h"
+
+#include "backlogctl/judge.h"
+#include "backlogctl/owner.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int selection_take(struct survey *survey, const struct selection_plan *plan, struct error *err)
+{
+    survey->expectation_count = plan->expect.count;
+    memcpy(survey->expectations, plan->expect.list, sizeof survey->expectations);
+    int status = survey_take(survey, &plan->query, err);
+    if (status)
+        return status;
+    judge_survey(survey); /* percent and remarks can be sorted by */
+    if (plan->order && survey->count) {
+        qsort_r(survey->listeners, survey->count, sizeof *survey->listeners, plan->order, plan->context);
+        judge_survey(survey); /* expectations name listeners by their place */
+    }
+    return 0;
+}
+
+struct holder {
+    pid_t wanted;
+    bool found;
+};
+
+static void note_holder(void *context, uint32_t inode, pid_t pid)
+{
+    struct holder *holder = context;
+    (void)inode;
+    holder->found |= pid == holder->wanted;
+}
+
+static bool held_by(const struct listener *listener, pid_t pid)
+{
+    struct holder holder = {.wanted = pid};
+    owners_walk(&listener->inode, 1, note_holder, &holder);
+    return holder.found;
+}
+
+void selection_keep_held(struct survey *survey, pid_t pid)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < survey->count; i++)
+        if (held_by(&survey->listeners[i], pid)) {
+            survey->listeners[kept] = survey->listeners[i];
+            survey->listeners[kept++].pid = pid;
+        }
+    survey->count = kept;
+}

@@ -1,0 +1,213 @@
+/* The search for the smallest backlog at which nothing is dropped or lost. */
+#include "trials.h"
+
+#include "backlogctl/judge.h"
+#include "backlogctl/netns.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+
+/* Runs with room for everybody: how long the queue gets varies from run to run. */
+#define LOOKS 5
+
+/* A backlog passes in the bisection when it drops nothing in so many runs. */
+#define TRIES 2
+
+/* After a check that dropped, the answer is raised and checked anew, so often. */
+#define ROUNDS 8
+
+/* The lab's own clamp is out of the way. */
+#define LAB_SOMAXCONN "net.core.somaxconn=1000000"
+
+/* Patience beyond the time that the queue should take to empty. */
+#define SLACK (500 * NSEC_PER_MSEC)
+
+struct search {
+    const struct size_plan *plan;
+    const struct series_progress *progress;
+    struct sizing *s;
+    uint32_t backlog; /* of the runs that go on */
+    size_t planned;   /* runs in all, as far as it can be said */
+    struct trial *trials;
+    nsec began;
+};
+
+static void make_plan(void *context, size_t i, struct experiment_plan *plan)
+{
+    const struct search *search = context;
+    (void)i;
+    *plan = search->plan->run;
+    plan->server.backlog = (int32_t)search->backlog;
+    plan->probe.arrivals.count = (uint32_t)search->s->predicted.count;
+    plan->probe.timeout = search->s->predicted.emptied + SLACK;
+    plan->timeline = true;
+    /* First: what the user sets counts. */
+    memmove(&plan->sysctls.list[1], &plan->sysctls.list[0], plan->sysctls.count * sizeof plan->sysctls.list[0]);
+    plan->sysctls.list[0] = LAB_SOMAXCONN;
+    plan->sysctls.count++;
+}
+
+static void tell_progress(void *context, size_t done, nsec elapsed)
+{
+    struct search *search = context;
+    (void)done, (void)elapsed;
+    search->s->runs++;
+    if (search->progress)
+        search->progress->tell(search->progress->context, search->s->runs,
+                               search->planned > search->s->runs ? search->planned : search->s->runs,
+                               clock_now() - search->began);
+}
+
+static bool passed(const struct search *search, const struct trial *t)
+{
+    return t->done && !t->error && t->drops_known && !t->drops && t->counts[VERDICT_CONNECTED] == search->s->predicted.count;
+}
+
+/* So many runs with a backlog, one after the other: the pace must not suffer. Returns how many passed; fewer are run once one has
+   not and `all` is not wanted. */
+static bool enough(void *context)
+{
+    const struct search *search = context;
+    for (size_t i = 0; search->trials[i].done; i++)
+        if (!passed(search, &search->trials[i]))
+            return true;
+    return false;
+}
+
+static int run_some(struct search *search, uint32_t backlog, size_t count, bool all, size_t *pass, struct error *err)
+{
+    struct trials trials = {.count = count,
+                            .jobs = 1,
+                            .out = search->trials,
+                            .plan = make_plan,
+                            .enough = all ? NULL : enough,
+                            .progress = tell_progress,
+                            .context = search};
+    search->backlog = backlog;
+    *pass = 0;
+    memset(search->trials, 0, (count + 1) * sizeof *search->trials);
+    int status = trials_run(&trials, &search->s->signal, err);
+    for (size_t i = 0; i < count && !status; i++) {
+        if (search->trials[i].error)
+            return error_set(err, search->trials[i].error, "a run of the lab failed: %s", search->trials[i].why);
+        *pass += passed(search, &search->trials[i]);
+    }
+    return status;
+}
+
+/* How long the queue gets when there is room for all. */
+static int look(struct search *search, struct error *err)
+{
+    size_t pass;
+    uint32_t room = (uint32_t)search->s->predicted.count;
+    int status = run_some(search, room, LOOKS, true, &pass, err);
+    if (status || search->s->signal)
+        return status;
+    if (pass < LOOKS) {
+        snprintf(search->s->why, sizeof search->s->why,
+                 "with room for all %u, %zu of %d runs still lost clients or did not accept them in time: this machine cannot "
+                 "keep the pace",
+                 room, LOOKS - pass, LOOKS);
+        return 0;
+    }
+    search->s->looks = LOOKS;
+    search->s->longest_least = UINT64_MAX;
+    for (size_t i = 0; i < LOOKS; i++) {
+        uint64_t longest = search->trials[i].longest;
+        search->s->longest_least = longest < search->s->longest_least ? longest : search->s->longest_least;
+        search->s->longest_most = longest > search->s->longest_most ? longest : search->s->longest_most;
+    }
+    return 0;
+}
+
+/* Between a backlog that is too small and one that suffices. */
+static int bisect(struct search *search, struct error *err)
+{
+    int64_t low = -1, high = (int64_t)search->s->longest_most;
+    while (high - low > 1 && !search->s->signal) {
+        size_t pass;
+        int64_t middle = (low + high) / 2;
+        int status = run_some(search, (uint32_t)middle, TRIES, false, &pass, err);
+        if (status)
+            return status;
+        if (pass == TRIES)
+            high = middle;
+        else
+            low = middle;
+    }
+    search->s->smallest_known = !search->s->signal;
+    search->s->smallest = (uint32_t)high;
+    return 0;
+}
+
+/* What passed twice may fail the next time: the answer has the longest queue that was seen, and as a reserve the spread of those, or
+   a twentieth. */
+static int check(struct search *search, struct error *err)
+{
+    struct sizing *s = search->s;
+    uint64_t seen = s->longest_most ? s->longest_most - 1 : 0, spread = s->longest_most - s->longest_least;
+    uint64_t least = seen > s->smallest ? seen : s->smallest, twentieth = least / 20 + 1;
+    uint64_t answer = least + (spread > twentieth ? spread : twentieth);
+    for (int round = 0; round < ROUNDS && !s->signal; round++) {
+        size_t pass;
+        /* Nobody needs more than one place for each who comes, and a queue holds one more than its backlog. */
+        answer = answer < s->predicted.count ? answer : s->predicted.count - 1;
+        int status = run_some(search, (uint32_t)answer, search->plan->checks, false, &pass, err);
+        if (status || s->signal)
+            return status;
+        s->checks = pass;
+        s->backlog = (uint32_t)answer;
+        for (size_t i = 0; i < pass; i++)
+            if (search->trials[i].accepted_max > s->longest_wait)
+                s->longest_wait = search->trials[i].accepted_max;
+        s->answered = pass == search->plan->checks;
+        if (s->answered)
+            return 0;
+        s->checks_failed++;
+        answer += answer / 20 + 1;
+    }
+    if (!s->answered)
+        snprintf(s->why, sizeof s->why, "backlogs up to %u still dropped clients now and then", s->backlog);
+    return 0;
+}
+
+static int find(struct search *search, struct error *err)
+{
+    struct sizing *s = search->s;
+    size_t most = search->plan->checks > LOOKS ? search->plan->checks : LOOKS;
+    search->trials = calloc(most + 1, sizeof *search->trials);
+    if (!search->trials)
+        return error_set(err, ENOMEM, "no memory");
+    search->began = clock_now();
+    search->planned = LOOKS + search->plan->checks;
+    for (uint64_t left = s->predicted.longest; left; left /= 2)
+        search->planned += TRIES;
+    int status = look(search, err);
+    if (!status && !s->signal && !*s->why)
+        status = bisect(search, err);
+    if (!status && !s->signal && !*s->why)
+        status = check(search, err);
+    s->elapsed = clock_now() - search->began;
+    free(search->trials);
+    return status;
+}
+
+int series_size(struct sizing *s, const struct size_plan *plan, const struct series_progress *progress, struct error *err)
+{
+    struct search search = {.plan = plan, .progress = progress, .s = s};
+    struct utsname system;
+    uname(&system);
+    snprintf(s->kernel, sizeof s->kernel, "%s", system.release);
+    clock_stamp(s->started_at);
+    s->somaxconn = sysctl_somaxconn();
+    s->load = (struct load){.arrivals = plan->run.probe.arrivals,
+                            .accept_delay = plan->run.server.accept_delay,
+                            .stall = plan->run.server.stall,
+                            .stall_every = plan->run.server.stall_every};
+    s->load.arrivals.count = 0;
+    judge_predict(&s->load, &s->predicted);
+    return s->predicted.overload ? 0 : find(&search, err);
+}
