@@ -256,7 +256,7 @@ static bool selected(const struct survey_query *query, const struct listener *li
            (query->address.family == AF_UNSPEC || same_address(listener->local, &query->address));
 }
 
-static void select_listeners(struct survey *survey, const struct survey_query *query)
+static void keep_wanted(struct survey *survey, const struct survey_query *query)
 {
     size_t kept = 0;
     if (query->path)
@@ -289,7 +289,7 @@ int survey_take(struct survey *survey, const struct survey_query *query, struct 
         status = find_owners(&s, err);
     if (status)
         return status;
-    select_listeners(survey, query);
+    keep_wanted(survey, query);
     return 0;
 }
 

@@ -27,25 +27,6 @@ static bool measure(const struct run *run, const struct expectation *e, int64_t 
     return listener && judge_listener_measure(listener, (enum measure)e->measure, seen);
 }
 
-bool judge_compare(int64_t seen, enum compare compare, int64_t expected)
-{
-    switch (compare) {
-    case COMPARE_EQ:
-        return seen == expected;
-    case COMPARE_NE:
-        return seen != expected;
-    case COMPARE_LT:
-        return seen < expected;
-    case COMPARE_LE:
-        return seen <= expected;
-    case COMPARE_GT:
-        return seen > expected;
-    case COMPARE_GE:
-        return seen >= expected;
-    }
-    return false;
-}
-
 void judge_expectations(struct run *run)
 {
     run->ok = true;

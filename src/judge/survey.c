@@ -1,17 +1,6 @@
 /* Remarks on listeners, and the drops that none of them accounts for. */
 #include "backlogctl/judge.h"
 
-bool judge_listener_measure(const struct listener *listener, enum measure measure, int64_t *seen)
-{
-    enum figure_id figure = measure_figure(measure);
-    *seen = 0;
-    if (figure == FIGURE_COUNT)
-        return false;
-    struct figure_value value = figure_value(figure, listener);
-    *seen = (int64_t)value.number;
-    return value.state != FIGURE_UNKNOWN; /* nobody was found waiting: 0 */
-}
-
 static uint32_t remarks_of(const struct listener *listener, const struct netns_facts *netns)
 {
     bool full = listener->queue > listener->backlog;

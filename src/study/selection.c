@@ -22,30 +22,11 @@ int selection_take(struct survey *survey, const struct selection_plan *plan, str
     return 0;
 }
 
-struct holder {
-    pid_t wanted;
-    bool found;
-};
-
-static void note_holder(void *context, uint32_t inode, pid_t pid)
-{
-    struct holder *holder = context;
-    (void)inode;
-    holder->found |= pid == holder->wanted;
-}
-
-static bool held_by(const struct listener *listener, pid_t pid)
-{
-    struct holder holder = {.wanted = pid};
-    owners_walk(&listener->inode, 1, note_holder, &holder);
-    return holder.found;
-}
-
 void selection_keep_held(struct survey *survey, pid_t pid)
 {
     size_t kept = 0;
     for (size_t i = 0; i < survey->count; i++)
-        if (held_by(&survey->listeners[i], pid)) {
+        if (owner_holds(pid, survey->listeners[i].inode)) {
             survey->listeners[kept] = survey->listeners[i];
             survey->listeners[kept++].pid = pid;
         }
