@@ -29,12 +29,14 @@ static int check_kind(const struct filing *f, struct error *err)
    of it takes set-id bits away; who may not give it away keeps it, and then a group that it was not meant for gets nothing. */
 static int take_over(const struct filing *f, int fd, struct error *err)
 {
-    struct stat existing;
+    struct stat existing, ours;
     mode_t mask = umask(0), mode = 0666 & ~mask;
     umask(mask);
-    if (!stat(f->path, &existing)) {
+    if (!stat(f->path, &existing) && !fstat(fd, &ours)) {
+        /* In a user namespace without ids, as `run` makes it for an ordinary user, chown(2) is refused even when it changes nothing. */
+        bool same = existing.st_uid == ours.st_uid && existing.st_gid == ours.st_gid;
         mode = existing.st_mode & 07777;
-        if (fchown(fd, existing.st_uid, existing.st_gid) && fchown(fd, (uid_t)-1, existing.st_gid))
+        if (!same && fchown(fd, existing.st_uid, existing.st_gid) && fchown(fd, (uid_t)-1, existing.st_gid))
             mode &= ~(mode_t)(S_ISUID | S_ISGID | S_IRWXG);
     }
     return fchmod(fd, mode) ? error_errno(err, "cannot set the mode of %s", f->option) : 0;
