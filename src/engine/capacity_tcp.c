@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 static bool gate(void *context, size_t opened)
 {
@@ -31,6 +32,10 @@ static int check_way(const struct filling *f, struct error *err)
     const struct listener *l = &f->m->listener;
     const struct endpoint address = endpoint_reachable(&l->local);
     bool local = false;
+    if (*l->device && strcmp(l->device, "lo"))
+        return error_set(err, EHOSTUNREACH,
+                         "it takes connections through %s alone, and those of this host come through lo: nothing was stopped",
+                         l->device);
     int status = route_is_local(&address, &local, err);
     if (!status && !local)
         return error_set(err, EHOSTUNREACH, "no route from here to its address stays on this host: nothing was stopped");
