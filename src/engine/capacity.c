@@ -29,6 +29,12 @@ bool filling_may_go_on(const struct filling *f)
     return !f->loop->signal && (!f->freeze || freeze_holds(f->freeze));
 }
 
+bool filling_has_risen(struct filling *f)
+{
+    uint64_t queue, drops;
+    return listener_look(&f->diag, &f->m->listener, &queue, &drops, NULL) || queue > f->m->held || !filling_may_go_on(f);
+}
+
 static int look(struct filling *f, uint64_t *queue, uint64_t *drops)
 {
     struct error err = {0};

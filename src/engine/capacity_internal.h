@@ -39,6 +39,9 @@ struct filling_way {
 };
 extern const struct filling_way filling_tcp, filling_unix;
 
+/* Whether the queue is longer than before the first connection of ours; true where that cannot be asked, or the freeze is over. */
+bool filling_has_risen(struct filling *f);
+
 bool filling_may_go_on(const struct filling *f);
 
 /* Waits a little before the next question, on the loop, so that a signal is seen: false then. */

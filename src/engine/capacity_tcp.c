@@ -18,12 +18,10 @@ static bool gate(void *context, size_t opened)
 static void check_first(void *context)
 {
     struct filling *f = context;
-    uint64_t queue, drops;
     if (!f->freeze || !freeze_holds(f->freeze))
         return;
     flood_look(f->flood);
-    if (!listener_look(&f->diag, &f->m->listener, &queue, &drops, NULL))
-        f->astray = queue <= f->m->held && (f->target.attempts->established != NSEC_NEVER || f->target.attempts->error);
+    f->astray = (f->target.attempts->established != NSEC_NEVER || f->target.attempts->error) && !filling_has_risen(f);
 }
 
 /* Everything stays on this host, and on the device that the listener is bound to. 0 or -errno. */

@@ -72,6 +72,9 @@ static size_t fill(struct filling *f)
         sent++;
         if (fd >= 0) {
             f->fds[f->count++] = fd;
+            f->astray = f->count == 1 && !filling_has_risen(f);
+            if (f->astray)
+                break;
             continue;
         }
         if (fd == -EAGAIN)

@@ -134,12 +134,56 @@ START_TEST(nothing_is_sent_where_nobody_accepts)
 }
 END_TEST
 
+/* A name that leads to another server: its queue is not filled in the place of the one that stands still. */
+START_TEST(another_server_is_not_filled)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_ANY), .sin_port = htons(60001)};
+    struct endpoint there = {.family = AF_INET, .bytes = {127, 0, 0, 2}, .port = 60001};
+    struct measurement m = {0};
+    struct sockdiag diag = {0};
+    struct listener other;
+    struct loop loop;
+    struct error err = {0};
+    uint64_t queue, drops;
+    int fds[2];
+    in_private_namespace();
+    for (int i = 0; i < 2; i++) {
+        fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        ck_assert(!setsockopt(fds[i], SOL_SOCKET, SO_REUSEPORT, &(int){1}, sizeof(int)));
+        ck_assert(!bind(fds[i], (struct sockaddr *)&address, sizeof address) && !listen(fds[i], 7));
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK); /* hides the first one */
+    }
+    ck_assert_int_eq(sockdiag_open(&diag, &err), 0);
+    ck_assert_int_eq(listener_find(&diag, &there, &(struct transport){0}, &m.listener, &err), 0);
+    there.bytes[3] = 1;
+    ck_assert_int_eq(listener_find(&diag, &there, &(struct transport){0}, &other, &err), 0);
+    ck_assert_int_eq(loop_init(&loop, false, &err), 0);
+    ck_assert(m.listener.inode != other.inode);
+    const pid_t holder = idle_process();
+    const struct capacity_plan plan = {.pids = &holder,
+                                       .pid_count = 1,
+                                       .freeze = {.budget = 30 * NSEC_PER_SEC, .method = FREEZE_PTRACE},
+                                       .patience = NSEC_PER_SEC,
+                                       .accepts = true};
+    ck_assert_int_eq(capacity_measure(&m, &plan, &loop, &err), -EHOSTUNREACH);
+    ck_assert_int_eq(listener_look(&diag, &other, &queue, &drops, &err), 0);
+    ck_assert_uint_le(queue, 1);
+    must_not_stand_still(holder);
+    end_idle(holder);
+    loop_release(&loop);
+    sockdiag_close(&diag);
+    close(fds[0]);
+    close(fds[1]);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *suite = suite_create("capacity");
     TCase *tcase = tcase_create("holders");
     tcase_add_loop_test(tcase, who_does_not_hold_the_listener_is_let_go, 0, COUNT(methods));
     tcase_add_test(tcase, nothing_is_sent_where_nobody_accepts);
+    tcase_add_test(tcase, another_server_is_not_filled);
     suite_add_tcase(suite, tcase);
     return suite;
 }
