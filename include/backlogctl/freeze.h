@@ -40,6 +40,7 @@ struct freeze_facts {
     bool broken;               /* ended before freeze_end, and not by the budget: a target died or was continued by somebody, or
                                   a process of ours was killed */
     size_t died;               /* targets that are gone at the end */
+    pid_t still_stopped;       /* no SIGCONT reached this one, of us all; 0: nobody */
 };
 
 struct freeze;

@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Sent beyond what should fit: they find the queue full. */
-#define EXTRA 4
+/* Sent beyond what should fit: one that finds the queue full proves that it is. */
+#define EXTRA 1
 
 /* The kernel tells nobody that a queue got shorter, so it is asked for this often. */
 #define LOOK_PAUSE NSEC_PER_MSEC
@@ -29,6 +29,12 @@ bool filling_may_go_on(const struct filling *f)
     return !f->loop->signal && (!f->freeze || freeze_holds(f->freeze));
 }
 
+bool filling_has_risen(struct filling *f)
+{
+    uint64_t queue, drops;
+    return listener_look(&f->diag, &f->m->listener, &queue, &drops, NULL) || queue > f->m->held || !filling_may_go_on(f);
+}
+
 static int look(struct filling *f, uint64_t *queue, uint64_t *drops)
 {
     struct error err = {0};
@@ -36,6 +42,29 @@ static int look(struct filling *f, uint64_t *queue, uint64_t *drops)
     if (status)
         filling_note(f, status == -ENOENT ? "the listener has gone meanwhile" : err.text);
     return status;
+}
+
+/* What waits in a queue that nobody takes from stays there for good. 0 or -errno. */
+static int see_it_accept(struct filling *f, struct error *err)
+{
+    uint64_t longest = f->m->listener.queue, queue = longest, drops;
+    nsec begin = clock_now();
+    char span[NSEC_TEXT_SIZE];
+    while (queue && queue >= longest && clock_now() < begin + f->m->patience && filling_pause(f)) {
+        longest = queue;
+        if (look(f, &queue, &drops))
+            return error_set(err, ESRCH, "%s: nothing was stopped", f->m->incomplete);
+    }
+    if (f->loop->signal || queue < longest)
+        return 0;
+    if (queue)
+        return error_set(err, EBUSY, "its queue of %llu has not moved within %s, nobody accepts from it: nothing was stopped",
+                         (unsigned long long)queue, nsec_text(f->m->patience, span));
+    if (f->way->serves(f, begin, f->m->patience) == NSEC_NEVER && !f->loop->signal)
+        return error_set(err, EBUSY,
+                         "it has not accepted one trial connection within %s, and would not accept more: nothing was stopped",
+                         nsec_text(f->m->patience, span));
+    return 0;
 }
 
 static nsec wait_for_drain(struct filling *f, nsec released)
@@ -59,12 +88,15 @@ static void fill(struct filling *f)
     struct measurement *m = f->m;
     if (look(f, &m->held, &drops_before))
         return;
+    m->listener.queue = m->held;
+    f->room = (m->listener.capacity > m->held ? m->listener.capacity - m->held : 0) + EXTRA;
     m->sent = f->way->fill(f);
-    if (look(f, &m->held, &drops_after))
-        return;
-    m->drops = drops_after - drops_before;
-    m->full = freeze_holds(f->freeze); /* to the end of the count */
-    m->expired = !m->full;
+    if (!look(f, &m->held, &drops_after)) {
+        m->drops = drops_after - drops_before;
+        m->full = freeze_holds(f->freeze); /* to the end of the count */
+        m->expired = !m->full;
+    }
+    f->way->count(f);
 }
 
 /* A process that was found holding the listener may have let go of it since, or have ended and left its id to another. Once
@@ -87,10 +119,18 @@ static void freeze_and_fill(struct filling *f, struct error *err)
         return;
     if (!check_holders(f, err))
         fill(f);
+    if (f->astray)
+        error_set(err, EHOSTUNREACH,
+                  "a first connection did not get into its queue: another server answers there, or a process that cannot be seen "
+                  "accepts from it, too; nothing was measured");
     int status = freeze_end(f->freeze, &facts);
     f->freeze = NULL;
-    if (status)
+    if (facts.still_stopped) {
+        *err = (struct error){0}; /* that matters more */
+        error_set(err, ECHILD, "process %d is still stopped: kill -CONT %d", (int)facts.still_stopped, (int)facts.still_stopped);
+    } else if (status) {
         filling_note(f, "the end of the freeze could not be confirmed: see that the server runs");
+    }
     m->ptraced = facts.method == FREEZE_PTRACE;
     m->processes = facts.processes;
     m->threads = facts.threads;
@@ -105,14 +145,15 @@ static void see_it_serve(struct filling *f)
 {
     struct measurement *m = f->m;
     nsec released = clock_now();
-    f->way->count(f);
     if (m->full && !m->unanswered)
         filling_note(f, "it took in everybody: another process, which cannot be seen from here, accepts from it, too");
     m->full = m->full && m->unanswered;
     m->drained = wait_for_drain(f, released);
-    f->way->count_accepted(f);
     if (!f->loop->signal)
         m->served = f->way->serves(f, released, m->patience);
+    /* First come, first accepted: who came after ours was accepted, or nobody is left. */
+    m->accepted_known = m->served != NSEC_NEVER || (m->drained != NSEC_NEVER && !m->listener.queue);
+    m->accepted = m->accepted_known ? m->queued : 0;
     m->signal = f->loop->signal;
 }
 
@@ -120,15 +161,18 @@ int capacity_measure(struct measurement *m, const struct capacity_plan *plan, st
 {
     struct filling f = {.m = m, .plan = plan, .loop = loop};
     f.way = has_handshake((enum socket_kind)m->listener.kind) ? &filling_tcp : &filling_unix;
-    uint64_t room = m->listener.capacity > m->listener.queue ? m->listener.capacity - m->listener.queue : 0;
-    f.wanted = (size_t)room + EXTRA;
+    f.wanted = (size_t)m->listener.capacity + EXTRA;
     m->budget = plan->freeze.budget;
     m->patience = plan->patience;
     m->drained = m->served = NSEC_NEVER;
     int status = sockdiag_open(&f.diag, err);
     if (!status)
         status = f.way->prepare(&f, err);
-    if (!status) {
+    if (!status && !plan->accepts)
+        status = see_it_accept(&f, err);
+    if (!status && loop->signal) {
+        m->signal = loop->signal;
+    } else if (!status) {
         struct error freeze_error = {0};
         freeze_and_fill(&f, &freeze_error);
         if (freeze_error.code)

@@ -13,6 +13,8 @@ struct filling {
     struct sockdiag diag;
     struct freeze *freeze; /* NULL: not now */
     size_t wanted;         /* connections: what should fit, and a few */
+    size_t room;           /* how many of them may be sent, as the queue was once the server stood still */
+    bool astray;           /* the first one was answered, and is not in the listener's queue */
     const struct filling_way *way;
     /* With a handshake: */
     struct target target;
@@ -28,16 +30,17 @@ struct filling_way {
     int (*prepare)(struct filling *f, struct error *err);
     /* Connects until all are sent or filling_may_go_on says no; returns how many. */
     size_t (*fill)(struct filling *f);
-    /* Fills in queued and unanswered, and gives up the unanswered ones. */
+    /* Fills in queued and unanswered, and closes all: no server waits for what they would send, and no SYN is repeated. */
     void (*count)(struct filling *f);
-    /* Fills in accepted, after the server has had its time. */
-    void (*count_accepted)(struct filling *f);
     /* One fresh connection: when it was accepted, as a span since `released`; NSEC_NEVER: not within the patience. */
     nsec (*serves)(struct filling *f, nsec released, nsec patience);
     /* Closes everything; fine after a failed prepare. */
     void (*release)(struct filling *f);
 };
 extern const struct filling_way filling_tcp, filling_unix;
+
+/* Whether the queue is longer than before the first connection of ours; true where that cannot be asked, or the freeze is over. */
+bool filling_has_risen(struct filling *f);
 
 bool filling_may_go_on(const struct filling *f);
 

@@ -1,15 +1,43 @@
 /* Fills the accept queue of a TCP listener, with the flood. */
 #include "capacity_internal.h"
 
+#include "backlogctl/netns.h"
 #include "backlogctl/peers.h"
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 static bool gate(void *context, size_t opened)
 {
-    (void)opened;
-    return filling_may_go_on(context);
+    const struct filling *f = context;
+    return !f->astray && (!f->freeze || opened < f->room) && filling_may_go_on(f);
+}
+
+/* Its name may lead elsewhere: to a listener that hides it, or by address translation. */
+static void check_first(void *context)
+{
+    struct filling *f = context;
+    if (!f->freeze || !freeze_holds(f->freeze))
+        return;
+    flood_look(f->flood);
+    f->astray = (f->target.attempts->established != NSEC_NEVER || f->target.attempts->error) && !filling_has_risen(f);
+}
+
+/* Everything stays on this host, and on the device that the listener is bound to. 0 or -errno. */
+static int check_way(const struct filling *f, struct error *err)
+{
+    const struct listener *l = &f->m->listener;
+    const struct endpoint address = endpoint_reachable(&l->local);
+    bool local = false;
+    if (*l->device && strcmp(l->device, "lo"))
+        return error_set(err, EHOSTUNREACH,
+                         "it takes connections through %s alone, and those of this host come through lo: nothing was stopped",
+                         l->device);
+    int status = route_is_local(&address, &local, err);
+    if (!status && !local)
+        return error_set(err, EHOSTUNREACH, "no route from here to its address stays on this host: nothing was stopped");
+    return status;
 }
 
 static int open_flood(struct filling *f, struct target *target, size_t count, struct flood **flood, struct error *err)
@@ -22,14 +50,19 @@ static int open_flood(struct filling *f, struct target *target, size_t count, st
     target->attempt_count = count;
     for (size_t i = 0; i < count; i++)
         target->attempts[i].id = (uint32_t)i + 1;
-    struct flood_settings settings = {
-        .destination = target->address, .arrivals.count = (uint32_t)count, .local = true, .gate = gate, .context = f};
+    struct flood_settings settings = {.destination = target->address,
+                                      .arrivals.count = (uint32_t)count,
+                                      .local = true,
+                                      .lead = check_first,
+                                      .gate = gate,
+                                      .context = f};
     return flood_open(flood, &settings, target->attempts, f->loop, err);
 }
 
 static int prepare(struct filling *f, struct error *err)
 {
-    return open_flood(f, &f->target, f->wanted, &f->flood, err);
+    int status = check_way(f, err);
+    return status ? status : open_flood(f, &f->target, f->wanted, &f->flood, err);
 }
 
 static size_t fill(struct filling *f)
@@ -52,29 +85,13 @@ static void count(struct filling *f)
         else
             filling_note(f, "a connection failed for another reason than a full queue");
     }
-    flood_abandon(f->flood);
+    flood_release(f->flood);
+    f->flood = NULL;
 }
 
 static bool was_taken(const struct attempt *a)
 {
     return a->peer == PEER_ACCEPTED || a->peer == PEER_CLOSED;
-}
-
-static void count_accepted(struct filling *f)
-{
-    struct error err = {0};
-    flood_look(f->flood);
-    if (peers_look(&f->diag, &f->target, f->epoch, &err) || !f->target.looked) {
-        filling_note(f, "the server's side of our connections could not be asked for");
-        return;
-    }
-    f->m->accepted_known = true;
-    for (size_t i = 0; i < f->target.attempt_count; i++) {
-        const struct attempt *a = &f->target.attempts[i];
-        /* One that is over has no socket at the server any more: it was accepted and closed, or reset. */
-        bool over = a->peer == PEER_ABSENT && a->state != STATE_ESTABLISHED;
-        f->m->accepted += a->established != NSEC_NEVER && (was_taken(a) || over);
-    }
 }
 
 static nsec serves(struct filling *f, nsec released, nsec patience)
@@ -89,7 +106,7 @@ static nsec serves(struct filling *f, nsec released, nsec patience)
         flood_look(flood);
         if (!peers_look(&f->diag, &target, f->epoch, &err) && was_taken(&target.attempts[0]))
             served = clock_now() - released;
-        else if (!filling_pause(f))
+        else if (target.attempts[0].error || !filling_pause(f))
             break;
     }
     flood_release(flood);
@@ -103,4 +120,4 @@ static void release(struct filling *f)
     free(f->target.attempts);
 }
 
-const struct filling_way filling_tcp = {prepare, fill, count, count_accepted, serves, release};
+const struct filling_way filling_tcp = {prepare, fill, count, serves, release};

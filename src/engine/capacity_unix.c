@@ -67,11 +67,14 @@ static int prepare(struct filling *f, struct error *err)
 static size_t fill(struct filling *f)
 {
     size_t sent = 0;
-    while (sent < f->wanted && filling_may_go_on(f)) {
+    while (sent < f->wanted && sent < f->room && filling_may_go_on(f)) {
         int fd = connect_one(f);
         sent++;
         if (fd >= 0) {
             f->fds[f->count++] = fd;
+            f->astray = f->count == 1 && !filling_has_risen(f);
+            if (f->astray)
+                break;
             continue;
         }
         if (fd == -EAGAIN)
@@ -83,16 +86,16 @@ static size_t fill(struct filling *f)
     return sent;
 }
 
+static void close_all(struct filling *f)
+{
+    while (f->count)
+        fd_close(&f->fds[--f->count]);
+}
+
 static void count(struct filling *f)
 {
     f->m->queued = f->count;
-}
-
-/* Nothing tells for one connection; that the queue is as short as before does for all. */
-static void count_accepted(struct filling *f)
-{
-    f->m->accepted_known = f->m->drained != NSEC_NEVER;
-    f->m->accepted = f->m->accepted_known ? f->count : 0;
+    close_all(f);
 }
 
 static nsec serves(struct filling *f, nsec released, nsec patience)
@@ -114,9 +117,8 @@ static nsec serves(struct filling *f, nsec released, nsec patience)
 
 static void release(struct filling *f)
 {
-    for (size_t i = 0; i < f->count; i++)
-        fd_close(&f->fds[i]);
+    close_all(f);
     free(f->fds);
 }
 
-const struct filling_way filling_unix = {prepare, fill, count, count_accepted, serves, release};
+const struct filling_way filling_unix = {prepare, fill, count, serves, release};

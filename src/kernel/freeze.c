@@ -107,6 +107,15 @@ static int stop_guarding(struct freeze *freeze)
     return freeze->board ? freeze_continue(freeze->board) : 0; /* for when both were killed */
 }
 
+/* 0: nobody. */
+static pid_t find_still_stopped(const struct freeze_board *board)
+{
+    for (size_t i = 0; i < board->count; i++)
+        if (atomic_load(&board->targets[i].ours))
+            return board->targets[i].pid;
+    return 0;
+}
+
 static void release(struct freeze *freeze)
 {
     for (size_t i = 0; freeze->board && i < freeze->board->count; i++)
@@ -309,6 +318,11 @@ static int attempt(struct freeze **out, const pid_t *pids, size_t count, nsec bu
         return 0;
     }
     stop_guarding(freeze);
+    pid_t left = find_still_stopped(freeze->board);
+    if (left) {
+        *err = (struct error){0}; /* that matters more */
+        status = error_set(err, ECHILD, "process %d is still stopped: kill -CONT %d", (int)left, (int)left);
+    }
     release(freeze);
     return status;
 }
@@ -398,6 +412,7 @@ int freeze_end(struct freeze *freeze, struct freeze_facts *out)
             .expired = cause == CAUSE_BUDGET || (!cause && late),
             .broken = cause == CAUSE_BROKEN || (cause == CAUSE_RELEASED && !held) || (!cause && !late),
             .died = count_dead(board),
+            .still_stopped = find_still_stopped(board),
         };
     release(freeze);
     return status;

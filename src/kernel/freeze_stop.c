@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #define RECHECK NSEC_PER_MSEC
+#define CONTINUE_TRIES 3
 #define CLEAN_SCANS 2 /* a list of threads may be cut short, and the stop of one traced by others may be for something else */
 
 static int send_signal(const struct freeze_target *target, int number)
@@ -18,16 +19,24 @@ static int send_signal(const struct freeze_target *target, int number)
     return syscall(SYS_pidfd_send_signal, target->pidfd, number, NULL, 0) ? -errno : 0;
 }
 
+/* Whom a signal did not reach stays ours: the next of the caller, the guardian and the watcher tries again. */
 int freeze_continue(struct freeze_board *board)
 {
     int first = 0;
     for (size_t i = 0; i < board->count; i++) {
+        int status = 0;
         if (!atomic_load(&board->targets[i].ours))
             continue;
-        int status = send_signal(&board->targets[i], SIGCONT);
-        if (status && status != -ESRCH && !first)
+        for (int left = CONTINUE_TRIES; left; left--) {
+            status = send_signal(&board->targets[i], SIGCONT);
+            if (!status || status == -ESRCH)
+                break;
+            nanosleep(&(struct timespec){.tv_nsec = RECHECK}, NULL);
+        }
+        if (!status || status == -ESRCH)
+            atomic_store(&board->targets[i].ours, false); /* afterwards: killed in between, the watcher does it again */
+        else if (!first)
             first = status;
-        atomic_store(&board->targets[i].ours, false); /* afterwards: killed in between, the watcher does it again */
     }
     return first;
 }

@@ -34,7 +34,8 @@ static void write_evidence(FILE *out, const struct measurement *m)
             : m->unanswered == 1                 ? "was dropped"
                                                  : "were dropped");
     if (m->listener.kind < KIND_UNIX_STREAM)
-        fprintf(out, " (the listener counted %" PRIu64 " drop%s)", m->drops, plural(m->drops));
+        fprintf(out, " (the listener counted %" PRIu64 " drop%s, which stay%s in its and the namespace's counters)", m->drops,
+                plural(m->drops), m->drops == 1 ? "s" : "");
 }
 
 static void write_aftermath(FILE *out, const struct measurement *m)

@@ -7,8 +7,12 @@
 #include "backlogctl/netns.h"
 #include "backlogctl/owner.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* How often the holders are looked for again. */
+#define HOLDER_TRIES 10
 
 static void note_owner(void *context, uint32_t inode, pid_t pid)
 {
@@ -53,13 +57,34 @@ int measurer_enter(struct survey_query *query, struct error *err)
     return already ? 0 : netns_enter(fd, pid, err);
 }
 
+/* A server that forks all the time has lost some of its processes before all stand still: it is looked again who holds the listener. */
+static int measure(struct measurement *m, struct capacity_plan *capacity, struct loop *loop, struct error *err)
+{
+    const struct measurement fresh = *m;
+    struct owner_list owners = {0};
+    int status = capacity_measure(m, capacity, loop, err);
+    for (int left = HOLDER_TRIES; status == -ESRCH && left && !loop->signal; left--) {
+        owners_find(&owners, &fresh.listener);
+        if (!owners.count)
+            break;
+        capacity->pids = owners.pids;
+        capacity->pid_count = owners.count;
+        capacity->accepts = true;
+        *m = fresh;
+        *err = (struct error){0};
+        status = capacity_measure(m, capacity, loop, err);
+    }
+    owners_release(&owners);
+    return status;
+}
+
 int measurer_run(struct measurement *m, const struct listener *listener, const struct owner_list *owners,
                  const struct measure_plan *plan, struct error *err)
 {
-    const struct capacity_plan capacity = {.pids = owners->pids,
-                                           .pid_count = owners->count,
-                                           .freeze = plan->freeze,
-                                           .patience = plan->patience};
+    struct capacity_plan capacity = {.pids = owners->pids,
+                                     .pid_count = owners->count,
+                                     .freeze = plan->freeze,
+                                     .patience = plan->patience};
     struct loop loop;
     *m = (struct measurement){.listener = *listener, .expectation_count = plan->expect.count};
     memcpy(m->expectations, plan->expect.list, sizeof m->expectations);
@@ -67,7 +92,7 @@ int measurer_run(struct measurement *m, const struct listener *listener, const s
     int status = loop_init(&loop, true, err);
     if (status)
         return status;
-    status = capacity_measure(m, &capacity, &loop, err);
+    status = measure(m, &capacity, &loop, err);
     if (!status)
         judge_measurement(m);
     loop_release(&loop);

@@ -259,6 +259,45 @@ START_TEST(who_was_asked_about_must_still_be_there)
 }
 END_TEST
 
+/* Its name leads from here to nobody, or to another server. */
+START_TEST(device_of_others_is_refused)
+{
+    struct process server;
+    in_private_namespace();
+    free(shell("ip link add d0 type veth peer name d1 && ip link set d0 up"));
+    if (!python_begin(LISTENING "s=S.socket();s.setsockopt(1,25,b'd0\\0');s.bind(('0.0.0.0',60001));s.listen(7)" AND_WAIT,
+                      &server))
+        return;
+    struct outcome outcome = process_run((const char *[]){BACKLOGCTL, "measure", "--port", "60001", "--yes", NULL}, NULL);
+    ck_assert_int_eq(outcome.status, 3);
+    ck_assert_msg(strstr(outcome.err, "through d0 alone") != NULL, "%s", outcome.err);
+    outcome_free(&outcome);
+    python_end(&server);
+}
+END_TEST
+
+/* Children that hold the socket come and go. */
+START_TEST(forking_server_is_measured)
+{
+    struct process server;
+    in_private_namespace();
+    if (!python_begin("import os,signal,socket,threading,time\n"
+                      "signal.signal(signal.SIGCHLD,signal.SIG_IGN)\n"
+                      "s=socket.socket();s.bind(('127.0.0.1',60001));s.listen(7)\n"
+                      "def a():\n while 1: s.accept()\n"
+                      "threading.Thread(target=a,daemon=True).start();print('ready',flush=True)\n"
+                      "while 1:\n if not os.fork(): time.sleep(0.002);os._exit(0)\n time.sleep(0.004)\n",
+                      &server))
+        return;
+    for (int i = 0; i < 5; i++) {
+        json_t *report = measure("--port 60001", 0);
+        ck_assert_int_eq(report_number(report, "capacity"), 8);
+        json_decref(report);
+    }
+    python_end(&server);
+}
+END_TEST
+
 START_TEST(groups_are_refused)
 {
     struct process server;
@@ -275,8 +314,14 @@ END_TEST
 
 static Suite *make_suite(void)
 {
-    const TTest *const tests[] = {budget_is_kept,          interrupted_measurement_lets_go,         waiting_clients_are_respected,
-                                  nothing_is_done_unasked, who_was_asked_about_must_still_be_there, groups_are_refused};
+    const TTest *const tests[] = {budget_is_kept,
+                                  interrupted_measurement_lets_go,
+                                  waiting_clients_are_respected,
+                                  nothing_is_done_unasked,
+                                  who_was_asked_about_must_still_be_there,
+                                  groups_are_refused,
+                                  device_of_others_is_refused,
+                                  forking_server_is_measured};
     Suite *suite = suite_create("measure");
     TCase *tcase = tcase_create("real servers");
     tcase_add_loop_test(tcase, real_server_holds_its_backlog_and_one, 0, 2 * REAL_SERVERS);

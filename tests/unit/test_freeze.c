@@ -7,6 +7,9 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <pthread.h>
@@ -17,6 +20,7 @@
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -982,6 +986,37 @@ START_TEST(ordinary_users_may_not_freeze_roots)
 }
 END_TEST
 
+/* From here on no child of ours, and not we, can continue anybody as the freeze does. */
+static void forbid_sigcont(void)
+{
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_pidfd_send_signal, 0, 3),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[1])),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SIGCONT, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    const struct sock_fprog program = {.len = COUNT(code), .filter = code};
+    ck_assert(!prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) && !prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program));
+}
+
+START_TEST(who_could_not_be_continued_is_named)
+{
+    struct freeze_facts facts;
+    struct shared *shared = shared_new();
+    pid_t pid = counting(shared, 0, 2);
+    await_motion(shared, 0, 2);
+    forbid_sigcont();
+    struct freeze *freeze = begin(&pid, 1, FREEZE_STOP, LONG_BUDGET);
+    ck_assert_int_eq(freeze_end(freeze, &facts), -EPERM);
+    ck_assert_int_eq(facts.still_stopped, pid);
+    ck_assert(!kill(pid, SIGCONT));
+    await_motion(shared, 0, 2);
+    end_target(pid);
+}
+END_TEST
+
 /* A process that may be signalled but not traced. */
 START_TEST(auto_stops_what_it_may_not_trace)
 {
@@ -1036,8 +1071,13 @@ static Suite *make_suite(void)
         errors_say_what_is_wrong,
     };
     const TTest *const once[] = {
-        the_caller_continues_what_both_left, somebody_may_continue_it,         sigcont_does_not_end_a_traced_freeze,
-        ordinary_users_may_not_freeze_roots, auto_stops_what_it_may_not_trace, auto_traces_where_it_may,
+        the_caller_continues_what_both_left,
+        somebody_may_continue_it,
+        sigcont_does_not_end_a_traced_freeze,
+        ordinary_users_may_not_freeze_roots,
+        who_could_not_be_continued_is_named,
+        auto_stops_what_it_may_not_trace,
+        auto_traces_where_it_may,
     };
     Suite *suite = suite_create("freeze");
     TCase *each = tcase_create("each method");
