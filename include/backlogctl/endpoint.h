@@ -19,6 +19,12 @@ struct endpoint {
                           to 15 bytes, as autobind gives them (unix(7)), without the NUL in front; empty for every other name */
 };
 
+/* "ipv4", "ipv6" or "unix"; NULL for none. */
+static inline const char *endpoint_family_name(const struct endpoint *e)
+{
+    return e->family == AF_INET ? "ipv4" : e->family == AF_INET6 ? "ipv6" : e->family == AF_UNIX ? "unix" : NULL;
+}
+
 bool endpoint_equal(const struct endpoint *a, const struct endpoint *b);
 bool endpoint_is_any(const struct endpoint *e);      /* 0.0.0.0 or :: */
 bool endpoint_is_loopback(const struct endpoint *e); /* 127.0.0.0/8, ::1 or ::ffff:127.0.0.0/104 */

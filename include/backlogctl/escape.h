@@ -25,7 +25,7 @@ void escape_put(FILE *out, const char *text, unsigned what);
 /* Each byte takes at most so many. */
 #define ESCAPED_SIZE(size) (4 * (size))
 
-/* A \x00 becomes the two bytes C0 80, which are no UTF-8: so a NUL inside an abstract AF_UNIX name is kept in a string
+/* A \x00 becomes the two bytes C0 80, which are no UTF-8: so a NUL inside an abstract socket name is kept in a string
    (see endpoint_unix_sockaddr). `out` has room for strlen(text) + 1 bytes, and may be `text`. Returns out. */
 char *unescape(const char *text, char *out);
 

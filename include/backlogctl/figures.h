@@ -86,7 +86,7 @@ struct figure {
 #define FIGURES(X)                                                                                                               \
     X(KIND, PART_WHERE, AS_KIND, known(l->kind), "kind", .label = {"kind"},                                                      \
       .column = {"kind", "tcp, mptcp, unix_stream or unix_seqpacket", .leaves = 1})                                              \
-    X(FAMILY, PART_WHERE, AS_WORD, word(family_of(l)), "family")                                                                 \
+    X(FAMILY, PART_WHERE, AS_WORD, word(endpoint_family_name(&l->local)), "family")                                              \
     X(ADDRESS, PART_WHERE, AS_PLACE, word(l->path), "address", .label = {"listener"}, .watch = {10, "address", 14, 1},           \
       .column = {"address", "where it listens; *:PORT takes IPv6 and IPv4; a leading @: an abstract AF_UNIX name", .shrinks = 3, \
                  .shrinks_to = 21})                                                                                              \

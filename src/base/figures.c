@@ -23,14 +23,6 @@ static inline struct figure_value longest(bool found, bool looked, uint64_t numb
     return found ? known(number) : (struct figure_value){looked ? FIGURE_NONE : FIGURE_UNKNOWN};
 }
 
-static const char *family_of(const struct listener *l)
-{
-    return is_unix((enum socket_kind)l->kind) ? "unix"
-           : l->local.family == AF_INET       ? "ipv4"
-           : l->local.family == AF_INET6      ? "ipv6"
-                                              : NULL;
-}
-
 #define VALUE(symbol, part, form, how, ...)                             \
     static struct figure_value value_##symbol(const struct listener *l) \
     {                                                                   \

@@ -1,4 +1,4 @@
-/* Fills the queue of an AF_UNIX listener. A full one answers at once: EAGAIN (unix(7)). */
+/* Fills the queue of a listener without a handshake. A full one answers at once: EAGAIN (unix(7)). */
 #include "capacity_internal.h"
 
 #include "backlogctl/fd.h"
@@ -6,40 +6,34 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 /* Where clients of that name connect. A path is looked up where the server lives: it may have another root. */
-static int make_address(const struct filling *f, struct sockaddr_un *address, socklen_t *size, struct error *err)
+static int make_address(const struct filling *f, struct sockaddr_storage *address, socklen_t *size, struct error *err)
 {
     const char *path = f->m->listener.path;
-    *address = (struct sockaddr_un){.sun_family = AF_UNIX};
-    if (*path == '@') {
-        struct sockaddr_storage named;
-        *size = endpoint_unix_sockaddr(path, &named);
-        memcpy(address, &named, sizeof *address);
-        return *size ? 0 : error_set(err, ENAMETOOLONG, "'%s' is too long a name", path);
+    char there[UNIX_NAME_SIZE + 32];
+    *size = 0;
+    if (*path != '@') {
+        snprintf(there, sizeof there, "/proc/%d/%s%s", (int)f->plan->pids[0], *path == '/' ? "root" : "cwd/", path);
+        if (*path != '/' && access(there, F_OK))
+            return error_set(err, EINVAL, "'%s' is no full path, and its process has gone to another folder since", path);
+        *size = endpoint_unix_sockaddr(there, address);
     }
-    *size = sizeof *address;
-    char there[160];
-    int used = snprintf(there, sizeof there, "/proc/%d/%s%s", (int)f->plan->pids[0], *path == '/' ? "root" : "cwd/", path);
-    if (*path != '/' && access(there, F_OK))
-        return error_set(err, EINVAL, "'%s' is no full path, and its process has gone to another folder since", path);
-    bool fits = used < (int)sizeof address->sun_path; /* else it is hoped to be the same from here */
-    snprintf(address->sun_path, sizeof address->sun_path, "%.107s", fits ? there : path);
-    return 0;
+    if (!*size) /* an abstract name; or there is too long a path, and it is hoped to be the same from here */
+        *size = endpoint_unix_sockaddr(path, address);
+    return *size ? 0 : error_set(err, ENAMETOOLONG, "'%s' is too long a name", path);
 }
 
 /* A descriptor; -errno of socket or connect. */
 static int connect_one(const struct filling *f)
 {
-    struct sockaddr_un address;
+    struct sockaddr_storage address;
     socklen_t size;
     int status = make_address(f, &address, &size, NULL);
     if (status)
         return status;
-    int fd = transport_socket(&(struct transport){.kind = (enum socket_kind)f->m->listener.kind}, AF_UNIX);
+    int fd = transport_socket(&(struct transport){.kind = (enum socket_kind)f->m->listener.kind}, f->m->listener.family);
     if (fd < 0)
         return fd;
     if (!connect(fd, (struct sockaddr *)&address, size))
@@ -51,7 +45,7 @@ static int connect_one(const struct filling *f)
 
 static int prepare(struct filling *f, struct error *err)
 {
-    struct sockaddr_un address;
+    struct sockaddr_storage address;
     socklen_t size;
     int status = make_address(f, &address, &size, err);
     if (status)

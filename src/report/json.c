@@ -32,10 +32,8 @@ json_t *json_address(const struct endpoint *e)
 
 json_t *json_family(const struct endpoint *e)
 {
-    return e->family == AF_INET    ? json_string("ipv4")
-           : e->family == AF_INET6 ? json_string("ipv6")
-           : e->family == AF_UNIX  ? json_string("unix")
-                                   : json_null();
+    const char *name = endpoint_family_name(e);
+    return name ? json_string(name) : json_null();
 }
 
 void json_put(json_t **object, const char *name, json_t *value)
