@@ -54,7 +54,7 @@ void judge_watch_one(struct watching *w, struct watched *one);
 void judge_sweep(struct sweep *sweep);
 
 /* What a load comes to: a stall or a burst begins at time 0, which is the worst that can happen. */
-void judge_predict(const struct load *load, struct prediction *out);
+void judge_predict(const struct load *load, struct prediction *p);
 
 /* A listener's value of a measure; false when nobody knows it. */
 bool judge_listener_measure(const struct listener *listener, enum measure measure, int64_t *seen);

@@ -148,14 +148,14 @@ enum socket_kind { SOCKET_KINDS(MODEL_ENUM) KIND_COUNT };
 enum remark { REMARKS(MODEL_ENUM) REMARK_COUNT };
 
 /* The word for a value, never NULL ("?" outside the enum). Static storage. */
-const char *verdict_name(enum verdict v);
-const char *evidence_name(enum evidence e);
-const char *reason_name(enum reason r);
-const char *peer_name(enum peer p);
-const char *tcp_state_name(enum tcp_state s);
-const char *counter_name(enum counter c);
-const char *socket_kind_name(enum socket_kind k);
-const char *remark_name(enum remark r);
+const char *verdict_name(enum verdict value);
+const char *evidence_name(enum evidence value);
+const char *reason_name(enum reason value);
+const char *peer_name(enum peer value);
+const char *tcp_state_name(enum tcp_state value);
+const char *counter_name(enum counter value);
+const char *socket_kind_name(enum socket_kind value);
+const char *remark_name(enum remark value);
 
 /* ---- Facts ---- */
 
@@ -415,7 +415,7 @@ struct run {
     X(SERVER_STOPPED, "stopped")   /* accept_count was reached: the rest stays in the queue */ \
     X(SERVER_STARVED, "starved")   /* no descriptor or memory for another client: accepts again when there is */
 enum server_event_kind { SERVER_EVENTS(MODEL_ENUM) SERVER_EVENT_COUNT };
-const char *server_event_name(enum server_event_kind k);
+const char *server_event_name(enum server_event_kind value);
 
 struct server_event {
     enum server_event_kind kind;

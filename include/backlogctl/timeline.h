@@ -17,7 +17,7 @@
     X(TIMELINE_SAMPLES, "samples") /* looks some milliseconds apart: a moment is at most that late */
 #define TIMELINE_ENUM(symbol, name) symbol,
 enum timeline_source { TIMELINE_SOURCES(TIMELINE_ENUM) TIMELINE_SOURCE_COUNT };
-const char *timeline_source_name(enum timeline_source s);
+const char *timeline_source_name(enum timeline_source value);
 
 struct lane {
     uint32_t first_syn, syns; /* its SYNs, as indexes into timeline.syns: the first one, then each retransmission */

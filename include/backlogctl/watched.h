@@ -12,7 +12,7 @@
     X(WATCH_APPEARED, "appeared") /* at the last survey, and not at the first */ \
     X(WATCH_GONE, "gone")         /* closed; its figures are the last ones */
 enum watch_state { WATCH_STATES(MODEL_ENUM) WATCH_STATE_COUNT };
-const char *watch_state_name(enum watch_state s);
+const char *watch_state_name(enum watch_state value);
 
 /* Looks at a listener in one interval. */
 struct watch_span {

@@ -72,7 +72,7 @@ static int parse_range(const char *text, struct range *out, struct error *err)
 
 static int add_range(struct axis *axis, const char *text, struct error *err)
 {
-    struct range range;
+    struct range range = {0};
     char value[AXIS_VALUE_SIZE];
     int status = parse_range(text, &range, err);
     for (int64_t at = range.from; !status && at <= range.to; at += range.step) {

@@ -227,9 +227,7 @@ static void converse(struct clients *clients, uint32_t slot)
     bool complete = sent == (ssize_t)x.answer_length;
     if (complete && x.ending)
         finish_client(clients, slot);
-    else if (sent < 0 || !keep_carry(client, &x, (size_t)sent))
-        close_client(clients, slot);
-    else if (!complete && wait_for(clients, slot, EPOLL_CTL_MOD, EPOLLOUT))
+    else if (sent < 0 || !keep_carry(client, &x, (size_t)sent) || (!complete && wait_for(clients, slot, EPOLL_CTL_MOD, EPOLLOUT)))
         close_client(clients, slot);
 }
 

@@ -59,7 +59,7 @@ int clients_reserve(struct clients *clients);
 /* Takes over a client's descriptor, after clients_reserve; `carry` and `next` are ignored. Nothing is said to
    it and nothing read from it before clients_begin: to watch a descriptor costs half as much as to accept it,
    and that can wait while others stand in the queue. */
-void clients_add(struct clients *clients, const struct client *client);
+void clients_add(struct clients *clients, const struct client *added);
 
 /* Watches and greets those added, in their order, at most so many. 0; or -ENOMEM, -ENOSPC (too many epoll
    watches, epoll(7)) when one cannot be watched: it stays for the next call, like those behind it. */

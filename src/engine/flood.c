@@ -59,7 +59,7 @@ static int check_files(size_t count, struct error *err)
 static int plan_shards(struct flood *flood, struct error *err)
 {
     size_t count = flood->count, room = table_room(count);
-    if (room < SMALLEST_SHARD && room < count)
+    if (!room || (room < SMALLEST_SHARD && room < count))
         return error_set(err, EMFILE,
                          "cannot hold %zu connections: the limit on open files (RLIMIT_NOFILE) leaves %zu; "
                          "raise it (ulimit -n)",

@@ -48,7 +48,7 @@ static void choose_ports(struct sources *sources, uint16_t low, uint32_t ports)
         return;
     sources->low_port = low;
     sources->ports = ports;
-    sources->first_port = random_loopback() % ports;
+    sources->first_port = random_loopback() % ports; /* NOLINT(clang-analyzer-core.DivideZero): a range has one port at least */
 }
 
 static uint64_t given_addresses(const struct flood_settings *settings)
@@ -81,15 +81,16 @@ int sources_plan(struct sources *sources, const struct flood_settings *settings,
 {
     const struct endpoint *destination = &settings->destination;
     uint16_t low;
-    uint64_t ports = ephemeral_ports(&low), addresses = given_addresses(settings);
-    uint64_t comfortable = ports > CONNECTIONS_PER_SOURCE ? CONNECTIONS_PER_SOURCE : ports > 1 ? ports - 1 : 1;
+    uint32_t ports = ephemeral_ports(&low);
+    uint64_t addresses = given_addresses(settings);
+    uint32_t comfortable = ports > CONNECTIONS_PER_SOURCE ? CONNECTIONS_PER_SOURCE : ports > 1 ? ports - 1 : 1;
     bool loopback = settings->local && destination->family == AF_INET && endpoint_is_loopback(destination);
     *sources = (struct sources){.ranges = settings->sources,
                                 .range_count = settings->source_ranges,
                                 .first = *destination,
                                 .bind = settings->local || addresses,
                                 .bind_port = settings->local,
-                                .per_source = (uint32_t)comfortable};
+                                .per_source = comfortable};
     sources->first.port = 0;
     if (!has_handshake(settings->transport.kind)) {
         *sources = (struct sources){.autobind = true, .used = 1};
@@ -105,11 +106,11 @@ int sources_plan(struct sources *sources, const struct flood_settings *settings,
         uint64_t there = addresses ? addresses : 1;
         if ((count + there - 1) / there > ports)
             return error_set(err, EADDRNOTAVAIL,
-                             "cannot hold %zu connections: %llu source address%s with %llu ports each "
+                             "cannot hold %zu connections: %llu source address%s with %u ports each "
                              "(net.ipv4.ip_local_port_range); widen that range, or give more addresses with --source",
-                             count, (unsigned long long)there, there == 1 ? "" : "es", (unsigned long long)ports);
+                             count, (unsigned long long)there, there == 1 ? "" : "es", ports);
         sources->per_source = (uint32_t)((count + there - 1) / there);
-        choose_ports(sources, low, (uint32_t)ports);
+        choose_ports(sources, low, ports);
     }
     sources->used = (uint32_t)((count + sources->per_source - 1) / sources->per_source);
     return 0;

@@ -103,6 +103,14 @@ static void note_changes(struct recorder *r, struct watched_target *w, size_t i,
     before->closed = is_closed(a);
 }
 
+static bool is_new_point(const struct watched_target *w, const struct queue_point *point)
+{
+    if (!w->point_count)
+        return true;
+    const struct queue_point *last = &w->points[w->point_count - 1];
+    return last->queue != point->queue || last->drops != point->drops;
+}
+
 void recorder_look(struct recorder *r, const struct target *target, nsec now)
 {
     struct watched_target *w = r->source == TIMELINE_SAMPLES ? watched_of(r, target) : NULL;
@@ -110,11 +118,10 @@ void recorder_look(struct recorder *r, const struct target *target, nsec now)
         return;
     for (size_t i = 0; i < target->attempt_count; i++)
         note_changes(r, w, i, now);
-    const struct queue_point *last = w->point_count ? &w->points[w->point_count - 1] : NULL;
     struct queue_point point = {.at = now,
                                 .queue = (uint32_t)target->after.queue,
                                 .drops = (uint32_t)(target->after.drops - target->before.drops)};
-    if (target->after.known && (!last || last->queue != point.queue || last->drops != point.drops))
+    if (target->after.known && is_new_point(w, &point))
         points_add(w, point);
 }
 

@@ -84,7 +84,7 @@ uint64_t server_wait_accepted(struct server *server, uint64_t count, nsec deadli
     int code = 0;
     server_lock(server);
     atomic_store(&server->accepting.wanted, count);
-    while ((accepted = atomic_load(&server->accepting.accepted)) < count && !atomic_load(&server->accepting.finished) && !code)
+    while (atomic_load(&server->accepting.accepted) < count && !atomic_load(&server->accepting.finished) && !code)
         code = deadline == NSEC_NEVER ? pthread_cond_wait(&server->accepting.reached, &server->lock)
                                       : pthread_cond_timedwait(&server->accepting.reached, &server->lock, &until);
     atomic_store(&server->accepting.wanted, NOBODY_WAITS);

@@ -23,7 +23,7 @@ static const struct shown {
     {(enum sweep_measure)VERDICT_TIMED_OUT, "timed_out", SVG_ORANGE},
     {SWEEP_P99, "p99 of the time to accepted", SVG_BLUE},
 };
-#define SHOWN (sizeof shown / sizeof *shown)
+enum { SHOWN = sizeof shown / sizeof *shown };
 
 static uint64_t greatest(const struct sweep *sweep, enum sweep_measure measure)
 {

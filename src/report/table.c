@@ -245,7 +245,7 @@ static size_t column_width(const struct layout *layout, enum column column)
     char cell[CELL_SIZE];
     for (size_t i = 0; i < layout->groups->count; i++) {
         cell_text(layout, &layout->groups->list[i], column, cell);
-        empty = empty && !strcmp(cell, "-");
+        empty = empty && !strcmp(cell, "-"); /* NOLINT(clang-analyzer-unix.Malloc): write_table frees the list of groups */
         size_t own = terminal_width(cell, strlen(cell));
         width = own > width ? own : width;
     }

@@ -137,8 +137,8 @@ static void draw_lanes(struct panel *p)
 {
     size_t drawn = lanes_drawn(p->target, &p->stride);
     p->lane_height = lanes_height(p->target) / (double)(drawn ? drawn : 1);
-    for (size_t i = 0; i < p->target->attempt_count; i += p->stride) {
-        double y = p->top + p->lane_height * (double)(i / p->stride);
+    for (size_t i = 0, lane = 0; i < p->target->attempt_count; i += p->stride, lane++) {
+        double y = p->top + p->lane_height * (double)lane;
         draw_lane(p, i, y);
         if (drawn <= LANES_LABELLED)
             label_lane(p, i, y);

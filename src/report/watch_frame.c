@@ -63,7 +63,7 @@ static void add_title(struct frame *frame, const struct watching *w, const struc
         snprintf(count, sizeof count, "%zu of %zu listeners", view->count, w->count);
     else
         snprintf(count, sizeof count, "%zu listener%s", w->count, plural(w->count));
-    if (w->namespace_count == 1 && netns->somaxconn >= 0)
+    if (netns && w->namespace_count == 1 && netns->somaxconn >= 0)
         snprintf(somaxconn, sizeof somaxconn, "  somaxconn %" PRId64, netns->somaxconn);
     add_text(frame, FRAME_BAR, " watch  %.8sZ%s  every %s  %s%s%s", strlen(w->at) > 19 ? w->at + 11 : "",
              view->paused ? "  PAUSED" : "", nsec_text(w->interval, interval), count, somaxconn, where);

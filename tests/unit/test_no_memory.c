@@ -142,7 +142,8 @@ static int sweep_text(FILE *out)
     return report_sweep_text(out, &sweep, &style);
 }
 
-static const struct sizing sizing = {.load = {.arrivals.rate = 10}, .answered = true, .backlog = 3, .looks = 1, .why = "no right"};
+static const struct sizing sizing = {
+    .load = {.arrivals.rate = 10}, .answered = true, .backlog = 3, .looks = 1, .why = "no right"};
 
 static int sizing_json(FILE *out)
 {
