@@ -65,7 +65,7 @@ void report_resize_text(FILE *out, const struct resizing *r, const struct report
         write_folded_line(out, "For more, raise net.core.somaxconn first, then resize again: it is read when listen() is called.",
                           style);
     /* All that were meant are of one kind: a port and a path exclude each other. */
-    if (r->list[0].before.kind >= KIND_UNIX_STREAM)
+    if (!has_handshake((enum socket_kind)r->list[0].before.kind))
         write_folded_line(
             out,
             "New clients now get this command's process and user as their peer's credentials (SO_PEERCRED), until the "
