@@ -4,6 +4,7 @@
 #include "backlogctl/escape.h"
 #include "backlogctl/measurer.h"
 #include "backlogctl/output.h"
+#include "backlogctl/owner.h"
 
 #include <errno.h>
 #include <unistd.h>
@@ -79,7 +80,7 @@ static int find_again(const struct listener *listener, struct owner_list *owners
 {
     char place[REPORT_PLACE_SIZE];
     owners_find(owners, listener);
-    if (owners->count && *owners->pids == listener->pid)
+    if (owner_holds(listener->pid, listener->inode))
         return 0;
     return error_set(err, ESRCH, "process %d does not hold %s any more: nothing was stopped", (int)listener->pid,
                      report_place(listener, place));

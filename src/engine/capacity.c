@@ -44,6 +44,15 @@ static int look(struct filling *f, uint64_t *queue, uint64_t *drops)
     return status;
 }
 
+/* Connections of ours say nothing, so such a listener's queue cannot be filled by them. */
+static int refuse_deferred(struct error *err)
+{
+    return error_set(
+        err, EOPNOTSUPP,
+        "it keeps a trial connection as a half-open request, as TCP_DEFER_ACCEPT does until the client sends something: "
+        "its queue cannot be filled from here, and nothing was measured");
+}
+
 /* What waits in a queue that nobody takes from stays there for good. 0 or -errno. */
 static int see_it_accept(struct filling *f, struct error *err)
 {
@@ -60,11 +69,13 @@ static int see_it_accept(struct filling *f, struct error *err)
     if (queue)
         return error_set(err, EBUSY, "its queue of %llu has not moved within %s, nobody accepts from it: nothing was stopped",
                          (unsigned long long)queue, nsec_text(f->m->patience, span));
-    if (f->way->serves(f, begin, f->m->patience) == NSEC_NEVER && !f->loop->signal)
-        return error_set(err, EBUSY,
-                         "it has not accepted one trial connection within %s, and would not accept more: nothing was stopped",
-                         nsec_text(f->m->patience, span));
-    return 0;
+    if (f->way->serves(f, begin, f->m->patience) != NSEC_NEVER || f->loop->signal)
+        return 0;
+    if (f->deferred)
+        return refuse_deferred(err);
+    return error_set(err, EBUSY,
+                     "it has not accepted one trial connection within %s, and would not accept more: nothing was stopped",
+                     nsec_text(f->m->patience, span));
 }
 
 static nsec wait_for_drain(struct filling *f, nsec released)
@@ -119,7 +130,9 @@ static void freeze_and_fill(struct filling *f, struct error *err)
         return;
     if (!check_holders(f, err))
         fill(f);
-    if (f->astray)
+    if (f->deferred)
+        refuse_deferred(err);
+    else if (f->astray)
         error_set(err, EHOSTUNREACH,
                   "a first connection did not get into its queue: another server answers there, or a process that cannot be seen "
                   "accepts from it, too; nothing was measured");

@@ -14,7 +14,8 @@ struct filling {
     struct freeze *freeze; /* NULL: not now */
     size_t wanted;         /* connections: what should fit, and a few */
     size_t room;           /* how many of them may be sent, as the queue was once the server stood still */
-    bool astray;           /* the first one was answered, and is not in the listener's queue */
+    bool astray;           /* the first one was answered, and is not in the listener's queue: it is elsewhere, or: */
+    bool deferred;         /* the server's kernel keeps it as a request, for want of its first data (TCP_DEFER_ACCEPT) */
     const struct filling_way *way;
     /* With a handshake: */
     struct target target;

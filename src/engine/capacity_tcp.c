@@ -22,6 +22,8 @@ static void check_first(void *context)
         return;
     flood_look(f->flood);
     f->astray = (f->target.attempts->established != NSEC_NEVER || f->target.attempts->error) && !filling_has_risen(f);
+    if (f->astray && !peers_look(&f->diag, &f->target, f->epoch, NULL))
+        f->deferred = f->target.attempts->peer == PEER_SYN_RECV;
 }
 
 /* Everything stays on this host, and on the device that the listener is bound to. 0 or -errno. */
@@ -109,6 +111,7 @@ static nsec serves(struct filling *f, nsec released, nsec patience)
         else if (target.attempts[0].error || !filling_pause(f))
             break;
     }
+    f->deferred = served == NSEC_NEVER && target.attempts && target.attempts[0].peer == PEER_SYN_RECV;
     flood_release(flood);
     free(target.attempts);
     return served;

@@ -65,7 +65,7 @@ static int measure(struct measurement *m, struct capacity_plan *capacity, struct
     int status = capacity_measure(m, capacity, loop, err);
     for (int left = HOLDER_TRIES; status == -ESRCH && left && !loop->signal; left--) {
         owners_find(&owners, &fresh.listener);
-        if (!owners.count)
+        if (!owner_holds(fresh.listener.pid, fresh.listener.inode))
             break;
         capacity->pids = owners.pids;
         capacity->pid_count = owners.count;

@@ -259,6 +259,28 @@ START_TEST(who_was_asked_about_must_still_be_there)
 }
 END_TEST
 
+/* A worker that --pid names is not the lowest number among those that hold the listener. */
+START_TEST(a_worker_is_measured_by_its_number)
+{
+    struct process server;
+    char command[160];
+    in_private_namespace();
+    if (!python_begin("import os,socket\n"
+                      "s=socket.socket();s.bind(('127.0.0.1',60001));s.listen(7)\n"
+                      "if os.fork(): os.wait()\n"
+                      "print('ready',flush=True)\n"
+                      "while True: s.accept()[0].close()\n",
+                      &server))
+        return;
+    snprintf(command, sizeof command,
+             "%s measure --port 60001 --yes --budget 10s --timeout " PATIENCE_TEXT " --pid $(pgrep -P %d)", BACKLOGCTL,
+             (int)server.pid);
+    free(shell("%s", command));
+    free(shell("pkill -P %d", (int)server.pid));
+    python_end(&server);
+}
+END_TEST
+
 /* Its name leads from here to nobody, or to another server. */
 START_TEST(device_of_others_is_refused)
 {
@@ -319,6 +341,7 @@ static Suite *make_suite(void)
                                   waiting_clients_are_respected,
                                   nothing_is_done_unasked,
                                   who_was_asked_about_must_still_be_there,
+                                  a_worker_is_measured_by_its_number,
                                   groups_are_refused,
                                   device_of_others_is_refused,
                                   forking_server_is_measured};

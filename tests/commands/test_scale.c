@@ -102,30 +102,36 @@ START_TEST(threads_lose_nothing)
 }
 END_TEST
 
-static struct outcome interrupted_run(const char *options)
+static json_t *interrupted_report(struct outcome *outcome)
 {
-    struct process process;
+    ck_assert_int_eq(outcome->status, 128 + SIGINT);
+    json_t *report = json_loads(outcome->out, JSON_REJECT_DUPLICATES, NULL);
+    ck_assert_msg(report != NULL, "%.200s", outcome->out);
+    outcome_free(outcome);
+    return report;
+}
+
+/* SIGINT once a connection has come to the server: there is one to report then. */
+static json_t *interrupted_run(const char *options)
+{
     char command[512];
     snprintf(command, sizeof command,
              "exec %s run --json --host-net --backlog 2000 --accept-count 0 --timeout " PATIENCE_TEXT " %s", BACKLOGCTL, options);
-    process = process_start((const char *[]){"sh", "-c", command, NULL}, NULL);
+    in_private_namespace();
+    struct process process = process_start((const char *[]){"sh", "-c", command, NULL}, NULL);
     await("ss -Hltn sport = :60001 | grep -q 'LISTEN [1-9]' || ! [ -d /proc/%d ]", (int)process.pid);
     process_signal(&process, SIGINT);
-    return process_finish(&process, PATIENCE);
+    struct outcome outcome = process_finish(&process, PATIENCE);
+    json_t *report = interrupted_report(&outcome);
+    ck_assert_uint_ge(json_array_size(json_object_get(report, "connections")), 1);
+    return report;
 }
 
-/* Once a connection has come to the server, there is one to report. */
 START_TEST(what_was_begun_is_reported)
 {
-    in_private_namespace();
-    struct outcome outcome = interrupted_run("--count 100k");
-    ck_assert_int_eq(outcome.status, 128 + SIGINT);
-    json_t *report = json_loads(outcome.out, JSON_REJECT_DUPLICATES, NULL);
-    ck_assert_msg(report != NULL, "%.200s", outcome.out);
-    ck_assert_uint_ge(json_array_size(json_object_get(report, "connections")), 1);
+    json_t *report = interrupted_run("--count 100k");
     ck_assert(json_is_null(json_object_get(report, "incomplete")));
     json_decref(report);
-    outcome_free(&outcome);
 }
 END_TEST
 
@@ -135,27 +141,17 @@ START_TEST(that_nothing_was_begun_is_said)
     struct outcome outcome = process_run((const char *[]){"env", "--block-signal=INT", "sh", "-c",
                                                           "kill -INT $$; exec " BACKLOGCTL " run --json --count 100k", NULL},
                                          NULL);
-    ck_assert_int_eq(outcome.status, 128 + SIGINT);
-    json_t *report = json_loads(outcome.out, JSON_REJECT_DUPLICATES, NULL);
-    ck_assert_msg(report != NULL, "%.200s", outcome.out);
+    json_t *report = interrupted_report(&outcome);
     ck_assert_uint_eq(json_array_size(json_object_get(report, "connections")), 0);
     ck_assert_str_eq(report_text(report, "incomplete"), "interrupted before the first connection was begun");
     json_decref(report);
-    outcome_free(&outcome);
 }
 END_TEST
 
 /* Threads whose next burst is an hour away hear of it, too. */
 START_TEST(waiting_threads_hear_of_the_interruption)
 {
-    in_private_namespace();
-    struct outcome outcome = interrupted_run("--count 40 --burst 4 --every 1h --threads 2");
-    ck_assert_int_eq(outcome.status, 128 + SIGINT);
-    json_t *report = json_loads(outcome.out, JSON_REJECT_DUPLICATES, NULL);
-    ck_assert_msg(report != NULL, "%.200s", outcome.out);
-    ck_assert_uint_ge(json_array_size(json_object_get(report, "connections")), 1);
-    json_decref(report);
-    outcome_free(&outcome);
+    json_decref(interrupted_run("--count 40 --burst 4 --every 1h --threads 2"));
 }
 END_TEST
 

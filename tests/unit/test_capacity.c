@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -84,7 +85,7 @@ START_TEST(who_does_not_hold_the_listener_is_let_go)
     struct capacity_plan plan = {.pids = pids,
                                  .pid_count = 2,
                                  .freeze = {.budget = 30 * NSEC_PER_SEC, .method = methods[_i]},
-                                 .patience = NSEC_PER_SEC};
+                                 .patience = PATIENCE};
     ck_assert_int_eq(capacity_measure(&m, &plan, &loop, &err), -ESRCH);
     ck_assert_msg(strstr(err.text, "does not hold the listener any more") != NULL, "%s", err.text);
     must_not_stand_still(pids[0]);
@@ -177,6 +178,38 @@ START_TEST(another_server_is_not_filled)
 }
 END_TEST
 
+/* A server that waits for its clients' first word accepts, though not ours: that is no server that accepts nobody, nor another one. */
+START_TEST(deferred_accepts_are_told_apart)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(60001)};
+    struct endpoint there = {.family = AF_INET, .bytes = {127, 0, 0, 1}, .port = 60001};
+    struct measurement m = {0};
+    struct sockdiag diag = {0};
+    struct loop loop;
+    struct error err = {0};
+    in_private_namespace();
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ck_assert(!setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &(int){600}, sizeof(int)));
+    ck_assert(!bind(fd, (struct sockaddr *)&address, sizeof address) && !listen(fd, 7));
+    ck_assert_int_eq(sockdiag_open(&diag, &err), 0);
+    ck_assert_int_eq(loop_init(&loop, false, &err), 0);
+    const pid_t holder = accepting_process(fd);
+    const struct capacity_plan plan = {.pids = &holder,
+                                       .pid_count = 1,
+                                       .freeze = {.budget = 30 * NSEC_PER_SEC, .method = FREEZE_PTRACE},
+                                       .patience = 300 * NSEC_PER_MSEC,
+                                       .accepts = _i};
+    ck_assert_int_eq(listener_find(&diag, &there, &(struct transport){0}, &m.listener, &err), 0);
+    ck_assert_int_eq(capacity_measure(&m, &plan, &loop, &err), -EOPNOTSUPP);
+    ck_assert_msg(strstr(err.text, "TCP_DEFER_ACCEPT") != NULL, "%s", err.text);
+    must_not_stand_still(holder);
+    end_idle(holder);
+    loop_release(&loop);
+    sockdiag_close(&diag);
+    close(fd);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *suite = suite_create("capacity");
@@ -184,6 +217,7 @@ static Suite *make_suite(void)
     tcase_add_loop_test(tcase, who_does_not_hold_the_listener_is_let_go, 0, COUNT(methods));
     tcase_add_test(tcase, nothing_is_sent_where_nobody_accepts);
     tcase_add_test(tcase, another_server_is_not_filled);
+    tcase_add_loop_test(tcase, deferred_accepts_are_told_apart, 0, 2);
     suite_add_tcase(suite, tcase);
     return suite;
 }
