@@ -23,6 +23,8 @@ struct flood_settings {
     /* Called before each further connection with the number opened so far by a burst in one order; it may wait. It may be
        called on another thread, but by one at a time. False: the burst ends there, as if a signal had come. NULL: none. */
     bool (*gate)(void *context, size_t opened);
+    /* Called as `gate` is, after each connection that has no answer when connect() returns, with its place among the attempts. NULL: none. */
+    void (*silent)(void *context, size_t i);
     void *context;
     /* Which connections end with RST when the flood is released, for the caller knows what the server has of them; asked on the thread
        that opened them. NULL: none does. */

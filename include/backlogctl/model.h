@@ -73,9 +73,13 @@ enum evidence { EVIDENCES(MODEL_ENUM) EVIDENCE_COUNT };
     X(REASON_QUEUE_FULL, "queue_full")         /* the listener's drops account for every unanswered SYN */                     \
     X(REASON_SYN_QUEUE_FULL, "syn_queue_full") /* the same, and it was the SYN queue (tcp_syncookies=0) */                     \
     X(REASON_NO_ANSWER, "no_answer")           /* the listener dropped nothing: the SYN died on the way */                     \
+    X(REASON_ANSWER_LOST, "answer_lost")       /* the server has the request: its SYN-ACKs do not come through */              \
+    X(REASON_NO_ROUTE_BACK, "no_route_back")   /* the listener's host has no route to the client: it drops its SYN */          \
+    X(REASON_TRANSLATED, "translated")         /* address translation carried the SYN to another address */                    \
     X(REASON_ICMP, "icmp")                     /* an ICMP message said so; the kernel went on trying */                        \
     X(REASON_REMOTE, "remote")                 /* the server's side is on another host or namespace */                         \
     X(REASON_NO_LISTENER, "no_listener")       /* a local address without a listener: carried elsewhere */                     \
+    X(REASON_LISTENER_GONE, "listener_gone")   /* the listener was closed, or another took its place, in the middle */         \
     X(REASON_NO_TRACE, "no_trace")             /* a listener is here, yet neither socket nor drop: redirected? */              \
     X(REASON_UNACKNOWLEDGED, "unacknowledged") /* what we sent was repeated twice in vain: half-open, lost, or a lossy path */ \
     X(REASON_NOT_SEEN, "not_seen")             /* the kernel could not be asked */                                             \
@@ -114,18 +118,19 @@ enum peer { PEERS(MODEL_ENUM) PEER_COUNT };
 enum tcp_state { TCP_STATES(MODEL_ENUM) STATE_COUNT };
 
 /* Counters of the network namespace that bear on a backlog (TcpExt of /proc/net/netstat); they count packets. */
-#define COUNTERS(X)                                                                                          \
-    X(COUNTER_LISTEN_OVERFLOWS, "ListenOverflows")                                                           \
-    X(COUNTER_LISTEN_DROPS, "ListenDrops")                                                                   \
-    X(COUNTER_SYNCOOKIES_SENT, "SyncookiesSent")                                                             \
-    X(COUNTER_SYNCOOKIES_RECV, "SyncookiesRecv")                                                             \
-    X(COUNTER_SYNCOOKIES_FAILED, "SyncookiesFailed")                                                         \
-    X(COUNTER_REQ_QFULL_DO_COOKIES, "TCPReqQFullDoCookies")                                                  \
-    X(COUNTER_REQ_QFULL_DROP, "TCPReqQFullDrop")                                                             \
-    X(COUNTER_DEFER_ACCEPT_DROP, "TCPDeferAcceptDrop")                                                       \
-    X(COUNTER_FASTOPEN_ACTIVE, "TCPFastOpenActive")   /* SYNs whose data was acknowledged */                 \
-    X(COUNTER_FASTOPEN_PASSIVE, "TCPFastOpenPassive") /* connections that a listener made from such a SYN */ \
-    X(COUNTER_FASTOPEN_OVERFLOW, "TCPFastOpenListenOverflow")                                                \
+#define COUNTERS(X)                                                                                                    \
+    X(COUNTER_LISTEN_OVERFLOWS, "ListenOverflows")                                                                     \
+    X(COUNTER_LISTEN_DROPS, "ListenDrops")                                                                             \
+    X(COUNTER_SYNCOOKIES_SENT, "SyncookiesSent")                                                                       \
+    X(COUNTER_SYNCOOKIES_RECV, "SyncookiesRecv")                                                                       \
+    X(COUNTER_SYNCOOKIES_FAILED, "SyncookiesFailed")                                                                   \
+    X(COUNTER_REQ_QFULL_DO_COOKIES, "TCPReqQFullDoCookies")                                                            \
+    X(COUNTER_REQ_QFULL_DROP, "TCPReqQFullDrop")                                                                       \
+    X(COUNTER_DEFER_ACCEPT_DROP, "TCPDeferAcceptDrop")                                                                 \
+    X(COUNTER_FASTOPEN_ACTIVE, "TCPFastOpenActive")   /* SYNs whose data was acknowledged */                           \
+    X(COUNTER_FASTOPEN_PASSIVE, "TCPFastOpenPassive") /* connections that a listener made from such a SYN */           \
+    X(COUNTER_FASTOPEN_OVERFLOW, "TCPFastOpenListenOverflow")                                                          \
+    X(COUNTER_SYN_CHALLENGE, "TCPSYNChallenge")    /* SYN-ACKs repeated to a client that is connected, among others */ \
     X(COUNTER_LOOPBACK_DROPPED, "LoopbackDropped") /* lo's rx drops (/proc/net/dev): its input queue was full */
 enum counter { COUNTERS(MODEL_ENUM) COUNTER_COUNT };
 
@@ -247,12 +252,20 @@ struct attempt {
     bool replied : 1;         /* the application sent us bytes */
     bool was_half_open : 1;   /* an earlier look saw the server's side in SYN_RECV */
     bool was_queued : 1;      /* an earlier look saw the server's side in the accept queue */
+    bool refused_here : 1;    /* connect() itself failed: no packet was sent */
+    bool translated : 1;      /* address translation carried it to target->carried_to, or such an address */
+    bool answered : 1;        /* a look saw the server's request while the client knew of no answer */
+    bool drop_full : 1;       /* the listener discarded a packet while this SYN was sent, its queue being full before and after */
+    bool drop_open : 1;       /* the same, its queue being full neither before nor after */
     /* Written by the judge: */
     bool decides : 1; /* this attempt's verdict is the connection's (see judge.h) */
     uint8_t verdict;  /* enum verdict */
     uint8_t reason;   /* enum reason */
     uint8_t evidence; /* enum evidence */
 };
+
+/* Whether address translation (netfilter's NAT) carries the connections elsewhere. */
+enum translation { TRANSLATION_UNKNOWN, TRANSLATION_NONE, TRANSLATION_FOUND };
 
 /* One address that the burst was aimed at. */
 struct target {
@@ -265,6 +278,13 @@ struct target {
     struct listener before; /* when the burst began */
     struct listener after;  /* at the last look; keeps the last known figures if the listener has gone */
     bool listener_gone;     /* there was one before, and it is no longer there, or another took its place */
+    bool undropped;         /* a SYN went unanswered, and the listener's counter did not rise while it was sent */
+    struct endpoint served; /* where the server's side was found, if that is not `bound`; else its family is AF_UNSPEC */
+    uint8_t translation;    /* enum translation */
+    struct endpoint carried_to; /* TRANSLATION_FOUND: where to */
+    struct endpoint
+        unroutable;           /* the source of a client without an answer that the kernel has no route back to; else AF_UNSPEC */
+    struct listener carrier;  /* the listener at `served` or `carried_to`, as far as it is on this host */
     struct attempt *attempts; /* ascending id; owned by whoever made the run */
     size_t attempt_count;
     struct listener *members; /* of a reuseport group, each by itself, `drops` during the run; owned as the attempts are */

@@ -63,4 +63,12 @@ uint64_t sockets_allocated(void);
    when there is no route at all: then *local is false. */
 int route_is_local(const struct endpoint *e, bool *local, struct error *err);
 
+/* The device whose route matches packets to `e`, which for an address of this host is the one that has it (RTM_F_FIB_MATCH). 0: none, or
+   unknown. */
+uint32_t route_device(const struct endpoint *e);
+
+/* Whether a packet from `local` to `remote` has a route, as the answer to a SYN needs one. 0, -ENETUNREACH and the like, or an error
+   of asking. */
+int route_back(const struct endpoint *local, const struct endpoint *remote);
+
 #endif

@@ -38,6 +38,8 @@ int diag_parse(const void *message, size_t length, struct diag_socket *out);
    sockdiag_open fails with -EPROTONOSUPPORT where the kernel cannot tell of TCP sockets (no inet_diag, tcp_diag). */
 struct sockdiag {
     struct netlink netlink;
+    struct endpoint arrival; /* the address that was asked for last, and the device that its packets come in by */
+    uint32_t arrival_device;
 };
 int sockdiag_open(struct sockdiag *sd, struct error *err);
 void sockdiag_close(struct sockdiag *sd);
@@ -55,11 +57,13 @@ int sockdiag_exact(struct sockdiag *sd, const struct endpoint *local, const stru
 #define SOCKDIAG_CHILDREN ((SOCKDIAG_STATE(STATE_COUNT) - 1) & ~SOCKDIAG_LISTEN)
 
 struct sockdiag_query {
-    int family;          /* AF_INET or AF_INET6 */
-    uint32_t states;     /* SOCKDIAG_STATE bits */
-    uint16_t local_port; /* filtered in the kernel (INET_DIAG_REQ_BYTECODE); 0: any */
-    bool want_info;      /* INET_DIAG_INFO too */
-    bool want_memory;    /* INET_DIAG_SKMEMINFO too */
+    int family;      /* AF_INET or AF_INET6 */
+    uint32_t states; /* SOCKDIAG_STATE bits */
+    /* Filtered in the kernel (INET_DIAG_REQ_BYTECODE): */
+    uint16_t local_port;              /* 0: any */
+    uint16_t remote_low, remote_high; /* ports, both included; 0: any. Not together with local_port */
+    bool want_info;                   /* INET_DIAG_INFO too */
+    bool want_memory;                 /* INET_DIAG_SKMEMINFO too */
 };
 
 /* Calls `each` for every matching socket. A dump that the kernel interrupted (NLM_F_DUMP_INTR, ENOBUFS) is asked

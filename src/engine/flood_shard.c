@@ -101,12 +101,13 @@ static enum tcp_state look_at_state(struct flood *flood, size_t i)
     if (flood->fds[i] < 0 || read_info(flood->fds[i], &info))
         return STATE_NONE;
     a->state = info.tcpi_state;
+    bool first = a->established == NSEC_NEVER;
     if (a->state == STATE_CLOSE)
         look_for_error(flood, i);
     else if (a->state != STATE_SYN_SENT && a->established == NSEC_NEVER)
         note_established(flood, a);
     a->segments_in = capped16(info.tcpi_segs_in);
-    if (!a->sent) {
+    if (!a->sent || a->state == STATE_SYN_SENT || first) { /* with Fast Open data goes with the SYN */
         a->syn_retransmits = capped8(info.tcpi_total_retrans);
     } else {
         a->data_retransmits = capped8(info.tcpi_total_retrans - a->syn_retransmits);
@@ -337,6 +338,7 @@ static void open_one(struct shard *shard, size_t i)
     int error = begin_connection(flood, i, fd);
     if (error) {
         note_error(flood, a, error, false);
+        a->refused_here = true;
         fd_close(&flood->fds[i]);
         return;
     }
@@ -377,6 +379,8 @@ void shard_burst(struct shard *shard, size_t end)
             break;
         open_one(shard, i);
         shard->opened = i + 1;
+        if (flood->attempts[i].state == STATE_SYN_SENT && flood->settings.silent && flood->settings.threads <= 1)
+            flood->settings.silent(flood->settings.context, i);
     }
     if (shard->opened > shard->first) {
         shard->first_open = flood->attempts[shard->first].opened;

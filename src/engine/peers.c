@@ -16,9 +16,10 @@
 #define DUMPED_COST 1700
 #define PASSED_COST 350
 
+/* Also of a client without an answer: its request may be there, and the answers do not come through. */
 static bool worth_asking(const struct attempt *a)
 {
-    return a->state != STATE_SYN_SENT && a->state != STATE_CLOSE && a->state != STATE_NONE;
+    return a->state != STATE_CLOSE && a->state != STATE_NONE;
 }
 
 static enum peer peer_of(const struct diag_socket *socket)
@@ -27,9 +28,9 @@ static enum peer peer_of(const struct diag_socket *socket)
     case STATE_ESTABLISHED:
     case STATE_CLOSE_WAIT:
         return socket->inode ? PEER_ACCEPTED : PEER_QUEUED;
-    case STATE_SYN_RECV:
+    case STATE_SYN_RECV: /* with an inode: accept() returned it before the handshake was over (TCP Fast Open) */
     case STATE_NEW_SYN_RECV:
-        return PEER_SYN_RECV;
+        return socket->inode ? PEER_ACCEPTED : PEER_SYN_RECV;
     case STATE_FIN_WAIT1:
     case STATE_FIN_WAIT2:
     case STATE_TIME_WAIT:
@@ -53,11 +54,19 @@ static void note_accepted(struct attempt *a, nsec epoch)
         a->accepted = clock_now() - epoch;
 }
 
+/* Of a client that is not connected nothing is to be expected at the server. */
+static void forget_peer(struct attempt *a)
+{
+    a->peer = a->state == STATE_SYN_SENT ? PEER_UNKNOWN : PEER_ABSENT;
+}
+
 static void note_peer(struct attempt *a, const struct diag_socket *socket, nsec epoch)
 {
     a->peer = (uint8_t)peer_of(socket);
     if (a->peer == PEER_SYN_RECV)
         a->was_half_open = true;
+    if (a->state == STATE_SYN_SENT)
+        a->answered = true;
     if (a->peer == PEER_QUEUED) {
         a->was_queued = true;
         /* Nothing was ever sent from the child's side, so its last sending is its birth (4 ms grain). */
@@ -98,7 +107,7 @@ static int look_one_by_one(struct sockdiag *sd, struct target *target, nsec epoc
         int status = sockdiag_exact(sd, &local, &remote, &socket, err);
         if (status && status != -ENOENT)
             return status;
-        a->peer = PEER_ABSENT;
+        forget_peer(a);
         if (!status)
             note_peer(a, &socket, epoch);
     }
@@ -111,7 +120,7 @@ static void forget_peers(struct target *target)
 {
     for (size_t i = 0; i < target->attempt_count; i++)
         if (worth_asking(&target->attempts[i]))
-            target->attempts[i].peer = PEER_ABSENT;
+            forget_peer(&target->attempts[i]);
 }
 
 static void each_child(void *context, const struct diag_socket *socket)
@@ -157,6 +166,70 @@ static int look_by_dump(struct sockdiag *sd, struct target *target, nsec epoch, 
     if (!status && needs_both_dumps(target)) {
         query.family = AF_INET6;
         status = sockdiag_dump(sd, &query, each_child, &index, err);
+    }
+    free(index.slots);
+    return status;
+}
+
+/* ---- Elsewhere: where a packet filter redirects connections, the server's side has our source as its peer, and another end than the
+   one that we called ---- */
+
+static bool is_untraced(const struct attempt *a)
+{
+    return worth_asking(a) && (a->peer == PEER_ABSENT || a->peer == PEER_UNKNOWN);
+}
+
+static bool is_traceless(const struct attempt *a)
+{
+    return worth_asking(a) && a->peer == PEER_ABSENT;
+}
+
+/* Nothing but a living socket is proof: one that has closed may be left from an earlier connection from the same port. */
+static void each_elsewhere(void *context, const struct diag_socket *socket)
+{
+    struct source_index *index = context;
+    enum peer peer = socket ? peer_of(socket) : PEER_ABSENT;
+    if (peer == PEER_ABSENT || peer == PEER_CLOSED)
+        return;
+    struct attempt *a = source_index_find(index, &socket->remote);
+    if (!a)
+        return;
+    note_peer(a, socket, index->epoch);
+    index->target->served = socket->local;
+}
+
+static bool anybody(const struct target *target, bool (*wanted)(const struct attempt *))
+{
+    for (size_t i = 0; i < target->attempt_count; i++)
+        if (wanted(&target->attempts[i]))
+            return true;
+    return false;
+}
+
+static int look_elsewhere(struct sockdiag *sd, struct target *target, nsec epoch, struct error *err)
+{
+    struct source_index index;
+    struct sockdiag_query query = {.family = target->address.family,
+                                   .states = SOCKDIAG_CHILDREN,
+                                   .remote_low = UINT16_MAX,
+                                   .want_info = true};
+    if (target->reflected || !anybody(target, is_traceless))
+        return 0;
+    int status = source_index_build(&index, target, is_untraced, err);
+    if (status)
+        return status;
+    index.epoch = epoch;
+    for (size_t i = 0; i < target->attempt_count; i++) {
+        uint16_t port = target->attempts[i].source.port;
+        if (!is_untraced(&target->attempts[i]))
+            continue;
+        query.remote_low = port < query.remote_low ? port : query.remote_low;
+        query.remote_high = port > query.remote_high ? port : query.remote_high;
+    }
+    status = sockdiag_dump(sd, &query, each_elsewhere, &index, err);
+    if (!status && target->address.family == AF_INET) {
+        query.family = AF_INET6;
+        status = sockdiag_dump(sd, &query, each_elsewhere, &index, err);
     }
     free(index.slots);
     return status;
@@ -238,6 +311,8 @@ int peers_look(struct sockdiag *sd, struct target *target, nsec epoch, struct er
     int status = !has_handshake(target->transport.kind) ? look_at_clients(sd, target, epoch, err)
                  : dump_is_cheaper(target, asked)       ? look_by_dump(sd, target, epoch, err)
                                                         : look_one_by_one(sd, target, epoch, err);
+    if (!status && has_handshake(target->transport.kind))
+        status = look_elsewhere(sd, target, epoch, err);
     look_at_listener(sd, target);
     target->looked = !status;
     return status;

@@ -3,12 +3,16 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <string.h>
 
 /* What the attempts of one target share. */
 struct witness {
     const struct target *target;
-    enum reason unanswered; /* why SYNs went unanswered, as far as the drops tell */
+    enum reason unanswered; /* why a SYN went unanswered, as far as the counters tell of all of them */
     bool lost_possible;     /* cookies were sent and packets dropped, enough for every client without a trace */
+    bool other_drops;       /* listeners of the namespace dropped SYNs, and not because a queue was full */
+    bool syn_queue_drops;   /* full SYN queues alone account for what was dropped beside overflows, and for all that we miss */
+    bool repeats_seen;      /* enough SYN-ACKs came to connected clients to be all that they received */
 };
 
 /* How many packets the listener dropped during the run; false when nobody knows. */
@@ -17,9 +21,9 @@ static bool target_drops(const struct target *target, uint64_t *drops)
     const struct listener *before = &target->before, *after = &target->after;
     *drops = 0;
     if (!before->known || !after->known || !before->drops_known || !after->drops_known || before->cookie != after->cookie ||
-        after->drops < before->drops)
-        return false;
-    *drops = after->drops - before->drops;
+        target->listener_gone || before->members != after->members)
+        return false; /* of one that has gone the last figures are older than its end */
+    *drops = (after->drops - before->drops) & UINT32_MAX;
     return true;
 }
 
@@ -53,35 +57,84 @@ static uint64_t clients_without_trace(const struct target *target)
     return sum;
 }
 
-/* The listener's drops rise for other causes than an overflow too, so the namespace's counters must agree. */
-static enum reason reason_of_silence(const struct witness *w, const struct counters *counters)
+/* Why SYNs went unanswered, by sums. `alone`: every packet of the namespace belongs to the run; otherwise the same sums can come about
+   by others, and only an exact balance with a full queue counts. */
+static enum reason reason_by_counters(const struct target *target, const struct counters *counters, bool alone)
 {
-    if (!w->target->local)
-        return REASON_NO_ANSWER;
-    if (!w->target->drops_known)
+    if (!target->drops_known)
         return REASON_NONE;
-    if (!w->target->drops)
+    if (!target->drops)
         return REASON_NO_ANSWER;
     if (!counters->known)
         return REASON_NONE;
     /* A repeated SYN that lo itself dropped never came to the listener. */
-    uint64_t syns = all_unanswered_syns(w->target), on_the_way = counters->value[COUNTER_LOOPBACK_DROPPED];
-    uint64_t overflows = counters->value[COUNTER_LISTEN_OVERFLOWS];
-    uint64_t listen_drops = counters->value[COUNTER_LISTEN_DROPS];
+    uint64_t syns = all_unanswered_syns(target), on_the_way = counters->value[COUNTER_LOOPBACK_DROPPED];
+    uint64_t overflows = counters->value[COUNTER_LISTEN_OVERFLOWS], listen_drops = counters->value[COUNTER_LISTEN_DROPS];
     /* Every overflow is one of the drops, but a reading can fall between the two increments. */
     uint64_t other = listen_drops > overflows ? listen_drops - overflows : 0;
-    if (w->target->drops + on_the_way < syns || overflows + other + on_the_way < syns)
+    if (target->drops + on_the_way < syns || overflows + other + on_the_way < syns)
         return REASON_NONE;
+    if (!alone)
+        return target->drops == syns && overflows >= syns && target->after.queue >= target->after.capacity ? REASON_QUEUE_FULL
+                                                                                                           : REASON_NONE;
     return overflows >= other ? REASON_QUEUE_FULL : REASON_SYN_QUEUE_FULL;
 }
 
-static struct witness witness_of(const struct target *target, const struct counters *counters)
+/* Clients that received segments, while they sent nothing: repeated SYN-ACKs, or keepalive probes. Each SYN-ACK that comes to a
+   connected client counts as TCPSYNChallenge (measured; tcp_validate_incoming in the kernel), a keepalive probe does not. */
+static bool repeats_account_for(const struct target *target, const struct counters *counters)
+{
+    uint64_t extra = 0;
+    for (size_t i = 0; i < target->attempt_count; i++) {
+        const struct attempt *a = &target->attempts[i];
+        if (client_is_connected(a) && !a->sent && a->segments_in >= 3)
+            extra += a->segments_in - 1u;
+    }
+    return extra && counters->known && counters->value[COUNTER_SYN_CHALLENGE] >= extra;
+}
+
+static struct witness witness_of(const struct target *target, const struct counters *counters, bool alone)
 {
     struct witness w = {.target = target};
-    w.unanswered = reason_of_silence(&w, counters);
-    w.lost_possible = target->drops_known && target->drops && target->drops >= clients_without_trace(target) && counters->known &&
-                      counters->value[COUNTER_SYNCOOKIES_SENT];
+    w.unanswered = !target->local ? REASON_NO_ANSWER : reason_by_counters(target, counters, alone);
+    if (w.unanswered == REASON_NO_ANSWER && target->local && !alone && target->translation == TRANSLATION_UNKNOWN)
+        w.unanswered = REASON_NONE; /* another listener may have dropped them */
+    uint64_t traceless = clients_without_trace(target);
+    w.lost_possible = target->drops_known && target->drops && target->drops >= traceless && counters->known &&
+                      counters->value[COUNTER_SYNCOOKIES_SENT] >= (alone ? 1 : traceless) &&
+                      counters->value[COUNTER_LISTEN_OVERFLOWS] >= (alone ? 0 : traceless) &&
+                      (alone || target->translation != TRANSLATION_UNKNOWN);
+    w.repeats_seen = repeats_account_for(target, counters);
+    uint64_t overflows = counters->value[COUNTER_LISTEN_OVERFLOWS], drops = counters->value[COUNTER_LISTEN_DROPS];
+    uint64_t no_room = counters->value[COUNTER_REQ_QFULL_DROP];
+    w.other_drops = counters->known && drops > overflows + no_room;
+    w.syn_queue_drops = counters->known && no_room >= all_unanswered_syns(target) && drops <= overflows + no_room;
     return w;
+}
+
+/* Its SYN was dropped where the kernel needs a route for the answer. */
+static bool has_no_route_back(const struct attempt *a, const struct witness *w)
+{
+    const struct endpoint *unroutable = &w->target->unroutable;
+    return unroutable->family == a->source.family && unroutable->family &&
+           !memcmp(unroutable->bytes, a->source.bytes, sizeof a->source.bytes) && w->other_drops;
+}
+
+/* Why this client's SYN went unanswered: what was seen of itself goes before what the sums tell. */
+static enum reason reason_of_silence(const struct attempt *a, const struct witness *w)
+{
+    const struct target *target = w->target;
+    if (a->answered)
+        return REASON_ANSWER_LOST;
+    if (a->translated)
+        return REASON_TRANSLATED;
+    if (has_no_route_back(a, w))
+        return REASON_NO_ROUTE_BACK;
+    if (a->drop_full && !target->undropped)
+        return REASON_QUEUE_FULL;
+    if (a->drop_open && !target->undropped && w->syn_queue_drops)
+        return REASON_SYN_QUEUE_FULL;
+    return w->unanswered == REASON_NONE && target->listener_gone ? REASON_LISTENER_GONE : w->unanswered;
 }
 
 static void decide(struct attempt *a, enum verdict verdict, enum reason reason, enum evidence evidence)
@@ -105,7 +158,7 @@ static void judge_error(struct attempt *a, const struct witness *w)
     case EPIPE:
         return decide(a, VERDICT_RESET, REASON_NONE, EVIDENCE_SOCKET_ERROR);
     case ETIMEDOUT:
-        return decide(a, VERDICT_TIMED_OUT, w->unanswered, EVIDENCE_SOCKET_ERROR);
+        return decide(a, VERDICT_TIMED_OUT, reason_of_silence(a, w), EVIDENCE_SOCKET_ERROR);
     case EHOSTUNREACH:
     case ENETUNREACH:
     case EHOSTDOWN:
@@ -121,16 +174,17 @@ static void judge_error(struct attempt *a, const struct witness *w)
     case ENOMEM:
     case ENOBUFS:
         return decide(a, VERDICT_LOCAL_ERROR, REASON_MEMORY, EVIDENCE_SOCKET_ERROR);
-    case EACCES:
+    case EACCES: /* of connect() a policy of ours; later an ICMP message: administratively prohibited */
     case EPERM:
-        return decide(a, VERDICT_LOCAL_ERROR, REASON_PERMISSION, EVIDENCE_SOCKET_ERROR);
+        return a->refused_here ? decide(a, VERDICT_LOCAL_ERROR, REASON_PERMISSION, EVIDENCE_SOCKET_ERROR)
+                               : decide(a, VERDICT_UNREACHABLE, REASON_ICMP, EVIDENCE_SOCKET_ERROR);
     default:
         return decide(a, VERDICT_LOCAL_ERROR, REASON_NONE, EVIDENCE_SOCKET_ERROR);
     }
 }
 
 /* A connection whose server side cannot be seen from here: what the client's own socket tells. */
-static void judge_from_client(struct attempt *a, enum reason reason)
+static void judge_from_client(struct attempt *a, const struct witness *w, enum reason reason)
 {
     if (a->sent && a->acknowledged)
         return decide(a, VERDICT_ESTABLISHED, reason, EVIDENCE_PROBE_BYTE);
@@ -138,7 +192,7 @@ static void judge_from_client(struct attempt *a, enum reason reason)
         return decide(a, VERDICT_ESTABLISHED, REASON_UNACKNOWLEDGED, EVIDENCE_PROBE_BYTE);
     /* Nothing sent, nothing received but the SYN-ACK, again and again: our ACK does not count over there. One repeat may
        be a lost packet; each repeat is answered by a new ACK, so two are no accident. */
-    if (!a->sent && a->segments_in >= 3)
+    if (!a->sent && a->segments_in >= 3 && w->repeats_seen && !w->target->listener_gone)
         return decide(a, VERDICT_HALF_OPEN, REASON_NONE, EVIDENCE_TCP_INFO);
     decide(a, VERDICT_ESTABLISHED, reason, EVIDENCE_TCP_INFO);
 }
@@ -146,11 +200,12 @@ static void judge_from_client(struct attempt *a, enum reason reason)
 static void judge_without_trace(struct attempt *a, const struct witness *w)
 {
     if (!w->target->before.known && !w->target->after.known)
-        judge_from_client(a, REASON_NO_LISTENER);
-    else if (w->lost_possible || (a->was_half_open && w->target->drops))
+        judge_from_client(a, w, a->translated ? REASON_TRANSLATED : REASON_NO_LISTENER);
+    else if (!a->was_queued && a->accepted == NSEC_NEVER && !a->translated &&
+             (w->lost_possible || (a->was_half_open && w->target->drops)))
         decide(a, VERDICT_LOST, REASON_NONE, EVIDENCE_PEER_SOCKET);
     else
-        judge_from_client(a, REASON_NO_TRACE);
+        judge_from_client(a, w, a->translated ? REASON_TRANSLATED : REASON_NO_TRACE);
 }
 
 static void judge_connected_client(struct attempt *a, const struct witness *w)
@@ -167,6 +222,8 @@ static void judge_connected_client(struct attempt *a, const struct witness *w)
     case PEER_QUEUED:
         return decide(a, VERDICT_QUEUED, REASON_NONE, EVIDENCE_PEER_SOCKET);
     case PEER_SYN_RECV:
+        if (w->target->listener_gone) /* nobody is left to make a connection of the request */
+            return decide(a, VERDICT_ESTABLISHED, REASON_LISTENER_GONE, EVIDENCE_PEER_SOCKET);
         return decide(a, VERDICT_HALF_OPEN, REASON_NONE, EVIDENCE_PEER_SOCKET);
     case PEER_ABSENT:
         return judge_without_trace(a, w);
@@ -174,7 +231,7 @@ static void judge_connected_client(struct attempt *a, const struct witness *w)
     case PEER_ACCEPTED:
     case PEER_CLOSED:
     case PEER_COUNT:
-        return judge_from_client(a, w->target->local ? REASON_NOT_SEEN : REASON_REMOTE);
+        return judge_from_client(a, w, w->target->local ? REASON_NOT_SEEN : REASON_REMOTE);
     }
 }
 
@@ -185,7 +242,7 @@ static void judge_attempt(struct attempt *a, const struct witness *w)
     else if (a->error)
         judge_error(a, w);
     else if (a->state == STATE_SYN_SENT || a->state == STATE_SYN_RECV)
-        decide(a, VERDICT_TIMED_OUT, w->unanswered, EVIDENCE_DEADLINE);
+        decide(a, VERDICT_TIMED_OUT, reason_of_silence(a, w), EVIDENCE_DEADLINE);
     else
         /* Closed, and the error was not to be had: accepted if anyone saw that, else we do not know. */
         decide(a, a->accepted != NSEC_NEVER ? VERDICT_CONNECTED : VERDICT_ESTABLISHED, REASON_NOT_SEEN, EVIDENCE_TCP_INFO);
@@ -287,7 +344,7 @@ void judge_run(struct run *run)
         run->counts[v] = 0;
     for (size_t t = 0; t < run->target_count; t++) {
         struct target *target = &run->targets[t];
-        struct witness w = witness_of(target, &run->counters);
+        struct witness w = witness_of(target, &run->counters, run->private_namespace);
         for (size_t i = 0; i < target->attempt_count; i++)
             judge_attempt(&target->attempts[i], &w);
     }

@@ -39,6 +39,13 @@ struct listener listener_of_tcp(const struct diag_socket *socket)
     };
 }
 
+/* In the namespace where its number means something: the report may be written in another one. */
+static void name_device(struct listener *listener)
+{
+    if (listener->interface && !if_indextoname(listener->interface, listener->device))
+        snprintf(listener->device, sizeof listener->device, "%u", listener->interface);
+}
+
 /* ---- The one that a SYN reaches ---- */
 
 struct group {
@@ -98,6 +105,7 @@ static void each_of_port(void *context, const struct diag_socket *socket)
     if (!same_group(socket, group->reached))
         return;
     struct listener member = listener_of_tcp(socket);
+    name_device(&member);
     add_to_sum(group->sum, &member);
     if (group->members)
         keep_member(group, &member);
@@ -200,9 +208,7 @@ static void each_listener(void *context, const struct diag_socket *socket)
         return;
     }
     struct listener listener = listener_of_tcp(socket);
-    /* Here, where its number means something: the report is written in another namespace. */
-    if (socket->interface && !if_indextoname(socket->interface, listener.device))
-        snprintf(listener.device, sizeof listener.device, "%u", socket->interface);
+    name_device(&listener);
     listing->out_of_memory |= !listener_append(listing->out, &listener);
 }
 

@@ -1,6 +1,8 @@
 /* Questions to the kernel's sock_diag: what a segment would reach, one connection, many sockets. */
 #include "diag_internal.h"
 
+#include "backlogctl/netns.h"
+
 #include <errno.h>
 #include <linux/inet_diag.h>
 #include <linux/sock_diag.h>
@@ -46,9 +48,24 @@ void sockdiag_close(struct sockdiag *sd)
 
 /* ---- One connection ---- */
 
+/* The device that a segment to `local` comes in by, which decides which listeners bound to a device it reaches. One from this host comes
+   by lo, yet counts as come by the device that has the address. */
+static uint32_t arrival_device(struct sockdiag *sd, const struct endpoint *local)
+{
+    if (local->scope)
+        return local->scope;
+    if (endpoint_is_loopback(local))
+        return LOOPBACK_INDEX;
+    if (sd->arrival.family != local->family || memcmp(sd->arrival.bytes, local->bytes, sizeof local->bytes)) {
+        sd->arrival = *local;
+        sd->arrival_device = route_device(local);
+    }
+    return sd->arrival_device ? sd->arrival_device : LOOPBACK_INDEX;
+}
+
 /* Asks what a segment from `remote` to `local` would reach: a connection, else a listener. */
 static void put_lookup(union netlink_request *request, const struct endpoint *local, const struct endpoint *remote,
-                       unsigned extensions)
+                       uint32_t device, unsigned extensions)
 {
     struct inet_diag_req_v2 *body = request_begin(request, local->family, 0);
     body->idiag_ext = (uint8_t)extensions;
@@ -57,8 +74,7 @@ static void put_lookup(union netlink_request *request, const struct endpoint *lo
     body->id.idiag_dport = htons(remote->port);
     memcpy(body->id.idiag_src, local->bytes, sizeof body->id.idiag_src);
     memcpy(body->id.idiag_dst, remote->bytes, sizeof body->id.idiag_dst);
-    /* The device that such a segment comes in by. Sockets bound to none are found whatever it is. */
-    body->id.idiag_if = local->scope ? local->scope : LOOPBACK_INDEX;
+    body->id.idiag_if = device; /* sockets bound to none are found whatever it is */
     body->id.idiag_cookie[0] = body->id.idiag_cookie[1] = INET_DIAG_NOCOOKIE;
 }
 
@@ -72,7 +88,7 @@ int diag_lookup(struct sockdiag *sd, const struct endpoint *local, const struct 
                 struct diag_socket *out, struct error *err)
 {
     union netlink_request request;
-    put_lookup(&request, local, remote, extensions);
+    put_lookup(&request, local, remote, arrival_device(sd, local), extensions);
     int status = netlink_ask(&sd->netlink, &request, keep_answer, out, err);
     if (status && status != -ENOENT)
         return error_set(err, -status, "sock_diag cannot look up a connection: %s", strerror(-status));
@@ -91,9 +107,9 @@ int sockdiag_exact(struct sockdiag *sd, const struct endpoint *local, const stru
 int diag_listener_by_cookie(struct sockdiag *sd, const struct listener *listener, struct diag_socket *out)
 {
     union netlink_request request;
-    put_lookup(&request, &listener->local, &(struct endpoint){0}, EXTENSION(INET_DIAG_SKMEMINFO));
+    put_lookup(&request, &listener->local, &(struct endpoint){0},
+               listener->interface ? listener->interface : listener->local.scope, EXTENSION(INET_DIAG_SKMEMINFO));
     struct inet_diag_req_v2 *body = mnl_nlmsg_get_payload(&request.header);
-    body->id.idiag_if = listener->interface ? listener->interface : listener->local.scope;
     body->id.idiag_cookie[0] = (uint32_t)listener->cookie;
     body->id.idiag_cookie[1] = (uint32_t)(listener->cookie >> 32);
     int status = netlink_ask(&sd->netlink, &request, keep_answer, out, NULL);
@@ -102,15 +118,15 @@ int diag_listener_by_cookie(struct sockdiag *sd, const struct listener *listener
 
 /* ---- Many sockets ---- */
 
-/* local port >= port and <= port. There is an operation for "equal" too, but older kernels refuse it. Each
-   operation is two words; a jump is counted in bytes, and one that leads past the end says no. */
-static void put_port_filter(union netlink_request *request, uint16_t port)
+/* A port >= low and <= high. There is an operation for "equal" too, but older kernels refuse it. Each operation is two words; a jump is
+   counted in bytes, and one that leads past the end says no. */
+static void put_port_filter(union netlink_request *request, uint8_t at_least, uint8_t at_most, uint16_t low, uint16_t high)
 {
     const struct inet_diag_bc_op filter[] = {
-        {.code = INET_DIAG_BC_S_GE, .yes = 8, .no = 20},
-        {.no = port},
-        {.code = INET_DIAG_BC_S_LE, .yes = 8, .no = 12},
-        {.no = port},
+        {.code = at_least, .yes = 8, .no = 20},
+        {.no = low},
+        {.code = at_most, .yes = 8, .no = 12},
+        {.no = high},
     };
     mnl_attr_put(&request->header, INET_DIAG_REQ_BYTECODE, sizeof filter, filter);
 }
@@ -124,7 +140,9 @@ static void put_dump(union netlink_request *request, const struct sockdiag_query
     if (query->want_memory)
         body->idiag_ext |= EXTENSION(INET_DIAG_SKMEMINFO);
     if (query->local_port)
-        put_port_filter(request, query->local_port);
+        put_port_filter(request, INET_DIAG_BC_S_GE, INET_DIAG_BC_S_LE, query->local_port, query->local_port);
+    else if (query->remote_high)
+        put_port_filter(request, INET_DIAG_BC_D_GE, INET_DIAG_BC_D_LE, query->remote_low, query->remote_high);
 }
 
 struct visit {

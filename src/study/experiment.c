@@ -6,6 +6,7 @@
 #include "backlogctl/netns.h"
 #include "backlogctl/owner.h"
 #include "backlogctl/peers.h"
+#include "backlogctl/way.h"
 
 #include <errno.h>
 #include <stddef.h>
@@ -41,12 +42,25 @@ static void wait_for_server(struct experiment *x, uint64_t unaccepted_allowed)
         x->server_late = server_wait_accepted(x->lab.server, due, clock_now() + SERVER_PATIENCE) < due;
 }
 
-static bool gate_run(void *context, size_t opened)
+static bool server_is_immediate(const struct experiment *x)
+{
+    const struct server_settings *plan = &x->plan->server;
+    return x->lab.server && !plan->accept_delay && !plan->stall && !plan->defer_accept && plan->accept_count && !x->lab.wire;
+}
+
+static bool before_next(void *context, size_t opened)
 {
     struct experiment *x = context;
-    if (opened >= x->current->before.capacity)
+    if (opened >= x->current->before.capacity && server_is_immediate(x))
         wait_for_server(x, x->current->before.capacity);
+    ledger_before(&x->ledger, opened);
     return true;
+}
+
+static void after_silent(void *context, size_t i)
+{
+    struct experiment *x = context;
+    ledger_silent(&x->ledger, i);
 }
 
 /* Or nobody knows. */
@@ -75,12 +89,6 @@ static void lead_probe(void *context)
 static bool ends_with_reset(const struct attempt *attempt)
 {
     return attempt->verdict == VERDICT_LOST || attempt->verdict == VERDICT_HALF_OPEN;
-}
-
-static bool server_is_immediate(const struct experiment *x)
-{
-    const struct server_settings *plan = &x->plan->server;
-    return x->lab.server && !plan->accept_delay && !plan->stall && !plan->defer_accept && plan->accept_count && !x->lab.wire;
 }
 
 /* A socket file's type cannot be seen by looking at it, and connect() says only EPROTOTYPE. */
@@ -118,10 +126,10 @@ static int prepare_burst(struct experiment *x, size_t t, struct error *err)
         .source_ranges = plan->sources.count,
         .context = x,
         .reset = ends_with_reset,
+        .gate = before_next,
+        .silent = after_silent,
     };
-    if (server_is_immediate(x))
-        flood.gate = gate_run;
-    else if (!x->lab.server && !plan->arrivals.rate && !plan->arrivals.burst && target->before.known && x->diag.netlink.socket)
+    if (!x->lab.server && !plan->arrivals.rate && !plan->arrivals.burst && target->before.known && x->diag.netlink.socket)
         flood.lead = lead_probe;
     flood.arrivals.count = (uint32_t)target->attempt_count;
     x->current = target;
@@ -132,8 +140,13 @@ static void burst(struct experiment *x, size_t t)
 {
     if (x->lab.server)
         x->accepted_before = server_wait_accepted(x->lab.server, 0, 0);
+    /* In a namespace of our own the sums tell it all. */
+    x->ledger = (struct ledger){0};
+    if (x->diag.netlink.socket && x->current->local && !x->run.private_namespace && x->plan->probe.threads <= 1)
+        ledger_begin(&x->ledger, &x->diag, x->current, x->current->attempt_count);
     size_t opened = flood_burst(x->floods[t], x->epoch);
     x->current->attempt_count = opened;
+    ledger_end(&x->ledger);
     if (!t) {
         x->run.connection_count = opened;
         x->run.pace = flood_pace(x->floods[t]);
@@ -367,6 +380,8 @@ int experiment_go(struct experiment *x, struct error *err)
     for (size_t t = 0; t < x->run.target_count; t++)
         if (x->run.targets[t].member_count)
             peers_members(&x->diag, &x->run.targets[t], NULL);
+    for (size_t t = 0; t < x->run.target_count && x->diag.netlink.socket && !x->run.private_namespace; t++)
+        way_look(&x->diag, &x->run.targets[t]);
     name_owners(x);
     if (x->lab.server) {
         server_stop(x->lab.server);

@@ -9,6 +9,8 @@
 #include "backlogctl/sockdiag.h"
 #include "backlogctl/wire.h"
 
+#include "ledger.h"
+
 /* What the burst is aimed at, and over what. */
 struct lab {
     struct endpoint addresses[TARGETS_MAX]; /* where the server's side is */
@@ -28,6 +30,7 @@ struct experiment {
     nsec epoch;
     struct flood *floods[TARGETS_MAX];
     struct target *current;    /* the target of the burst that is going on */
+    struct ledger ledger;      /* of that burst */
     struct recorder *recorder; /* NULL: no timeline is wanted */
     uint64_t accepted_before;  /* by our server, before this burst */
     bool server_late;

@@ -43,15 +43,16 @@ static const struct {
     const char *name;
     enum layer layer;
 } headers[] = {
-    {"clock.h", BASE},      {"endpoint.h", BASE},     {"error.h", BASE},       {"fd.h", BASE},         {"parse.h", BASE},
-    {"procfs.h", BASE},     {"model.h", MODEL},       {"netlink.h", KERNEL},   {"netns.h", KERNEL},    {"owner.h", KERNEL},
-    {"sockdiag.h", KERNEL}, {"flood.h", ENGINE},      {"loop.h", LOOP},        {"peers.h", ENGINE},    {"server.h", ENGINE},
-    {"judge.h", JUDGE},     {"report.h", REPORT},     {"experiment.h", STUDY}, {"options.h", CLI},     {"output.h", CLI},
-    {"survey.h", MODEL},    {"surveyor.h", ENGINE},   {"selection.h", STUDY},  {"borrow.h", KERNEL},   {"freeze.h", KERNEL},
-    {"capacity.h", ENGINE}, {"measurement.h", MODEL}, {"watched.h", MODEL},    {"watcher.h", ENGINE},  {"screen.h", CLI},
-    {"timeline.h", MODEL},  {"capture.h", KERNEL},    {"veth.h", KERNEL},      {"wire.h", KERNEL},     {"recorder.h", ENGINE},
-    {"sweep.h", MODEL},     {"sizing.h", MODEL},      {"series.h", STUDY},     {"resizer.h", STUDY},   {"measurer.h", STUDY},
-    {"presets.h", CLI},     {"figures.h", MODEL},     {"escape.h", REPORT},    {"listener.h", KERNEL},
+    {"clock.h", BASE},       {"endpoint.h", BASE},    {"error.h", BASE},      {"fd.h", BASE},         {"parse.h", BASE},
+    {"procfs.h", BASE},      {"conntrack.h", KERNEL}, {"way.h", ENGINE},      {"ledger.h", STUDY},    {"model.h", MODEL},
+    {"netlink.h", KERNEL},   {"netns.h", KERNEL},     {"owner.h", KERNEL},    {"sockdiag.h", KERNEL}, {"flood.h", ENGINE},
+    {"loop.h", LOOP},        {"peers.h", ENGINE},     {"server.h", ENGINE},   {"judge.h", JUDGE},     {"report.h", REPORT},
+    {"experiment.h", STUDY}, {"options.h", CLI},      {"output.h", CLI},      {"survey.h", MODEL},    {"surveyor.h", ENGINE},
+    {"selection.h", STUDY},  {"borrow.h", KERNEL},    {"freeze.h", KERNEL},   {"capacity.h", ENGINE}, {"measurement.h", MODEL},
+    {"watched.h", MODEL},    {"watcher.h", ENGINE},   {"screen.h", CLI},      {"timeline.h", MODEL},  {"capture.h", KERNEL},
+    {"veth.h", KERNEL},      {"wire.h", KERNEL},      {"recorder.h", ENGINE}, {"sweep.h", MODEL},     {"sizing.h", MODEL},
+    {"series.h", STUDY},     {"resizer.h", STUDY},    {"measurer.h", STUDY},  {"presets.h", CLI},     {"figures.h", MODEL},
+    {"escape.h", REPORT},    {"listener.h", KERNEL},
 };
 
 static enum layer layer_of_header(const char *name)

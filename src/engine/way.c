@@ -1,0 +1,120 @@
+#include "backlogctl/way.h"
+
+#include "backlogctl/conntrack.h"
+#include "backlogctl/fd.h"
+#include "backlogctl/listener.h"
+#include "backlogctl/netns.h"
+#include "backlogctl/owner.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* ---- Address translation ---- */
+
+/* Neither is its other end known, nor can it be said to be missing. */
+static bool is_untraced(const struct attempt *a)
+{
+    bool open = a->state != STATE_CLOSE && a->state != STATE_NONE;
+    return open && (a->peer == PEER_ABSENT || a->peer == PEER_UNKNOWN) && a->source.family;
+}
+
+static void look_for_translation(struct target *target)
+{
+    struct netlink nl = {0};
+    int status = conntrack_open(&nl, NULL);
+    target->translation = TRANSLATION_NONE;
+    for (size_t i = 0; i < target->attempt_count && (!status || status == -ENOENT); i++) {
+        struct attempt *a = &target->attempts[i];
+        struct endpoint to;
+        if (!is_untraced(a))
+            continue;
+        status = conntrack_find(&nl, &a->source, &target->address, &to);
+        a->translated = !status && !endpoint_equal(&to, &target->address);
+        if (a->translated) {
+            target->translation = TRANSLATION_FOUND;
+            target->carried_to = to;
+        }
+    }
+    if (status && status != -ENOENT && target->translation != TRANSLATION_FOUND)
+        target->translation = TRANSLATION_UNKNOWN;
+    netlink_close(&nl);
+}
+
+/* ---- The listener at the other end, which may be in another namespace ---- */
+
+struct search {
+    struct target *target;
+    const struct endpoint *at;
+    uint64_t ours;
+    int home;
+};
+
+static void look_there(struct search *search)
+{
+    bool local = false;
+    struct sockdiag sd = {0};
+    route_is_local(search->at, &local, NULL);
+    if (local && !sockdiag_open(&sd, NULL))
+        listener_find(&sd, search->at, &search->target->transport, &search->target->carrier, NULL);
+    sockdiag_close(&sd);
+}
+
+static void visit(void *context, uint64_t inode, pid_t pid, const char *name)
+{
+    struct search *search = context;
+    if (inode == search->ours || search->target->carrier.known)
+        return;
+    SCOPED_FD fd = pid ? netns_open_pid(pid, NULL) : netns_open_name(name, NULL);
+    if (fd < 0 || netns_enter(fd, 0, NULL))
+        return;
+    look_there(search);
+    search->target->carrier.netns = inode;
+    netns_enter(search->home, 0, NULL);
+}
+
+static void find_carrier(struct sockdiag *sd, struct target *target)
+{
+    const struct endpoint *at = target->translation == TRANSLATION_FOUND ? &target->carried_to : &target->served;
+    bool local = false;
+    if (!at->family)
+        return;
+    route_is_local(at, &local, NULL);
+    if (local) {
+        listener_find(sd, at, &target->transport, &target->carrier, NULL);
+    } else {
+        SCOPED_FD home = netns_open_name("/proc/thread-self/ns/net", NULL);
+        if (home >= 0)
+            netns_list(visit, &(struct search){target, at, netns_inode(0), home});
+    }
+    if (target->carrier.known)
+        owner_find(&target->carrier);
+}
+
+/* ---- The way back ---- */
+
+static void look_for_route_back(struct target *target)
+{
+    for (size_t i = 0; i < target->attempt_count; i++) {
+        const struct attempt *a = &target->attempts[i];
+        if (a->state != STATE_SYN_SENT || !a->source.family)
+            continue;
+        if (route_back(&target->bound, &a->source))
+            target->unroutable = a->source;
+        return; /* one source stands for all: a burst's have the same kind of address */
+    }
+}
+
+void way_look(struct sockdiag *sd, struct target *target)
+{
+    bool any = false;
+    if (!target->local || !has_handshake(target->transport.kind))
+        return;
+    for (size_t i = 0; i < target->attempt_count; i++)
+        any |= is_untraced(&target->attempts[i]);
+    if (any && conntrack_count() <= 0)
+        target->translation = TRANSLATION_NONE;
+    else if (any)
+        look_for_translation(target);
+    look_for_route_back(target);
+    find_carrier(sd, target);
+}
