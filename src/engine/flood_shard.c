@@ -101,13 +101,12 @@ static enum tcp_state look_at_state(struct flood *flood, size_t i)
     if (flood->fds[i] < 0 || read_info(flood->fds[i], &info))
         return STATE_NONE;
     a->state = info.tcpi_state;
-    bool first = a->established == NSEC_NEVER;
     if (a->state == STATE_CLOSE)
         look_for_error(flood, i);
     else if (a->state != STATE_SYN_SENT && a->established == NSEC_NEVER)
         note_established(flood, a);
     a->segments_in = capped16(info.tcpi_segs_in);
-    if (!a->sent || a->state == STATE_SYN_SENT || first) { /* with Fast Open data goes with the SYN */
+    if (!a->sent || a->state == STATE_SYN_SENT) { /* with Fast Open data goes with the SYN */
         a->syn_retransmits = capped8(info.tcpi_total_retrans);
     } else {
         a->data_retransmits = capped8(info.tcpi_total_retrans - a->syn_retransmits);

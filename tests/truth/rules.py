@@ -99,6 +99,8 @@ def established(f, row, account):
         return WRONG, "the target is an address of this host"
     if reason == "no_listener" and account.listening({here}, account.begin, account.high, "here") == "throughout":
         return WRONG, "there was a listener all the time"
+    if reason in ("translated", "listener_gone"):
+        return REASONS_OF_SILENCE[reason](f, account)
     if reason == "no_trace" and account.cell["path"] in ("loop", "own", "device") and account.always_there(f):
         return WRONG, f"the server's side was there: {words_of(f.states(account.low, account.before_exit))}"
     return WEAK, ""
@@ -119,8 +121,6 @@ def queue_full(f, account):
         return WRONG, "its SYNs never came to a listener"
     if f.synack_out and not f.unanswered():
         return WRONG, "the listener answered its SYN; the answer got lost"
-    if account.cell["firewall"]["kind"] == "no_route":
-        return WRONG, "there was no route back"
     if not account.counter("ListenOverflows"):
         return WRONG, "nothing overflowed (ListenOverflows 0)"
     if nobody_accepts(f.ports, account) and not account.ever_full(f.ports):
@@ -150,7 +150,31 @@ def no_answer(f, account):
     return RIGHT, ""
 
 
-REASONS_OF_SILENCE = {"queue_full": queue_full, "syn_queue_full": syn_queue_full, "no_answer": no_answer}
+def answer_lost(f, account):
+    return (RIGHT, "") if f.synack_out else (WRONG, "the server's TCP never answered it")
+
+
+def no_route_back(f, account):
+    if account.cell["firewall"]["kind"] != "no_route":
+        return WRONG, "there is a route back"
+    return (RIGHT, "") if f.syn_in else (WRONG, "its SYNs never came to a listener")
+
+
+def translated(f, account):
+    if account.cell["path"] not in ("redirect", "dnat"):
+        return WRONG, "nothing is translated"
+    return (WRONG, "its SYNs came to the address that was dialed") if f.ports == {account.cell["dialed_port"]} else (RIGHT, "")
+
+
+def listener_gone(f, account):
+    if account.ended_between({account.cell["dialed_port"], account.cell["server_port"]}, account.begin - LATE, account.high + LATE):
+        return WEAK, ""
+    return WRONG, "no listener went away"
+
+
+REASONS_OF_SILENCE = {"queue_full": queue_full, "syn_queue_full": syn_queue_full, "no_answer": no_answer,
+                      "answer_lost": answer_lost, "no_route_back": no_route_back, "translated": translated,
+                      "listener_gone": listener_gone}
 
 
 def timed_out(f, row, account):
