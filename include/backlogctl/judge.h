@@ -21,6 +21,14 @@ bool judge_is_final(const struct target *target);
    SYN counts one drop: tcp_conn_request() in the kernel), and no client is connected without its socket at the server. */
 bool judge_is_settled(const struct target *target);
 
+/* Fills in the causes of every target that the facts leave, and when a SYN is sent again. Call after judge_run. */
+void judge_causes(struct run *run);
+
+/* The times at which a client sends its SYN, after the first at 0: `linear` + 1 gaps of a second (tcp_syn_linear_timeouts), then each
+   twice the one before, up to 120 s (TCP_RTO_MAX); retries + linear + 1 gaps in all, at whose end connect(2) fails (measured, timers run
+   some 2 % late). Fills in up to `room` and returns how many there are; *gives_up_s is that end. */
+size_t judge_syn_times(uint32_t retries, uint32_t linear, uint32_t *times_s, size_t room, uint32_t *gives_up_s);
+
 /* Spreads of `count` samples, which are sorted. Spans, so >= 0. */
 void judge_spread(nsec *samples, size_t count, struct spread *out);
 

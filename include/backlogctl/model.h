@@ -3,6 +3,7 @@
 #ifndef BACKLOGCTL_MODEL_H
 #define BACKLOGCTL_MODEL_H
 
+#include "backlogctl/causes.h"
 #include "backlogctl/clock.h"
 #include "backlogctl/endpoint.h"
 #include "backlogctl/timeline.h"
@@ -291,8 +292,9 @@ struct target {
     size_t member_count;      /* 0: no group */
     struct timeline timeline;
     /* Written by the judge: */
-    bool drops_known; /* the same listener was seen before and after, with its counter */
-    uint64_t drops;   /* packets that it dropped during the run */
+    bool drops_known;               /* the same listener was seen before and after, with its counter */
+    uint64_t drops;                 /* packets that it dropped during the run */
+    uint32_t causes[SYMPTOM_COUNT]; /* bits 1 << enum cause: what may have caused each symptom, if there is any */
 };
 
 /* ---- Settings: what was asked for ---- */
@@ -395,6 +397,14 @@ struct expectations {
 
 #define TARGETS_MAX ENDPOINTS_MAX
 
+/* Sysctls of the run's network namespace that its reports reason with; -1: unknown, or this kernel has no such. */
+struct run_sysctls {
+    int64_t abort_on_overflow, syncookies, syn_retries, syn_linear_timeouts; /* net.ipv4.tcp_... */
+    int64_t conntrack_count;                                                 /* connections that netfilter tracks */
+};
+
+#define SYN_TIMES 8
+
 struct run {
     const char *command;               /* "probe" or "run" */
     const char *preset, *preset_words; /* its name, and what it shows; NULL: none */
@@ -405,8 +415,10 @@ struct run {
     struct server_settings server; /* only when has_server */
     bool has_server;               /* the server was ours: asked backlog and exact accept times are known */
     bool private_namespace;
-    nsec delay;                         /* of the path, one way; 0: none but loopback's */
-    uint32_t somaxconn;                 /* of this network namespace; 0: unknown */
+    nsec delay;         /* of the path, one way; 0: none but loopback's */
+    uint32_t somaxconn; /* of this network namespace; 0: unknown */
+    struct run_sysctls sysctls;
+    bool asked;                         /* the kernel could be asked about sockets (sock_diag) */
     struct target targets[TARGETS_MAX]; /* in the order tried; those never tried have no attempts */
     size_t target_count;
     size_t connection_count;  /* connections begun; fewer than asked only when interrupted */
@@ -420,10 +432,13 @@ struct run {
     int signal;           /* ended early by this signal; 0: not */
     char incomplete[160]; /* why evidence is missing, "" when it is complete */
     /* Written by the judge: */
-    uint64_t counts[VERDICT_COUNT]; /* one a connection: of its deciding attempt */
-    bool drops_known;               /* of at least one listener */
-    uint64_t drops;                 /* packets dropped by the listeners during the run, each listener counted once */
-    bool ok;                        /* every expectation held */
+    uint64_t counts[VERDICT_COUNT];  /* one a connection: of its deciding attempt */
+    bool drops_known;                /* of at least one listener */
+    uint64_t drops;                  /* packets dropped by the listeners during the run, each listener counted once */
+    uint32_t syn_times_s[SYN_TIMES]; /* when a client without an answer sends its SYN again, seconds after the first, */
+    size_t syn_time_count;           /* so many; 0: unknown */
+    uint32_t gives_up_s;             /* and when connect(2) fails */
+    bool ok;                         /* every expectation held */
 };
 
 /* What happened at a server of ours. */

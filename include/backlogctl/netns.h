@@ -44,6 +44,9 @@ bool sysctl_key_valid(const char *key);
 int sysctl_read(const char *key, char out[SYSCTL_VALUE_SIZE], struct error *err);
 int sysctl_write(const char *key, const char *value, struct error *err);
 
+/* The number 0..4294967295 that is the value of a sysctl; -1 when there is none or it is none. */
+int64_t sysctl_number(const char *key);
+
 /* net.core.somaxconn; 0 when it cannot be read. */
 uint32_t sysctl_somaxconn(void);
 

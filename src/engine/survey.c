@@ -31,20 +31,13 @@ static void note(struct surveyor *s, const struct error *err)
 
 /* ---- Namespaces ---- */
 
-static int64_t read_number(const char *key)
-{
-    char text[SYSCTL_VALUE_SIZE];
-    int64_t value;
-    return sysctl_read(key, text, NULL) || parse_integer(text, 0, UINT32_MAX, &value, NULL) ? -1 : value;
-}
-
 static void read_namespace(struct surveyor *s, struct netns_facts *facts)
 {
     struct error err = {0};
-    facts->somaxconn = read_number("net.core.somaxconn");
-    facts->tcp_max_syn_backlog = read_number("net.ipv4.tcp_max_syn_backlog");
-    facts->tcp_syncookies = read_number("net.ipv4.tcp_syncookies");
-    facts->tcp_abort_on_overflow = read_number("net.ipv4.tcp_abort_on_overflow");
+    facts->somaxconn = sysctl_number("net.core.somaxconn");
+    facts->tcp_max_syn_backlog = sysctl_number("net.ipv4.tcp_max_syn_backlog");
+    facts->tcp_syncookies = sysctl_number("net.ipv4.tcp_syncookies");
+    facts->tcp_abort_on_overflow = sysctl_number("net.ipv4.tcp_abort_on_overflow");
     counters_read(&facts->counters, &err);
     note(s, &err);
 }

@@ -98,13 +98,17 @@ int sysctl_write(const char *key, const char *value, struct error *err)
     return 0;
 }
 
-uint32_t sysctl_somaxconn(void)
+int64_t sysctl_number(const char *key)
 {
     char text[SYSCTL_VALUE_SIZE];
     int64_t value;
-    if (sysctl_read("net.core.somaxconn", text, NULL) || parse_integer(text, 0, UINT32_MAX, &value, NULL))
-        return 0;
-    return (uint32_t)value;
+    return sysctl_read(key, text, NULL) || parse_integer(text, 0, UINT32_MAX, &value, NULL) ? -1 : value;
+}
+
+uint32_t sysctl_somaxconn(void)
+{
+    int64_t value = sysctl_number("net.core.somaxconn");
+    return value < 0 ? 0 : (uint32_t)value;
 }
 
 int sysctl_port_range(uint16_t *low, uint16_t *high, struct error *err)

@@ -25,6 +25,12 @@ static void gather_hidden(struct story *s, const struct row *row)
     }
 }
 
+static void gather_target(const struct target **first, const struct row *row, bool is_one)
+{
+    if (is_one && !*first)
+        *first = row->target;
+}
+
 static void gather_row(struct story *s, const struct row *row)
 {
     const struct attempt *a = row->deciding;
@@ -39,8 +45,16 @@ static void gather_row(struct story *s, const struct row *row)
         s->syn_repeated++;
     if (a->verdict == VERDICT_LOCAL_ERROR && a->reason == REASON_NONE && !s->odd_error)
         s->odd_error = a;
-    if (a->verdict == VERDICT_REFUSED && !s->refusing)
-        s->refusing = row->target;
+    bool accepted = a->verdict == VERDICT_CONNECTED || a->accepted != NSEC_NEVER;
+    s->accepted += accepted;
+    s->reset_accepted += accepted && a->verdict == VERDICT_RESET;
+    gather_target(&s->silent, row, a->verdict == VERDICT_TIMED_OUT);
+    gather_target(&s->half_open, row, a->verdict == VERDICT_HALF_OPEN);
+    gather_target(&s->reset, row, a->verdict == VERDICT_RESET);
+    gather_target(&s->elsewhere, row,
+                  a->verdict == VERDICT_ESTABLISHED &&
+                      (a->reason == REASON_NO_LISTENER || a->reason == REASON_NO_TRACE || a->reason == REASON_TRANSLATED));
+    gather_target(&s->refusing, row, a->verdict == VERDICT_REFUSED);
     gather_hidden(s, row);
 }
 
@@ -125,9 +139,12 @@ static void say_capacity(struct story *s)
 static void say_accepted(struct story *s)
 {
     char text[SUBJECT_SIZE];
-    uint64_t connected = told_of(s, VERDICT_CONNECTED), queued = told_of(s, VERDICT_QUEUED);
-    if (connected)
-        tell(s, "The server accepted %s%s", subject(s, connected, text), queued ? ";" : ".");
+    uint64_t queued = told_of(s, VERDICT_QUEUED);
+    if (s->reset_accepted)
+        tell(s, "The server accepted %s and reset %" PRIu64 " of them%s", subject(s, s->accepted, text), s->reset_accepted,
+             queued ? ";" : ".");
+    else if (s->accepted)
+        tell(s, "The server accepted %s%s", subject(s, s->accepted, text), queued ? ";" : ".");
     else if (queued)
         tell(s, "The server accepted none of them;");
     if (queued)
@@ -178,6 +195,10 @@ static void say_traps(struct story *s)
 
 static void advise_more_room(struct story *s)
 {
+    if (!s->accepted) { /* a longer queue would fill, too */
+        tell(s, "To go on: find out what keeps the server from calling accept(); no longer queue helps while it does not.");
+        return;
+    }
     const struct listener *listener = &s->target->after;
     bool at_limit = (s->run->somaxconn && listener->backlog / (listener->members ? listener->members : 1) >= s->run->somaxconn) ||
                     (s->run->has_server && backlog_clamped(s->run->server.backlog, listener));
@@ -201,8 +222,8 @@ static void say_advice(struct story *s)
         (full || told_of(s, VERDICT_WOULD_BLOCK) || told_of(s, VERDICT_LOST) || (s->syn_repeated && s->drops_known && s->drops)))
         advise_more_room(s);
     else if (s->by_reason[VERDICT_TIMED_OUT][REASON_SYN_QUEUE_FULL])
-        tell(s, "To go on: set net.ipv4.tcp_syncookies=1, or raise the backlog and "
-                "net.ipv4.tcp_max_syn_backlog.");
+        tell(s, "To go on: %sraise the backlog and net.ipv4.tcp_max_syn_backlog.",
+             s->run->sysctls.syncookies == 0 ? "set net.ipv4.tcp_syncookies=1, or " : "");
     else if (told_of(s, VERDICT_QUEUED))
         tell(s, "To go on: find out what keeps the server from calling accept().");
     else if (told_of(s, VERDICT_REFUSED) == s->total && s->total && !s->target && s->refusing && s->refusing->local)

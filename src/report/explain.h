@@ -12,13 +12,17 @@ struct story {
     const struct target *target; /* the one with a listener; NULL: none */
     uint64_t total;              /* connections judged */
     uint64_t by_reason[VERDICT_COUNT][REASON_COUNT];
-    uint64_t silent_remote;   /* timed out towards another host */
-    uint64_t acknowledged;    /* established, and what we sent was acknowledged */
-    uint64_t syn_repeated;    /* got through, but not with the first SYN */
-    uint64_t elsewhere_queue; /* queue entries that are none of our queued connections */
+    uint64_t accepted;                                  /* accept() returned them, whatever came later */
+    uint64_t reset_accepted;                            /* of those that were reset */
+    const struct target *half_open, *reset, *elsewhere; /* of the first such connection; NULL: none */
+    uint64_t silent_remote;                             /* timed out towards another host */
+    uint64_t acknowledged;                              /* established, and what we sent was acknowledged */
+    uint64_t syn_repeated;                              /* got through, but not with the first SYN */
+    uint64_t elsewhere_queue;                           /* queue entries that are none of our queued connections */
     bool drops_known;
     uint64_t drops;
     const struct attempt *odd_error; /* a local error that no reason names; NULL: none */
+    const struct target *silent;     /* of the first that timed out; NULL: none */
     const struct target *refusing;   /* of the first refused connection; NULL: none */
     const struct target *hidden;     /* a silent address, hidden by ... */
     const struct target *hiding;     /* ... the refusal of a later one; NULL: no such thing */
@@ -39,6 +43,11 @@ const char *opening(const struct story *s, uint64_t n, char out[SUBJECT_SIZE]);
 
 const char *is_are(uint64_t n);
 const char *was_were(uint64_t n);
+
+/* ---- explain_causes.c ---- */
+
+/* A sentence behind the last one: what may have caused a symptom at this target. Nothing where no cause is known. */
+void tell_causes(struct story *s, const struct target *target, enum symptom symptom);
 
 /* ---- explain_failed.c: what did not get in, or not as it seems ---- */
 void explain_queue_full(struct story *s);

@@ -6,25 +6,106 @@
 
 /* ---- What did not get in ---- */
 
+static void tell_patience(struct story *s)
+{
+    const struct run *run = s->run;
+    if (!run->syn_time_count) {
+        tell(s, "Such a client hears nothing and sends its SYN again by its own timer, even if there is room earlier.");
+        return;
+    }
+    tell(s, "Such a client hears nothing and sends its SYN again after about");
+    for (size_t i = 0; i < run->syn_time_count; i++)
+        fprintf(s->out, "%s%" PRIu32, i ? ", " : " ", run->syn_times_s[i]);
+    fprintf(s->out, " s, even if there is room earlier; a blocking connect() gives up after about %" PRIu32 " s.",
+            run->gives_up_s);
+}
+
 void explain_queue_full(struct story *s)
 {
-    char text[SUBJECT_SIZE];
+    char text[SUBJECT_SIZE], in_all[48] = "";
     uint64_t full = s->by_reason[VERDICT_TIMED_OUT][REASON_QUEUE_FULL];
     uint64_t syn_full = s->by_reason[VERDICT_TIMED_OUT][REASON_SYN_QUEUE_FULL];
+    if (s->drops_known)
+        snprintf(in_all, sizeof in_all, " (%" PRIu64 " packet%s dropped in all)", s->drops, plural(s->drops));
     if (full)
-        tell(s,
-             "The accept queue was full, so the listener dropped the SYNs of %s (%" PRIu64
-             " packet%s dropped in all) and told nobody.",
-             subject(s, full, text), s->drops, plural(s->drops));
+        tell(s, "The accept queue was full, so the listener dropped the SYNs of %s%s and told nobody.", subject(s, full, text),
+             in_all);
     if (syn_full)
         tell(s,
-             "The SYN queue was full and no SYN cookie was sent instead, so the kernel dropped the SYNs of %s "
-             "(%" PRIu64 " packet%s dropped in all) and told nobody.",
-             subject(s, syn_full, text), s->drops, plural(s->drops));
+             "The SYN queue was full and no SYN cookie was sent instead, so the kernel dropped the SYNs of %s%s and told nobody.",
+             subject(s, syn_full, text), in_all);
     if (full + syn_full)
-        tell(s, "Such a client hears nothing and sends its SYN again after 1, 2, 3, 4, 5 s and later by its "
-                "own timer, even if there is room earlier; by default a blocking connect() gives up after "
-                "about 2 minutes.");
+        tell_patience(s);
+}
+
+/* Where address translation carried connections: the place, and what is known of the listener there. */
+static void tell_carrier(struct story *s, const struct target *target)
+{
+    char place[ENDPOINT_TEXT_SIZE];
+    const struct listener *there = &target->carrier;
+    endpoint_text(target->translation == TRANSLATION_FOUND ? &target->carried_to : &target->served, place);
+    if (!there->known) {
+        tell(s, "Netfilter's address translation carries them to %s, and no listener was found there from here.", place);
+        return;
+    }
+    char holder[96] = "";
+    if (there->pid)
+        snprintf(holder, sizeof holder, " of %s[%d]", there->process, (int)there->pid);
+    tell(s, "Address translation carries them to %s%s: the listener%s there has %" PRIu64 " of %" PRIu64 " in its queue%s.",
+         place, there->netns ? ", in another network namespace of this host" : "", holder, there->queue, there->capacity,
+         there->queue >= there->capacity ? ", so it is full and drops them" : "");
+    if (there->netns)
+        tell(s, "'backlogctl list --all-netns --port %u' shows it.", there->local.port);
+}
+
+/* Why SYNs went unanswered, where it was seen of themselves. */
+static void explain_seen_silence(struct story *s)
+{
+    char text[SUBJECT_SIZE], address[ENDPOINT_TEXT_SIZE];
+    const uint64_t *reasons = s->by_reason[VERDICT_TIMED_OUT];
+    if (reasons[REASON_ANSWER_LOST])
+        tell(s,
+             "%s got no answer although the server's side has the request (SYN_RECV): it answered, and its SYN-ACKs do not come "
+             "through. Look at what drops packets on the way back: a firewall's rule, or a route that leads elsewhere.",
+             opening(s, reasons[REASON_ANSWER_LOST], text));
+    if (reasons[REASON_NO_ROUTE_BACK] && s->silent) {
+        endpoint_address_text(&s->silent->unroutable, address);
+        tell(s,
+             "%s got no answer because this host has no route back to %s, and then the kernel drops the SYN. Look at 'ip route "
+             "get "
+             "%s' and 'ip rule': bans are made that way, too.",
+             opening(s, reasons[REASON_NO_ROUTE_BACK], text), address, address);
+    }
+    if (reasons[REASON_TRANSLATED] && s->silent) {
+        tell(s, "%s got no answer from where the address leads.", opening(s, reasons[REASON_TRANSLATED], text));
+        tell_carrier(s, s->silent);
+    }
+    if (reasons[REASON_LISTENER_GONE])
+        tell(s, "%s got no answer; what the listener that has gone did with the SYNs cannot be told any more.",
+             opening(s, reasons[REASON_LISTENER_GONE], text));
+}
+
+/* Nothing that was seen proves who dropped these SYNs. */
+static void explain_unclear(struct story *s, uint64_t unclear)
+{
+    char text[SUBJECT_SIZE];
+    const struct counters *c = &s->run->counters;
+    opening(s, unclear, text);
+    if (!s->run->asked)
+        tell(s, "%s got no answer, and the listener could not be asked (sock_diag).", text);
+    else if (s->drops_known)
+        tell(s,
+             "%s got no answer. The listener discarded %" PRIu64
+             " packet%s meanwhile, but it cannot be told from here whether these SYNs were among them.",
+             text, s->drops, plural(s->drops));
+    else if (!s->target)
+        tell(s, "%s got no answer, and no listener is at this address.", text);
+    else
+        tell(s, "%s got no answer, and what the listener discarded is not known.", text);
+    if (c->known && s->silent && s->silent->local && (!s->run->asked || c->value[COUNTER_LISTEN_OVERFLOWS]))
+        tell(s, "In this network namespace ListenOverflows rose by %" PRIu64 ", by whomever.",
+             c->value[COUNTER_LISTEN_OVERFLOWS]);
+    tell_causes(s, s->silent, SYMPTOM_SILENCE);
 }
 
 void explain_silence(struct story *s)
@@ -32,6 +113,7 @@ void explain_silence(struct story *s)
     char text[SUBJECT_SIZE];
     const uint64_t *reasons = s->by_reason[VERDICT_TIMED_OUT];
     uint64_t unclear = reasons[REASON_NONE];
+    explain_seen_silence(s);
     uint64_t near = reasons[REASON_NO_ANSWER] > s->silent_remote ? reasons[REASON_NO_ANSWER] - s->silent_remote : 0;
     if (near)
         tell(s,
@@ -43,18 +125,8 @@ void explain_silence(struct story *s)
              "%s got no answer from another host: from here a full queue, a firewall and a dead host look the "
              "same.",
              opening(s, s->silent_remote, text));
-    if (unclear && s->drops_known)
-        tell(s,
-             "%s got no answer; the listener dropped %" PRIu64
-             " packet%s, but its drops do not account for all unanswered SYNs, so a full queue is not the "
-             "whole story.",
-             opening(s, unclear, text), s->drops, plural(s->drops));
-    else if (unclear && !s->target)
-        tell(s, "%s got no answer, and no listener was seen there: something on the way dropped the SYNs.",
-             opening(s, unclear, text));
-    else if (unclear)
-        tell(s, "%s got no answer; the listener's drops are not known, so nobody can say who dropped the SYNs.",
-             opening(s, unclear, text));
+    if (unclear)
+        explain_unclear(s, unclear);
 }
 
 void explain_ghosts(struct story *s)
@@ -63,10 +135,10 @@ void explain_ghosts(struct story *s)
     uint64_t half = told_of(s, VERDICT_HALF_OPEN), lost = told_of(s, VERDICT_LOST);
     bool cookies = s->run->counters.known && s->run->counters.value[COUNTER_SYNCOOKIES_SENT];
     if (half)
-        tell(s,
-             "%s %s half-open: the client is connected, but the server's side still waits for the handshake's "
-             "last ACK, which was dropped on a full queue or is held by TCP_DEFER_ACCEPT.",
+        tell(s, "%s %s half-open: the client is connected, but the server's side still waits for the handshake's last ACK.",
              opening(s, half, text), is_are(half));
+    if (half)
+        tell_causes(s, s->half_open, SYMPTOM_HALF_OPEN);
     if (lost)
         tell(s,
              "%s %s lost: the client believes it is connected, the server has forgotten it%s, and nothing but "
@@ -105,11 +177,10 @@ void explain_failures(struct story *s)
 {
     char text[SUBJECT_SIZE];
     uint64_t reset = told_of(s, VERDICT_RESET), unreachable = told_of(s, VERDICT_UNREACHABLE);
-    if (reset)
-        tell(s,
-             "%s %s reset by the other side: a server that closes in a hurry does that, and so does "
-             "net.ipv4.tcp_abort_on_overflow=1 when the queue is full.",
-             opening(s, reset, text), was_were(reset));
+    if (reset) {
+        tell(s, "%s %s reset by the other side.", opening(s, reset, text), was_were(reset));
+        tell_causes(s, s->reset, SYMPTOM_RESET);
+    }
     if (reset && s->run->pace.sources > 1 && !s->run->probe.sources.text)
         tell(s,
              "They came from %" PRIu32
@@ -158,10 +229,10 @@ static const struct {
     {REASON_NONE, "nothing more is known"},
     {REASON_REMOTE, "the server's side is on another host or in another network namespace, so a queued connection and an "
                     "accepted one look the same; only an answer of the application would tell (--send)"},
-    {REASON_NO_LISTENER, "no listener is on this local address, so something carries them elsewhere, as "
-                         "published container ports and other address translation do"},
-    {REASON_NO_TRACE, "a listener is here, yet the kernel shows neither the server's sockets nor drops that "
-                      "explain it; perhaps they are carried elsewhere"},
+    {REASON_NO_LISTENER, "no listener is on this local address, so something carries them elsewhere"},
+    {REASON_NO_TRACE, "a listener is here, yet the kernel shows neither the server's sockets nor drops that explain it"},
+    {REASON_TRANSLATED, "address translation carries them elsewhere"},
+    {REASON_LISTENER_GONE, "the listener has gone, and what it had of them went with it"},
     {REASON_UNACKNOWLEDGED, "what was sent on them was repeated in vain, so the server's side is half-open "
                             "or lost, or the path loses packets"},
     {REASON_NOT_SEEN, "the kernel could not be asked about the server's side"},
@@ -174,6 +245,10 @@ void explain_established(struct story *s)
         uint64_t n = s->by_reason[VERDICT_ESTABLISHED][unseen[i].reason];
         if (n)
             tell(s, "%s %s established as the client sees it: %s.", opening(s, n, text), is_are(n), unseen[i].words);
+        if (n && (unseen[i].reason == REASON_NO_LISTENER || unseen[i].reason == REASON_NO_TRACE))
+            tell_causes(s, s->elsewhere, SYMPTOM_ELSEWHERE);
+        if (n && unseen[i].reason == REASON_TRANSLATED && s->elsewhere)
+            tell_carrier(s, s->elsewhere);
     }
     if (s->acknowledged)
         tell(s, "What was sent on %" PRIu64 " of them was acknowledged: the server's kernel really has %s, waiting or accepted.",

@@ -3,7 +3,7 @@
 
 #include <inttypes.h>
 
-/* By how far the fullest member is fuller than the emptiest. */
+/* How many connections came to a member cannot be told from its queue: that also depends on how fast its process accepts. */
 static void explain_members(struct story *s)
 {
     const struct target *target = s->target;
@@ -15,9 +15,15 @@ static void explain_members(struct story *s)
         emptiest = m->queue < emptiest->queue ? m : emptiest;
         dropping += m->drops > 0;
     }
-    if (fullest->queue != emptiest->queue)
-        tell(s, "The hash was uneven here: one of the %zu queues holds %" PRIu64 " of %" PRIu64 ", another %" PRIu64 ".",
-             target->member_count, fullest->queue, fullest->capacity, emptiest->queue);
+    if (fullest->queue != emptiest->queue) {
+        tell(s, "One of the %zu queues holds %" PRIu64 " of %" PRIu64 ", another %" PRIu64 ":", target->member_count,
+             fullest->queue, fullest->capacity, emptiest->queue);
+        if (fullest->pid && fullest->pid != emptiest->pid && !s->run->has_server)
+            tell(s, "the process of the fuller one is %s (pid %d), and it alone can accept from it.", fullest->process,
+                 (int)fullest->pid);
+        else
+            tell(s, "each is accepted from by itself, so look at the server that is slow, or stuck.");
+    }
     if (dropping && dropping < target->member_count)
         tell(s, "%" PRIu64 " of the %zu dropped newcomers while the others still had room: nothing falls back on a sibling.",
              dropping, target->member_count);

@@ -191,6 +191,7 @@ static json_t *listener_json(const struct run *run, const struct listener *liste
                   json_known(run->somaxconn, run->somaxconn), "drops", json_known(listener->drops_known, listener->drops), "pid",
                   json_known(listener->pid, (uint64_t)listener->pid), "process",
                   json_text(*listener->process ? listener->process : NULL), "members", (json_int_t)listener->members);
+    json_put(&object, "device", json_text(*listener->device ? listener->device : NULL));
     json_add_listener_place(&object, listener);
     return object;
 }
@@ -212,6 +213,18 @@ static json_t *counters_json(const struct run *run)
     return object;
 }
 
+/* Where the server's side is, if not at the address. */
+static json_t *elsewhere_json(const struct run *run, const struct target *target)
+{
+    const struct endpoint *at = target->translation == TRANSLATION_FOUND ? &target->carried_to : &target->served;
+    const struct listener *there = &target->carrier;
+    if (!at->family)
+        return json_null();
+    return json_pack("{s:o, s:i, s:b, s:o, s:o}", "address", json_address(at), "port", at->port, "translated",
+                     target->translation == TRANSLATION_FOUND, "netns", json_known(there->netns, there->netns), "listener",
+                     listener_json(run, there));
+}
+
 static json_t *targets_json(const struct run *run)
 {
     json_t *array = json_array();
@@ -223,6 +236,7 @@ static json_t *targets_json(const struct run *run)
                                    json_address(&target->address), "local", target->local, "looked", target->looked,
                                    "listener_gone", target->listener_gone, "listener", listener_json(run, &target->after),
                                    "counts", counts_json(counts), "members", members_json(target));
+        json_put(&object, "elsewhere", elsewhere_json(run, target));
         json_add_place(&object, &target->address, target->transport.path);
         json_add(&array, object);
     }

@@ -1,6 +1,7 @@
 /* The experiment that `probe`, `run` and what repeats it share. It only wires: the engine produces facts, the judge verdicts. */
 #include "experiment_internal.h"
 
+#include "backlogctl/conntrack.h"
 #include "backlogctl/judge.h"
 #include "backlogctl/listener.h"
 #include "backlogctl/netns.h"
@@ -236,6 +237,10 @@ static int begin(struct experiment *x, struct error *err)
     run->has_server = x->lab.server != NULL;
     run->private_namespace = x->lab.server && !x->plan->host_net;
     run->somaxconn = sysctl_somaxconn();
+    run->sysctls = (struct run_sysctls){.abort_on_overflow = sysctl_number("net.ipv4.tcp_abort_on_overflow"),
+                                        .syncookies = sysctl_number("net.ipv4.tcp_syncookies"),
+                                        .syn_retries = sysctl_number("net.ipv4.tcp_syn_retries"),
+                                        .syn_linear_timeouts = sysctl_number("net.ipv4.tcp_syn_linear_timeouts")};
     run->connection_count = run->probe.arrivals.count;
     run->target_count = x->lab.count;
     run->expectation_count = x->plan->expect.count;
@@ -249,6 +254,7 @@ static int begin(struct experiment *x, struct error *err)
     struct error diag_error = {0};
     if (sockdiag_open(&x->diag, &diag_error))
         experiment_note(x, &diag_error);
+    run->asked = !diag_error.code;
     status = open_recorder(x, err);
     if (!status)
         status = choose_attempts(x, 0, err);
@@ -266,6 +272,8 @@ static void name_owners(struct experiment *x)
             snprintf(listener->process, sizeof listener->process, "backlogctl");
         } else {
             owner_find(listener);
+            for (size_t i = 0; i < x->run.targets[t].member_count; i++)
+                owner_find(&x->run.targets[t].members[i]);
         }
     }
 }
@@ -380,6 +388,7 @@ int experiment_go(struct experiment *x, struct error *err)
     for (size_t t = 0; t < x->run.target_count; t++)
         if (x->run.targets[t].member_count)
             peers_members(&x->diag, &x->run.targets[t], NULL);
+    x->run.sysctls.conntrack_count = conntrack_count();
     for (size_t t = 0; t < x->run.target_count && x->diag.netlink.socket && !x->run.private_namespace; t++)
         way_look(&x->diag, &x->run.targets[t]);
     name_owners(x);
@@ -392,6 +401,7 @@ int experiment_go(struct experiment *x, struct error *err)
     spread_times(x, offsetof(struct attempt, established), &x->run.to_established);
     spread_times(x, offsetof(struct attempt, accepted), &x->run.to_accepted);
     judge_run(&x->run); /* of all facts, and none is written after this */
+    judge_causes(&x->run);
     judge_expectations(&x->run);
     return 0;
 }

@@ -8,12 +8,16 @@
 
 /* ---- Facts to one verdict ---- */
 
-/* What surrounds the attempt. Zeroed: a local address with a listener that dropped nothing, and readable
- * counters. */
+/* What surrounds the attempt. Zeroed: a local address with a listener that dropped nothing, readable counters, and a namespace with
+   no traffic but the run's. */
 struct world {
     bool remote, no_listener, new_listener, listener_after_only, replaced, drops_unknown, counters_unknown;
+    bool shared;     /* others send and listen in the namespace, too */
+    bool maybe_nat;  /* and it is not known whether connections are translated */
+    bool full, gone; /* the listener's queue; the listener, at the end */
+    bool undropped, unroutable;
     uint64_t drops; /* of the listener */
-    uint64_t overflows, listen_drops, cookies, loopback_dropped;
+    uint64_t overflows, listen_drops, cookies, loopback_dropped, no_room, challenges;
     size_t silent_others;    /* more clients whose first SYN nobody answered */
     size_t traceless_others; /* more clients that are connected to nobody */
 };
@@ -94,7 +98,7 @@ static const struct judged cases[] = {
      IS(ESTABLISHED, NO_LISTENER, TCP_INFO)},
     {"no listener, acknowledged", IN(.no_listener = true), CLIENT(.peer = PEER_ABSENT, .sent = true, .acknowledged = true),
      IS(ESTABLISHED, NO_LISTENER, PROBE_BYTE)},
-    {"no listener, half open elsewhere", IN(.no_listener = true), CLIENT(.peer = PEER_ABSENT, .segments_in = 3),
+    {"no listener, half open elsewhere", IN(.no_listener = true, .challenges = 2), CLIENT(.peer = PEER_ABSENT, .segments_in = 3),
      IS(HALF_OPEN, NONE, TCP_INFO)},
     {"a listener came only later", IN(.listener_after_only = true, .cookies = 1, .drops = 1), CLIENT(.peer = PEER_ABSENT),
      IS(ESTABLISHED, NO_TRACE, TCP_INFO)},
@@ -109,11 +113,16 @@ static const struct judged cases[] = {
     {"remote, repeated twice in vain", IN(.remote = true), CLIENT(.sent = true, .data_retransmits = 2),
      IS(ESTABLISHED, UNACKNOWLEDGED, PROBE_BYTE)},
     {"remote, repeated once", IN(.remote = true), CLIENT(.sent = true, .data_retransmits = 1), IS(ESTABLISHED, REMOTE, TCP_INFO)},
-    {"remote, three segments", IN(.remote = true), CLIENT(.segments_in = 3), IS(HALF_OPEN, NONE, TCP_INFO)},
+    {"remote, three segments", IN(.remote = true, .challenges = 2), CLIENT(.segments_in = 3), IS(HALF_OPEN, NONE, TCP_INFO)},
+    {"remote, keepalive probes", IN(.remote = true), CLIENT(.segments_in = 3), IS(ESTABLISHED, REMOTE, TCP_INFO)},
+    {"remote, one of the segments a keepalive probe", IN(.remote = true, .challenges = 1), CLIENT(.segments_in = 3),
+     IS(ESTABLISHED, REMOTE, TCP_INFO)},
     {"remote, two segments", IN(.remote = true), CLIENT(.segments_in = 2), IS(ESTABLISHED, REMOTE, TCP_INFO)},
     {"remote, segments after we sent", IN(.remote = true), CLIENT(.sent = true, .segments_in = 9),
      IS(ESTABLISHED, REMOTE, TCP_INFO)},
-    {"local, not asked, three segments", CLIENT(.segments_in = 3), IS(HALF_OPEN, NONE, TCP_INFO)},
+    {"local, not asked, three segments", IN(.challenges = 2), CLIENT(.segments_in = 3), IS(HALF_OPEN, NONE, TCP_INFO)},
+    {"repeats of a listener that has gone", IN(.challenges = 2, .gone = true), CLIENT(.segments_in = 3),
+     IS(ESTABLISHED, NOT_SEEN, TCP_INFO)},
     {"ended unseen", FAILED(), IS(ESTABLISHED, NOT_SEEN, TCP_INFO)},
     {"ended unseen, but accepted", FAILED(.accepted = 5), IS(CONNECTED, NOT_SEEN, TCP_INFO)},
 
@@ -149,7 +158,46 @@ static const struct judged cases[] = {
      IS(TIMED_OUT, NONE, DEADLINE)},
     {"silence without a listener", IN(.no_listener = true), WAITING(), IS(TIMED_OUT, NONE, DEADLINE)},
     {"silence of a replaced listener", IN(.replaced = true, .drops = 1, .overflows = 1, .listen_drops = 1), WAITING(),
+     IS(TIMED_OUT, LISTENER_GONE, DEADLINE)},
+    {"silence of one that has gone", IN(.gone = true), WAITING(), IS(TIMED_OUT, LISTENER_GONE, DEADLINE)},
+    {"the request is there", WAITING(.answered = true), IS(TIMED_OUT, ANSWER_LOST, DEADLINE)},
+    {"the request was there, and overflows", IN(.drops = 1, .overflows = 1, .listen_drops = 1), WAITING(.answered = true),
+     IS(TIMED_OUT, ANSWER_LOST, DEADLINE)},
+
+    /* Silence in a namespace that others use: sums prove nothing but an exact balance. */
+    {"shared: its SYN at a full queue", IN(.shared = true, .drops = 9, .overflows = 9, .listen_drops = 9),
+     WAITING(.drop_full = true), IS(TIMED_OUT, QUEUE_FULL, DEADLINE)},
+    {"shared: its SYN at a full queue, which has gone since", IN(.shared = true, .gone = true), WAITING(.drop_full = true),
+     IS(TIMED_OUT, QUEUE_FULL, DEADLINE)},
+    {"shared: another one was not dropped", IN(.shared = true, .drops = 9, .overflows = 9, .listen_drops = 9, .undropped = true),
+     WAITING(.drop_full = true), IS(TIMED_OUT, NONE, DEADLINE)},
+    {"shared: drops of anybody", IN(.shared = true, .drops = 9, .overflows = 9, .listen_drops = 9, .full = true), WAITING(),
      IS(TIMED_OUT, NONE, DEADLINE)},
+    {"shared: a balance", IN(.shared = true, .drops = 1, .overflows = 1, .listen_drops = 1, .full = true), WAITING(),
+     IS(TIMED_OUT, QUEUE_FULL, DEADLINE)},
+    {"shared: a balance of an empty queue", IN(.shared = true, .drops = 1, .overflows = 1, .listen_drops = 1), WAITING(),
+     IS(TIMED_OUT, NONE, DEADLINE)},
+    {"shared: no drops", IN(.shared = true), WAITING(), IS(TIMED_OUT, NO_ANSWER, DEADLINE)},
+    {"shared: no drops here, perhaps elsewhere", IN(.shared = true, .maybe_nat = true), WAITING(), IS(TIMED_OUT, NONE, DEADLINE)},
+    {"shared: translated", IN(.shared = true), WAITING(.translated = true), IS(TIMED_OUT, TRANSLATED, DEADLINE)},
+    {"shared: the SYN queue", IN(.shared = true, .drops = 1, .listen_drops = 1, .no_room = 1), WAITING(.drop_open = true),
+     IS(TIMED_OUT, SYN_QUEUE_FULL, DEADLINE)},
+    {"shared: not the SYN queue", IN(.shared = true, .drops = 1, .listen_drops = 1), WAITING(.drop_open = true),
+     IS(TIMED_OUT, NONE, DEADLINE)},
+    {"no route back", IN(.shared = true, .drops = 1, .listen_drops = 1, .unroutable = true),
+     WAITING(.drop_open = true, .source.family = AF_INET), IS(TIMED_OUT, NO_ROUTE_BACK, DEADLINE)},
+    {"no route back, but overflows", IN(.shared = true, .drops = 1, .overflows = 1, .listen_drops = 1, .unroutable = true),
+     WAITING(.drop_full = true, .source.family = AF_INET), IS(TIMED_OUT, QUEUE_FULL, DEADLINE)},
+    {"shared: lost", IN(.shared = true, .drops = 1, .overflows = 1, .cookies = 1), CLIENT(.peer = PEER_ABSENT),
+     IS(LOST, NONE, PEER_SOCKET)},
+    {"shared: lost, or translated", IN(.shared = true, .maybe_nat = true, .drops = 1, .overflows = 1, .cookies = 1),
+     CLIENT(.peer = PEER_ABSENT), IS(ESTABLISHED, NO_TRACE, TCP_INFO)},
+    {"shared: translated, and cookies", IN(.shared = true, .drops = 1, .overflows = 1, .cookies = 1),
+     CLIENT(.peer = PEER_ABSENT, .translated = true), IS(ESTABLISHED, TRANSLATED, TCP_INFO)},
+    {"accepted once, and gone without a trace", IN(.drops = 1, .cookies = 1), CLIENT(.peer = PEER_ABSENT, .accepted = 5),
+     IS(ESTABLISHED, NO_TRACE, TCP_INFO)},
+    {"a request of a listener that has gone", IN(.gone = true), CLIENT(.peer = PEER_SYN_RECV),
+     IS(ESTABLISHED, LISTENER_GONE, PEER_SOCKET)},
     {"a simultaneous open", .facts = {.state = STATE_SYN_RECV}, IS(TIMED_OUT, NO_ANSWER, DEADLINE)},
     {"the kernel gave up", IN(.drops = 7, .overflows = 7, .listen_drops = 7), FAILED(.error = ETIMEDOUT, .syn_retransmits = 6),
      IS(TIMED_OUT, QUEUE_FULL, SOCKET_ERROR)},
@@ -174,8 +222,9 @@ static const struct judged cases[] = {
     {"port in use", FAILED(.error = EADDRINUSE), IS(LOCAL_ERROR, PORTS, SOCKET_ERROR)},
     {"no memory", FAILED(.error = ENOMEM), IS(LOCAL_ERROR, MEMORY, SOCKET_ERROR)},
     {"no buffers", FAILED(.error = ENOBUFS), IS(LOCAL_ERROR, MEMORY, SOCKET_ERROR)},
-    {"a local firewall", FAILED(.error = EPERM), IS(LOCAL_ERROR, PERMISSION, SOCKET_ERROR)},
-    {"no right", FAILED(.error = EACCES), IS(LOCAL_ERROR, PERMISSION, SOCKET_ERROR)},
+    {"administratively prohibited", FAILED(.error = EACCES), IS(UNREACHABLE, ICMP, SOCKET_ERROR)},
+    {"a local policy", FAILED(.error = EPERM, .refused_here = true), IS(LOCAL_ERROR, PERMISSION, SOCKET_ERROR)},
+    {"no right", FAILED(.error = EACCES, .refused_here = true), IS(LOCAL_ERROR, PERMISSION, SOCKET_ERROR)},
     {"any other error", FAILED(.error = EINVAL), IS(LOCAL_ERROR, NONE, SOCKET_ERROR)},
 };
 
@@ -206,6 +255,10 @@ static void make_world(struct run *run, struct attempt *attempts, const struct j
     for (size_t i = 0; i < count; i++)
         attempts[i] = completed(attempts[i], (uint32_t)i + 1);
     *target = (struct target){.local = !world->remote, .looked = true, .attempts = attempts, .attempt_count = count};
+    target->translation = world->maybe_nat ? TRANSLATION_UNKNOWN : TRANSLATION_NONE;
+    target->undropped = world->undropped;
+    target->listener_gone = world->gone || world->replaced;
+    target->unroutable.family = world->unroutable ? AF_INET : AF_UNSPEC;
     if (!world->remote && !world->no_listener) {
         target->before = (struct listener){.known = true, .cookie = 7, .drops = 100, .drops_known = true};
         target->after = target->before;
@@ -213,6 +266,8 @@ static void make_world(struct run *run, struct attempt *attempts, const struct j
         target->after.cookie += world->replaced;
         target->after.drops_known = !world->drops_unknown;
         target->before.known = !world->listener_after_only;
+        target->after.capacity = 3;
+        target->after.queue = world->full ? 3 : 0;
     }
     run->target_count = 1;
     run->connection_count = count;
@@ -221,6 +276,9 @@ static void make_world(struct run *run, struct attempt *attempts, const struct j
     run->counters.value[COUNTER_LISTEN_DROPS] = world->listen_drops;
     run->counters.value[COUNTER_SYNCOOKIES_SENT] = world->cookies;
     run->counters.value[COUNTER_LOOPBACK_DROPPED] = world->loopback_dropped;
+    run->counters.value[COUNTER_REQ_QFULL_DROP] = world->no_room;
+    run->counters.value[COUNTER_SYN_CHALLENGE] = world->challenges;
+    run->private_namespace = !world->shared;
 }
 
 START_TEST(facts_to_verdict)

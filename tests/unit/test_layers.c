@@ -44,7 +44,7 @@ static const struct {
     enum layer layer;
 } headers[] = {
     {"clock.h", BASE},       {"endpoint.h", BASE},    {"error.h", BASE},      {"fd.h", BASE},         {"parse.h", BASE},
-    {"procfs.h", BASE},      {"conntrack.h", KERNEL}, {"way.h", ENGINE},      {"ledger.h", STUDY},    {"model.h", MODEL},
+    {"procfs.h", BASE},      {"conntrack.h", KERNEL}, {"causes.h", MODEL},    {"way.h", ENGINE},      {"model.h", MODEL},
     {"netlink.h", KERNEL},   {"netns.h", KERNEL},     {"owner.h", KERNEL},    {"sockdiag.h", KERNEL}, {"flood.h", ENGINE},
     {"loop.h", LOOP},        {"peers.h", ENGINE},     {"server.h", ENGINE},   {"judge.h", JUDGE},     {"report.h", REPORT},
     {"experiment.h", STUDY}, {"options.h", CLI},      {"output.h", CLI},      {"survey.h", MODEL},    {"surveyor.h", ENGINE},

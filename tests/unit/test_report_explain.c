@@ -37,6 +37,20 @@ static void repeated_syn(void)
     sample_decide(1, VERDICT_CONNECTED, REASON_NONE, EVIDENCE_PEER_SOCKET)->syn_retransmits = 1;
 }
 
+/* A server that accepts, and yet not fast enough. */
+static void clamped_and_accepting(void)
+{
+    clamped_by_us();
+    tell(VERDICT_CONNECTED, REASON_NONE, EVIDENCE_PEER_SOCKET);
+}
+
+static void syn_queue_full_without_cookies(void)
+{
+    sample.sysctls.syncookies = 0;
+    sample_with_listener(5, 0, 2);
+    tell(VERDICT_TIMED_OUT, REASON_SYN_QUEUE_FULL, EVIDENCE_DEADLINE);
+}
+
 static void syn_queue_full(void)
 {
     sample_with_listener(5, 0, 2);
@@ -55,6 +69,63 @@ static void unknown_drops(void)
 {
     partial_drops();
     sample_forget_drops();
+}
+
+static void silent_unasked(void)
+{
+    sample.asked = false;
+    sample.counters.value[COUNTER_LISTEN_OVERFLOWS] = 8;
+    tell(VERDICT_TIMED_OUT, REASON_NONE, EVIDENCE_DEADLINE);
+}
+
+static void silent_for(enum reason reason)
+{
+    sample_with_listener(5, 0, 2);
+    tell(VERDICT_TIMED_OUT, reason, EVIDENCE_DEADLINE);
+}
+
+static void answer_lost(void)
+{
+    silent_for(REASON_ANSWER_LOST);
+}
+
+static void no_route_back(void)
+{
+    silent_for(REASON_NO_ROUTE_BACK);
+    sample.targets[0].unroutable = sample_ipv4(40001);
+}
+
+static void listener_gone(void)
+{
+    silent_for(REASON_LISTENER_GONE);
+}
+
+static void translated(void)
+{
+    silent_for(REASON_TRANSLATED);
+    sample.targets[0].translation = TRANSLATION_FOUND;
+    sample.targets[0].carried_to = sample_ipv4(8080);
+    sample.targets[0].carrier = sample_listener(2, 3, 9);
+    sample.targets[0].carrier.local.port = 8080;
+}
+
+static void translated_to_a_container(void)
+{
+    translated();
+    sample.targets[0].carrier.netns = 4026532000;
+    sample.targets[0].carrier.queue = 0;
+}
+
+static void translated_to_nowhere(void)
+{
+    translated();
+    sample.targets[0].carrier.known = false;
+}
+
+static void silent_with_two_causes(void)
+{
+    silent_for(REASON_NONE);
+    sample.targets[0].causes[SYMPTOM_SILENCE] = 1u << CAUSE_FULL_QUEUE | 1u << CAUSE_FIREWALL;
 }
 
 static void silent_without_listener(void)
@@ -94,6 +165,12 @@ static void half_open(void)
     tell(VERDICT_HALF_OPEN, REASON_NONE, EVIDENCE_PEER_SOCKET);
 }
 
+static void half_open_and_deferred(void)
+{
+    half_open();
+    sample.targets[0].causes[SYMPTOM_HALF_OPEN] = 1u << CAUSE_DEFER_ACCEPT;
+}
+
 static void refused(void)
 {
     tell(VERDICT_REFUSED, REASON_NONE, EVIDENCE_SOCKET_ERROR);
@@ -122,6 +199,14 @@ static void gone(void)
     sample_with_listener(5, 0, 0);
     sample.targets[0].listener_gone = true;
     tell(VERDICT_CONNECTED, REASON_NONE, EVIDENCE_PEER_SOCKET);
+}
+
+static void accepted_and_reset(void)
+{
+    sample_with_listener(5, 0, 0);
+    tell(VERDICT_CONNECTED, REASON_NONE, EVIDENCE_PEER_SOCKET);
+    sample_decide(2, VERDICT_RESET, REASON_NONE, EVIDENCE_SOCKET_ERROR)->accepted = 5;
+    tell(VERDICT_QUEUED, REASON_NONE, EVIDENCE_PEER_SOCKET);
 }
 
 static void reset(void)
@@ -213,23 +298,37 @@ static const struct {
     {one_queued, "The queue also holds 2 that are not among these", "dropped"},
     {one_queued, "what keeps the server from calling accept().", "raise"},
     {clamped_by_us, "a backlog of -1, which means as many as allowed, and net.core.somaxconn clamped it to 16", NULL},
-    {clamped_by_us, "raise net.core.somaxconn and then the backlog", "raise its backlog"},
+    {clamped_by_us, "what keeps the server from calling accept(); no longer queue helps", "raise"},
+    {clamped_and_accepting, "raise net.core.somaxconn and then the backlog", "raise its backlog"},
+    {clamped_by_us, "again after about 1, 2, 3, 4, 5, 7, 11, 19 s, even", "2 minutes"},
+    {clamped_by_us, "gives up after about 131 s.", NULL},
     {clamped_by_us, "dropped the SYNs of 1 connection (1 packet dropped in all)", "packets"},
     {repeated_syn, "1 connection got through only after repeating its SYN", "their"},
     {syn_queue_full, "The SYN queue was full and no SYN cookie was sent", "The accept queue was full"},
-    {syn_queue_full, "net.ipv4.tcp_syncookies=1", NULL},
-    {partial_drops,
-     "All 2 connections got no answer; the listener dropped 1 packet, but its drops do not account "
-     "for all",
+    {syn_queue_full, "raise the backlog and net.ipv4.tcp_max_syn_backlog", "net.ipv4.tcp_syncookies=1"},
+    {syn_queue_full_without_cookies, "set net.ipv4.tcp_syncookies=1, or raise", NULL},
+    {partial_drops, "All 2 connections got no answer. The listener discarded 1 packet meanwhile, but it cannot be told",
      "was full"},
-    {unknown_drops, "the listener's drops are not known", "was full"},
-    {silent_without_listener, "no listener was seen there", "was full"},
+    {unknown_drops, "what the listener discarded is not known", "was full"},
+    {silent_without_listener, "no listener is at this address", "was full"},
+    {silent_unasked, "the listener could not be asked (sock_diag). In this network namespace ListenOverflows rose by 8",
+     "no listener"},
+    {silent_with_two_causes, "What can have caused it: the accept queue was full, or a firewall or the path drops packets.",
+     "translation"},
+    {answer_lost, "the server's side has the request (SYN_RECV)", "was full"},
+    {no_route_back, "this host has no route back to 127.0.0.1", "syncookies"},
+    {listener_gone, "what the listener that has gone did with the SYNs", "was full"},
+    {translated, "carries them to 127.0.0.1:8080: the listener there has 3 of 3 in its queue, so it is full", "another network"},
+    {translated_to_a_container, "in another network namespace of this host: the listener there has 0 of 3", "full"},
+    {translated_to_a_container, "'backlogctl list --all-netns --port 8080'", "full"},
+    {translated_to_nowhere, "to 127.0.0.1:8080, and no listener was found there", "full"},
     {silent_way, "1 connection got no answer although the listener dropped nothing", "was full"},
     {silent_remote, "a full queue, a firewall and a dead host look the same", "although"},
     {lost_by_cookie, "All 2 connections are lost: the client believes it is connected", NULL},
     {lost_by_cookie, "SYN cookie", "half-open"},
     {lost_without_cookie, "1 connection is lost", "cookie"},
-    {half_open, "1 connection is half-open", "lost"},
+    {half_open, "1 connection is half-open", "caused"},
+    {half_open_and_deferred, "caused it: TCP_DEFER_ACCEPT holds it back", "full"},
     {refused, "1 connection was refused at once: nobody listens on 127.0.0.1:60001.", "ICMP"},
     {refused, "--wait", "backlog"},
     {refused_by_icmp, "refused by an ICMP message", "nobody listens"},
@@ -237,7 +336,8 @@ static const struct {
     {refused_gone, "refused: the listener at 127.0.0.1:60001 has gone.", "went away"},
     {gone, "The listener at 127.0.0.1:60001 went away or was replaced during the run.", "refused"},
     {reset, "1 connection was reset by the other side", "dropped the SYNs"},
-    {reset, "net.ipv4.tcp_abort_on_overflow=1", "--source"},
+    {reset, "reset by the other side.", "--source"},
+    {accepted_and_reset, "The server accepted 2 connections and reset 1 of them; 1 waits", "accepted none"},
     {reset_of_many_sources, "They came from 3 source addresses, and a server may serve one of them only", "dropped the SYNs"},
     {unreachable, "found no way to the address", "server"},
     {no_descriptors, "RLIMIT_NOFILE", "ip_local_port_range"},
@@ -248,7 +348,7 @@ static const struct {
     {remote, "--send", "acknowledged"},
     {remote_acknowledged, "on 1 of them was acknowledged: the server's kernel really has it", NULL},
     {carried_elsewhere, "something carries them elsewhere", "lost"},
-    {no_trace, "perhaps they are carried elsewhere", "lost"},
+    {no_trace, "neither the server's sockets nor drops that explain it", "lost"},
     {not_seen, "the kernel could not be asked", "lost"},
     {trap, "its \"connection refused\" from [::1]:60001 hides the full queue at 127.0.0.1:60001.", NULL},
     {trap_of_silence, "hides the silence at 127.0.0.1:60001.", "the full queue at"},

@@ -41,11 +41,10 @@ START_TEST(text_of_a_small_burst)
                            "connection; 3 wait in the accept queue: their clients' kernel says connected,\n"
                            "but no answer comes until the server calls accept(). The accept queue was full,\n"
                            "so the listener dropped the SYNs of 2 connections (4 packets dropped in all) and\n"
-                           "told nobody. Such a client hears nothing and sends its SYN again after 1, 2, 3,\n"
-                           "4, 5 s and later by its own timer, even if there is room earlier; by default a\n"
-                           "blocking connect() gives up after about 2 minutes. To go on: let the server\n"
-                           "accept faster, or raise its backlog, up to net.core.somaxconn (4096); it counts\n"
-                           "from the next listen() only.\n");
+                           "told nobody. Such a client hears nothing and sends its SYN again after about 1,\n"
+                           "2, 3, 4, 5, 7, 11, 19 s, even if there is room earlier; a blocking connect()\n"
+                           "gives up after about 131 s. To go on: let the server accept faster, or raise its\n"
+                           "backlog, up to net.core.somaxconn (4096); it counts from the next listen() only.\n");
     assert_tidy(text, 80);
     free(text);
 }
