@@ -359,12 +359,12 @@ START_TEST(established_when_translation_carries_it_away)
     struct process here = serve_start((const char *[]){"--host", "10.9.0.1", "--backlog", "2", NULL}, NULL);
     json_t *report = report_of(PROBE("--host", "10.9.0.1", "--count", "2", "--timeout", "1s"), NULL, 0);
     ck_assert_int_eq(report_count(report, "established"), 2);
-    check_row(report, 0, "established", "tcp_info", "no_trace");
+    check_row(report, 0, "established", "tcp_info", "translated");
     json_decref(report);
     free(serve_stop(&here));
-    /* Without any listener here the reason is another one. */
+    /* Without any listener here it is the same. */
     report = report_of(PROBE("--host", "10.9.0.1", "--count", "2", "--timeout", "0"), NULL, 0);
-    check_row(report, 0, "established", "tcp_info", "no_listener");
+    check_row(report, 0, "established", "tcp_info", "translated");
     json_decref(report);
     end(&there);
     end(&other);
