@@ -222,8 +222,8 @@ static void say_advice(struct story *s)
         (full || told_of(s, VERDICT_WOULD_BLOCK) || told_of(s, VERDICT_LOST) || (s->syn_repeated && s->drops_known && s->drops)))
         advise_more_room(s);
     else if (s->by_reason[VERDICT_TIMED_OUT][REASON_SYN_QUEUE_FULL])
-        tell(s, "To go on: %sraise the backlog and net.ipv4.tcp_max_syn_backlog.",
-             s->run->sysctls.syncookies == 0 ? "set net.ipv4.tcp_syncookies=1, or " : "");
+        tell(s, s->run->sysctls.syncookies == 0 ? "To go on: set net.ipv4.tcp_syncookies=1."
+                                                : "To go on: raise the backlog and net.ipv4.tcp_max_syn_backlog.");
     else if (told_of(s, VERDICT_QUEUED))
         tell(s, "To go on: find out what keeps the server from calling accept().");
     else if (told_of(s, VERDICT_REFUSED) == s->total && s->total && !s->target && s->refusing && s->refusing->local)

@@ -389,8 +389,8 @@ def namespace_dialed(account):
 
 
 PHRASES = [
-    (r"accept queue was full", lambda a: a.counter("ListenOverflows") > 0, "nothing overflowed"),
-    (r"SYN queue was full", lambda a: a.counter("TCPReqQFullDrop") + a.counter("TCPReqQFullDoCookies") > 0, "it was not"),
+    (r"The accept queue was full", lambda a: a.counter("ListenOverflows") > 0, "nothing overflowed"),
+    (r"The SYN queue was full", lambda a: a.counter("TCPReqQFullDrop") + a.counter("TCPReqQFullDoCookies") > 0, "it was not"),
     (r"full queue or is held by TCP_DEFER_ACCEPT",
      lambda a: a.counter("ListenOverflows") + a.counter("TCPDeferAcceptDrop") > 0, "neither happened"),
     (r"tcp_abort_on_overflow=1",  # that of another namespace is not to be seen

@@ -167,7 +167,8 @@ class Running:
 # ---- The driver ----
 
 class Tally:
-    def __init__(self):
+    def __init__(self, tell_weak):
+        self.tell_weak = tell_weak
         self.cells = self.connections = self.troubles = 0
         self.outcomes, self.kinds = collections.Counter(), collections.Counter()
 
@@ -188,7 +189,10 @@ class Tally:
         for (kind, _), ones in told.items():
             why, source = ones[0]
             print(f"WRONG {where} {len(ones)}x {kind}: {why}{f' e.g. {source[0]}:{source[1]}' if source else ''}", flush=True)
-        if told:
+        weak = collections.Counter(kind for outcome, kind, _, _ in result["findings"] if outcome == rules.WEAK) if self.tell_weak else {}
+        for kind, count in weak.items():
+            print(f"weak {where} {count}x {kind}", flush=True)
+        if told or weak:
             print(f"    {cells.describe(cell)}", flush=True)
 
     def summary(self, seed):
@@ -300,6 +304,7 @@ def parse(argv):
     parser.add_argument("--replay", metavar="SEED:CELL", help="this one cell again")
     parser.add_argument("--jobs", type=int, default=4, help="cells at a time (default 4; they mostly wait)")
     parser.add_argument("--backlogctl", default=os.path.join(here, "../../build/plain/backlogctl"), metavar="PATH")
+    parser.add_argument("--weak", action="store_true", help="print each cell with weak words, too")
     parser.add_argument("--verbose", action="store_true", help="keep each cell's evidence and say where")
     return parser.parse_args(argv)
 
@@ -317,7 +322,7 @@ def main(argv):
     options.left_out = kinds_left_out()
     if options.left_out:
         print(f"left out, as nft or the kernel has them not: {', '.join(sorted(options.left_out))}")
-    tally = Tally()
+    tally = Tally(options.weak)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda number, frame: sys.exit(128 + number))
     try:

@@ -306,7 +306,7 @@ static const struct {
     {repeated_syn, "1 connection got through only after repeating its SYN", "their"},
     {syn_queue_full, "The SYN queue was full and no SYN cookie was sent", "The accept queue was full"},
     {syn_queue_full, "raise the backlog and net.ipv4.tcp_max_syn_backlog", "net.ipv4.tcp_syncookies=1"},
-    {syn_queue_full_without_cookies, "set net.ipv4.tcp_syncookies=1, or raise", NULL},
+    {syn_queue_full_without_cookies, "set net.ipv4.tcp_syncookies=1.", "raise"},
     {partial_drops, "All 2 connections got no answer. The listener discarded 1 packet meanwhile, but it cannot be told",
      "was full"},
     {unknown_drops, "what the listener discarded is not known", "was full"},
