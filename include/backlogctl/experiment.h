@@ -3,7 +3,7 @@
 #define BACKLOGCTL_EXPERIMENT_H
 
 #include "backlogctl/error.h"
-#include "backlogctl/model.h"
+#include "backlogctl/run.h"
 
 #define SYSCTLS_MAX 32
 struct sysctl_list {

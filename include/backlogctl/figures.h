@@ -3,7 +3,7 @@
 #ifndef BACKLOGCTL_FIGURES_H
 #define BACKLOGCTL_FIGURES_H
 
-#include "backlogctl/model.h"
+#include "backlogctl/listener_facts.h"
 
 /* How a value is written, its unit with it. Text stands left and can be cut, all else stands right. */
 enum figure_form {
@@ -26,7 +26,7 @@ enum figure_part { PART_WHERE, PART_LOAD, PART_HOLDER, FIGURE_PARTS };
 enum figure_need {
     NEEDS_NOTHING = 0,
     NEEDS_OWNERS = 1,  /* the processes: reads the descriptors of all of them */
-    NEEDS_WAITING = 2, /* who waits: walks all TCP sockets */
+    NEEDS_WAITING = 2, /* clients waiting: walks all TCP sockets */
 };
 
 /* Whose expectations can ask for it: bits. */
@@ -106,16 +106,25 @@ struct figure {
       .column = {"full", "queue of capacity"})                                                                                   \
     X(HALF_OPEN, PART_LOAD, AS_NUMBER, known_if(l->half_open_known, l->half_open), "half_open", .needs = NEEDS_WAITING,          \
       .of_tcp = true, .measures = MEASURES_OF_LISTENER | MEASURES_OF_WATCH, .watch = {80, "half", 6, 9},                         \
-      .column = {"half", "half-open requests (SYN queue); of the whole reuseport group", .leaves = 3, .leaves_if_zero = true},   \
+      .column = {"half", "half-open requests (SYN queue)", .leaves = 3, .leaves_if_zero = true},                                 \
       .metric = {"backlogctl_listener_half_open", "gauge", "Half-open requests in the SYN queue."})                              \
-    X(DROPS, PART_LOAD, AS_NUMBER, known_if(l->drops_known, l->drops), "drops", .of_tcp = true, .measures = MEASURES_OF_ALL,     \
-      .watch = {70, "drops", 6, 6}, .column = {"drops", "packets that it dropped since it was made"},                            \
+    X(DROPS, PART_LOAD, AS_NUMBER, known_if(l->discarded_known, l->discarded), "drops", .of_tcp = true,                          \
+      .measures = MEASURES_OF_ALL, .watch = {70, "drops", 6, 6},                                                                 \
+      .column = {"drops", "packets that it dropped since it was made"},                                                          \
       .metric = {"backlogctl_listener_drops_total", "counter", "Packets dropped by the listener since it was made."})            \
-    X(OLDEST, PART_LOAD, AS_MSEC, longest(l->oldest_known, l->half_open_known, l->oldest_ms), "oldest_ms",                       \
+    X(OLDEST, PART_LOAD, AS_MSEC, longest(l->oldest_known, l->waiting_known && !l->vanished, l->oldest_ms), "oldest_ms",         \
       .needs = NEEDS_WAITING, .of_tcp = true, .measures = MEASURES_OF_LISTENER | MEASURES_OF_WATCH,                              \
-      .watch = {90, "oldest", 6, 8},                                                                                             \
-      .column = {"oldest", "how long the first in the queue has waited; of the whole reuseport group", .name = "oldest"},        \
+      .watch = {90, "oldest", 6, 8}, .column = {"oldest", "how long the first in the queue has waited", .name = "oldest"},       \
       .metric = {"backlogctl_listener_oldest_wait_seconds", "gauge", "How long the first in the queue has waited."})             \
+    X(CLOSED, PART_LOAD, AS_NUMBER, known_if(l->waiting_known, l->closed), "queue_closed", .needs = NEEDS_WAITING,               \
+      .of_tcp = true, .measures = MEASURES_OF_LISTENER | MEASURES_OF_WATCH,                                                      \
+      .column = {"closed", "in the queue, and closed by their clients", SHOWN_IF_ASKED})                                         \
+    X(VANISHED, PART_LOAD, AS_NUMBER, known_if(l->waiting_known, l->vanished), "queue_reset", .needs = NEEDS_WAITING,            \
+      .of_tcp = true, .measures = MEASURES_OF_LISTENER | MEASURES_OF_WATCH,                                                      \
+      .column = {"reset", "in the queue, and reset by their clients", SHOWN_IF_ASKED})                                           \
+    X(WITH_DATA, PART_LOAD, AS_NUMBER, known_if(l->waiting_known, l->with_data), "queue_with_data", .needs = NEEDS_WAITING,      \
+      .of_tcp = true, .measures = MEASURES_OF_LISTENER | MEASURES_OF_WATCH,                                                      \
+      .column = {"data", "in the queue, with bytes to read", SHOWN_IF_ASKED})                                                    \
     X(MEMBER, PART_WHERE, AS_MEMBER, known(l->member), "member", .label = {"member", LABEL_OF_MEMBERS},                          \
       .column = {"member", "place in its reuseport group", .leaves = 2})                                                         \
     X(GROUP, PART_WHERE, AS_NUMBER, known(l->group), "group")                                                                    \

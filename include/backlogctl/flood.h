@@ -4,7 +4,7 @@
 
 #include "backlogctl/error.h"
 #include "backlogctl/loop.h"
-#include "backlogctl/model.h"
+#include "backlogctl/run.h"
 
 struct flood_settings {
     struct endpoint destination;

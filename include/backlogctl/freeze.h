@@ -1,9 +1,9 @@
 /* Stops all threads of some processes for a bounded time.
 
    A guardian, a child process, does it. Whatever happens to the caller or the guardian, SIGKILL at any moment included, the
-   targets go on running: the kernel lets tracees go when their tracer ends (ptrace(2)), and with FREEZE_STOP a watcher, a
+   targets go on running: the kernel lets tracees go when their tracer ends (ptrace(2)), and with FREEZE_STOP a rescuer, a
    second child, continues them when the guardian ends. Both have process groups of their own: what is sent to the caller's
-   group or terminal misses them. Only FREEZE_STOP has a gap: who kills guardian and watcher at one stroke, as cgroup.kill
+   group or terminal misses them. Only FREEZE_STOP has a gap: who kills guardian and rescuer at one stroke, as cgroup.kill
    does, and the caller too, leaves the targets stopped until somebody sends SIGCONT.
 
    Targets notice little: epoll_wait(2) and the other calls that signal(7) lists ("interruption by stop signals") may return

@@ -3,11 +3,12 @@
 #ifndef BACKLOGCTL_JUDGE_H
 #define BACKLOGCTL_JUDGE_H
 
+#include "backlogctl/run.h"
 #include "backlogctl/figures.h"
 #include "backlogctl/measurement.h"
 #include "backlogctl/sizing.h"
 #include "backlogctl/sweep.h"
-#include "backlogctl/watched.h"
+#include "backlogctl/listener_history.h"
 
 /* Gives every attempt of every target its verdict, reason and evidence, marks the one attempt of each connection that
    decides (the one that got through; else the first that found a listener; else the last), and counts. May be called
@@ -55,8 +56,8 @@ void judge_netns(struct netns_facts *facts);
 
 /* After an interval was ended: remarks, percent, and which alerts hold: those that a look in this interval met, or that the
    interval as a whole meets. After a fast look at one: the alerts that it meets. An alert that begins to hold has news. */
-void judge_watch(struct watching *w);
-void judge_watch_one(struct watching *w, struct watched *one);
+void judge_watch(struct watch_model *w);
+void judge_watch_one(struct watch_model *w, struct listener_history *one);
 
 /* Counts what was done, fills in the middles and sweep->ok. */
 void judge_sweep(struct sweep *sweep);

@@ -4,7 +4,8 @@
 #define BACKLOGCTL_LISTENER_H
 
 #include "backlogctl/error.h"
-#include "backlogctl/model.h"
+#include "backlogctl/listener_facts.h"
+#include "backlogctl/run_settings.h"
 #include "backlogctl/sockdiag.h"
 
 /* ---- Those that are there ---- */

@@ -10,9 +10,9 @@
 
 struct epoll_event;
 
-/* A descriptor to watch. Embedded in its owner, which outlives the registration. */
-struct watch {
-    void (*ready)(struct watch *watch, uint32_t events); /* EPOLLIN, ... as epoll_ctl(2) */
+/* A descriptor that the loop waits for. Embedded in its owner, which outlives the registration. */
+struct loop_source {
+    void (*ready)(struct loop_source *source, uint32_t events); /* EPOLLIN, ... as epoll_ctl(2) */
     int fd;
 };
 
@@ -27,11 +27,11 @@ struct timer {
 /* Stays where loop_init found it: the kernel holds pointers into it. */
 struct loop {
     int epoll, timerfd;
-    struct watch clock;
-    struct timer *timers; /* ascending by due */
-    nsec timerfd_due;     /* what the timerfd is set to; 0: disarmed */
-    struct watch signals; /* fd -1: this loop does not take signals */
-    int signal;           /* the first SIGINT, SIGTERM or SIGHUP that came; 0: none */
+    struct loop_source clock;
+    struct timer *timers;       /* ascending by due */
+    nsec timerfd_due;           /* what the timerfd is set to; 0: disarmed */
+    struct loop_source signals; /* fd -1: this loop does not take signals */
+    int signal;                 /* the first SIGINT, SIGTERM or SIGHUP that came; 0: none */
     bool stopped;
     struct epoll_event *batch; /* what the last wait brought, while it is handled; NULL otherwise */
     int batch_size;
@@ -41,14 +41,14 @@ struct loop {
    before any thread is made, by a program that gives one loop `take_signals`. */
 void loop_block_signals(void);
 
-/* loop_release: whoever still has a watch or a timer in the loop must not touch it afterwards. */
+/* loop_release: whoever still has a source or a timer in the loop must not touch it afterwards. */
 int loop_init(struct loop *loop, bool take_signals, struct error *err);
 void loop_release(struct loop *loop);
 
-/* `events` as epoll_ctl(2); level-triggered unless it has EPOLLET. A handler may remove any watch, its own included, and
-   free it: an event of a removed watch is never delivered. Removing a watch whose fd is -1 does nothing. */
-int loop_add(struct loop *loop, struct watch *watch, uint32_t events, struct error *err);
-void loop_remove(struct loop *loop, struct watch *watch);
+/* `events` as epoll_ctl(2); level-triggered unless it has EPOLLET. A handler may remove any source, its own included, and
+   free it: an event of a removed source is never delivered. Removing a source whose fd is -1 does nothing. */
+int loop_add(struct loop *loop, struct loop_source *source, uint32_t events, struct error *err);
+void loop_remove(struct loop *loop, struct loop_source *source);
 
 /* Arms (or moves) a timer; cancelling a disarmed one is fine. A timer is disarmed when it fires. A moment in the past
    fires in the next round of the loop. */

@@ -2,7 +2,9 @@
 #ifndef BACKLOGCTL_MEASUREMENT_H
 #define BACKLOGCTL_MEASUREMENT_H
 
-#include "backlogctl/model.h"
+#include "backlogctl/clock.h"
+#include "backlogctl/expectation.h"
+#include "backlogctl/listener_facts.h"
 
 struct measurement {
     struct listener listener; /* before; its `queue` clients waited already */
@@ -13,9 +15,9 @@ struct measurement {
     nsec frozen;  /* how long it did */
     bool expired; /* the budget ended it */
     /* While frozen: */
-    uint64_t sent;  /* connections of ours */
-    uint64_t held;  /* length of the full accept queue, as the kernel counts it: the capacity */
-    uint64_t drops; /* packets that the listener dropped meanwhile; TCP */
+    uint64_t sent;      /* connections of ours */
+    uint64_t held;      /* length of the full accept queue, as the kernel counts it: the capacity */
+    uint64_t discarded; /* packets that the listener dropped meanwhile; TCP */
     /* Of ours, as their own sockets tell: */
     uint64_t queued;     /* established: in the queue */
     uint64_t unanswered; /* no answer, or EAGAIN where no handshake is: there was no room */

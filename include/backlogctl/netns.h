@@ -4,7 +4,7 @@
 
 #include "backlogctl/endpoint.h"
 #include "backlogctl/error.h"
-#include "backlogctl/model.h"
+#include "backlogctl/listener_facts.h"
 
 /* Moves the calling process, which must have one thread only, into a new network namespace and brings lo up. Without
    CAP_SYS_ADMIN a user namespace is made first (user_namespaces(7)). 0; -EPERM, -ENOSPC, ... when namespaces are

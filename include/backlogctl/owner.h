@@ -3,7 +3,7 @@
 #ifndef BACKLOGCTL_OWNER_H
 #define BACKLOGCTL_OWNER_H
 
-#include "backlogctl/model.h"
+#include "backlogctl/listener_facts.h"
 
 /* Calls `each` for every process that holds one of the sockets in `inodes` (ascending, no 0), processes in ascending order,
    and again for each further descriptor of the same socket. Returns how many processes could not be looked into. */

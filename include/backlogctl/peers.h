@@ -3,7 +3,7 @@
 #define BACKLOGCTL_PEERS_H
 
 #include "backlogctl/error.h"
-#include "backlogctl/model.h"
+#include "backlogctl/connection_facts.h"
 #include "backlogctl/server.h"
 #include "backlogctl/sockdiag.h"
 

@@ -3,7 +3,7 @@
 #define BACKLOGCTL_RECORDER_H
 
 #include "backlogctl/error.h"
-#include "backlogctl/model.h"
+#include "backlogctl/connection_facts.h"
 
 struct recorder;
 

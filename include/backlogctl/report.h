@@ -4,11 +4,13 @@
 #ifndef BACKLOGCTL_REPORT_H
 #define BACKLOGCTL_REPORT_H
 
+#include "backlogctl/run.h"
+#include "backlogctl/server_event.h"
 #include "backlogctl/figures.h"
 #include "backlogctl/measurement.h"
 #include "backlogctl/sizing.h"
 #include "backlogctl/sweep.h"
-#include "backlogctl/watched.h"
+#include "backlogctl/listener_history.h"
 
 #include <stdio.h>
 
@@ -92,9 +94,9 @@ int report_measurement_json(FILE *out, const struct measurement *m);
 /* ---- Watched listeners ---- */
 
 /* `order`: the ones to show, as indexes into the list; `sampled`: the place in it of the one that is looked at fast. */
-void report_watch_text(FILE *out, const struct watching *w, const size_t *order, size_t count, size_t sampled,
+void report_watch_text(FILE *out, const struct watch_model *w, const size_t *order, size_t count, size_t sampled,
                        const struct report_style *style);
-int report_watch_json(FILE *out, const struct watching *w, const size_t *order, size_t count);
+int report_watch_json(FILE *out, const struct watch_model *w, const size_t *order, size_t count);
 void report_alert_text(FILE *out, const struct alert *alert, const struct report_style *style);
 int report_alert_json(FILE *out, const struct alert *alert);
 /* "queue>=5: 127.0.0.1:80 had 7", not safe to print. Returns out. */
@@ -142,7 +144,7 @@ struct watch_view {
     const char *not_sampled; /* why the selected one is not looked at fast; NULL: it is */
     bool typing, paused, reverse, help;
 };
-void report_watch_frame(struct frame *frame, const struct watching *w, const struct watch_view *view);
+void report_watch_frame(struct frame *frame, const struct watch_model *w, const struct watch_view *view);
 
 /* Prometheus text exposition format, version 0.0.4. */
 void report_survey_prometheus(FILE *out, const struct survey *survey);

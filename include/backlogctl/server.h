@@ -5,7 +5,9 @@
 #include "backlogctl/endpoint.h"
 #include "backlogctl/error.h"
 #include "backlogctl/loop.h"
-#include "backlogctl/model.h"
+#include "backlogctl/listener_facts.h"
+#include "backlogctl/run_settings.h"
+#include "backlogctl/server_event.h"
 
 /* Called from the thread that runs the server's loop, in order: from the loop, server_attach or server_flush. Accepting
    waits for it only when many thousand events are on their way. */
@@ -51,6 +53,9 @@ void server_totals(const struct server *server, struct server_totals *out);
    is accepted, answered or told any more, but the listeners and the clients stay open until server_release. */
 int server_start(struct server *server, struct error *err);
 void server_stop(struct server *server);
+
+/* How many clients it has accepted so far; from any thread. */
+uint64_t server_accepted(const struct server *server);
 
 /* Blocks until the server has accepted `count` clients, or will accept no more (accept_count, duration), or `deadline` (a
    point in time; NSEC_NEVER: no bound). Returns how many it has accepted. Only for a started server, and from one thread. */

@@ -1,8 +1,8 @@
-/* How large a backlog must be: the load, what arithmetic says of it, and what was measured. Plain data, as model.h's. */
+/* How large a backlog must be: the load, what arithmetic says of it, and what was measured. Plain data. */
 #ifndef BACKLOGCTL_SIZING_H
 #define BACKLOGCTL_SIZING_H
 
-#include "backlogctl/model.h"
+#include "backlogctl/run_settings.h"
 
 /* Who comes, and how fast the server takes them. */
 struct load {

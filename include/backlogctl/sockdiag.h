@@ -5,7 +5,7 @@
 
 #include "backlogctl/endpoint.h"
 #include "backlogctl/error.h"
-#include "backlogctl/model.h"
+#include "backlogctl/transport.h"
 #include "backlogctl/netlink.h"
 
 /* One socket as the kernel described it. An attribute that this kernel did not send leaves its "has" false. */
@@ -20,8 +20,8 @@ struct diag_socket {
     uint64_t cookie;
     uint32_t rqueue; /* LISTEN: accept-queue length; else unread bytes */
     uint32_t wqueue; /* LISTEN: effective backlog; else unacknowledged bytes */
-    bool has_drops;
-    uint32_t drops; /* INET_DIAG_SKMEMINFO[SK_MEMINFO_DROPS] */
+    bool has_discarded;
+    uint32_t discarded; /* INET_DIAG_SKMEMINFO[SK_MEMINFO_DROPS] */
     bool has_info;
     uint32_t last_data_sent_ms; /* tcpi_last_data_sent: for a queued child, its age */
     bool has_v6only;

@@ -2,7 +2,9 @@
 #ifndef BACKLOGCTL_SURVEY_H
 #define BACKLOGCTL_SURVEY_H
 
-#include "backlogctl/model.h"
+#include "backlogctl/clock.h"
+#include "backlogctl/expectation.h"
+#include "backlogctl/listener_facts.h"
 
 /* A network namespace, and what in it binds listeners. */
 struct netns_facts {
@@ -55,7 +57,7 @@ struct survey {
     bool ok; /* by the judge: every expectation held */
 };
 
-/* What became of one listener whose backlog was to change. */
+/* The result for one listener whose backlog was to change. */
 struct resized {
     struct listener before;
     struct listener after; /* as the kernel shows it then; .known false: it was not changed, or not seen again */

@@ -1,8 +1,9 @@
-/* Runs repeated over ranges of their options, and what came out of each: plain data, as model.h's. */
+/* Runs repeated over ranges of their options, and what came out of each: plain data. */
 #ifndef BACKLOGCTL_SWEEP_H
 #define BACKLOGCTL_SWEEP_H
 
-#include "backlogctl/model.h"
+#include "backlogctl/clock.h"
+#include "backlogctl/vocabulary.h"
 
 #define AXES_MAX 2
 #define REPEAT_MAX 1000
@@ -22,8 +23,8 @@ struct trial {
     int error; /* positive errno when it could not be done: then `why` says so, and all else is 0 */
     char why[200];
     uint64_t counts[VERDICT_COUNT];
-    bool drops_known;
-    uint64_t drops;
+    bool discarded_known;
+    uint64_t discarded;
     uint64_t capacity, backlog;                    /* of the listener; 0: not known */
     uint64_t longest;                              /* the longest queue; 0 without a timeline */
     uint64_t left;                                 /* in the queue at the end */

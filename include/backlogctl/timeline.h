@@ -32,7 +32,7 @@ struct lane {
 struct queue_point {
     nsec at;
     uint32_t queue;
-    uint32_t drops; /* since the run began */
+    uint32_t discarded; /* since the run began */
 };
 
 struct timeline {

@@ -6,28 +6,28 @@
 #include "backlogctl/loop.h"
 #include "backlogctl/sockdiag.h"
 #include "backlogctl/surveyor.h"
-#include "backlogctl/watched.h"
+#include "backlogctl/listener_history.h"
 
 /* ---- watcher.c: bookkeeping, without I/O ---- */
 
 /* Takes in a survey. A listener is known again by its cookie and namespace. What the survey did not look for (owner, half-open,
    oldest) stays as it was. 0 or -ENOMEM. */
-int watcher_merge(struct watching *w, const struct survey *survey, nsec elapsed);
+int watcher_merge(struct watch_model *w, const struct survey *survey, nsec elapsed);
 
 /* The one with this cookie in this namespace; NULL: it is not known. */
-struct watched *watcher_find(const struct watching *w, uint64_t cookie, uint64_t netns);
+struct listener_history *watcher_find(const struct watch_model *w, uint64_t cookie, uint64_t netns);
 
 /* Takes in one look at a listener. */
-void watcher_sample(struct watching *w, struct watched *one, uint64_t queue, uint64_t drops, nsec elapsed);
+void watcher_sample(struct watch_model *w, struct listener_history *one, uint64_t queue, uint64_t drops, nsec elapsed);
 
 /* Ends the interval: rates and peaks; those that have been gone for long are forgotten. */
-void watcher_end_interval(struct watching *w, nsec elapsed);
+void watcher_end_interval(struct watch_model *w, nsec elapsed);
 
 /* A copy that stands still: 0 or -ENOMEM. Both are to be released. */
-int watcher_copy(struct watching *copy, const struct watching *w);
-void watcher_release(struct watching *w);
+int watcher_copy(struct watch_model *copy, const struct watch_model *w);
+void watcher_release(struct watch_model *w);
 
-/* ---- lookout.c: a survey an interval, without paying each time for what is costly ---- */
+/* ---- periodic_survey.c: a survey an interval, without paying each time for what is costly ---- */
 
 /* Who holds a socket. */
 struct owner_note {
@@ -37,18 +37,18 @@ struct owner_note {
     char process[32];
 };
 
-/* Zeroed is safe to release. Owners are looked for when a listener comes that was not there before, and now and then; who waits
+/* Zeroed is safe to release. Owners are looked for when a listener comes that was not there before, and now and then; clients waiting
    (half-open, oldest) as long as that takes a small share of the time. */
-struct lookout {
+struct periodic_survey {
     struct survey_query query;
     struct owner_note *owners; /* owned; ascending by cookie and namespace */
     size_t owner_count, hidden;
     nsec owners_due, waiting_due;
 };
 
-/* As survey_take, of lookout->query. */
-int lookout_take(struct lookout *lookout, struct survey *survey, struct error *err);
-void lookout_release(struct lookout *lookout);
+/* As survey_take, of periodic_survey->query. */
+int periodic_survey_take(struct periodic_survey *periodic_survey, struct survey *survey, struct error *err);
+void periodic_survey_release(struct periodic_survey *periodic_survey);
 
 /* ---- sampler.c: one listener, a thousand times a second ---- */
 
@@ -57,7 +57,7 @@ void lookout_release(struct lookout *lookout);
 /* Looks by a clock of its own, on an absolute schedule. Where a look is costly (a machine that wakes up slowly, a socket that only
    a dump finds) it looks less often, so that looking takes some 2 % of a core. */
 struct sampler {
-    struct watch tick; /* its timerfd; fd -1: resting */
+    struct loop_source tick; /* its timerfd; fd -1: resting */
     struct loop *loop;
     struct sockdiag diag;
     uint64_t netns; /* where `diag` was opened; 0: not open */

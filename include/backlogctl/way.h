@@ -2,7 +2,7 @@
 #ifndef BACKLOGCTL_WAY_H
 #define BACKLOGCTL_WAY_H
 
-#include "backlogctl/model.h"
+#include "backlogctl/connection_facts.h"
 #include "backlogctl/sockdiag.h"
 
 /* Fills in, for a local target, its translation, carried_to, carrier and unroutable, and `translated` of its attempts, while the

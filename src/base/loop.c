@@ -33,12 +33,12 @@ void loop_block_signals(void)
     signal(SIGPIPE, SIG_IGN);
 }
 
-static void take_signal(struct watch *watch, uint32_t events)
+static void take_signal(struct loop_source *source, uint32_t events)
 {
     (void)events;
-    struct loop *loop = (struct loop *)((char *)watch - offsetof(struct loop, signals));
+    struct loop *loop = (struct loop *)((char *)source - offsetof(struct loop, signals));
     struct signalfd_siginfo info;
-    while (read(watch->fd, &info, sizeof info) == (ssize_t)sizeof info)
+    while (read(source->fd, &info, sizeof info) == (ssize_t)sizeof info)
         if (!loop->signal)
             loop->signal = (int)info.ssi_signo;
 }
@@ -89,12 +89,12 @@ static void fire_due(struct loop *loop)
     }
 }
 
-static void clock_ready(struct watch *watch, uint32_t events)
+static void clock_ready(struct loop_source *source, uint32_t events)
 {
     (void)events;
-    struct loop *loop = (struct loop *)((char *)watch - offsetof(struct loop, clock));
+    struct loop *loop = (struct loop *)((char *)source - offsetof(struct loop, clock));
     uint64_t expirations;
-    if (read(watch->fd, &expirations, sizeof expirations) == (ssize_t)sizeof expirations)
+    if (read(source->fd, &expirations, sizeof expirations) == (ssize_t)sizeof expirations)
         loop->timerfd_due = 0;
     fire_due(loop);
 }
@@ -117,21 +117,21 @@ static int set_clock(struct loop *loop, struct error *err)
 
 /* ---- Descriptors ---- */
 
-int loop_add(struct loop *loop, struct watch *watch, uint32_t events, struct error *err)
+int loop_add(struct loop *loop, struct loop_source *source, uint32_t events, struct error *err)
 {
-    struct epoll_event event = {.events = events, .data.ptr = watch};
-    if (epoll_ctl(loop->epoll, EPOLL_CTL_ADD, watch->fd, &event))
-        return error_errno(err, "epoll_ctl(EPOLL_CTL_ADD, %d)", watch->fd);
+    struct epoll_event event = {.events = events, .data.ptr = source};
+    if (epoll_ctl(loop->epoll, EPOLL_CTL_ADD, source->fd, &event))
+        return error_errno(err, "epoll_ctl(EPOLL_CTL_ADD, %d)", source->fd);
     return 0;
 }
 
-void loop_remove(struct loop *loop, struct watch *watch)
+void loop_remove(struct loop *loop, struct loop_source *source)
 {
-    if (watch->fd < 0)
+    if (source->fd < 0)
         return;
-    epoll_ctl(loop->epoll, EPOLL_CTL_DEL, watch->fd, NULL);
+    epoll_ctl(loop->epoll, EPOLL_CTL_DEL, source->fd, NULL);
     for (int i = 0; loop->batch && i < loop->batch_size; i++)
-        if (loop->batch[i].data.ptr == watch)
+        if (loop->batch[i].data.ptr == source)
             loop->batch[i].data.ptr = NULL;
 }
 
@@ -151,9 +151,9 @@ static int run_round(struct loop *loop, struct error *err)
     loop->batch = events;
     loop->batch_size = got;
     for (int i = 0; i < got; i++) {
-        struct watch *watch = events[i].data.ptr;
-        if (watch)
-            watch->ready(watch, events[i].events);
+        struct loop_source *source = events[i].data.ptr;
+        if (source)
+            source->ready(source, events[i].events);
     }
     loop->batch = NULL;
     return 0;

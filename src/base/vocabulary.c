@@ -1,5 +1,7 @@
 /* The names of the model's enums, from the same lists that make the enums. */
-#include "backlogctl/watched.h"
+#include "backlogctl/server_event.h"
+#include "backlogctl/timeline.h"
+#include "backlogctl/listener_history.h"
 
 #define NAME(symbol, name, ...) name,
 #define NAMES(function, type, list)                                               \

@@ -44,7 +44,7 @@ static int look_at_all(struct watch_run *run)
 {
     struct survey survey;
     struct error err = {0};
-    int status = lookout_take(&run->lookout, &survey, &err);
+    int status = periodic_survey_take(&run->periodic_survey, &survey, &err);
     if (!status && watcher_merge(&run->w, &survey, elapsed(run)))
         status = error_set(&err, ENOMEM, "no memory for %zu listeners", survey.count);
     survey_release(&survey);
@@ -56,7 +56,7 @@ static int look_at_all(struct watch_run *run)
 static void seen(void *context, const struct listener *target, uint64_t queue, uint64_t drops)
 {
     struct watch_run *run = context;
-    struct watched *one = watcher_find(&run->w, target->cookie, target->netns);
+    struct listener_history *one = watcher_find(&run->w, target->cookie, target->netns);
     if (!one || one->state == WATCH_GONE)
         return;
     watcher_sample(&run->w, one, queue, drops, elapsed(run));
@@ -187,7 +187,7 @@ static void set_up(struct watch_run *run, const struct command *command, const s
     run->sampler.loop = &run->loop;
     run->sampler.seen = seen;
     run->sampler.context = run;
-    run->lookout.query = settings->survey;
+    run->periodic_survey.query = settings->survey;
     run->w.interval = watch->interval;
     run->wants_screen = !watch->batch && !settings->json && !settings->quiet && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
     run->w.alert_count = watch->alerts.count;
@@ -205,7 +205,7 @@ static int watch_command(const struct command *command, const struct settings *s
     watch_block_signals(run);
     int status = loop_init(&run->loop, true, &err) ? say_error(command, &err) : watch_listeners(run);
     sampler_release(&run->sampler);
-    lookout_release(&run->lookout);
+    periodic_survey_release(&run->periodic_survey);
     watcher_release(&run->w);
     watcher_release(&run->still);
     loop_release(&run->loop);

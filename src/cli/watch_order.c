@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-const struct watching *watch_shown(const struct watch_run *run)
+const struct watch_model *watch_shown(const struct watch_run *run)
 {
     return run->paused ? &run->still : &run->w;
 }
@@ -19,41 +19,41 @@ static int up(uint64_t a, uint64_t b)
     return a < b ? -1 : a > b;
 }
 
-static int by_address(const struct watched *a, const struct watched *b)
+static int by_address(const struct listener_history *a, const struct listener_history *b)
 {
     bool a_named = !has_handshake((enum socket_kind)a->now.kind), b_named = !has_handshake((enum socket_kind)b->now.kind);
     return a_named != b_named ? a_named - b_named : report_compare(FIGURE_ADDRESS, &a->now, &b->now);
 }
 
-static int by_process(const struct watched *a, const struct watched *b)
+static int by_process(const struct listener_history *a, const struct listener_history *b)
 {
     return strcmp(a->now.process, b->now.process);
 }
 
 /* The highest first; what nobody knows is 0. */
-static int by_figure(enum figure_id figure, const struct watched *a, const struct watched *b)
+static int by_figure(enum figure_id figure, const struct listener_history *a, const struct listener_history *b)
 {
     return up(figure_value(figure, &b->now).number, figure_value(figure, &a->now).number);
 }
 
-static int by_peak(const struct watched *a, const struct watched *b)
+static int by_peak(const struct listener_history *a, const struct listener_history *b)
 {
     return up(b->peak, a->peak);
 }
 
-static int by_rate(const struct watched *a, const struct watched *b)
+static int by_rate(const struct listener_history *a, const struct listener_history *b)
 {
-    return up(b->last.drops, a->last.drops);
+    return up(b->last.discarded, a->last.discarded);
 }
 
-static uint64_t share(const struct watched *one)
+static uint64_t share(const struct listener_history *one)
 {
     uint64_t peak = one->last.peak > one->now.queue ? one->last.peak : one->now.queue;
     return one->now.capacity ? peak * 1000 / one->now.capacity : 0;
 }
 
 /* Who drops now, then who was fullest in the last interval, then who ever dropped. */
-static int by_trouble(const struct watched *a, const struct watched *b)
+static int by_trouble(const struct listener_history *a, const struct listener_history *b)
 {
     int order = by_rate(a, b);
     if (!order)
@@ -63,19 +63,19 @@ static int by_trouble(const struct watched *a, const struct watched *b)
 
 /* The first is replaced by --sort, if that was given. */
 static const struct {
-    const char *name;                                                 /* NULL: the head of the figure's column, */
-    int (*compare)(const struct watched *a, const struct watched *b); /* and its order */
+    const char *name; /* NULL: the head of the figure's column, */
+    int (*compare)(const struct listener_history *a, const struct listener_history *b); /* and its order */
     enum figure_id figure;
 } sorts[] = {{"trouble", by_trouble}, {"address", by_address},  {.figure = FIGURE_QUEUE}, {.figure = FIGURE_PERCENT},
              {"peak", by_peak},       {.figure = FIGURE_DROPS}, {"drops/s", by_rate},     {"process", by_process}};
 #define SORTS (sizeof sorts / sizeof *sorts)
 
-static int as_chosen(size_t sort, const struct watched *a, const struct watched *b)
+static int as_chosen(size_t sort, const struct listener_history *a, const struct listener_history *b)
 {
     return sorts[sort].compare ? sorts[sort].compare(a, b) : by_figure(sorts[sort].figure, a, b);
 }
 
-static int as_given(const struct list_settings *list, const struct watched *a, const struct watched *b)
+static int as_given(const struct list_settings *list, const struct listener_history *a, const struct listener_history *b)
 {
     for (size_t i = 0; i < list->sort_count; i++) {
         int order = report_compare(list->sort[i].column, &a->now, &b->now);
@@ -88,8 +88,8 @@ static int as_given(const struct list_settings *list, const struct watched *a, c
 static int compare(const void *left, const void *right, void *context)
 {
     const struct watch_run *run = context;
-    const struct watching *w = watch_shown(run);
-    const struct watched *a = &w->list[*(const size_t *)left], *b = &w->list[*(const size_t *)right];
+    const struct watch_model *w = watch_shown(run);
+    const struct listener_history *a = &w->list[*(const size_t *)left], *b = &w->list[*(const size_t *)right];
     const struct list_settings *list = &run->settings->list;
     if ((a->state == WATCH_GONE) != (b->state == WATCH_GONE))
         return a->state == WATCH_GONE ? 1 : -1;
@@ -125,7 +125,7 @@ static bool matches(const struct watch_run *run, const struct listener *listener
 
 static void select_place(struct watch_run *run, size_t place)
 {
-    const struct watching *w = watch_shown(run);
+    const struct watch_model *w = watch_shown(run);
     run->place = place;
     run->cookie = place < run->shown ? w->list[run->order[place]].now.cookie : 0;
     run->netns = place < run->shown ? w->list[run->order[place]].now.netns : 0;
@@ -140,7 +140,7 @@ void watch_choose(struct watch_run *run, size_t place)
 
 int watch_arrange(struct watch_run *run)
 {
-    const struct watching *w = watch_shown(run);
+    const struct watch_model *w = watch_shown(run);
     size_t *order = realloc(run->order, (w->count + 1) * sizeof *order), place = 0;
     if (!order)
         return -ENOMEM;

@@ -5,7 +5,7 @@
 #include "watch_run.h"
 
 /* What is to be shown: the listeners as they are, or as they were when the view was paused. */
-const struct watching *watch_shown(const struct watch_run *run);
+const struct watch_model *watch_shown(const struct watch_run *run);
 /* Filters and sorts anew; whoever was chosen stays so. 0 or -ENOMEM. */
 int watch_arrange(struct watch_run *run);
 /* Somebody chose the one at this place. */

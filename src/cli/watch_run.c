@@ -21,7 +21,7 @@ void watch_flush(struct watch_run *run, int status)
 
 void watch_aim(struct watch_run *run)
 {
-    const struct watched *one = run->cookie ? watcher_find(&run->w, run->cookie, run->netns) : NULL;
+    const struct listener_history *one = run->cookie ? watcher_find(&run->w, run->cookie, run->netns) : NULL;
     const struct netns_facts *facts =
         one && one->state != WATCH_GONE ? netns_facts_find(run->w.namespaces, run->w.namespace_count, one->now.netns) : NULL;
     run->not_sampled = (struct error){0};

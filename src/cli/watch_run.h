@@ -14,15 +14,15 @@ struct watch_run {
     const struct settings *settings;
     struct loop loop;
     struct timer interval;
-    struct watching w;
-    struct lookout lookout;
+    struct watch_model w;
+    struct periodic_survey periodic_survey;
     struct sampler sampler;
     struct error not_sampled; /* why the selected one is not looked at fast; code 0: it is */
     nsec began;
     struct error failed; /* why it cannot go on; code 0: it can */
     int status;          /* set when it cannot go on: the exit status */
     /* What is shown: */
-    struct watching still; /* while paused: a copy of then */
+    struct watch_model still; /* while paused: a copy of then */
     bool paused;
     size_t *order, shown, place; /* indexes into what is shown; place: of the selected one */
     bool chosen;                 /* by somebody; else the first row is selected */
@@ -34,7 +34,7 @@ struct watch_run {
     bool wants_screen, typing, help;
     struct screen *screen; /* NULL: batch */
     struct frame frame;
-    struct watch keys, resized;
+    struct loop_source keys, resized;
 };
 
 /* Ends the watching; why is said once the terminal is as it was. */

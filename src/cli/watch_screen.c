@@ -124,9 +124,9 @@ static void command_key(struct watch_run *run, int key)
     arrange(run);
 }
 
-static void keys_ready(struct watch *watch, uint32_t events)
+static void keys_ready(struct loop_source *source, uint32_t events)
 {
-    struct watch_run *run = (struct watch_run *)((char *)watch - offsetof(struct watch_run, keys));
+    struct watch_run *run = (struct watch_run *)((char *)source - offsetof(struct watch_run, keys));
     int key, got = 0;
     while (run->screen && (key = screen_read_key(run->screen)) != KEY_IS_NONE) {
         got++;
@@ -156,12 +156,12 @@ static int fit_frame(struct watch_run *run, bool resized)
     return 0;
 }
 
-static void resize_ready(struct watch *watch, uint32_t events)
+static void resize_ready(struct loop_source *source, uint32_t events)
 {
-    struct watch_run *run = (struct watch_run *)((char *)watch - offsetof(struct watch_run, resized));
+    struct watch_run *run = (struct watch_run *)((char *)source - offsetof(struct watch_run, resized));
     struct signalfd_siginfo info;
     (void)events;
-    while (read(watch->fd, &info, sizeof info) == sizeof info)
+    while (read(source->fd, &info, sizeof info) == sizeof info)
         ;
     if (fit_frame(run, true))
         watch_fail(run, &(struct error){.code = ENOMEM, .text = "no memory for the screen"});
@@ -173,8 +173,8 @@ int watch_screen_open(struct watch_run *run, struct error *err)
 {
     sigset_t set;
     resize_set(&set);
-    run->keys = (struct watch){.ready = keys_ready, .fd = STDIN_FILENO};
-    run->resized = (struct watch){.ready = resize_ready, .fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK)};
+    run->keys = (struct loop_source){.ready = keys_ready, .fd = STDIN_FILENO};
+    run->resized = (struct loop_source){.ready = resize_ready, .fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK)};
     if (run->resized.fd < 0)
         return error_errno(err, "signalfd");
     int status = screen_open(&run->screen, output_style(run->settings).color, err);

@@ -31,8 +31,8 @@ bool filling_may_go_on(const struct filling *f)
 
 bool filling_has_risen(struct filling *f)
 {
-    uint64_t queue, drops;
-    return listener_look(&f->diag, &f->m->listener, &queue, &drops, NULL) || queue > f->m->held || !filling_may_go_on(f);
+    uint64_t queue, discarded;
+    return listener_look(&f->diag, &f->m->listener, &queue, &discarded, NULL) || queue > f->m->held || !filling_may_go_on(f);
 }
 
 static int look(struct filling *f, uint64_t *queue, uint64_t *drops)
@@ -56,12 +56,12 @@ static int refuse_deferred(struct error *err)
 /* What waits in a queue that nobody takes from stays there for good. 0 or -errno. */
 static int see_it_accept(struct filling *f, struct error *err)
 {
-    uint64_t longest = f->m->listener.queue, queue = longest, drops;
+    uint64_t longest = f->m->listener.queue, queue = longest, discarded;
     nsec begin = clock_now();
     char span[NSEC_TEXT_SIZE];
     while (queue && queue >= longest && clock_now() < begin + f->m->patience && filling_pause(f)) {
         longest = queue;
-        if (look(f, &queue, &drops))
+        if (look(f, &queue, &discarded))
             return error_set(err, ESRCH, "%s: nothing was stopped", f->m->incomplete);
     }
     if (f->loop->signal || queue < longest)
@@ -80,9 +80,9 @@ static int see_it_accept(struct filling *f, struct error *err)
 
 static nsec wait_for_drain(struct filling *f, nsec released)
 {
-    uint64_t queue, drops;
+    uint64_t queue, discarded;
     for (nsec now = released; now < released + f->m->patience; now = clock_now()) {
-        if (look(f, &queue, &drops))
+        if (look(f, &queue, &discarded))
             return NSEC_NEVER;
         if (queue <= f->m->listener.queue)
             return clock_now() - released;
@@ -103,7 +103,7 @@ static void fill(struct filling *f)
     f->room = (m->listener.capacity > m->held ? m->listener.capacity - m->held : 0) + EXTRA;
     m->sent = f->way->fill(f);
     if (!look(f, &m->held, &drops_after)) {
-        m->drops = drops_after - drops_before;
+        m->discarded = drops_after - drops_before;
         m->full = freeze_holds(f->freeze); /* to the end of the count */
         m->expired = !m->full;
     }

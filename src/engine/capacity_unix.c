@@ -98,8 +98,8 @@ static nsec serves(struct filling *f, nsec released, nsec patience)
     if (fd < 0)
         return NSEC_NEVER;
     for (nsec deadline = clock_now() + patience; clock_now() < deadline;) {
-        uint64_t queue, drops;
-        if (listener_look(&f->diag, &f->m->listener, &queue, &drops, NULL))
+        uint64_t queue, discarded;
+        if (listener_look(&f->diag, &f->m->listener, &queue, &discarded, NULL))
             return NSEC_NEVER;
         if (!queue)
             return clock_now() - released;

@@ -115,13 +115,13 @@ static void answer_input(struct exchange *x, const char *bytes, size_t count)
 /* ---- Slots ---- */
 
 /* Taken out of the epoll by name: while a new thread's table is made the descriptor may have a copy there for
-   a moment, and then closing this one would leave the watch behind. */
+   a moment, and then closing this one would leave the registration behind. */
 static void close_client(struct clients *clients, uint32_t slot)
 {
     struct client *client = &clients->slots[slot];
     struct client closed = *client;
     free(client->carry);
-    epoll_ctl(clients->watch.fd, EPOLL_CTL_DEL, client->fd, NULL);
+    epoll_ctl(clients->source.fd, EPOLL_CTL_DEL, client->fd, NULL);
     fd_close(&client->fd);
     *client = (struct client){.fd = -1, .next = clients->free};
     clients->free = slot;
@@ -152,7 +152,7 @@ int clients_reserve(struct clients *clients)
 static int wait_for(struct clients *clients, uint32_t slot, int operation, uint32_t events)
 {
     struct epoll_event event = {.events = events, .data.u32 = slot};
-    return epoll_ctl(clients->watch.fd, operation, clients->slots[slot].fd, &event) ? -errno : 0;
+    return epoll_ctl(clients->source.fd, operation, clients->slots[slot].fd, &event) ? -errno : 0;
 }
 
 /* How many bytes the socket took; -1 when the connection is broken. */
@@ -258,12 +258,12 @@ static void send_owed(struct clients *clients, uint32_t slot)
 
 /* A slot stands once in a batch at most and is taken anew only between batches, so no event can meet a
    stranger. */
-static void clients_ready(struct watch *watch, uint32_t ready)
+static void clients_ready(struct loop_source *source, uint32_t ready)
 {
     (void)ready;
-    struct clients *clients = (struct clients *)((char *)watch - offsetof(struct clients, watch));
+    struct clients *clients = (struct clients *)((char *)source - offsetof(struct clients, source));
     struct epoll_event events[EVENTS_AT_ONCE];
-    int got = epoll_wait(watch->fd, events, EVENTS_AT_ONCE, 0);
+    int got = epoll_wait(source->fd, events, EVENTS_AT_ONCE, 0);
     for (int i = 0; i < got; i++) {
         uint32_t slot = events[i].data.u32;
         const struct client *client = &clients->slots[slot];
@@ -331,24 +331,24 @@ int clients_begin(struct clients *clients, uint32_t most)
 int clients_open(struct clients *clients, const char *greeting, size_t greeting_length, clients_closed *closed, struct error *err)
 {
     *clients = (struct clients){
-        .watch = {.ready = clients_ready, .fd = epoll_create1(EPOLL_CLOEXEC)},
+        .source = {.ready = clients_ready, .fd = epoll_create1(EPOLL_CLOEXEC)},
         .free = NO_SLOT,
         .greeting = greeting,
         .greeting_length = greeting_length,
         .closed = closed,
     };
-    return clients->watch.fd < 0 ? error_errno(err, "epoll_create1") : 0;
+    return clients->source.fd < 0 ? error_errno(err, "epoll_create1") : 0;
 }
 
 void clients_release(struct clients *clients)
 {
-    if (!clients->watch.ready)
+    if (!clients->source.ready)
         return;
     for (uint32_t i = 0; i < clients->used; i++) {
         fd_close(&clients->slots[i].fd);
         free(clients->slots[i].carry);
     }
-    fd_close(&clients->watch.fd);
+    fd_close(&clients->source.fd);
     free(clients->slots);
     *clients = (struct clients){0};
 }

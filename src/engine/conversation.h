@@ -31,7 +31,7 @@ struct clients;
 typedef void clients_closed(struct clients *clients, const struct client *client);
 
 struct clients {
-    struct watch watch; /* the epoll of all their descriptors; its owner adds it to a loop with EPOLLIN */
+    struct loop_source source; /* the epoll of all their descriptors; its owner adds it to a loop with EPOLLIN */
     struct client *slots;
     uint32_t used; /* slots that were ever taken */
     uint32_t room;

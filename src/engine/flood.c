@@ -135,7 +135,7 @@ int flood_open(struct flood **out, const struct flood_settings *settings, struct
 
 static void everywhere(struct flood *flood, enum order order, void (*on_this_thread)(struct shard *))
 {
-    if (!flood->crew) {
+    if (!flood->flood_threads) {
         on_this_thread(&flood->shards[0]);
         return;
     }
@@ -157,7 +157,7 @@ void flood_look(struct flood *flood)
 
 void flood_pause(struct flood *flood)
 {
-    if (flood->crew)
+    if (flood->flood_threads)
         everywhere(flood, ORDER_PAUSE, NULL);
 }
 
@@ -205,7 +205,7 @@ size_t flood_burst(struct flood *flood, nsec epoch)
 {
     flood->epoch = epoch;
     flood->start = clock_now();
-    if (flood->crew)
+    if (flood->flood_threads)
         burst_by_crew(flood);
     else
         burst_here(flood);
@@ -248,7 +248,7 @@ void flood_release(struct flood *flood)
 {
     if (!flood)
         return;
-    if (flood->crew)
+    if (flood->flood_threads)
         crew_end(flood);
     else if (flood->shards && flood->fds)
         shard_close(&flood->shards[0]);

@@ -35,10 +35,10 @@ struct endpoint sources_endpoint(const struct sources *sources, size_t i);
 
 struct shard {
     struct flood *flood;
-    size_t first, end;   /* its attempts */
-    size_t opened;       /* it got this far */
-    struct loop *loop;   /* where its sockets are followed */
-    struct watch events; /* the epoll of all its sockets, nested in that loop */
+    size_t first, end;         /* its attempts */
+    size_t opened;             /* it got this far */
+    struct loop *loop;         /* where its sockets are followed */
+    struct loop_source events; /* the epoll of all its sockets, nested in that loop */
     bool following;
     nsec first_open, last_open, worst_late;
 };
@@ -57,7 +57,7 @@ struct flood {
     atomic_bool interrupted; /* a signal came: open no more */
     atomic_uint_fast64_t established;
     struct shard *shards;
-    struct crew *crew; /* the shards' threads; NULL: one shard, on the caller's thread */
+    struct flood_threads *flood_threads; /* the shards' threads; NULL: one shard, on the caller's thread */
     size_t shard_count;
 };
 
@@ -71,7 +71,7 @@ void shard_follow(struct shard *shard, bool on);
 void shard_abandon(struct shard *shard);
 void shard_close(struct shard *shard);
 
-/* ---- Threads with descriptor tables of their own (flood_crew.c) ---- */
+/* ---- Threads with descriptor tables of their own (flood_threads.c) ---- */
 
 enum order { ORDER_BURST_ONE, ORDER_BURST, ORDER_LOOK, ORDER_PAUSE, ORDER_FOLLOW, ORDER_ABANDON, ORDER_END };
 

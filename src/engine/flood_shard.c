@@ -162,12 +162,12 @@ static void receive(struct flood *flood, size_t i)
         note_error(flood, a, errno, false);
 }
 
-static void shard_ready(struct watch *watch, uint32_t ready)
+static void shard_ready(struct loop_source *source, uint32_t ready)
 {
     (void)ready;
-    struct shard *shard = (struct shard *)((char *)watch - offsetof(struct shard, events));
+    struct shard *shard = (struct shard *)((char *)source - offsetof(struct shard, events));
     struct epoll_event events[EVENTS_AT_ONCE];
-    int got = epoll_wait(watch->fd, events, EVENTS_AT_ONCE, 0);
+    int got = epoll_wait(source->fd, events, EVENTS_AT_ONCE, 0);
     for (int e = 0; e < got; e++) {
         size_t i = events[e].data.u32;
         look_at(shard->flood, i);
@@ -392,7 +392,7 @@ void shard_burst(struct shard *shard, size_t end)
 int shard_init(struct shard *shard, struct loop *loop, struct error *err)
 {
     shard->loop = loop;
-    shard->events = (struct watch){.ready = shard_ready, .fd = epoll_create1(EPOLL_CLOEXEC)};
+    shard->events = (struct loop_source){.ready = shard_ready, .fd = epoll_create1(EPOLL_CLOEXEC)};
     if (shard->events.fd < 0)
         return error_errno(err, "epoll_create1");
     return 0;

@@ -3,7 +3,7 @@
 #define ENGINE_MOMENTS_H
 
 #include "backlogctl/error.h"
-#include "backlogctl/model.h"
+#include "backlogctl/connection_facts.h"
 
 enum moment_kind {
     MOMENT_SYN,       /* sent */

@@ -294,7 +294,7 @@ int peers_members(struct sockdiag *sd, struct target *target, struct error *err)
     for (size_t i = 0; i < count && !status; i++)
         for (size_t old = 0; old < target->member_count; old++)
             if (target->members[old].cookie == now[i].cookie)
-                now[i].drops -= target->members[old].drops;
+                now[i].discarded -= target->members[old].discarded;
     free(target->members);
     target->members = now;
     target->member_count = status ? 0 : count;

@@ -1,4 +1,5 @@
 /* Recording a timeline. Looks are noted in a log as they come; packets stay in the kernel's ring until the end. */
+#include "backlogctl/run.h"
 #include "backlogctl/recorder.h"
 
 #include "recorder_packets.h"
@@ -14,14 +15,14 @@
 #define FIRST_ROOM 256
 
 /* What the look before saw. */
-struct glance {
+struct last_look {
     uint8_t retransmits;
     bool queued, closed;
 };
 
 struct watched_target {
     const struct target *target;
-    struct glance *before; /* one an attempt */
+    struct last_look *before; /* one an attempt */
     struct queue_point *points;
     size_t point_count, point_room;
 };
@@ -92,7 +93,7 @@ static bool is_closed(const struct attempt *a)
 static void note_changes(struct recorder *r, struct watched_target *w, size_t i, nsec now)
 {
     const struct attempt *a = &w->target->attempts[i];
-    struct glance *before = &w->before[i];
+    struct last_look *before = &w->before[i];
     for (; before->retransmits < a->syn_retransmits; before->retransmits++)
         moments_add(&r->log, (struct moment){.at = now, .attempt = (uint32_t)i, .target = w->target, .kind = MOMENT_SYN});
     if (!before->queued && a->was_queued)
@@ -108,7 +109,7 @@ static bool is_new_point(const struct watched_target *w, const struct queue_poin
     if (!w->point_count)
         return true;
     const struct queue_point *last = &w->points[w->point_count - 1];
-    return last->queue != point->queue || last->drops != point->drops;
+    return last->queue != point->queue || last->discarded != point->discarded;
 }
 
 void recorder_look(struct recorder *r, const struct target *target, nsec now)
@@ -120,7 +121,7 @@ void recorder_look(struct recorder *r, const struct target *target, nsec now)
         note_changes(r, w, i, now);
     struct queue_point point = {.at = now,
                                 .queue = (uint32_t)target->after.queue,
-                                .drops = (uint32_t)(target->after.drops - target->before.drops)};
+                                .discarded = (uint32_t)(target->after.discarded - target->before.discarded)};
     if (target->after.known && is_new_point(w, &point))
         points_add(w, point);
 }

@@ -1,5 +1,6 @@
 /* A timeline from packets: what each of them did to its connection and to the queue follows from the order in which they came,
    and from what became of the connection in the end. */
+#include "backlogctl/run.h"
 #include "recorder_packets.h"
 
 #include "source_index.h"
@@ -110,10 +111,10 @@ int packets_gather(struct capture *capture, struct moments *log, struct target *
     return !status && g.no_memory ? error_set(err, ENOMEM, "no memory for a timeline") : status;
 }
 
-/* ---- What became of it ---- */
+/* ---- The outcome ---- */
 
-/* A connection's story, packet by packet. */
-struct story {
+/* A connection as its packets tell it. */
+struct packet_history {
     nsec candidate;   /* it would have entered the queue then; NSEC_NEVER: not yet */
     nsec unanswered;  /* a SYN that has come and has no answer yet */
     bool fixed;       /* the server has sent more than SYN-ACKs: it had entered */
@@ -149,7 +150,7 @@ static void changes_add(struct changes *c, struct change change)
 }
 
 /* A SYN that is followed by another, or by nothing, was dropped. */
-static void drop_unanswered(struct story *s, struct changes *out)
+static void drop_unanswered(struct packet_history *s, struct changes *out)
 {
     if (s->unanswered != NSEC_NEVER)
         changes_add(out, (struct change){.at = s->unanswered, .drop = true});
@@ -160,7 +161,7 @@ static void drop_unanswered(struct story *s, struct changes *out)
 
 /* The server makes a connection of the first segment that it takes after its SYN-ACK, and sends no SYN-ACK from then on. What
    it did not take, it dropped: then it sends the SYN-ACK again, or has forgotten the client until data comes twice. */
-static void tell_moment(struct story *s, struct lane *lane, const struct moment *m, struct changes *out)
+static void tell_moment(struct packet_history *s, struct lane *lane, const struct moment *m, struct changes *out)
 {
     switch ((enum moment_kind)m->kind) {
     case MOMENT_SYN_THERE:
@@ -212,7 +213,7 @@ static bool had_entered(const struct attempt *a)
            a->peer == PEER_CLOSED;
 }
 
-static void end_story(struct story *s, struct lane *lane, const struct attempt *a, struct changes *out)
+static void end_history(struct packet_history *s, struct lane *lane, const struct attempt *a, struct changes *out)
 {
     drop_unanswered(s, out);
     if (lane->queued != NSEC_NEVER) /* it was a call that put it there */
@@ -234,19 +235,19 @@ static void end_story(struct story *s, struct lane *lane, const struct attempt *
 
 static int tell_stories(const struct moments *log, struct target *target, struct changes *out, struct error *err)
 {
-    struct story *stories = malloc(target->attempt_count * sizeof *stories);
-    if (!stories)
+    struct packet_history *histories = malloc(target->attempt_count * sizeof *histories);
+    if (!histories)
         return error_set(err, ENOMEM, "no memory for a timeline");
     for (size_t i = 0; i < target->attempt_count; i++)
-        stories[i] = (struct story){.candidate = NSEC_NEVER, .unanswered = NSEC_NEVER};
+        histories[i] = (struct packet_history){.candidate = NSEC_NEVER, .unanswered = NSEC_NEVER};
     for (size_t m = 0; m < log->count; m++)
         if (log->list[m].target == target) {
             uint32_t i = log->list[m].attempt;
-            tell_moment(&stories[i], &target->timeline.lanes[i], &log->list[m], out);
+            tell_moment(&histories[i], &target->timeline.lanes[i], &log->list[m], out);
         }
     for (size_t i = 0; i < target->attempt_count; i++)
-        end_story(&stories[i], &target->timeline.lanes[i], &target->attempts[i], out);
-    free(stories);
+        end_history(&histories[i], &target->timeline.lanes[i], &target->attempts[i], out);
+    free(histories);
     return out->no_memory ? error_set(err, ENOMEM, "no memory for a timeline") : 0;
 }
 
@@ -298,7 +299,7 @@ static int make_points(struct target *target, struct changes *c, struct error *e
     for (size_t i = 0; i < c->count; i++) {
         now.at = c->list[i].at > 0 ? c->list[i].at : 0;
         now.queue = (uint32_t)((int64_t)now.queue + c->list[i].queue);
-        now.drops += c->list[i].drop;
+        now.discarded += c->list[i].drop;
         t->points[t->point_count++] = now;
     }
     return 0;

@@ -105,24 +105,24 @@ static void begin_stretch(struct sampler *sampler)
     sampler->used = cpu_used();
 }
 
-static void tick(struct watch *watch, uint32_t events)
+static void tick(struct loop_source *source, uint32_t events)
 {
-    struct sampler *sampler = (struct sampler *)((char *)watch - offsetof(struct sampler, tick));
-    uint64_t expirations, queue, drops;
+    struct sampler *sampler = (struct sampler *)((char *)source - offsetof(struct sampler, tick));
+    uint64_t expirations, queue, discarded;
     (void)events;
-    if (read(watch->fd, &expirations, sizeof expirations) != (ssize_t)sizeof expirations)
+    if (read(source->fd, &expirations, sizeof expirations) != (ssize_t)sizeof expirations)
         return;
-    int status = listener_look(&sampler->diag, &sampler->target, &queue, &drops, NULL);
+    int status = listener_look(&sampler->diag, &sampler->target, &queue, &discarded, NULL);
     think_over(sampler);
     if (!status)
-        sampler->seen(sampler->context, &sampler->target, queue, drops);
+        sampler->seen(sampler->context, &sampler->target, queue, discarded);
     else if (status == -ENOENT)
         sampler_rest(sampler); /* it has gone: the next survey tells */
 }
 
 static int start(struct sampler *sampler, struct error *err)
 {
-    sampler->tick = (struct watch){.ready = tick, .fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK)};
+    sampler->tick = (struct loop_source){.ready = tick, .fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK)};
     if (sampler->tick.fd < 0)
         return error_errno(err, "timerfd_create");
     begin_stretch(sampler);

@@ -20,7 +20,7 @@
 static int prepare(struct server *server, struct error *err)
 {
     const char *greeting = server->settings.greeting;
-    server->told = (struct watch){.ready = events_told, .fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+    server->told = (struct loop_source){.ready = events_told, .fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
     server->news = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (server->told.fd < 0 || server->news < 0)
         return error_errno(err, "eventfd");
@@ -114,7 +114,7 @@ void server_totals(const struct server *server, struct server_totals *out)
     };
     for (size_t i = 0; i < server->listener_count; i++) {
         out->queue += server->listeners[i].now.queue;
-        out->drops += server->listeners[i].now.drops;
+        out->discarded += server->listeners[i].now.discarded;
     }
     server_unlock(server);
 }
@@ -132,7 +132,7 @@ void server_release(struct server *server)
         listener_remove_file(&server->listeners[i].now);
     holders_release(server);
     for (size_t i = 0; i < server->listener_count; i++)
-        fd_close(&server->listeners[i].watch.fd);
+        fd_close(&server->listeners[i].source.fd);
     fd_close(&server->told.fd);
     fd_close(&server->news);
     waiting_release(server);

@@ -46,7 +46,7 @@ static void starve(struct holder *holder, struct listening *listener, int code)
     server_lock(server);
     server->accepting.starved = true;
     server->accepting.retry = false;
-    listener_read(listener->watch.fd, &listener->now);
+    listener_read(listener->source.fd, &listener->now);
     events_tell(listener, (struct server_event){.kind = SERVER_STARVED, .number = (uint64_t)code});
     server_unlock(server);
 }
@@ -67,7 +67,7 @@ static void tell_accepted(struct holder *holder, struct listening *listener, con
     server_lock(server);
     server->accepting.starved = false;
     if (read)
-        listener_read(listener->watch.fd, &listener->now);
+        listener_read(listener->source.fd, &listener->now);
     else
         listener->now.queue -= listener->now.queue > 0;
     events_tell(listener, (struct server_event){.kind = SERVER_ACCEPTED, .peer = client->peer, .number = client->number});
@@ -110,7 +110,7 @@ static void accept_one(struct holder *holder, struct listening *listener)
     }
     struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
     socklen_t size = sizeof address;
-    int fd = accept4(listener->watch.fd, (struct sockaddr *)&address, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    int fd = accept4(listener->source.fd, (struct sockaddr *)&address, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0)
         take_client(holder, listener, fd, &address);
     else if (errno == EAGAIN || errno == EINVAL) /* EINVAL: shut down, it will never be ready again */
@@ -236,10 +236,10 @@ static void accept_begin(struct timer *timer)
     begin_some((struct holder *)((char *)timer - offsetof(struct holder, begin)));
 }
 
-static void accept_ready(struct watch *watch, uint32_t events)
+static void accept_ready(struct loop_source *source, uint32_t events)
 {
     (void)events;
-    struct listening *listener = (struct listening *)((char *)watch - offsetof(struct listening, watch));
+    struct listening *listener = (struct listening *)((char *)source - offsetof(struct listening, source));
     struct holder *holder = listener->server->accepting.accepter;
     events_look(holder, listener);
     if (listener->waiting_since == NSEC_NEVER)
@@ -280,7 +280,7 @@ static void life_over(struct timer *timer)
     server->ended = true;
     server_unlock(server);
     for (size_t i = 0; i < server->listener_count; i++)
-        shutdown(server->listeners[i].watch.fd, SHUT_RDWR);
+        shutdown(server->listeners[i].source.fd, SHUT_RDWR);
     holder_close_listeners(first);
     holders_wake(server);
     loop_stop(first->loop);
@@ -292,7 +292,7 @@ static int begin(struct holder *first, struct error *err)
     server->life.fired = life_over;
     server->accepting.accepter = first;
     for (size_t i = 0; i < server->listener_count; i++)
-        server->listeners[i].watch.ready = accept_ready;
+        server->listeners[i].source.ready = accept_ready;
     int status = holder_accept(first, err);
     if (status)
         return status;

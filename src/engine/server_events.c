@@ -44,7 +44,7 @@ void events_tell(struct listening *listener, struct server_event event)
     event.path = server->settings.transport.path;
     event.queue = listener->now.queue;
     event.capacity = listener->now.capacity;
-    event.drops = listener->now.drops;
+    event.discarded = listener->now.discarded;
     queue->pending[queue->count++] = event;
     if (queue->count == 1)
         eventfd_write(server->told.fd, 1);
@@ -80,12 +80,12 @@ void events_deliver(struct server *server)
     server_unlock(server);
 }
 
-void events_told(struct watch *watch, uint32_t events)
+void events_told(struct loop_source *source, uint32_t events)
 {
     (void)events;
     eventfd_t count;
-    eventfd_read(watch->fd, &count);
-    events_deliver((struct server *)((char *)watch - offsetof(struct server, told)));
+    eventfd_read(source->fd, &count);
+    events_deliver((struct server *)((char *)source - offsetof(struct server, told)));
 }
 
 /* ---- Looking ---- */
@@ -100,21 +100,21 @@ static void look_by(struct holder *holder, nsec due)
 static void look(struct listening *listener)
 {
     struct server *server = listener->server;
-    listener_read(listener->watch.fd, &listener->now);
+    listener_read(listener->source.fd, &listener->now);
     if (listener->now.queue > server->peak_queue)
         server->peak_queue = listener->now.queue;
 }
 
 static bool has_changed(const struct listening *listener)
 {
-    return listener->now.queue != listener->told_queue || listener->now.drops != listener->told_drops;
+    return listener->now.queue != listener->told_queue || listener->now.discarded != listener->told_drops;
 }
 
 /* Tells what an event of another kind has not told. */
 static void tell_changes(struct listening *listener)
 {
-    uint32_t dropped = (uint32_t)listener->now.drops - (uint32_t)listener->told_drops; /* the kernel's counter may wrap */
-    listener->told_drops = listener->now.drops;
+    uint32_t dropped = (uint32_t)listener->now.discarded - (uint32_t)listener->told_drops; /* the kernel's counter may wrap */
+    listener->told_drops = listener->now.discarded;
     if (listener->now.queue != listener->told_queue)
         events_tell(listener, (struct server_event){.kind = SERVER_QUEUE});
     if (dropped)

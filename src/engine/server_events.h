@@ -12,7 +12,7 @@ size_t events_pending(struct server *server);
 
 /* Passes on what is pending, on the caller's thread. */
 void events_deliver(struct server *server);
-void events_told(struct watch *watch, uint32_t events);
+void events_told(struct loop_source *source, uint32_t events);
 
 /* The accepter reads a listener's figures and tells what changed: at once, or when changes were told only
    now, soon. */

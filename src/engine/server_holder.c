@@ -39,7 +39,7 @@ static int take_own_table(const struct server *server)
     if (!kept)
         return -ENOMEM;
     for (size_t i = 0; i < server->listener_count; i++)
-        kept[i] = server->listeners[i].watch.fd;
+        kept[i] = server->listeners[i].source.fd;
     kept[server->listener_count] = server->news;
     kept[server->listener_count + 1] = server->told.fd;
     int status = fd_own_table(kept, server->listener_count + 2);
@@ -67,10 +67,10 @@ int holder_accept(struct holder *holder, struct error *err)
     /* Edge-triggered: each arrival wakes the accepter, also while it takes nobody. Adding tells of those who
        wait. */
     for (; added < server->listener_count && !status; added++)
-        status = loop_add(holder->loop, &server->listeners[added].watch, EPOLLIN | EPOLLET, err);
+        status = loop_add(holder->loop, &server->listeners[added].source, EPOLLIN | EPOLLET, err);
     holder->accepting = !status;
     for (size_t i = 0; status && i + 1 < added; i++)
-        loop_remove(holder->loop, &server->listeners[i].watch);
+        loop_remove(holder->loop, &server->listeners[i].source);
     return status;
 }
 
@@ -80,7 +80,7 @@ static void stop_accepting(struct holder *holder)
     loop_cancel(holder->loop, &holder->pace);
     loop_cancel(holder->loop, &holder->sample);
     for (size_t i = 0; i < server->listener_count && holder->accepting; i++)
-        loop_remove(holder->loop, &server->listeners[i].watch);
+        loop_remove(holder->loop, &server->listeners[i].source);
     holder->accepting = false;
 }
 
@@ -92,7 +92,7 @@ void holder_close_listeners(struct holder *holder)
     stop_accepting(holder);
     holder->listeners_closed = true;
     for (size_t i = 0; i < server->listener_count && holder->own_table; i++)
-        close(server->listeners[i].watch.fd);
+        close(server->listeners[i].source.fd);
 }
 
 /* Who has most room; with the lock. NULL: nobody has any. */
@@ -128,10 +128,10 @@ bool holder_hand_over(struct holder *holder, bool full)
 }
 
 /* Something has changed, perhaps for another holder. */
-static void news_ready(struct watch *watch, uint32_t events)
+static void news_ready(struct loop_source *source, uint32_t events)
 {
     (void)events;
-    struct holder *holder = (struct holder *)((char *)watch - offsetof(struct holder, news));
+    struct holder *holder = (struct holder *)((char *)source - offsetof(struct holder, news));
     struct server *server = holder->server;
     server_lock(server);
     bool stopping = server->stopping, ended = server->ended, mine = server->accepting.accepter == holder;
@@ -157,7 +157,7 @@ static int open_holder(struct holder *holder, struct loop *loop, struct error *e
     if (!status)
         status = clients_open(&holder->clients, server->greeting, server->greeting_length, server->duties->closed, err);
     if (!status)
-        status = loop_add(holder->loop, &holder->clients.watch, EPOLLIN, err);
+        status = loop_add(holder->loop, &holder->clients.source, EPOLLIN, err);
     if (!status)
         status = loop_add(holder->loop, &holder->news, EPOLLIN | EPOLLET, err);
     return status;
@@ -259,8 +259,8 @@ static void holder_detach(struct holder *holder)
 {
     stop_accepting(holder);
     loop_cancel(holder->loop, &holder->begin);
-    if (holder->clients.watch.ready)
-        loop_remove(holder->loop, &holder->clients.watch);
+    if (holder->clients.source.ready)
+        loop_remove(holder->loop, &holder->clients.source);
     loop_remove(holder->loop, &holder->news);
     close_holder(holder);
 }

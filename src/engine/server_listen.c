@@ -28,7 +28,7 @@ static bool wants_v6only(const struct endpoint *address, const struct endpoint *
 static void close_all(struct server *server)
 {
     for (size_t i = 0; i < server->listener_count; i++)
-        fd_close(&server->listeners[i].watch.fd);
+        fd_close(&server->listeners[i].source.fd);
     server->listener_count = 0;
 }
 
@@ -46,7 +46,7 @@ static int open_one(struct server *server, const struct endpoint *addresses, siz
     if (!addresses[i].port)
         *picked = now.local.port;
     server->listeners[server->listener_count++] =
-        (struct listening){.server = server, .watch.fd = fd, .now = now, .waiting_since = NSEC_NEVER};
+        (struct listening){.server = server, .source.fd = fd, .now = now, .waiting_since = NSEC_NEVER};
     return 0;
 }
 
@@ -105,6 +105,6 @@ void server_listener(const struct server *server, size_t index, struct listener 
     server_lock(server);
     *out = server->listeners[index].now;
     server_unlock(server);
-    if (!listener_read(server->listeners[index].watch.fd, out))
+    if (!listener_read(server->listeners[index].source.fd, out))
         *out = (struct listener){0};
 }

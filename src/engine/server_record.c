@@ -75,6 +75,11 @@ void waiting_release(struct server *server)
     pthread_mutex_destroy(&server->lock);
 }
 
+uint64_t server_accepted(const struct server *server)
+{
+    return atomic_load(&server->accepting.accepted);
+}
+
 uint64_t server_wait_accepted(struct server *server, uint64_t count, nsec deadline)
 {
     uint64_t accepted = atomic_load(&server->accepting.accepted);

@@ -1,4 +1,4 @@
-/* When clients were accepted, and waking who waits for that. */
+/* When clients were accepted, and waking the thread that waits for that. */
 #ifndef ENGINE_SERVER_RECORD_H
 #define ENGINE_SERVER_RECORD_H
 
@@ -8,10 +8,10 @@
 int accepts_reserve(struct server *server);
 void accepts_record(struct server *server, const struct endpoint *peer, nsec at);
 
-/* Wakes who waits for as many accepts as there are now; without the lock. */
+/* Wakes the thread that waits for as many accepts as there are now; without the lock. */
 void accepts_note(struct server *server);
 
-/* Nothing more will be accepted: wakes who waits; without the lock. */
+/* Nothing more will be accepted: wakes the waiting thread; without the lock. */
 void accepts_finish(struct server *server);
 
 int waiting_init(struct server *server, struct error *err);

@@ -14,8 +14,8 @@
 /* One listening socket. */
 struct listening {
     struct server *server;
-    struct watch watch; /* in the accepter's loop; the descriptor has the same number in every table */
-    nsec waiting_since; /* accepter's: when the first in the queue came to be first; NSEC_NEVER: none is */
+    struct loop_source source; /* in the accepter's loop; the descriptor has the same number in every table */
+    nsec waiting_since;        /* accepter's: when the first in the queue came to be first; NSEC_NEVER: none is */
     /* Under the lock. As read last; after the end of the listener, its last figures. */
     struct listener now;
     /* Under the lock. As told by the last event. */
@@ -30,7 +30,7 @@ struct holder {
     struct holder *next;
     struct loop *loop; /* the caller's, or own_loop */
     struct loop own_loop;
-    struct watch news;
+    struct loop_source news;
     struct timer pace;   /* accepter: when the next accept is due */
     struct timer sample; /* accepter: when to look at the listeners again */
     struct timer begin;  /* when to begin conversations */
@@ -62,7 +62,7 @@ struct accepting {
     /* The accepter's, handed on with that role: */
     nsec last;        /* when the last client was accepted */
     nsec stalls_from; /* when the first client was seen: the first stall began; 0: none has been */
-    /* The same, for a server of server_start: when each client came, and who waits for it. */
+    /* The same, for a server of server_start: when each client came, and the thread that waits for it. */
     bool recording;
     struct server_accept *record;
     size_t record_count, record_room;
@@ -96,9 +96,9 @@ struct server {
     struct loop *loop; /* the caller's; NULL: not attached */
     server_listen_event *on_event;
     void *context;
-    struct watch told; /* an eventfd, written to when there are events for the caller */
-    int news;          /* an eventfd, written to when a holder may have something to do; never read */
-    struct timer life; /* in the first holder's loop: when the listeners end */
+    struct loop_source told; /* an eventfd, written to when there are events for the caller */
+    int news;                /* an eventfd, written to when a holder may have something to do; never read */
+    struct timer life;       /* in the first holder's loop: when the listeners end */
     const struct holder_duties *duties;
     struct accepting accepting;
 

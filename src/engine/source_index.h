@@ -3,7 +3,7 @@
 #define ENGINE_SOURCE_INDEX_H
 
 #include "backlogctl/error.h"
-#include "backlogctl/model.h"
+#include "backlogctl/connection_facts.h"
 
 struct source_index {
     struct target *target;

@@ -42,7 +42,7 @@ static void read_namespace(struct surveyor *s, struct netns_facts *facts)
     note(s, &err);
 }
 
-/* Appends the listeners of the namespace that the thread is in, and who waits at them. */
+/* Appends the listeners of the namespace that the thread is in, and the clients waiting at them. */
 static int list_here(struct surveyor *s, struct sockdiag *sd, struct error *err)
 {
     struct survey *survey = s->survey;
@@ -74,7 +74,7 @@ static int survey_here(struct surveyor *s, struct netns_facts *facts, struct err
     sockdiag_close(&sd);
     for (size_t i = here; i < s->survey->count; i++) {
         s->survey->listeners[i].netns = facts->inode;
-        facts->listener_drops += s->survey->listeners[i].drops;
+        facts->listener_drops += s->survey->listeners[i].discarded;
     }
     return status;
 }
@@ -89,7 +89,7 @@ static struct netns_facts *add_namespace(struct survey *survey)
     return &list[survey->namespace_count++];
 }
 
-struct census {
+struct namespace_visit {
     struct survey *survey;
     uint64_t ours;
     bool out_of_memory;
@@ -97,10 +97,11 @@ struct census {
 
 static void note_namespace(void *context, uint64_t inode, pid_t pid, const char *name)
 {
-    struct census *census = context;
-    struct netns_facts *facts = inode == census->ours ? census->survey->namespaces : add_namespace(census->survey);
+    struct namespace_visit *namespace_visit = context;
+    struct netns_facts *facts =
+        inode == namespace_visit->ours ? namespace_visit->survey->namespaces : add_namespace(namespace_visit->survey);
     if (!facts) {
-        census->out_of_memory = true;
+        namespace_visit->out_of_memory = true;
         return;
     }
     facts->inode = inode;
@@ -143,10 +144,10 @@ static int survey_others(struct surveyor *s, struct error *err)
 
 static int survey_all(struct surveyor *s, struct error *err)
 {
-    struct census census = {.survey = s->survey, .ours = s->survey->namespaces[0].inode};
+    struct namespace_visit namespace_visit = {.survey = s->survey, .ours = s->survey->namespaces[0].inode};
     s->survey->namespaces_closed = 0;
-    size_t hidden = netns_list(note_namespace, &census);
-    if (census.out_of_memory)
+    size_t hidden = netns_list(note_namespace, &namespace_visit);
+    if (namespace_visit.out_of_memory)
         return error_set(err, ENOMEM, "no memory for the list of network namespaces");
     if (hidden) {
         struct error why = {0};

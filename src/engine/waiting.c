@@ -1,19 +1,31 @@
-/* Who waits at listeners: the kernel's sockets that nobody has accepted, each given to the listener that it came from. */
+/* Clients waiting at listeners: the kernel's sockets that nobody has accepted, each given to the listener that it came from. */
 #include "waiting.h"
 
+#include "backlogctl/clock.h"
+
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
 
 /* Ports with a queue, up to which each is asked for by itself: a dump filtered by port is shorter, but still walks all
    sockets. */
 #define PORTS_ONE_BY_ONE 4
 
+/* A server that accepts at all has taken somebody after this long. */
+#define STILL_SPAN (100 * NSEC_PER_MSEC)
+
+struct found;
+
 struct search {
     struct sockdiag *sd;
     struct listener *listeners; /* in order */
     size_t count;
-    uint16_t port; /* 0: any */
-    int family;    /* of the children that are asked for now, */
-    bool counting; /* and whether those are half-open */
+    uint16_t port;       /* 0: any */
+    int family;          /* of the children that are asked for now, */
+    bool counting;       /* whether those are half-open, */
+    uint16_t asked;      /* and of which port; 0: all */
+    struct found *found; /* one a listener */
     struct error *incomplete;
 };
 
@@ -47,27 +59,40 @@ static struct listener *parent_of(const struct search *s, const struct diag_sock
     return best;
 }
 
-/* The kernel interrupted the list of half-open requests, and it comes again from its beginning. */
-static void forget_half_open(const struct search *s)
+/* What one pass over the children found of a listener, or of the first of its group. */
+struct found {
+    uint32_t half_open, seen, closed, with_data, oldest_ms;
+};
+
+/* The kernel interrupted the list, and it comes again from its beginning. */
+static void forget(const struct search *s)
 {
-    for (size_t i = 0; i < s->count; i++)
-        if (s->listeners[i].family == s->family)
-            s->listeners[i].half_open = 0;
+    for (size_t i = 0; i < s->count; i++) {
+        struct found *f = &s->found[i];
+        if (s->listeners[i].family == s->family && (!s->asked || s->asked == s->listeners[i].local.port))
+            *f = s->counting
+                     ? (struct found){.seen = f->seen, .closed = f->closed, .with_data = f->with_data, .oldest_ms = f->oldest_ms}
+                     : (struct found){.half_open = f->half_open};
+    }
 }
 
 static void each_child(void *context, const struct diag_socket *child)
 {
     struct search *s = context;
     struct listener *parent = child ? parent_of(s, child) : NULL;
-    if (!child && s->counting)
-        forget_half_open(s);
+    if (!child)
+        forget(s);
     if (!parent)
         return;
-    if (child->state == STATE_SYN_RECV || child->state == STATE_NEW_SYN_RECV)
-        parent->half_open++;
-    else if (!child->inode && child->has_info && child->last_data_sent_ms >= parent->oldest_ms) {
-        parent->oldest_ms = child->last_data_sent_ms;
-        parent->oldest_known = true;
+    struct found *f = &s->found[parent - s->listeners];
+    if (s->counting) {
+        f->half_open++;
+    } else if (!child->inode) {
+        f->seen++;
+        f->closed += child->state == STATE_CLOSE_WAIT;
+        f->with_data += child->rqueue > 0;
+        if (child->has_info && child->last_data_sent_ms > f->oldest_ms)
+            f->oldest_ms = child->last_data_sent_ms;
     }
 }
 
@@ -77,6 +102,7 @@ static bool ask_children(struct search *s, int family, uint32_t states, uint16_t
     struct sockdiag_query query = {.family = family, .states = states, .local_port = port, .want_info = true};
     s->family = family;
     s->counting = states & SOCKDIAG_STATE(STATE_SYN_RECV);
+    s->asked = port;
     int status = sockdiag_dump(s->sd, &query, each_child, s, s->incomplete);
     return !status || status == -EINTR;
 }
@@ -98,38 +124,133 @@ static size_t ports_with_queue(const struct search *s, int family, uint16_t port
     return count;
 }
 
-static bool find_of_family(struct search *s, int family)
+static bool find_queued(struct search *s, int family)
 {
     uint16_t ports[PORTS_ONE_BY_ONE + 1];
     size_t count = ports_with_queue(s, family, ports);
-    bool answered = ask_children(s, family, HALF_OPEN, s->port);
+    bool answered = true;
     if (count > PORTS_ONE_BY_ONE)
-        answered &= ask_children(s, family, WAITING, 0);
-    else
-        for (size_t i = 0; i < count; i++)
-            answered &= ask_children(s, family, WAITING, ports[i]);
+        return ask_children(s, family, WAITING, 0);
+    for (size_t i = 0; i < count; i++)
+        answered &= ask_children(s, family, WAITING, ports[i]);
     return answered;
 }
 
-/* What was found for the first of a reuseport group is the group's: the kernel does not tell whose child one is. */
-static void spread_over_groups(const struct search *s, int family, bool answered)
+/* ---- What the passes come to. The kernel does not tell whose child one of a reuseport group is ---- */
+
+struct group {
+    uint64_t queue;    /* of all its members */
+    size_t with_queue; /* members that have one */
+};
+
+static struct group group_of(const struct listener *first)
+{
+    struct group group = {0};
+    for (size_t i = 0; i < (first->group > 1 ? first->group : 1); i++) {
+        group.queue += first[i].queue;
+        group.with_queue += first[i].queue > 0;
+    }
+    return group;
+}
+
+static void fill_in(struct listener *l, const struct listener *first, const struct found *f, uint32_t vanished)
+{
+    struct group group = group_of(first);
+    bool only_one = group.with_queue == 1 || l->group <= 1;
+    l->half_open = f->half_open;
+    l->half_open_known = l->group <= 1 || !f->half_open;
+    l->waiting_known = !l->queue || only_one;
+    l->closed = l->queue && only_one ? f->closed : 0;
+    l->with_data = l->queue && only_one ? f->with_data : 0;
+    l->vanished = l->queue && only_one ? vanished : 0;
+    l->oldest_known = l->queue && only_one && f->seen && !vanished;
+    l->oldest_ms = l->oldest_known ? f->oldest_ms : 0;
+}
+
+static void fill_in_all(struct search *s, int family, const uint32_t *vanished)
+{
+    for (size_t i = 0; i < s->count; i++) {
+        size_t first = i - (s->listeners[i].member ? s->listeners[i].member - 1 : 0);
+        if (s->listeners[i].family == family)
+            fill_in(&s->listeners[i], &s->listeners[first], &s->found[first], vanished[first]);
+    }
+}
+
+/* How many in the queue of each listener or group were not seen as sockets. False: none anywhere. */
+static bool count_vanished(const struct search *s, int family, uint32_t *vanished)
+{
+    bool any = false;
+    for (size_t i = 0; i < s->count; i++) {
+        const struct listener *l = &s->listeners[i];
+        if (l->family != family || l->member > 1 || (s->port && s->port != l->local.port))
+            continue;
+        uint64_t queue = group_of(l).queue;
+        uint32_t now = queue > s->found[i].seen ? (uint32_t)(queue - s->found[i].seen) : 0;
+        vanished[i] = now < vanished[i] ? now : vanished[i];
+        any |= vanished[i] > 0;
+    }
+    return any;
+}
+
+/* The queues as they are now, where they are shorter than they were. */
+static void shorten_queues(struct search *s, int family)
 {
     for (size_t i = 0; i < s->count; i++) {
         struct listener *l = &s->listeners[i];
-        const struct listener *first = l - (l->member - 1);
-        if (l->family != family)
-            continue;
-        l->half_open = first->half_open;
-        l->half_open_known = answered;
-        l->oldest_ms = first->oldest_ms;
-        l->oldest_known = first->oldest_known;
+        uint64_t queue, discarded;
+        if (l->family == family && l->queue && !listener_look(s->sd, l, &queue, &discarded, NULL) && queue < l->queue)
+            l->queue = queue;
     }
+}
+
+static void forget_queued(struct search *s, int family)
+{
+    for (size_t i = 0; i < s->count; i++)
+        if (s->listeners[i].family == family)
+            s->found[i] = (struct found){.half_open = s->found[i].half_open};
+}
+
+/* A queue was read before its sockets, and a server may have accepted in between: what seems to have vanished has, if it still seems
+   so after another pass, and a while later where that is all there is in a queue. */
+static bool find_of_family(struct search *s, int family, uint32_t *vanished)
+{
+    bool answered = ask_children(s, family, HALF_OPEN, s->port);
+    answered &= find_queued(s, family);
+    if (!answered || !count_vanished(s, family, vanished))
+        return answered;
+    for (int again = 0; again < 2 && answered; again++) {
+        bool alone = false;
+        for (size_t i = 0; i < s->count; i++)
+            alone |= s->listeners[i].family == family && vanished[i] && vanished[i] == group_of(&s->listeners[i]).queue;
+        if (again && !alone)
+            break;
+        if (again)
+            nanosleep(&(struct timespec){.tv_nsec = STILL_SPAN}, NULL);
+        shorten_queues(s, family);
+        forget_queued(s, family);
+        answered = find_queued(s, family);
+        count_vanished(s, family, vanished);
+        for (size_t i = 0; i < s->count && again; i++)
+            if (s->listeners[i].family == family && s->listeners[i].group <= 1)
+                s->listeners[i].unmoved = vanished[i] && vanished[i] == s->listeners[i].queue;
+    }
+    return answered;
 }
 
 void waiting_find(struct sockdiag *sd, struct listener *listeners, size_t count, uint16_t port, struct error *incomplete)
 {
     static const int families[] = {AF_INET, AF_INET6};
     struct search s = {.sd = sd, .listeners = listeners, .count = count, .port = port, .incomplete = incomplete};
-    for (size_t f = 0; f < 2; f++)
-        spread_over_groups(&s, families[f], find_of_family(&s, families[f]));
+    s.found = calloc(count, sizeof *s.found);
+    uint32_t *vanished = malloc(count * sizeof *vanished);
+    if (s.found && vanished) {
+        memset(vanished, 0xff, count * sizeof *vanished);
+        for (size_t f = 0; f < 2; f++)
+            if (find_of_family(&s, families[f], vanished))
+                fill_in_all(&s, families[f], vanished);
+    } else {
+        error_set(incomplete, ENOMEM, "no memory to look for who waits");
+    }
+    free(s.found);
+    free(vanished);
 }

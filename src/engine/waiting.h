@@ -1,10 +1,10 @@
-/* Who waits at the listeners of a namespace: half-open requests, and the oldest client of each queue. */
+/* Clients waiting at the listeners of a namespace: half-open requests, and the oldest client of each queue. */
 #ifndef ENGINE_WAITING_H
 #define ENGINE_WAITING_H
 
 #include "backlogctl/listener.h"
 
-/* Fills in half_open and oldest of listeners as listener_list gives them, from `sd`'s namespace. `port` 0: all. Where the kernel
+/* Fills in half_open, oldest and what is in the queues of listeners as listener_list gives them, from `sd`'s namespace. `port` 0: all. Where the kernel
    gives no answer, or a part, *incomplete says so; the first such reason stays. */
 void waiting_find(struct sockdiag *sd, struct listener *listeners, size_t count, uint16_t port, struct error *incomplete);
 

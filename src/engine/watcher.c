@@ -6,12 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool is(const struct watched *one, uint64_t cookie, uint64_t netns)
+static bool is(const struct listener_history *one, uint64_t cookie, uint64_t netns)
 {
     return one->now.cookie == cookie && one->now.netns == netns;
 }
 
-struct watched *watcher_find(const struct watching *w, uint64_t cookie, uint64_t netns)
+struct listener_history *watcher_find(const struct watch_model *w, uint64_t cookie, uint64_t netns)
 {
     for (size_t i = 0; i < w->count; i++)
         if (is(&w->list[i], cookie, netns))
@@ -20,7 +20,7 @@ struct watched *watcher_find(const struct watching *w, uint64_t cookie, uint64_t
 }
 
 /* Surveys keep their order, so the next one is mostly where the last one was left. */
-static struct watched *find_near(const struct watching *w, const struct listener *listener, size_t *near)
+static struct listener_history *find_near(const struct watch_model *w, const struct listener *listener, size_t *near)
 {
     for (size_t i = 0; i < w->count; i++) {
         size_t at = (*near + i) % w->count;
@@ -33,7 +33,7 @@ static struct watched *find_near(const struct watching *w, const struct listener
 }
 
 /* Seconds without a look count as empty. */
-static void note_history(struct watched *one, uint64_t queue, nsec elapsed)
+static void note_history(struct listener_history *one, uint64_t queue, nsec elapsed)
 {
     uint32_t second = (uint32_t)(elapsed / NSEC_PER_SEC), capped = queue < UINT32_MAX ? (uint32_t)queue : UINT32_MAX;
     if (!one->history_to || second >= one->history_to + WATCH_HISTORY)
@@ -46,15 +46,15 @@ static void note_history(struct watched *one, uint64_t queue, nsec elapsed)
         one->history[second % WATCH_HISTORY] = capped;
 }
 
-void watcher_sample(struct watching *w, struct watched *one, uint64_t queue, uint64_t drops, nsec elapsed)
+void watcher_sample(struct watch_model *w, struct listener_history *one, uint64_t queue, uint64_t drops, nsec elapsed)
 {
-    uint32_t more = (uint32_t)drops - (uint32_t)one->now.drops; /* the kernel's counter has 32 bits and begins again */
+    uint32_t more = (uint32_t)drops - (uint32_t)one->now.discarded; /* the kernel's counter has 32 bits and begins again */
     w->elapsed = elapsed;
     one->now.queue = queue;
-    one->now.drops = drops;
-    if (one->now.drops_known) {
-        one->drops += more;
-        one->open.drops += more;
+    one->now.discarded = drops;
+    if (one->now.discarded_known) {
+        one->discarded += more;
+        one->open.discarded += more;
     }
     one->open.samples++;
     if (queue > one->open.peak)
@@ -68,17 +68,17 @@ void watcher_sample(struct watching *w, struct watched *one, uint64_t queue, uin
 
 /* ---- Surveys ---- */
 
-static struct watched *add(struct watching *w)
+static struct listener_history *add(struct watch_model *w)
 {
     if (w->count == w->room) {
         size_t room = w->room ? 2 * w->room : 64;
-        struct watched *list = realloc(w->list, room * sizeof *list);
+        struct listener_history *list = realloc(w->list, room * sizeof *list);
         if (!list)
             return NULL;
         w->list = list;
         w->room = room;
     }
-    w->list[w->count] = (struct watched){0};
+    w->list[w->count] = (struct listener_history){0};
     return &w->list[w->count++];
 }
 
@@ -98,9 +98,9 @@ static void keep_unasked(struct listener *now, const struct listener *before)
     now->oldest_ms = now->oldest_known ? before->oldest_ms : 0;
 }
 
-static int merge_one(struct watching *w, const struct listener *listener, nsec elapsed, size_t *near)
+static int merge_one(struct watch_model *w, const struct listener *listener, nsec elapsed, size_t *near)
 {
-    struct watched *one = find_near(w, listener, near);
+    struct listener_history *one = find_near(w, listener, near);
     if (!one) {
         one = add(w);
         if (!one)
@@ -117,14 +117,14 @@ static int merge_one(struct watching *w, const struct listener *listener, nsec e
     }
     struct listener before = one->now;
     one->now = *listener;
-    one->now.drops = before.drops;
+    one->now.discarded = before.discarded;
     keep_unasked(&one->now, &before);
     one->survey = w->surveys;
-    watcher_sample(w, one, listener->queue, listener->drops, elapsed);
+    watcher_sample(w, one, listener->queue, listener->discarded, elapsed);
     return 0;
 }
 
-static int keep_namespaces(struct watching *w, const struct survey *survey)
+static int keep_namespaces(struct watch_model *w, const struct survey *survey)
 {
     struct netns_facts *list = realloc(w->namespaces, (survey->namespace_count + 1) * sizeof *list);
     if (!list)
@@ -135,7 +135,7 @@ static int keep_namespaces(struct watching *w, const struct survey *survey)
     return 0;
 }
 
-int watcher_merge(struct watching *w, const struct survey *survey, nsec elapsed)
+int watcher_merge(struct watch_model *w, const struct survey *survey, nsec elapsed)
 {
     size_t near = 0;
     w->elapsed = elapsed;
@@ -158,16 +158,16 @@ int watcher_merge(struct watching *w, const struct survey *survey, nsec elapsed)
     return 0;
 }
 
-void watcher_end_interval(struct watching *w, nsec elapsed)
+void watcher_end_interval(struct watch_model *w, nsec elapsed)
 {
     size_t kept = 0;
     w->took = elapsed - w->interval_began;
     for (size_t i = 0; i < w->count; i++) {
-        struct watched *one = &w->list[i];
+        struct listener_history *one = &w->list[i];
         if (one->state == WATCH_GONE && elapsed - one->changed > WATCH_NEWS_SPAN)
             continue;
         one->last = one->open;
-        one->last.drops_per_second = w->took > 0 ? (double)one->open.drops * NSEC_PER_SEC / (double)w->took : 0;
+        one->last.drops_per_second = w->took > 0 ? (double)one->open.discarded * NSEC_PER_SEC / (double)w->took : 0;
         one->open = (struct watch_span){.peak = one->state == WATCH_GONE ? 0 : one->now.queue};
         if (kept != i)
             w->list[kept] = *one;
@@ -178,7 +178,7 @@ void watcher_end_interval(struct watching *w, nsec elapsed)
     w->number++;
 }
 
-int watcher_copy(struct watching *copy, const struct watching *w)
+int watcher_copy(struct watch_model *copy, const struct watch_model *w)
 {
     *copy = *w;
     copy->room = w->count;
@@ -195,9 +195,9 @@ int watcher_copy(struct watching *copy, const struct watching *w)
     return 0;
 }
 
-void watcher_release(struct watching *w)
+void watcher_release(struct watch_model *w)
 {
     free(w->list);
     free(w->namespaces);
-    *w = (struct watching){0};
+    *w = (struct watch_model){0};
 }

@@ -70,7 +70,7 @@ static struct cause_facts facts_of(const struct run *run, const struct target *t
     set(&facts, FACT_ALONE, true, run->private_namespace);
     set(&facts, FACT_LOCAL, true, target->local);
     set(&facts, FACT_OVERFLOWED, counted, c->value[COUNTER_LISTEN_OVERFLOWS]);
-    set(&facts, FACT_DISCARDED, target->local && target->drops_known, target->drops);
+    set(&facts, FACT_DISCARDED, target->local && target->discarded_known, target->discarded);
     set(&facts, FACT_DEFERRED, counted, c->value[COUNTER_DEFER_ACCEPT_DROP]);
     set(&facts, FACT_NO_ROOM, counted, c->value[COUNTER_REQ_QFULL_DROP]);
     set(&facts, FACT_ABORTS, target->local && run->sysctls.abort_on_overflow >= 0, run->sysctls.abort_on_overflow > 0);

@@ -20,8 +20,8 @@ static bool measure(const struct run *run, const struct expectation *e, int64_t 
         return true;
     }
     if (e->measure == MEASURE_DROPS) {
-        *seen = (int64_t)run->drops;
-        return run->drops_known;
+        *seen = (int64_t)run->discarded;
+        return run->discarded_known;
     }
     const struct listener *listener = measured_listener(run);
     return listener && judge_listener_measure(listener, (enum measure)e->measure, seen);

@@ -1,15 +1,33 @@
 /* Remarks on listeners, and the drops that none of them accounts for. */
 #include "backlogctl/judge.h"
 
+/* What net.core.somaxconn was by default before Linux 5.4. */
+#define OLD_SOMAXCONN 128
+
 static uint32_t remarks_of(const struct listener *listener, const struct netns_facts *netns)
 {
-    bool full = listener->queue > listener->backlog;
-    bool dropped = listener->drops_known && listener->drops;
-    bool waits = listener->queue && listener->oldest_known && listener->oldest_ms >= NOT_ACCEPTING_MS;
-    bool clamped = netns && netns->somaxconn >= 0 && (uint64_t)netns->somaxconn == listener->backlog;
-    return (uint32_t)full << REMARK_FULL | (uint32_t)(full && dropped) << REMARK_DROPPING |
-           (uint32_t)(!full && dropped) << REMARK_DROPPED | (uint32_t)waits << REMARK_NOT_ACCEPTING |
-           (uint32_t)clamped << REMARK_CLAMPED | (uint32_t)(listener->backlog < SMALL_BACKLOG) << REMARK_SMALL;
+    uint64_t queue = listener->queue, backlog = listener->backlog;
+    bool full = queue > backlog, lowered = queue > listener->capacity;
+    bool dropped = listener->discarded_known && listener->discarded;
+    bool waits = queue && ((listener->oldest_known && listener->oldest_ms >= NOT_ACCEPTING_MS) || listener->unmoved);
+    int64_t somaxconn = netns ? netns->somaxconn : -1;
+    bool on[REMARK_COUNT] = {
+        [REMARK_FULL] = full,
+        [REMARK_DROPPING] = full && dropped,
+        [REMARK_DROPPED] = !full && dropped,
+        [REMARK_NOT_ACCEPTING] = waits,
+        /* The kernel takes no more requests than the backlog allows (inet_csk_reqsk_queue_is_full). */
+        [REMARK_SYN_QUEUE_FULL] = listener->half_open_known && listener->half_open && listener->half_open >= backlog,
+        [REMARK_GIVEN_UP] = listener->waiting_known && listener->closed + listener->vanished,
+        [REMARK_LOWERED] = lowered,
+        [REMARK_CLAMPED] = somaxconn >= 0 && (uint64_t)somaxconn == backlog,
+        [REMARK_OLD_LIMIT] = somaxconn > OLD_SOMAXCONN && backlog == OLD_SOMAXCONN,
+        [REMARK_SMALL] = !lowered && backlog < SMALL_BACKLOG,
+    };
+    uint32_t remarks = 0;
+    for (enum remark r = 0; r < REMARK_COUNT; r++)
+        remarks |= (uint32_t)on[r] << r;
+    return remarks;
 }
 
 uint32_t judge_percent(const struct listener *listener)

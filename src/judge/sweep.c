@@ -11,8 +11,8 @@ static bool value_of(const struct trial *t, enum sweep_measure measure, uint64_t
         *value = (uint64_t)t->accepted_p99;
         return t->accepted_p99 != NSEC_NEVER;
     }
-    *value = measure == SWEEP_DROPS ? t->drops : t->counts[measure];
-    return measure != SWEEP_DROPS || t->drops_known;
+    *value = measure == SWEEP_DROPS ? t->discarded : t->counts[measure];
+    return measure != SWEEP_DROPS || t->discarded_known;
 }
 
 static int compare(const void *a, const void *b)

@@ -20,10 +20,10 @@ static bool target_drops(const struct target *target, uint64_t *drops)
 {
     const struct listener *before = &target->before, *after = &target->after;
     *drops = 0;
-    if (!before->known || !after->known || !before->drops_known || !after->drops_known || before->cookie != after->cookie ||
-        target->listener_gone || before->members != after->members)
+    if (!before->known || !after->known || !before->discarded_known || !after->discarded_known ||
+        before->cookie != after->cookie || target->listener_gone || before->members != after->members)
         return false; /* of one that has gone the last figures are older than its end */
-    *drops = (after->drops - before->drops) & UINT32_MAX;
+    *drops = (after->discarded - before->discarded) & UINT32_MAX;
     return true;
 }
 
@@ -61,9 +61,9 @@ static uint64_t clients_without_trace(const struct target *target)
    by others, and only an exact balance with a full queue counts. */
 static enum reason reason_by_counters(const struct target *target, const struct counters *counters, bool alone)
 {
-    if (!target->drops_known)
+    if (!target->discarded_known)
         return REASON_NONE;
-    if (!target->drops)
+    if (!target->discarded)
         return REASON_NO_ANSWER;
     if (!counters->known)
         return REASON_NONE;
@@ -72,11 +72,11 @@ static enum reason reason_by_counters(const struct target *target, const struct 
     uint64_t overflows = counters->value[COUNTER_LISTEN_OVERFLOWS], listen_drops = counters->value[COUNTER_LISTEN_DROPS];
     /* Every overflow is one of the drops, but a reading can fall between the two increments. */
     uint64_t other = listen_drops > overflows ? listen_drops - overflows : 0;
-    if (target->drops + on_the_way < syns || overflows + other + on_the_way < syns)
+    if (target->discarded + on_the_way < syns || overflows + other + on_the_way < syns)
         return REASON_NONE;
     if (!alone)
-        return target->drops == syns && overflows >= syns && target->after.queue >= target->after.capacity ? REASON_QUEUE_FULL
-                                                                                                           : REASON_NONE;
+        return target->discarded == syns && overflows >= syns && target->after.queue >= target->after.capacity ? REASON_QUEUE_FULL
+                                                                                                               : REASON_NONE;
     return overflows >= other ? REASON_QUEUE_FULL : REASON_SYN_QUEUE_FULL;
 }
 
@@ -100,7 +100,7 @@ static struct witness witness_of(const struct target *target, const struct count
     if (w.unanswered == REASON_NO_ANSWER && target->local && !alone && target->translation == TRANSLATION_UNKNOWN)
         w.unanswered = REASON_NONE; /* another listener may have dropped them */
     uint64_t traceless = clients_without_trace(target);
-    w.lost_possible = target->drops_known && target->drops && target->drops >= traceless && counters->known &&
+    w.lost_possible = target->discarded_known && target->discarded && target->discarded >= traceless && counters->known &&
                       counters->value[COUNTER_SYNCOOKIES_SENT] >= (alone ? 1 : traceless) &&
                       counters->value[COUNTER_LISTEN_OVERFLOWS] >= (alone ? 0 : traceless) &&
                       (alone || target->translation != TRANSLATION_UNKNOWN);
@@ -202,7 +202,7 @@ static void judge_without_trace(struct attempt *a, const struct witness *w)
     if (!w->target->before.known && !w->target->after.known)
         judge_from_client(a, w, a->translated ? REASON_TRANSLATED : REASON_NO_LISTENER);
     else if (!a->was_queued && a->accepted == NSEC_NEVER && !a->translated &&
-             (w->lost_possible || (a->was_half_open && w->target->drops)))
+             (w->lost_possible || (a->was_half_open && w->target->discarded)))
         decide(a, VERDICT_LOST, REASON_NONE, EVIDENCE_PEER_SOCKET);
     else
         judge_from_client(a, w, a->translated ? REASON_TRANSLATED : REASON_NO_TRACE);
@@ -270,7 +270,7 @@ bool judge_is_final(const struct target *target)
 
 bool judge_is_settled(const struct target *target)
 {
-    uint64_t drops;
+    uint64_t discarded;
     if (!target->looked)
         return false;
     for (size_t i = 0; i < target->attempt_count; i++) {
@@ -279,7 +279,7 @@ bool judge_is_settled(const struct target *target)
             return false;
     }
     uint64_t syns = all_unanswered_syns(target);
-    return !syns || (target_drops(target, &drops) && drops == syns);
+    return !syns || (target_drops(target, &discarded) && discarded == syns);
 }
 
 /* A later address decides over an earlier one: what got through beats everything, a listener's silence or reset beats
@@ -318,21 +318,21 @@ static void mark_deciding(struct run *run)
 static bool listener_counted(const struct run *run, size_t t)
 {
     for (size_t i = 0; i < t; i++)
-        if (run->targets[i].drops_known && run->targets[i].after.cookie == run->targets[t].after.cookie)
+        if (run->targets[i].discarded_known && run->targets[i].after.cookie == run->targets[t].after.cookie)
             return true;
     return false;
 }
 
 static void sum_drops(struct run *run)
 {
-    run->drops_known = false;
-    run->drops = 0;
+    run->discarded_known = false;
+    run->discarded = 0;
     for (size_t t = 0; t < run->target_count; t++) {
         struct target *target = &run->targets[t];
-        target->drops_known = target_drops(target, &target->drops);
-        if (target->drops_known && !listener_counted(run, t)) {
-            run->drops_known = true;
-            run->drops += target->drops;
+        target->discarded_known = target_drops(target, &target->discarded);
+        if (target->discarded_known && !listener_counted(run, t)) {
+            run->discarded_known = true;
+            run->discarded += target->discarded;
         }
     }
 }

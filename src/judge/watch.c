@@ -2,7 +2,7 @@
 #include "backlogctl/judge.h"
 
 /* Of the interval that has ended, where a measure is about one. A rate above 0 is never rounded to it. */
-static bool measure(const struct watched *one, enum measure m, int64_t *seen)
+static bool measure(const struct listener_history *one, enum measure m, int64_t *seen)
 {
     if (m == MEASURE_PEAK) {
         *seen = (int64_t)one->last.peak;
@@ -11,18 +11,18 @@ static bool measure(const struct watched *one, enum measure m, int64_t *seen)
     if (m == MEASURE_DROP_RATE) {
         *seen = (int64_t)one->last.drops_per_second;
         *seen += one->last.drops_per_second > (double)*seen;
-        return one->now.drops_known;
+        return one->now.discarded_known;
     }
     return judge_listener_measure(&one->now, m, seen);
 }
 
-static bool meets(const struct expectation *e, const struct watched *one, int64_t *seen)
+static bool meets(const struct expectation *e, const struct listener_history *one, int64_t *seen)
 {
     return one->state != WATCH_GONE && measure(one, (enum measure)e->measure, seen) &&
            judge_compare(*seen, (enum compare)e->compare, e->expected);
 }
 
-static void met(const struct watching *w, struct alert *alert, int64_t seen, const struct listener *by)
+static void met(const struct watch_model *w, struct alert *alert, int64_t seen, const struct listener *by)
 {
     alert->met = true;
     if (alert->holds)
@@ -42,7 +42,7 @@ static bool tells_of_one_look(enum measure m)
     return m != MEASURE_LISTENERS && m != MEASURE_PEAK && m != MEASURE_DROP_RATE;
 }
 
-void judge_watch_one(struct watching *w, struct watched *one)
+void judge_watch_one(struct watch_model *w, struct listener_history *one)
 {
     int64_t seen;
     one->now.percent = judge_percent(&one->now);
@@ -51,7 +51,7 @@ void judge_watch_one(struct watching *w, struct watched *one)
             met(w, &w->alerts[i], seen, &one->now);
 }
 
-static void judge_alert(struct watching *w, struct alert *alert)
+static void judge_alert(struct watch_model *w, struct alert *alert)
 {
     int64_t seen = 0;
     if (alert->e.measure != MEASURE_LISTENERS) {
@@ -68,16 +68,16 @@ static void judge_alert(struct watching *w, struct alert *alert)
     alert->met = false;
 }
 
-void judge_watch(struct watching *w)
+void judge_watch(struct watch_model *w)
 {
     for (size_t i = 0; i < w->count; i++) {
-        struct watched *one = &w->list[i];
+        struct listener_history *one = &w->list[i];
         judge_listener(&one->now, netns_facts_find(w->namespaces, w->namespace_count, one->now.netns));
         /* Here it is known whether it drops now. */
         one->now.remarks &= ~(1u << REMARK_DROPPING);
-        if (one->last.drops)
+        if (one->last.discarded)
             one->now.remarks = (one->now.remarks & ~(1u << REMARK_DROPPED)) | 1u << REMARK_DROPPING;
-        else if (one->now.drops_known && one->now.drops)
+        else if (one->now.discarded_known && one->now.discarded)
             one->now.remarks |= 1u << REMARK_DROPPED;
     }
     for (size_t i = 0; i < w->namespace_count; i++)

@@ -2,6 +2,7 @@
 #ifndef KERNEL_DIAG_INTERNAL_H
 #define KERNEL_DIAG_INTERNAL_H
 
+#include "backlogctl/listener_facts.h"
 #include "backlogctl/sockdiag.h"
 
 #include <libmnl/libmnl.h>

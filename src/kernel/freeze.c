@@ -1,4 +1,4 @@
-/* The caller's side of a freeze: starts guardian and watcher, makes words of their faults, ends and reaps them. */
+/* The caller's side of a freeze: starts guardian and rescuer, makes words of their faults, ends and reaps them. */
 #include "freeze_internal.h"
 
 #include "backlogctl/fd.h"
@@ -23,7 +23,7 @@ struct freeze {
     size_t board_size;
     int lifeline;            /* our end; shut down to release */
     int guardian_fd;         /* its pidfd: others may hold copies of its end of the lifeline. -1: an old kernel */
-    pid_t guardian, watcher; /* 0: none */
+    pid_t guardian, rescuer; /* 0: none */
     bool guardian_killed, over;
 };
 
@@ -61,8 +61,8 @@ static int fault_text(const struct freeze_board *board, bool late, struct error 
         return error_set(err, code, "cannot start the guardian of the freeze: %s", strerror(code));
     case FAULT_TIMER:
         return error_set(err, code, "timer_create: %s (RLIMIT_SIGPENDING): no freeze without a timer to end it", strerror(code));
-    case FAULT_WATCHER:
-        return error_set(err, code, "the watcher of the freeze was killed before it had begun");
+    case FAULT_RESCUER:
+        return error_set(err, code, "the rescuer of the freeze was killed before it had begun");
     case FAULT_LIST:
         return error_set(err, code, "cannot list the threads in /proc/%d/task: %s", pid, strerror(code));
     case FAULT_GONE:
@@ -94,16 +94,16 @@ static int wait_for(pid_t pid)
     return status; /* of a child that somebody else has reaped: 0 */
 }
 
-/* Ends guardian and watcher, and sees to it that nothing stays stopped. */
+/* Ends guardian and rescuer, and sees to it that nothing stays stopped. */
 static int stop_guarding(struct freeze *freeze)
 {
     if (freeze->lifeline >= 0)
         shutdown(freeze->lifeline, SHUT_RDWR); /* reaches it whoever holds copies of our end */
     if (freeze->guardian)
         freeze->guardian_killed = WIFSIGNALED(wait_for(freeze->guardian));
-    if (freeze->watcher)
-        wait_for(freeze->watcher);
-    freeze->guardian = freeze->watcher = 0;
+    if (freeze->rescuer)
+        wait_for(freeze->rescuer);
+    freeze->guardian = freeze->rescuer = 0;
     return freeze->board ? freeze_continue(freeze->board) : 0; /* for when both were killed */
 }
 
@@ -234,19 +234,19 @@ static int fork_guardian(struct freeze *freeze, struct guard *guard, struct erro
 }
 
 /* After the guardian, which waits for it: so it has the guardian's pidfd. */
-static int fork_watcher(struct freeze *freeze, int mate, struct error *err)
+static int fork_rescuer(struct freeze *freeze, int mate, struct error *err)
 {
     const int fds[] = {mate, freeze->guardian_fd};
     size_t count;
     int *kept = list_kept(freeze->board, fds, 2, &count);
     if (!kept)
-        return error_set(err, ENOMEM, "no memory for the watcher of a freeze");
-    freeze->watcher = fork_blocked();
-    if (!freeze->watcher)
-        freeze_watcher(freeze->board, mate, freeze->guardian_fd, kept, count);
-    int status = freeze->watcher < 0 ? error_errno(err, "fork of the watcher") : 0;
+        return error_set(err, ENOMEM, "no memory for the rescuer of a freeze");
+    freeze->rescuer = fork_blocked();
+    if (!freeze->rescuer)
+        freeze_rescuer(freeze->board, mate, freeze->guardian_fd, kept, count);
+    int status = freeze->rescuer < 0 ? error_errno(err, "fork of the rescuer") : 0;
     if (status)
-        freeze->watcher = 0;
+        freeze->rescuer = 0;
     free(kept);
     return status;
 }
@@ -265,12 +265,12 @@ static int start(struct freeze *freeze, struct error *err)
 {
     SCOPED_FD lifeline = -1;
     SCOPED_FD guardians_mate = -1;
-    SCOPED_FD watchers_mate = -1;
+    SCOPED_FD rescuers_mate = -1;
     SCOPED_FD caller = (int)syscall(SYS_pidfd_open, getpid(), 0); /* may fail: see struct guard */
     bool watched = freeze->method == FREEZE_STOP;
     int status = make_pair(&freeze->lifeline, &lifeline, err);
     if (!status && watched)
-        status = make_pair(&guardians_mate, &watchers_mate, err);
+        status = make_pair(&guardians_mate, &rescuers_mate, err);
     if (!status && watched)
         status = open_targets(freeze->board, err);
     if (status)
@@ -286,7 +286,7 @@ static int start(struct freeze *freeze, struct error *err)
     if (status)
         return status;
     freeze->guardian_fd = (int)syscall(SYS_pidfd_open, freeze->guardian, 0);
-    return watched ? fork_watcher(freeze, watchers_mate, err) : 0;
+    return watched ? fork_rescuer(freeze, rescuers_mate, err) : 0;
 }
 
 /* Waits for the guardian's byte, or its end. */

@@ -1,7 +1,7 @@
 /* What the sides of a freeze share: the caller (freeze.c), its guardian (freeze_guard.c) with the two methods
-   (freeze_ptrace.c, freeze_stop.c), and the watcher (freeze_stop.c).
+   (freeze_ptrace.c, freeze_stop.c), and the rescuer (freeze_stop.c).
 
-   Guardian and watcher are forked from a process that may have threads: they call nothing that allocates or locks. */
+   Guardian and rescuer are forked from a process that may have threads: they call nothing that allocates or locks. */
 #ifndef FREEZE_INTERNAL_H
 #define FREEZE_INTERNAL_H
 
@@ -11,7 +11,7 @@
 #include <time.h>
 
 #define GUARDIAN_NAME "freeze-guardian"
-#define WATCHER_NAME "freeze-watcher"
+#define RESCUER_NAME "freeze-rescuer"
 
 /* ---- The board: memory shared by all sides ---- */
 
@@ -28,7 +28,7 @@ enum freeze_fault {
     FAULT_NONE,
     FAULT_OURS,  /* making itself a guardian */
     FAULT_TIMER, /* timer_create(2) */
-    FAULT_WATCHER,
+    FAULT_RESCUER,
     FAULT_LIST, /* reading /proc/PID/task */
     FAULT_GONE,
     FAULT_SEIZE,  /* ptrace(2) */
@@ -76,7 +76,7 @@ struct guard {
     nsec deadline;          /* 0: nothing is stopped yet */
     int lifeline;           /* a byte goes to the caller when all are stopped; any event from there means release */
     int caller;             /* its pidfd: others may hold copies of its end of the lifeline. -1: an old kernel */
-    int mate;               /* FREEZE_STOP: to the watcher; a byte comes when it watches. -1: none */
+    int mate;               /* FREEZE_STOP: to the rescuer; a byte comes when it watches. -1: none */
     int signals;            /* SIGCHLD of tracees, once all are stopped; -1: not yet */
     struct tracee *tracees; /* FREEZE_PTRACE: room for TRACEES_MAX, touched as needed */
     unsigned char *known;   /* a bit for each of TIDS_MAX: is in `tracees` and not gone */
@@ -118,8 +118,8 @@ void freeze_stop_release(struct guard *guard);
 bool freeze_still_stopped(const struct freeze_board *board);
 int freeze_continue(struct freeze_board *board);
 
-/* The watcher's life: continues the targets when the guardian ends. */
-_Noreturn void freeze_watcher(struct freeze_board *board, int mate, int guardian, const int *kept, size_t count);
+/* The rescuer's life: continues the targets when the guardian ends. */
+_Noreturn void freeze_rescuer(struct freeze_board *board, int mate, int guardian, const int *kept, size_t count);
 
 /* ---- /proc without allocation (freeze_proc.c) ---- */
 
@@ -133,9 +133,9 @@ char proc_thread_state(pid_t pid, pid_t tid);
 bool proc_state_dead(char state);
 
 /* Counts the threads of a process that are not dead, and of those the stopped ones. */
-struct proc_census {
+struct thread_counts {
     size_t live, stopped /* T */, traced /* t */;
 };
-struct proc_census proc_count(pid_t pid);
+struct thread_counts proc_count(pid_t pid);
 
 #endif

@@ -79,17 +79,17 @@ bool proc_state_dead(char state)
 
 static int count_thread(void *context, pid_t pid, pid_t tid)
 {
-    struct proc_census *census = context;
+    struct thread_counts *counts = context;
     char state = proc_thread_state(pid, tid);
-    census->live += !proc_state_dead(state);
-    census->stopped += state == 'T';
-    census->traced += state == 't';
+    counts->live += !proc_state_dead(state);
+    counts->stopped += state == 'T';
+    counts->traced += state == 't';
     return 0;
 }
 
-struct proc_census proc_count(pid_t pid)
+struct thread_counts proc_count(pid_t pid)
 {
-    struct proc_census census = {0};
-    proc_threads(pid, count_thread, &census);
-    return census;
+    struct thread_counts counts = {0};
+    proc_threads(pid, count_thread, &counts);
+    return counts;
 }

@@ -1,5 +1,5 @@
 /* Stopping by SIGSTOP, for where ptrace is not permitted. The kernel does not undo that when we die, so two processes stand
-   for it: the guardian, and a watcher that continues the targets when the guardian ends. When the watcher ends first, the
+   for it: the guardian, and a rescuer that continues the targets when the guardian ends. When the rescuer ends first, the
    guardian ends the freeze: at no time does it hang on one process that may be killed. */
 #include "freeze_internal.h"
 
@@ -19,7 +19,7 @@ static int send_signal(const struct freeze_target *target, int number)
     return syscall(SYS_pidfd_send_signal, target->pidfd, number, NULL, 0) ? -errno : 0;
 }
 
-/* Whom a signal did not reach stays ours: the next of the caller, the guardian and the watcher tries again. */
+/* Whom a signal did not reach stays ours: the next of the caller, the guardian and the rescuer tries again. */
 int freeze_continue(struct freeze_board *board)
 {
     int first = 0;
@@ -34,7 +34,7 @@ int freeze_continue(struct freeze_board *board)
             nanosleep(&(struct timespec){.tv_nsec = RECHECK}, NULL);
         }
         if (!status || status == -ESRCH)
-            atomic_store(&board->targets[i].ours, false); /* afterwards: killed in between, the watcher does it again */
+            atomic_store(&board->targets[i].ours, false); /* afterwards: killed in between, the rescuer does it again */
         else if (!first)
             first = status;
     }
@@ -47,10 +47,10 @@ bool freeze_still_stopped(const struct freeze_board *board)
     for (size_t i = 0; i < board->count; i++) {
         pid_t pid = board->targets[i].pid;
         char state = proc_thread_state(pid, pid);
-        struct proc_census census = {0};
+        struct thread_counts counts = {0};
         if (state == 'Z') /* the first thread only, or all of them */
-            census = proc_count(pid);
-        if (state != 'T' && state != 't' && (!census.live || census.stopped + census.traced < census.live))
+            counts = proc_count(pid);
+        if (state != 'T' && state != 't' && (!counts.live || counts.stopped + counts.traced < counts.live))
             return false;
     }
     return true;
@@ -58,7 +58,7 @@ bool freeze_still_stopped(const struct freeze_board *board)
 
 /* ---- The guardian's part ---- */
 
-static enum freeze_cause await_watcher(struct guard *guard)
+static enum freeze_cause await_rescuer(struct guard *guard)
 {
     char byte;
     struct pollfd fds[] = {{guard->lifeline, POLLIN, 0}, {guard->caller, POLLIN, 0}, {guard->mate, POLLIN, 0}};
@@ -68,7 +68,7 @@ static enum freeze_cause await_watcher(struct guard *guard)
         return CAUSE_RELEASED;
     if (recv(guard->mate, &byte, 1, 0) == 1)
         return CAUSE_NONE;
-    guard_fault(guard, FAULT_WATCHER, ECHILD, 0, 0);
+    guard_fault(guard, FAULT_RESCUER, ECHILD, 0, 0);
     return CAUSE_FAULT;
 }
 
@@ -138,7 +138,7 @@ static int survey_all(struct guard *guard)
 
 enum freeze_cause freeze_stop_stop(struct guard *guard)
 {
-    enum freeze_cause cause = await_watcher(guard);
+    enum freeze_cause cause = await_rescuer(guard);
     if (cause)
         return cause;
     if (send_stops(guard))
@@ -167,12 +167,12 @@ void freeze_stop_release(struct guard *guard)
     freeze_continue(guard->board);
 }
 
-/* ---- The watcher ---- */
+/* ---- The rescuer ---- */
 
-_Noreturn void freeze_watcher(struct freeze_board *board, int mate, int guardian, const int *kept, size_t count)
+_Noreturn void freeze_rescuer(struct freeze_board *board, int mate, int guardian, const int *kept, size_t count)
 {
     struct pollfd fds[] = {{mate, POLLIN, 0}, {guardian, POLLIN, 0}};
-    if (!freeze_leave_caller(WATCHER_NAME, kept, count) && send(mate, "", 1, MSG_NOSIGNAL) == 1)
+    if (!freeze_leave_caller(RESCUER_NAME, kept, count) && send(mate, "", 1, MSG_NOSIGNAL) == 1)
         while (poll(fds, 2, -1) < 0)
             continue;
     freeze_continue(board);

@@ -34,8 +34,8 @@ struct listener listener_of_tcp(const struct diag_socket *socket)
         .backlog = socket->wqueue,
         .capacity = (uint64_t)socket->wqueue + 1,
         .queue = socket->rqueue,
-        .drops = socket->drops,
-        .drops_known = socket->has_drops,
+        .discarded = socket->discarded,
+        .discarded_known = socket->has_discarded,
     };
 }
 
@@ -86,12 +86,12 @@ static void add_to_sum(struct listener *sum, const struct listener *member)
         sum->inode = member->inode;
         sum->cookie = member->cookie;
     }
-    sum->drops_known = sum->drops_known && member->drops_known;
+    sum->discarded_known = sum->discarded_known && member->discarded_known;
     sum->members++;
     sum->backlog += member->backlog;
     sum->capacity += member->capacity;
     sum->queue += member->queue;
-    sum->drops += member->drops;
+    sum->discarded += member->discarded;
 }
 
 static void each_of_port(void *context, const struct diag_socket *socket)
@@ -188,7 +188,7 @@ static int look(struct sockdiag *sd, const struct listener *listener, uint64_t *
     if (status)
         return status;
     *queue = now.rqueue;
-    *drops = now.drops;
+    *drops = now.discarded;
     return 0;
 }
 
@@ -296,7 +296,7 @@ static int make(const struct server_settings *settings, const struct endpoint *a
         return error_errno(err, "cannot listen on %s: getsockname", place);
     out->local = endpoint_from_sockaddr(&name);
     out->family = address->family;
-    out->drops_known = true;
+    out->discarded_known = true;
     listener_own(fd, out);
     return fd_steal(&fd);
 }
@@ -314,7 +314,7 @@ static bool read_figures(int fd, struct listener *listener)
     uint32_t memory[SK_MEMINFO_VARS] = {0};
     size = sizeof memory;
     if (!getsockopt(fd, SOL_SOCKET, SO_MEMINFO, memory, &size))
-        listener->drops = memory[SK_MEMINFO_DROPS];
+        listener->discarded = memory[SK_MEMINFO_DROPS];
     return true;
 }
 

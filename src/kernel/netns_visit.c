@@ -91,7 +91,7 @@ int netns_enter(int fd, pid_t pid, struct error *err)
 
 /* ---- All of them ---- */
 
-struct census {
+struct namespace_list {
     struct {
         uint64_t inode;
         pid_t pid;
@@ -100,29 +100,29 @@ struct census {
     size_t count, room;
 };
 
-static void census_add(struct census *census, uint64_t inode, pid_t pid, const char *name)
+static void namespace_list_add(struct namespace_list *namespace_list, uint64_t inode, pid_t pid, const char *name)
 {
-    for (size_t i = 0; i < census->count; i++)
-        if (census->list[i].inode == inode) {
-            if (name && !*census->list[i].name)
-                snprintf(census->list[i].name, sizeof census->list[i].name, "%.63s", name);
+    for (size_t i = 0; i < namespace_list->count; i++)
+        if (namespace_list->list[i].inode == inode) {
+            if (name && !*namespace_list->list[i].name)
+                snprintf(namespace_list->list[i].name, sizeof namespace_list->list[i].name, "%.63s", name);
             return;
         }
-    if (census->count == census->room) {
-        size_t room = census->room ? 2 * census->room : 16;
-        void *list = realloc(census->list, room * sizeof *census->list);
+    if (namespace_list->count == namespace_list->room) {
+        size_t room = namespace_list->room ? 2 * namespace_list->room : 16;
+        void *list = realloc(namespace_list->list, room * sizeof *namespace_list->list);
         if (!list)
             return;
-        census->list = list;
-        census->room = room;
+        namespace_list->list = list;
+        namespace_list->room = room;
     }
-    census->list[census->count].inode = inode;
-    census->list[census->count].pid = pid;
-    snprintf(census->list[census->count].name, sizeof census->list[0].name, "%.63s", name ? name : "");
-    census->count++;
+    namespace_list->list[namespace_list->count].inode = inode;
+    namespace_list->list[namespace_list->count].pid = pid;
+    snprintf(namespace_list->list[namespace_list->count].name, sizeof namespace_list->list[0].name, "%.63s", name ? name : "");
+    namespace_list->count++;
 }
 
-static size_t census_processes(struct census *census)
+static size_t namespace_list_processes(struct namespace_list *namespace_list)
 {
     size_t hidden = 0;
     DIR *proc = opendir("/proc");
@@ -134,7 +134,7 @@ static size_t census_processes(struct census *census)
             continue;
         uint64_t inode = netns_inode((pid_t)pid);
         if (inode)
-            census_add(census, inode, (pid_t)pid, NULL);
+            namespace_list_add(namespace_list, inode, (pid_t)pid, NULL);
         else
             hidden += errno == EACCES || errno == EPERM;
     }
@@ -143,14 +143,14 @@ static size_t census_processes(struct census *census)
     return hidden;
 }
 
-static void census_names(struct census *census)
+static void namespace_list_names(struct namespace_list *namespace_list)
 {
     DIR *names = opendir(NAMES);
     struct dirent *entry;
     while (names && (entry = readdir(names))) {
         struct stat status;
         if (entry->d_name[0] != '.' && !fstatat(dirfd(names), entry->d_name, &status, 0))
-            census_add(census, status.st_ino, 0, entry->d_name);
+            namespace_list_add(namespace_list, status.st_ino, 0, entry->d_name);
     }
     if (names)
         closedir(names);
@@ -158,11 +158,12 @@ static void census_names(struct census *census)
 
 size_t netns_list(netns_each *each, void *context)
 {
-    struct census census = {0};
-    size_t hidden = census_processes(&census);
-    census_names(&census);
-    for (size_t i = 0; i < census.count; i++)
-        each(context, census.list[i].inode, census.list[i].pid, *census.list[i].name ? census.list[i].name : NULL);
-    free(census.list);
+    struct namespace_list namespace_list = {0};
+    size_t hidden = namespace_list_processes(&namespace_list);
+    namespace_list_names(&namespace_list);
+    for (size_t i = 0; i < namespace_list.count; i++)
+        each(context, namespace_list.list[i].inode, namespace_list.list[i].pid,
+             *namespace_list.list[i].name ? namespace_list.list[i].name : NULL);
+    free(namespace_list.list);
     return hidden;
 }

@@ -32,8 +32,8 @@
 struct wire {
     nsec delay;
     struct veth veth;
-    struct watch packets;
-    struct watch end; /* an eventfd */
+    struct loop_source packets;
+    struct loop_source end; /* an eventfd */
     struct timer due;
     struct loop loop;
     struct ring ring;
@@ -97,10 +97,10 @@ static void carry(struct wire *wire)
     }
 }
 
-static void packets_ready(struct watch *watch, uint32_t events)
+static void packets_ready(struct loop_source *source, uint32_t events)
 {
     (void)events;
-    struct wire *wire = (struct wire *)((char *)watch - offsetof(struct wire, packets));
+    struct wire *wire = (struct wire *)((char *)source - offsetof(struct wire, packets));
     if (!wire->due.armed)
         carry(wire);
 }
@@ -110,10 +110,10 @@ static void packet_due(struct timer *timer)
     carry((struct wire *)((char *)timer - offsetof(struct wire, due)));
 }
 
-static void end_ready(struct watch *watch, uint32_t events)
+static void end_ready(struct loop_source *source, uint32_t events)
 {
     (void)events;
-    loop_stop(&((struct wire *)((char *)watch - offsetof(struct wire, end)))->loop);
+    loop_stop(&((struct wire *)((char *)source - offsetof(struct wire, end)))->loop);
 }
 
 static void *wire_main(void *argument)

@@ -3,7 +3,8 @@
 #ifndef BACKLOGCTL_REPORT_EMIT_H
 #define BACKLOGCTL_REPORT_EMIT_H
 
-#include "backlogctl/model.h"
+#include "backlogctl/clock.h"
+#include "backlogctl/endpoint.h"
 
 #include <stdio.h>
 

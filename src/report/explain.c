@@ -8,7 +8,7 @@
 
 /* A client that tries addresses in turn keeps the last failure only: a refusal there hides an earlier
  * silence. */
-static void gather_hidden(struct story *s, const struct row *row)
+static void gather_hidden(struct explanation *s, const struct row *row)
 {
     const struct run *run = s->run;
     if (s->hiding || row->deciding->verdict != VERDICT_TIMED_OUT)
@@ -31,7 +31,7 @@ static void gather_target(const struct target **first, const struct row *row, bo
         *first = row->target;
 }
 
-static void gather_row(struct story *s, const struct row *row)
+static void gather_row(struct explanation *s, const struct row *row)
 {
     const struct attempt *a = row->deciding;
     s->total++;
@@ -58,7 +58,7 @@ static void gather_row(struct story *s, const struct row *row)
     gather_hidden(s, row);
 }
 
-static void gather_queue(struct story *s)
+static void gather_queue(struct explanation *s)
 {
     uint64_t ours = 0;
     if (!s->target || s->target->listener_gone || !s->target->looked)
@@ -74,13 +74,13 @@ static void gather_queue(struct story *s)
         s->elsewhere_queue = s->target->after.queue - ours;
 }
 
-static void gather(struct story *s)
+static void gather(struct explanation *s)
 {
     struct rows rows;
     struct row row;
     s->target = target_with_listener(s->run);
-    s->drops_known = s->run->drops_known;
-    s->drops = s->run->drops;
+    s->discarded_known = s->run->discarded_known;
+    s->discarded = s->run->discarded;
     rows_start(&rows, s->run);
     while (rows_next(&rows, &row))
         gather_row(s, &row);
@@ -89,7 +89,7 @@ static void gather(struct story *s)
 
 /* ---- The queue ---- */
 
-static void say_asked(struct story *s, const struct listener *listener)
+static void say_asked(struct explanation *s, const struct listener *listener)
 {
     int32_t asked = s->run->server.backlog;
     if (!backlog_clamped(asked, listener)) {
@@ -107,7 +107,7 @@ static void say_asked(struct story *s, const struct listener *listener)
          asked, asked < 0 ? ", which means as many as allowed" : "", listener->backlog, listener->capacity);
 }
 
-static void say_found(struct story *s, const struct listener *listener)
+static void say_found(struct explanation *s, const struct listener *listener)
 {
     if (listener->members > 1) {
         tell(s,
@@ -126,7 +126,7 @@ static void say_found(struct story *s, const struct listener *listener)
                 "word.");
 }
 
-static void say_capacity(struct story *s)
+static void say_capacity(struct explanation *s)
 {
     if (!s->target)
         return;
@@ -136,7 +136,7 @@ static void say_capacity(struct story *s)
         say_found(s, &s->target->after);
 }
 
-static void say_accepted(struct story *s)
+static void say_accepted(struct explanation *s)
 {
     char text[SUBJECT_SIZE];
     uint64_t queued = told_of(s, VERDICT_QUEUED);
@@ -165,7 +165,7 @@ static void say_accepted(struct story *s)
 /* ---- Traps and advice ---- */
 
 /* An address that turned everybody away at once, before another one was tried. */
-static void say_passed_by(struct story *s)
+static void say_passed_by(struct explanation *s)
 {
     char text[REPORT_PLACE_SIZE];
     for (size_t t = 0; t + 1 < s->run->target_count && s->run->targets[t + 1].attempt_count; t++) {
@@ -178,7 +178,7 @@ static void say_passed_by(struct story *s)
     }
 }
 
-static void say_traps(struct story *s)
+static void say_traps(struct explanation *s)
 {
     char refusing[REPORT_PLACE_SIZE], silent[REPORT_PLACE_SIZE];
     for (size_t t = 0; t < s->run->target_count; t++)
@@ -193,7 +193,7 @@ static void say_traps(struct story *s)
              target_place(s->hidden, silent));
 }
 
-static void advise_more_room(struct story *s)
+static void advise_more_room(struct explanation *s)
 {
     if (!s->accepted) { /* a longer queue would fill, too */
         tell(s, "To go on: find out what keeps the server from calling accept(); no longer queue helps while it does not.");
@@ -215,11 +215,12 @@ static void advise_more_room(struct story *s)
                 "net.core.somaxconn.");
 }
 
-static void say_advice(struct story *s)
+static void say_advice(struct explanation *s)
 {
     uint64_t full = s->by_reason[VERDICT_TIMED_OUT][REASON_QUEUE_FULL];
     if (s->target && !s->target->listener_gone &&
-        (full || told_of(s, VERDICT_WOULD_BLOCK) || told_of(s, VERDICT_LOST) || (s->syn_repeated && s->drops_known && s->drops)))
+        (full || told_of(s, VERDICT_WOULD_BLOCK) || told_of(s, VERDICT_LOST) ||
+         (s->syn_repeated && s->discarded_known && s->discarded)))
         advise_more_room(s);
     else if (s->by_reason[VERDICT_TIMED_OUT][REASON_SYN_QUEUE_FULL])
         tell(s, s->run->sysctls.syncookies == 0 ? "To go on: set net.ipv4.tcp_syncookies=1."
@@ -228,14 +229,14 @@ static void say_advice(struct story *s)
         tell(s, "To go on: find out what keeps the server from calling accept().");
     else if (told_of(s, VERDICT_REFUSED) == s->total && s->total && !s->target && s->refusing && s->refusing->local)
         tell(s, "To go on: start the server, or let --wait 10s wait for its listener.");
-    else if (told_of(s, VERDICT_CONNECTED) == s->total && s->total && s->drops_known && !s->drops)
+    else if (told_of(s, VERDICT_CONNECTED) == s->total && s->total && s->discarded_known && !s->discarded)
         tell(s, "Nothing was dropped.");
 }
 
 char *report_explain(const struct run *run)
 {
     struct keep keep;
-    struct story s = {.run = run, .out = keep_begin(&keep)};
+    struct explanation s = {.run = run, .out = keep_begin(&keep)};
     if (!s.out)
         return NULL;
     gather(&s);

@@ -15,7 +15,7 @@ static const char *const words[CAUSE_COUNT] = {
     [CAUSE_BELOW] = "something beside connection tracking carries them on, as IPVS and BPF programs do",
 };
 
-void tell_causes(struct story *s, const struct target *target, enum symptom symptom)
+void tell_causes(struct explanation *s, const struct target *target, enum symptom symptom)
 {
     uint32_t left = target ? target->causes[symptom] : 0;
     const char *before = " What can have caused it: ";

@@ -6,7 +6,7 @@
 
 /* ---- What did not get in ---- */
 
-static void tell_patience(struct story *s)
+static void tell_patience(struct explanation *s)
 {
     const struct run *run = s->run;
     if (!run->syn_time_count) {
@@ -20,13 +20,13 @@ static void tell_patience(struct story *s)
             run->gives_up_s);
 }
 
-void explain_queue_full(struct story *s)
+void explain_queue_full(struct explanation *s)
 {
     char text[SUBJECT_SIZE], in_all[48] = "";
     uint64_t full = s->by_reason[VERDICT_TIMED_OUT][REASON_QUEUE_FULL];
     uint64_t syn_full = s->by_reason[VERDICT_TIMED_OUT][REASON_SYN_QUEUE_FULL];
-    if (s->drops_known)
-        snprintf(in_all, sizeof in_all, " (%" PRIu64 " packet%s dropped in all)", s->drops, plural(s->drops));
+    if (s->discarded_known)
+        snprintf(in_all, sizeof in_all, " (%" PRIu64 " packet%s dropped in all)", s->discarded, plural(s->discarded));
     if (full)
         tell(s, "The accept queue was full, so the listener dropped the SYNs of %s%s and told nobody.", subject(s, full, text),
              in_all);
@@ -39,7 +39,7 @@ void explain_queue_full(struct story *s)
 }
 
 /* Where address translation carried connections: the place, and what is known of the listener there. */
-static void tell_carrier(struct story *s, const struct target *target)
+static void tell_carrier(struct explanation *s, const struct target *target)
 {
     char place[ENDPOINT_TEXT_SIZE];
     const struct listener *there = &target->carrier;
@@ -59,7 +59,7 @@ static void tell_carrier(struct story *s, const struct target *target)
 }
 
 /* Why SYNs went unanswered, where it was seen of themselves. */
-static void explain_seen_silence(struct story *s)
+static void explain_seen_silence(struct explanation *s)
 {
     char text[SUBJECT_SIZE], address[ENDPOINT_TEXT_SIZE];
     const uint64_t *reasons = s->by_reason[VERDICT_TIMED_OUT];
@@ -86,18 +86,18 @@ static void explain_seen_silence(struct story *s)
 }
 
 /* Nothing that was seen proves who dropped these SYNs. */
-static void explain_unclear(struct story *s, uint64_t unclear)
+static void explain_unclear(struct explanation *s, uint64_t unclear)
 {
     char text[SUBJECT_SIZE];
     const struct counters *c = &s->run->counters;
     opening(s, unclear, text);
     if (!s->run->asked)
         tell(s, "%s got no answer, and the listener could not be asked (sock_diag).", text);
-    else if (s->drops_known)
+    else if (s->discarded_known)
         tell(s,
              "%s got no answer. The listener discarded %" PRIu64
              " packet%s meanwhile, but it cannot be told from here whether these SYNs were among them.",
-             text, s->drops, plural(s->drops));
+             text, s->discarded, plural(s->discarded));
     else if (!s->target)
         tell(s, "%s got no answer, and no listener is at this address.", text);
     else
@@ -108,7 +108,7 @@ static void explain_unclear(struct story *s, uint64_t unclear)
     tell_causes(s, s->silent, SYMPTOM_SILENCE);
 }
 
-void explain_silence(struct story *s)
+void explain_silence(struct explanation *s)
 {
     char text[SUBJECT_SIZE];
     const uint64_t *reasons = s->by_reason[VERDICT_TIMED_OUT];
@@ -129,7 +129,7 @@ void explain_silence(struct story *s)
         explain_unclear(s, unclear);
 }
 
-void explain_ghosts(struct story *s)
+void explain_ghosts(struct explanation *s)
 {
     char text[SUBJECT_SIZE];
     uint64_t half = told_of(s, VERDICT_HALF_OPEN), lost = told_of(s, VERDICT_LOST);
@@ -147,7 +147,7 @@ void explain_ghosts(struct story *s)
              cookies ? " (the handshake was answered by a SYN cookie, and its last ACK was dropped)" : "");
 }
 
-void explain_refused(struct story *s)
+void explain_refused(struct explanation *s)
 {
     char text[SUBJECT_SIZE], address[REPORT_PLACE_SIZE];
     uint64_t refused = s->by_reason[VERDICT_REFUSED][REASON_NONE] + s->by_reason[VERDICT_REFUSED][REASON_NO_LISTENER],
@@ -173,7 +173,7 @@ void explain_refused(struct story *s)
              was_were(refused), address);
 }
 
-void explain_failures(struct story *s)
+void explain_failures(struct explanation *s)
 {
     char text[SUBJECT_SIZE];
     uint64_t reset = told_of(s, VERDICT_RESET), unreachable = told_of(s, VERDICT_UNREACHABLE);
@@ -204,7 +204,7 @@ static const struct {
     {REASON_PERMISSION, "a local firewall or policy forbids it"},
 };
 
-void explain_local_errors(struct story *s)
+void explain_local_errors(struct explanation *s)
 {
     char text[SUBJECT_SIZE], name[ERRNO_TEXT_SIZE];
     const uint64_t *reasons = s->by_reason[VERDICT_LOCAL_ERROR];
@@ -238,7 +238,7 @@ static const struct {
     {REASON_NOT_SEEN, "the kernel could not be asked about the server's side"},
 };
 
-void explain_established(struct story *s)
+void explain_established(struct explanation *s)
 {
     char text[SUBJECT_SIZE];
     for (size_t i = 0; i < sizeof unseen / sizeof *unseen; i++) {

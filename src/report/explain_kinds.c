@@ -4,7 +4,7 @@
 #include <inttypes.h>
 
 /* How many connections came to a member cannot be told from its queue: that also depends on how fast its process accepts. */
-static void explain_members(struct story *s)
+static void explain_members(struct explanation *s)
 {
     const struct target *target = s->target;
     const struct listener *fullest = &target->members[0], *emptiest = fullest;
@@ -13,7 +13,7 @@ static void explain_members(struct story *s)
         const struct listener *m = &target->members[i];
         fullest = m->queue > fullest->queue ? m : fullest;
         emptiest = m->queue < emptiest->queue ? m : emptiest;
-        dropping += m->drops > 0;
+        dropping += m->discarded > 0;
     }
     if (fullest->queue != emptiest->queue) {
         tell(s, "One of the %zu queues holds %" PRIu64 " of %" PRIu64 ", another %" PRIu64 ":", target->member_count,
@@ -29,7 +29,7 @@ static void explain_members(struct story *s)
              dropping, target->member_count);
 }
 
-static void explain_deferred(struct story *s)
+static void explain_deferred(struct explanation *s)
 {
     char span[NSEC_TEXT_SIZE];
     const struct run *run = s->run;
@@ -44,7 +44,7 @@ static void explain_deferred(struct story *s)
         tell(s, "These clients sent nothing; --send gives them something to say.");
 }
 
-static void explain_fastopen(struct story *s)
+static void explain_fastopen(struct explanation *s)
 {
     const struct counters *c = &s->run->counters;
     if (!s->target || !s->target->transport.fastopen || !c->known)
@@ -63,7 +63,7 @@ static void explain_fastopen(struct story *s)
             "have none.");
 }
 
-void explain_kind(struct story *s)
+void explain_kind(struct explanation *s)
 {
     if (s->target && s->target->member_count)
         explain_members(s);
@@ -71,7 +71,7 @@ void explain_kind(struct story *s)
     explain_fastopen(s);
 }
 
-void explain_would_block(struct story *s)
+void explain_would_block(struct explanation *s)
 {
     char text[SUBJECT_SIZE];
     uint64_t n = told_of(s, VERDICT_WOULD_BLOCK);

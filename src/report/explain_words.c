@@ -4,7 +4,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 
-void tell(struct story *s, const char *format, ...)
+void tell(struct explanation *s, const char *format, ...)
 {
     va_list args;
     if (s->begun)
@@ -15,18 +15,18 @@ void tell(struct story *s, const char *format, ...)
     va_end(args);
 }
 
-uint64_t told_of(const struct story *s, enum verdict v)
+uint64_t told_of(const struct explanation *s, enum verdict v)
 {
     return s->run->counts[v];
 }
 
-const char *subject(const struct story *s, uint64_t n, char out[SUBJECT_SIZE])
+const char *subject(const struct explanation *s, uint64_t n, char out[SUBJECT_SIZE])
 {
     snprintf(out, SUBJECT_SIZE, "%s%" PRIu64 " connection%s", n == s->total && n > 1 ? "all " : "", n, plural(n));
     return out;
 }
 
-const char *opening(const struct story *s, uint64_t n, char out[SUBJECT_SIZE])
+const char *opening(const struct explanation *s, uint64_t n, char out[SUBJECT_SIZE])
 {
     subject(s, n, out);
     if (*out == 'a')

@@ -4,7 +4,7 @@
 #define BACKLOGCTL_REPORT_INTERNAL_H
 
 #include "backlogctl/escape.h"
-#include "backlogctl/model.h"
+#include "backlogctl/run.h"
 #include "backlogctl/report.h"
 
 #include <jansson.h>

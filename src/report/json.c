@@ -175,7 +175,7 @@ static json_t *members_json(const struct target *target)
     for (size_t i = 0; i < target->member_count; i++) {
         const struct listener *m = &target->members[i];
         json_add(&array, json_pack("{s:I, s:I, s:I, s:o}", "backlog", (json_int_t)m->backlog, "capacity", (json_int_t)m->capacity,
-                                   "queue", (json_int_t)m->queue, "drops", json_known(m->drops_known, m->drops)));
+                                   "queue", (json_int_t)m->queue, "drops", json_known(m->discarded_known, m->discarded)));
     }
     return array;
 }
@@ -188,8 +188,8 @@ static json_t *listener_json(const struct run *run, const struct listener *liste
         json_pack("{s:o, s:o, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:I}", "address", json_address(&listener->local), "asked",
                   run->has_server ? json_integer(run->server.backlog) : json_null(), "backlog", (json_int_t)listener->backlog,
                   "capacity", (json_int_t)listener->capacity, "queue", (json_int_t)listener->queue, "somaxconn",
-                  json_known(run->somaxconn, run->somaxconn), "drops", json_known(listener->drops_known, listener->drops), "pid",
-                  json_known(listener->pid, (uint64_t)listener->pid), "process",
+                  json_known(run->somaxconn, run->somaxconn), "drops", json_known(listener->discarded_known, listener->discarded),
+                  "pid", json_known(listener->pid, (uint64_t)listener->pid), "process",
                   json_text(*listener->process ? listener->process : NULL), "members", (json_int_t)listener->members);
     json_put(&object, "device", json_text(*listener->device ? listener->device : NULL));
     json_add_listener_place(&object, listener);
@@ -207,7 +207,7 @@ static json_t *counts_json(const uint64_t counts[VERDICT_COUNT])
 static json_t *counters_json(const struct run *run)
 {
     json_t *object = json_object();
-    json_put(&object, "listener_drops", json_known(run->drops_known, run->drops));
+    json_put(&object, "listener_drops", json_known(run->discarded_known, run->discarded));
     for (enum counter c = 0; c < COUNTER_COUNT; c++)
         json_put(&object, counter_name(c), json_known(run->counters.known, run->counters.value[c]));
     return object;

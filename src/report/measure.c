@@ -34,8 +34,8 @@ static void write_evidence(FILE *out, const struct measurement *m)
             : m->unanswered == 1                 ? "was dropped"
                                                  : "were dropped");
     if (m->listener.kind < KIND_UNIX_STREAM)
-        fprintf(out, " (the listener counted %" PRIu64 " drop%s, which stay%s in its and the namespace's counters)", m->drops,
-                plural(m->drops), m->drops == 1 ? "s" : "");
+        fprintf(out, " (the listener counted %" PRIu64 " drop%s, which stay%s in its and the namespace's counters)", m->discarded,
+                plural(m->discarded), m->discarded == 1 ? "s" : "");
 }
 
 static void write_aftermath(FILE *out, const struct measurement *m)
@@ -101,8 +101,8 @@ int report_measurement_json(FILE *out, const struct measurement *m)
                        "schema", "backlogctl.measure/1", "version", BACKLOGCTL_VERSION, "listener", json_listener(&m->listener),
                        "freeze", freeze, "capacity", json_known(m->full, m->held), "full", (int)m->full, "exact", (int)m->exact,
                        "held", (json_int_t)m->held, "sent", (json_int_t)m->sent, "queued", (json_int_t)m->queued, "unanswered",
-                       (json_int_t)m->unanswered, "drops", json_known(m->listener.kind < KIND_UNIX_STREAM, m->drops), "accepted",
-                       json_known(m->accepted_known, m->accepted), "drained_us", json_span(m->drained), "served_us",
+                       (json_int_t)m->unanswered, "drops", json_known(m->listener.kind < KIND_UNIX_STREAM, m->discarded),
+                       "accepted", json_known(m->accepted_known, m->accepted), "drained_us", json_span(m->drained), "served_us",
                        json_span(m->served), "interrupted_by", m->signal ? json_text(signal_text(m->signal, name)) : json_null(),
                        "incomplete", *m->incomplete ? json_text(m->incomplete) : json_null(), "expectations", expectations, "ok",
                        (int)m->ok));

@@ -1,4 +1,4 @@
-/* What became of listeners whose backlog was to change. */
+/* Results for listeners whose backlog was to change. */
 #include "internal.h"
 
 #include <inttypes.h>

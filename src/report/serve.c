@@ -59,7 +59,7 @@ static void emit_details(struct emitter *e, const struct server_event *event)
         EMIT(e, " ");
         emit_number(e, event->number);
         emit_text(e, event->number == 1 ? " packet, " : " packets, ");
-        emit_number(e, event->drops);
+        emit_number(e, event->discarded);
         EMIT(e, " in all, queue");
         break;
     case SERVER_STOPPED:
@@ -111,7 +111,7 @@ void report_totals_text(FILE *out, const struct server_totals *totals, nsec elap
             "after %s: accepted %" PRIu64 ", closed %" PRIu64 ", open %" PRIu64 "; queue %" PRIu64 " left, at least %" PRIu64
             " at its peak; dropped %" PRIu64 " packet%s\n",
             nsec_text(elapsed, text), totals->accepted, totals->closed, totals->open, totals->queue, totals->peak_queue,
-            totals->drops, plural(totals->drops));
+            totals->discarded, plural(totals->discarded));
 }
 
 /* ---- JSON ---- */
@@ -167,7 +167,7 @@ void report_event_json(FILE *out, const struct server_event *event)
     EMIT(&e, ",\"capacity\":");
     emit_number(&e, event->capacity);
     EMIT(&e, ",\"drops\":");
-    emit_number(&e, event->drops);
+    emit_number(&e, event->discarded);
     emit_json_details(&e, event);
     EMIT(&e, "}\n");
     emit_flush(&e);
@@ -179,5 +179,5 @@ int report_totals_json(FILE *out, const struct server_totals *totals, nsec elaps
                                           json_span(elapsed), "accepted", (json_int_t)totals->accepted, "closed",
                                           (json_int_t)totals->closed, "open", (json_int_t)totals->open, "queue",
                                           (json_int_t)totals->queue, "peak_queue", (json_int_t)totals->peak_queue, "drops",
-                                          (json_int_t)totals->drops));
+                                          (json_int_t)totals->discarded));
 }

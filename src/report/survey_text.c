@@ -117,7 +117,7 @@ static const char *row_color(const struct listener *listener)
 {
     if (listener->remarks & (1u << REMARK_FULL | 1u << REMARK_DROPPING | 1u << REMARK_NOT_ACCEPTING))
         return COLOR_RED;
-    return listener->remarks & 1u << REMARK_DROPPED ? COLOR_YELLOW : NULL;
+    return listener->remarks & (1u << REMARK_DROPPED | 1u << REMARK_SYN_QUEUE_FULL | 1u << REMARK_LOWERED) ? COLOR_YELLOW : NULL;
 }
 
 static int fill_rows(struct libscols_table *table, const struct list_layout *layout)
@@ -161,8 +161,17 @@ static const char *const meanings[REMARK_COUNT] = {
     [REMARK_DROPPING] = "It is full and has dropped connections: their clients try again after 1s, 2s and so on",
     [REMARK_DROPPED] = "It dropped connections at some time since it was made; 'backlogctl watch' shows whether it goes on",
     [REMARK_NOT_ACCEPTING] = "A client has waited for a second or more: the application is stuck, overloaded or stopped",
+    [REMARK_SYN_QUEUE_FULL] = "The SYN queue is full",
+    [REMARK_GIVEN_UP] = "Clients have given up while they waited, and keep their places until the application accepts them",
+    [REMARK_LOWERED] =
+        "The queue is longer than the backlog allows: the application has lowered its backlog while clients waited, as "
+        "a server does that has reached a limit of its own; look for its limit of connections",
     [REMARK_CLAMPED] = "The backlog equals net.core.somaxconn, so the application may have asked for more: raise that sysctl, "
                        "then restart the server or use 'backlogctl resize'",
+    [REMARK_OLD_LIMIT] =
+        "128 was the default of net.core.somaxconn, which allows more now: either the application asks for 128, or it "
+        "was clamped when it began to listen. A new limit counts from the next listen(): restart the server or "
+        "use 'backlogctl resize'",
     [REMARK_SMALL] = "A small backlog: a burst of a few more connections than that overflows it, see 'backlogctl resize'",
 };
 
@@ -176,6 +185,47 @@ static bool same_place(const struct listener *a, const struct listener *b)
 {
     return a->group > 1 && a->group == b->group && a->netns == b->netns && a->kind == b->kind && a->interface == b->interface &&
            endpoint_equal(&a->local, &b->local);
+}
+
+/* What follows of a full SYN queue where cookies are on, and where they are off. */
+static void write_cookies(FILE *out, const struct survey *survey)
+{
+    bool on = false, off = false;
+    uint64_t sent = 0; /* in the last such namespace */
+    for (size_t i = 0; i < survey->count; i++) {
+        const struct listener *l = &survey->listeners[i];
+        const struct netns_facts *facts = netns_facts_find(survey->namespaces, survey->namespace_count, l->netns);
+        if (!(l->remarks >> REMARK_SYN_QUEUE_FULL & 1) || !facts || facts->tcp_syncookies < 0)
+            continue;
+        on |= facts->tcp_syncookies > 0;
+        off |= facts->tcp_syncookies == 0;
+        sent = facts->counters.known ? facts->counters.value[COUNTER_SYNCOOKIES_SENT] : 0;
+    }
+    if (on)
+        fprintf(out, ". Newcomers get SYN cookies (tcp_syncookies is on; %" PRIu64 " were sent in its network namespace so far)",
+                sent);
+    if (off)
+        fputs(". Newcomers are dropped (tcp_syncookies is 0): set it to 1, or raise the backlog and tcp_max_syn_backlog", out);
+    fputs(". A flood of SYNs, clients whose answers get lost, or TCP_DEFER_ACCEPT fill it", out);
+}
+
+static void write_given_up(FILE *out, const struct survey *survey)
+{
+    uint64_t queue = 0, gone = 0;
+    for (size_t i = 0; i < survey->count; i++)
+        if (survey->listeners[i].remarks >> REMARK_GIVEN_UP & 1) {
+            queue += survey->listeners[i].queue;
+            gone += survey->listeners[i].closed + survey->listeners[i].vanished;
+        }
+    fprintf(out, ": %" PRIu64 " of %" PRIu64 " clients", gone, queue);
+}
+
+static void write_more(FILE *out, const struct survey *survey, enum remark remark)
+{
+    if (remark == REMARK_SYN_QUEUE_FULL)
+        write_cookies(out, survey);
+    if (remark == REMARK_GIVEN_UP)
+        write_given_up(out, survey);
 }
 
 static void write_remark(FILE *out, const struct survey *survey, enum remark remark)
@@ -200,7 +250,9 @@ static void write_remark(FILE *out, const struct survey *survey, enum remark rem
     }
     if (count > covered)
         fprintf(out, " and %zu more", count - covered);
-    fprintf(out, ". %s.", meanings[remark]);
+    fprintf(out, ". %s", meanings[remark]);
+    write_more(out, survey, remark);
+    putc('.', out);
 }
 
 static void write_netns_name(FILE *out, const struct netns_facts *facts)

@@ -121,7 +121,7 @@ static json_t *trial_json(const struct trial *t)
         json_put(&counts, verdict_name(v), json_integer((json_int_t)t->counts[v]));
     return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:b}", "error", json_text(t->error ? t->why : NULL),
                      "counts", t->error ? (json_decref(counts), json_null()) : counts, "drops",
-                     json_known(t->drops_known, t->drops), "backlog", json_known(t->capacity, t->backlog), "capacity",
+                     json_known(t->discarded_known, t->discarded), "backlog", json_known(t->capacity, t->backlog), "capacity",
                      json_known(t->capacity, t->capacity), "p50_accepted_us",
                      json_span_exact(t->error ? NSEC_NEVER : t->accepted_p50), "p99_accepted_us",
                      json_span_exact(t->error ? NSEC_NEVER : t->accepted_p99), "max_accepted_us",
@@ -199,7 +199,7 @@ static void write_trial(FILE *out, const struct trial *t)
 {
     for (enum verdict v = 0; v < VERDICT_COUNT; v++)
         fprintf(out, t->error ? "," : ",%" PRIu64, t->counts[v]);
-    fprintf(out, t->drops_known ? ",%" PRIu64 : ",", t->drops);
+    fprintf(out, t->discarded_known ? ",%" PRIu64 : ",", t->discarded);
     write_span(out, t->error ? NSEC_NEVER : t->accepted_p50);
     write_span(out, t->error ? NSEC_NEVER : t->accepted_p99);
     write_span(out, t->error ? NSEC_NEVER : t->accepted_max);

@@ -121,8 +121,8 @@ static void write_known_listener(FILE *out, const struct run *run, const struct 
     fprintf(out, ", holds %" PRIu64 ", queue %" PRIu64 " of %" PRIu64, listener->capacity, listener->queue, listener->capacity);
     if (is_unix(target->transport.kind))
         fputs(" (AF_UNIX drops nobody)", out);
-    else if (target->drops_known)
-        fprintf(out, ", dropped %" PRIu64, target->drops);
+    else if (target->discarded_known)
+        fprintf(out, ", dropped %" PRIu64, target->discarded);
     else
         fputs(", drops not known", out);
     if (target->listener_gone)
@@ -167,8 +167,8 @@ static void write_members(FILE *out, const struct target *target)
     for (size_t i = 0; i < target->member_count; i++) {
         const struct listener *m = &target->members[i];
         fprintf(out, "%s %zu: queue %" PRIu64 " of %" PRIu64, i ? ";" : "; each of them:", i + 1, m->queue, m->capacity);
-        if (m->drops)
-            fprintf(out, ", dropped %" PRIu64, m->drops);
+        if (m->discarded)
+            fprintf(out, ", dropped %" PRIu64, m->discarded);
     }
 }
 

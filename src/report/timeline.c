@@ -65,15 +65,15 @@ enum phase phase_at(const struct target *target, size_t i, nsec at)
 struct drop_parts drop_parts(const struct target *target)
 {
     const struct timeline *t = &target->timeline;
-    return (struct drop_parts){.known = target->drops_known,
-                               .counted = target->drops,
-                               .placed = t->point_count ? t->points[t->point_count - 1].drops : 0,
+    return (struct drop_parts){.known = target->discarded_known,
+                               .counted = target->discarded,
+                               .placed = t->point_count ? t->points[t->point_count - 1].discarded : 0,
                                .missed = t->missed};
 }
 
 struct drop_parts drop_parts_of_run(const struct run *run)
 {
-    struct drop_parts all = {.known = run->drops_known, .counted = run->drops};
+    struct drop_parts all = {.known = run->discarded_known, .counted = run->discarded};
     for (size_t t = 0; t < run->target_count; t++) {
         struct drop_parts parts = drop_parts(&run->targets[t]);
         all.placed += parts.placed;

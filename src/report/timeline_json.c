@@ -42,7 +42,7 @@ static void emit_point(struct emitter *e, const struct queue_point *point)
     EMIT(e, ",\"queue\":");
     emit_number(e, point->queue);
     EMIT(e, ",\"drops\":");
-    emit_number(e, point->drops);
+    emit_number(e, point->discarded);
     EMIT(e, "}");
 }
 

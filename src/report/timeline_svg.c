@@ -231,11 +231,11 @@ static void draw_drops(const struct panel *p, double top)
     fputs("</title>\n", p->out);
     for (size_t i = 0; i < t->point_count; i++) {
         double x = x_of(p, t->points[i].at);
-        if (t->points[i].drops != drops && x - before >= 0.5) {
+        if (t->points[i].discarded != drops && x - before >= 0.5) {
             svg_line(p->out, x, top + 2, x, top + DROPS_HEIGHT - 2, "d");
             before = x;
         }
-        drops = t->points[i].drops;
+        drops = t->points[i].discarded;
     }
     fputs("</g>\n", p->out);
     if (whole)

@@ -167,8 +167,8 @@ static void collect_points(const struct strip *s, uint32_t longest[CELLS_MAX], u
         for (; p < t->point_count && cell_of(s, t->points[p].at) == cell; p++) {
             queue = t->points[p].queue;
             longest[cell] = queue > longest[cell] ? queue : longest[cell];
-            dropped[cell] += t->points[p].drops - drops;
-            drops = t->points[p].drops;
+            dropped[cell] += t->points[p].discarded - drops;
+            drops = t->points[p].discarded;
         }
     }
 }

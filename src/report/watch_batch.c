@@ -8,7 +8,7 @@
 
 /* ---- Text ---- */
 
-static const char *color_of(const struct watching *w, const struct watched *one)
+static const char *color_of(const struct watch_model *w, const struct listener_history *one)
 {
     enum frame_style style = watch_style(w, one);
     return style == FRAME_ALARM     ? COLOR_RED
@@ -18,7 +18,7 @@ static const char *color_of(const struct watching *w, const struct watched *one)
                                     : NULL;
 }
 
-static void write_heading(FILE *out, const struct watching *w, size_t count)
+static void write_heading(FILE *out, const struct watch_model *w, size_t count)
 {
     char span[NSEC_TEXT_SIZE];
     fprintf(out, "%s, after %s: ", w->at, nsec_text(w->elapsed, span));
@@ -32,7 +32,7 @@ static void write_heading(FILE *out, const struct watching *w, size_t count)
 }
 
 /* Once is enough: the first block says what holds for all. */
-static void write_notes(FILE *out, const struct watching *w, const size_t *order, size_t count, size_t sampled)
+static void write_notes(FILE *out, const struct watch_model *w, const size_t *order, size_t count, size_t sampled)
 {
     char place[REPORT_PLACE_SIZE];
     if (w->number != 1)
@@ -47,7 +47,7 @@ static void write_notes(FILE *out, const struct watching *w, const size_t *order
         fprintf(out, "(the process of %zu listener%s is not shown: as root it is)\n", w->owners_unseen, plural(w->owners_unseen));
 }
 
-void report_watch_text(FILE *out, const struct watching *w, const size_t *order, size_t count, size_t sampled,
+void report_watch_text(FILE *out, const struct watch_model *w, const size_t *order, size_t count, size_t sampled,
                        const struct report_style *style)
 {
     char text[WATCH_TEXT_SIZE];
@@ -59,7 +59,7 @@ void report_watch_text(FILE *out, const struct watching *w, const size_t *order,
         fprintf(out, "%s\n", text);
     }
     for (size_t i = 0; i < count; i++) {
-        const struct watched *one = &w->list[order[i]];
+        const struct listener_history *one = &w->list[order[i]];
         const char *color = color_of(w, one);
         watch_row(&layout, one, text);
         if (color)
@@ -92,22 +92,22 @@ void report_alert_text(FILE *out, const struct alert *alert, const struct report
 
 /* ---- JSON ---- */
 
-static json_t *watched_json(const struct watching *w, const struct watched *one)
+static json_t *watched_json(const struct watch_model *w, const struct listener_history *one)
 {
     json_t *object = json_listener(&one->now);
-    bool known = one->now.drops_known;
+    bool known = one->now.discarded_known;
     json_t *more =
         json_pack("{s:s, s:o, s:I, s:o, s:I, s:o, s:o, s:o, s:I, s:o}", "state", watch_state_name(one->state), "changed_us",
                   json_span(one->changed ? one->changed : NSEC_NEVER), "peak", (json_int_t)one->peak, "peak_at_us",
                   json_span(one->peak ? one->peak_at : NSEC_NEVER), "interval_peak", (json_int_t)one->last.peak, "interval_drops",
-                  json_known(known, one->last.drops), "new_drops", json_known(known, one->drops), "drops_per_second",
+                  json_known(known, one->last.discarded), "new_drops", json_known(known, one->discarded), "drops_per_second",
                   known ? json_real(one->last.drops_per_second) : json_null(), "samples", (json_int_t)one->last.samples,
                   "sampled_hz", json_real((double)(int64_t)(watch_hz(w, one) * 10 + 0.5) / 10));
     json_merge(&object, more);
     return object;
 }
 
-static json_t *alerts_json(const struct watching *w)
+static json_t *alerts_json(const struct watch_model *w)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < w->alert_count; i++) {
@@ -118,7 +118,7 @@ static json_t *alerts_json(const struct watching *w)
     return list;
 }
 
-int report_watch_json(FILE *out, const struct watching *w, const size_t *order, size_t count)
+int report_watch_json(FILE *out, const struct watch_model *w, const size_t *order, size_t count)
 {
     json_t *listeners = json_array(), *namespaces = json_array();
     for (size_t i = 0; i < count; i++)

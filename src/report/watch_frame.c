@@ -48,7 +48,7 @@ static void put_part(struct frame_line *line, int from, int cells, enum frame_st
         }
 }
 
-static void add_title(struct frame *frame, const struct watching *w, const struct watch_view *view)
+static void add_title(struct frame *frame, const struct watch_model *w, const struct watch_view *view)
 {
     char interval[NSEC_TEXT_SIZE], where[96] = "";
     const struct netns_facts *netns = w->namespace_count ? &w->namespaces[0] : NULL;
@@ -71,7 +71,7 @@ static void add_title(struct frame *frame, const struct watching *w, const struc
 
 /* ---- The list ---- */
 
-static void add_row(struct frame *frame, const struct watch_layout *layout, const struct watched *one, bool selected)
+static void add_row(struct frame *frame, const struct watch_layout *layout, const struct listener_history *one, bool selected)
 {
     enum frame_style style = watch_style(layout->w, one);
     struct frame_line *line = add(frame, selected ? FRAME_SELECTED : style);
@@ -82,7 +82,7 @@ static void add_row(struct frame *frame, const struct watch_layout *layout, cons
         put_part(line, bar, layout->width[WATCH_BAR], watch_bar_style(one));
 }
 
-static void add_rows(struct frame *frame, const struct watching *w, const struct watch_view *view, size_t room)
+static void add_rows(struct frame *frame, const struct watch_model *w, const struct watch_view *view, size_t room)
 {
     struct watch_layout layout = {.w = w, .utf8 = frame->utf8};
     watch_layout_screen(&layout, frame->columns);
@@ -104,7 +104,7 @@ static void add_rows(struct frame *frame, const struct watching *w, const struct
 
 /* ---- The selected listener ---- */
 
-static void add_name(struct frame *frame, const struct watching *w, const struct watched *one)
+static void add_name(struct frame *frame, const struct watch_model *w, const struct listener_history *one)
 {
     char place[REPORT_PLACE_SIZE], ago[NSEC_TEXT_SIZE], owner[64] = "owner not seen";
     if (one->now.pid && one->now.processes > 1)
@@ -127,7 +127,7 @@ static void add_name(struct frame *frame, const struct watching *w, const struct
                  one->now.member, one->now.group);
 }
 
-static void add_peak(struct frame *frame, const struct watching *w, const struct watched *one)
+static void add_peak(struct frame *frame, const struct watch_model *w, const struct listener_history *one)
 {
     char ago[NSEC_TEXT_SIZE], oldest[NSEC_TEXT_SIZE];
     nsec since = w->elapsed - one->peak_at;
@@ -149,17 +149,18 @@ static void add_peak(struct frame *frame, const struct watching *w, const struct
         snprintf(line->text + used, room - used, "  %" PRIu32 " half-open", one->now.half_open);
 }
 
-static void add_drops(struct frame *frame, const struct watched *one)
+static void add_drops(struct frame *frame, const struct listener_history *one)
 {
-    if (!one->now.drops_known)
+    if (!one->now.discarded_known)
         add_text(frame, FRAME_PLAIN, "  drops are not counted for this kind of socket");
     else
-        add_text(frame, one->last.drops ? FRAME_ALARM : FRAME_PLAIN,
+        add_text(frame, one->last.discarded ? FRAME_ALARM : FRAME_PLAIN,
                  "  drops %" PRIu64 " since it was made, %" PRIu64 " while watched, %" PRIu64 " in the last interval",
-                 one->now.drops, one->drops, one->last.drops);
+                 one->now.discarded, one->discarded, one->last.discarded);
 }
 
-static void add_sampling(struct frame *frame, const struct watching *w, const struct watch_view *view, const struct watched *one)
+static void add_sampling(struct frame *frame, const struct watch_model *w, const struct watch_view *view,
+                         const struct listener_history *one)
 {
     double hz = watch_hz(w, one);
     char gap[NSEC_TEXT_SIZE];
@@ -189,7 +190,7 @@ static void add_folded(struct frame *frame, enum frame_style style, const char *
     free(folded);
 }
 
-static void add_remarks(struct frame *frame, const struct watched *one)
+static void add_remarks(struct frame *frame, const struct listener_history *one)
 {
     char text[WATCH_TEXT_SIZE];
     for (enum remark r = 0; r < REMARK_COUNT && one->state != WATCH_GONE; r++)
@@ -200,12 +201,12 @@ static void add_remarks(struct frame *frame, const struct watched *one)
 }
 
 /* The more important lines first, as many as there is room for. */
-static void add_details(struct frame *frame, const struct watching *w, const struct watch_view *view, size_t room)
+static void add_details(struct frame *frame, const struct watch_model *w, const struct watch_view *view, size_t room)
 {
     size_t whole = frame->rows, end = frame->count + room;
     frame->rows = end;
     if (view->selected < view->count) {
-        const struct watched *one = &w->list[view->order[view->selected]];
+        const struct listener_history *one = &w->list[view->order[view->selected]];
         char spark[WATCH_TEXT_SIZE];
         int width = frame->columns >= 80 ? 60 : 20;
         add_name(frame, w, one);
@@ -223,7 +224,7 @@ static void add_details(struct frame *frame, const struct watching *w, const str
 
 /* ---- Alerts, keys, help ---- */
 
-static void add_alert(struct frame *frame, const struct watching *w)
+static void add_alert(struct frame *frame, const struct watch_model *w)
 {
     const struct alert *last = NULL;
     char text[REPORT_ALERT_SIZE];
@@ -281,7 +282,7 @@ static void add_help(struct frame *frame, size_t room)
         add_text(frame, FRAME_PLAIN, "%s", i < sizeof lines / sizeof *lines ? lines[i] : "");
 }
 
-void report_watch_frame(struct frame *frame, const struct watching *w, const struct watch_view *view)
+void report_watch_frame(struct frame *frame, const struct watch_model *w, const struct watch_view *view)
 {
     frame->count = frame->listed = 0;
     if (frame->rows < FRAME_ROWS_MIN || frame->columns < FRAME_COLUMNS_MIN) {

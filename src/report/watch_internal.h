@@ -4,7 +4,7 @@
 
 #include "internal.h"
 
-#include "backlogctl/watched.h"
+#include "backlogctl/listener_history.h"
 
 #define WATCH_TEXT_SIZE FRAME_TEXT_SIZE
 
@@ -21,7 +21,7 @@ enum watch_place {
 
 /* The width of each column in cells, by its place; 0: not shown. */
 struct watch_layout {
-    const struct watching *w;
+    const struct watch_model *w;
     int width[WATCH_PLACES];
     bool utf8;
 };
@@ -33,21 +33,22 @@ void watch_layout_file(struct watch_layout *layout, const size_t *order, size_t 
 
 /* Return the text's width in cells. */
 int watch_header(const struct watch_layout *layout, char out[WATCH_TEXT_SIZE]);
-int watch_row(const struct watch_layout *layout, const struct watched *one, char out[WATCH_TEXT_SIZE]);
+int watch_row(const struct watch_layout *layout, const struct listener_history *one, char out[WATCH_TEXT_SIZE]);
 /* The cell where a column begins; -1 when it is not shown. */
 int watch_column_at(const struct watch_layout *layout, enum watch_place place);
 
 /* How alarming: FRAME_ALARM, FRAME_WARNING, FRAME_NEWS, FRAME_DIM or FRAME_PLAIN. */
-enum frame_style watch_style(const struct watching *w, const struct watched *one);
-enum frame_style watch_bar_style(const struct watched *one);
+enum frame_style watch_style(const struct watch_model *w, const struct listener_history *one);
+enum frame_style watch_bar_style(const struct listener_history *one);
 
 /* The last minute, the present second at the right, in `width` cells. Returns out. */
-const char *watch_spark(const struct watching *w, const struct watched *one, int width, bool utf8, char out[WATCH_TEXT_SIZE]);
+const char *watch_spark(const struct watch_model *w, const struct listener_history *one, int width, bool utf8,
+                        char out[WATCH_TEXT_SIZE]);
 
 /* How long ago it came or went is worth a word. */
-bool watch_is_new(const struct watching *w, const struct watched *one);
+bool watch_is_new(const struct watch_model *w, const struct listener_history *one);
 
 /* Looks a second in the last interval. */
-double watch_hz(const struct watching *w, const struct watched *one);
+double watch_hz(const struct watch_model *w, const struct listener_history *one);
 
 #endif

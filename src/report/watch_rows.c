@@ -13,7 +13,8 @@ static const char spark_ascii[] = " _.:-=+*#";
 
 /* ---- Cells: text at most `width` wide ---- */
 
-typedef void cell_text(const struct watch_layout *layout, const struct watched *one, int width, char out[WATCH_TEXT_SIZE]);
+typedef void cell_text(const struct watch_layout *layout, const struct listener_history *one, int width,
+                       char out[WATCH_TEXT_SIZE]);
 
 /* A number that does not fit is given in thousands, millions and so on. */
 static void put_number(uint64_t number, int width, char out[WATCH_TEXT_SIZE])
@@ -26,12 +27,12 @@ static void put_number(uint64_t number, int width, char out[WATCH_TEXT_SIZE])
     }
 }
 
-bool watch_is_new(const struct watching *w, const struct watched *one)
+bool watch_is_new(const struct watch_model *w, const struct listener_history *one)
 {
     return one->changed && w->elapsed - one->changed <= WATCH_NEWS_SPAN;
 }
 
-static void text_mark(const struct watch_layout *layout, const struct watched *one, int width, char out[WATCH_TEXT_SIZE])
+static void text_mark(const struct watch_layout *layout, const struct listener_history *one, int width, char out[WATCH_TEXT_SIZE])
 {
     (void)width;
     uint32_t remarks = one->now.remarks;
@@ -43,7 +44,7 @@ static void text_mark(const struct watch_layout *layout, const struct watched *o
     snprintf(out, WATCH_TEXT_SIZE, "%s", mark);
 }
 
-static void text_bar(const struct watch_layout *layout, const struct watched *one, int width, char out[WATCH_TEXT_SIZE])
+static void text_bar(const struct watch_layout *layout, const struct listener_history *one, int width, char out[WATCH_TEXT_SIZE])
 {
     const struct listener *l = &one->now;
     int inner = layout->utf8 ? width : width - 2;
@@ -62,17 +63,17 @@ static void text_bar(const struct watch_layout *layout, const struct watched *on
         snprintf(out + used, WATCH_TEXT_SIZE - used, "]");
 }
 
-static void text_peak(const struct watch_layout *layout, const struct watched *one, int width, char out[WATCH_TEXT_SIZE])
+static void text_peak(const struct watch_layout *layout, const struct listener_history *one, int width, char out[WATCH_TEXT_SIZE])
 {
     (void)layout;
     put_number(one->peak, width, out);
 }
 
-static void text_rate(const struct watch_layout *layout, const struct watched *one, int width, char out[WATCH_TEXT_SIZE])
+static void text_rate(const struct watch_layout *layout, const struct listener_history *one, int width, char out[WATCH_TEXT_SIZE])
 {
     double rate = one->last.drops_per_second;
     (void)layout;
-    if (!one->now.drops_known)
+    if (!one->now.discarded_known)
         snprintf(out, WATCH_TEXT_SIZE, "-");
     else if (rate > 0 && rate < 9.95)
         snprintf(out, WATCH_TEXT_SIZE, "%.1f", rate < 0.1 ? 0.1 : rate); /* a little is not nothing */
@@ -80,25 +81,27 @@ static void text_rate(const struct watch_layout *layout, const struct watched *o
         put_number((uint64_t)(rate + 0.5), width, out);
 }
 
-double watch_hz(const struct watching *w, const struct watched *one)
+double watch_hz(const struct watch_model *w, const struct listener_history *one)
 {
     return w->took > 0 ? (double)one->last.samples * NSEC_PER_SEC / (double)w->took : 0;
 }
 
-static void text_samples(const struct watch_layout *layout, const struct watched *one, int width, char out[WATCH_TEXT_SIZE])
+static void text_samples(const struct watch_layout *layout, const struct listener_history *one, int width,
+                         char out[WATCH_TEXT_SIZE])
 {
     (void)layout;
     put_number(one->last.samples, width, out);
 }
 
-static uint32_t second_peak(const struct watched *one, int64_t second)
+static uint32_t second_peak(const struct listener_history *one, int64_t second)
 {
     if (second < 0 || second < one->history_from || second >= one->history_to)
         return 0;
     return one->history[second % WATCH_HISTORY];
 }
 
-const char *watch_spark(const struct watching *w, const struct watched *one, int width, bool utf8, char out[WATCH_TEXT_SIZE])
+const char *watch_spark(const struct watch_model *w, const struct listener_history *one, int width, bool utf8,
+                        char out[WATCH_TEXT_SIZE])
 {
     int64_t now = w->elapsed / NSEC_PER_SEC, group = (WATCH_HISTORY + width - 1) / width;
     size_t used = 0;
@@ -116,13 +119,14 @@ const char *watch_spark(const struct watching *w, const struct watched *one, int
     return out;
 }
 
-static void text_spark(const struct watch_layout *layout, const struct watched *one, int width, char out[WATCH_TEXT_SIZE])
+static void text_spark(const struct watch_layout *layout, const struct listener_history *one, int width,
+                       char out[WATCH_TEXT_SIZE])
 {
     watch_spark(layout->w, one, width, layout->utf8, out);
 }
 
 /* What it says of itself, and what is worth saying. */
-static void put_remarks(const struct watched *one, int width, char out[WATCH_TEXT_SIZE])
+static void put_remarks(const struct listener_history *one, int width, char out[WATCH_TEXT_SIZE])
 {
     char cell[LIST_CELL_SIZE];
     const char *state = one->state == WATCH_PRESENT ? "" : watch_state_name(one->state);
@@ -134,7 +138,7 @@ static void put_remarks(const struct watched *one, int width, char out[WATCH_TEX
     out[width] = '\0';
 }
 
-static void put_figure(enum figure_id figure, const struct watched *one, int width, char out[WATCH_TEXT_SIZE])
+static void put_figure(enum figure_id figure, const struct listener_history *one, int width, char out[WATCH_TEXT_SIZE])
 {
     struct figure_value value = figure_value(figure, &one->now);
     char cell[LIST_CELL_SIZE];
@@ -174,8 +178,8 @@ static struct column column_at(int place)
     return own[place];
 }
 
-static void put_cell(const struct watch_layout *layout, const struct column *column, const struct watched *one, int width,
-                     char out[WATCH_TEXT_SIZE])
+static void put_cell(const struct watch_layout *layout, const struct column *column, const struct listener_history *one,
+                     int width, char out[WATCH_TEXT_SIZE])
 {
     if (column->text)
         column->text(layout, one, width, out);
@@ -249,7 +253,7 @@ int watch_column_at(const struct watch_layout *layout, enum watch_place place)
 }
 
 /* `one` NULL: the heads. */
-static int write_cells(const struct watch_layout *layout, const struct watched *one, char out[WATCH_TEXT_SIZE])
+static int write_cells(const struct watch_layout *layout, const struct listener_history *one, char out[WATCH_TEXT_SIZE])
 {
     size_t used = 0;
     int cells = 0;
@@ -282,12 +286,12 @@ int watch_header(const struct watch_layout *layout, char out[WATCH_TEXT_SIZE])
     return write_cells(layout, NULL, out);
 }
 
-int watch_row(const struct watch_layout *layout, const struct watched *one, char out[WATCH_TEXT_SIZE])
+int watch_row(const struct watch_layout *layout, const struct listener_history *one, char out[WATCH_TEXT_SIZE])
 {
     return write_cells(layout, one, out);
 }
 
-enum frame_style watch_style(const struct watching *w, const struct watched *one)
+enum frame_style watch_style(const struct watch_model *w, const struct listener_history *one)
 {
     if (one->state == WATCH_GONE)
         return FRAME_DIM;
@@ -298,7 +302,7 @@ enum frame_style watch_style(const struct watching *w, const struct watched *one
     return one->now.percent >= 50 ? FRAME_WARNING : FRAME_PLAIN;
 }
 
-enum frame_style watch_bar_style(const struct watched *one)
+enum frame_style watch_bar_style(const struct listener_history *one)
 {
     if (one->now.queue > one->now.backlog)
         return FRAME_ALARM;

@@ -34,7 +34,7 @@ static void wait_for_server(struct experiment *x, uint64_t unaccepted_allowed)
 {
     const struct server_settings *plan = &x->plan->server;
     uint64_t limit = plan->accept_count == ACCEPT_UNLIMITED ? UINT64_MAX : (uint64_t)plan->accept_count;
-    uint64_t accepted = server_wait_accepted(x->lab.server, 0, 0);
+    uint64_t accepted = server_accepted(x->lab.server);
     if (x->server_late || accepted >= limit)
         return;
     uint64_t arrived = x->accepted_before + flood_established(x->floods[x->current - x->run.targets]);
@@ -140,7 +140,7 @@ static int prepare_burst(struct experiment *x, size_t t, struct error *err)
 static void burst(struct experiment *x, size_t t)
 {
     if (x->lab.server)
-        x->accepted_before = server_wait_accepted(x->lab.server, 0, 0);
+        x->accepted_before = server_accepted(x->lab.server);
     /* In a namespace of our own the sums tell it all. */
     x->ledger = (struct ledger){0};
     if (x->diag.netlink.socket && x->current->local && !x->run.private_namespace && x->plan->probe.threads <= 1)

@@ -11,7 +11,7 @@
 
 static bool read_now(struct ledger *ledger)
 {
-    if (listener_look(ledger->diag, &ledger->target->before, &ledger->queue, &ledger->drops, NULL)) {
+    if (listener_look(ledger->diag, &ledger->target->before, &ledger->queue, &ledger->discarded, NULL)) {
         ledger->target = NULL; /* it has gone */
         return false;
     }
@@ -35,7 +35,7 @@ static void begin_block(struct ledger *ledger, size_t from)
 void ledger_begin(struct ledger *ledger, struct sockdiag *diag, struct target *target, size_t count)
 {
     *ledger = (struct ledger){.diag = diag, .block = 1 + count / READINGS};
-    if (!target->before.known || !target->before.drops_known || target->before.members != 1 ||
+    if (!target->before.known || !target->before.discarded_known || target->before.members != 1 ||
         !has_handshake(target->transport.kind))
         return;
     ledger->target = target;
@@ -49,10 +49,10 @@ static void close_block(struct ledger *ledger, size_t end)
 {
     struct target *target = ledger->target;
     bool was_full = is_full(ledger);
-    uint64_t before = ledger->drops;
+    uint64_t before = ledger->discarded;
     if (!read_now(ledger))
         return;
-    uint64_t rise = (ledger->drops - before) & UINT32_MAX;
+    uint64_t rise = (ledger->discarded - before) & UINT32_MAX;
     bool full = is_full(ledger);
     bool by_full = full && (was_full ? rise >= ledger->silent : rise == ledger->silent);
     bool by_open = !full && !was_full && rise >= ledger->silent;

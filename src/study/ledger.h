@@ -4,6 +4,7 @@
 #ifndef STUDY_LEDGER_H
 #define STUDY_LEDGER_H
 
+#include "backlogctl/connection_facts.h"
 #include "backlogctl/sockdiag.h"
 
 struct ledger {
@@ -12,7 +13,7 @@ struct ledger {
     size_t block;          /* unanswered SYNs between two readings; 1: each by itself */
     /* The last reading: */
     nsec read_at;
-    uint64_t queue, drops;
+    uint64_t queue, discarded;
     size_t from;   /* the attempts from here on came after it, */
     size_t silent; /* and so many of them got no answer */
     size_t due;    /* before this one the queue cannot be full by our own clients */

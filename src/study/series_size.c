@@ -63,7 +63,8 @@ static void tell_progress(void *context, size_t done, nsec elapsed)
 
 static bool passed(const struct search *search, const struct trial *t)
 {
-    return t->done && !t->error && t->drops_known && !t->drops && t->counts[VERDICT_CONNECTED] == search->s->predicted.count;
+    return t->done && !t->error && t->discarded_known && !t->discarded &&
+           t->counts[VERDICT_CONNECTED] == search->s->predicted.count;
 }
 
 /* So many runs with a backlog, one after the other: the pace must not suffer. Returns how many passed; fewer are run once one has

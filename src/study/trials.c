@@ -19,7 +19,7 @@
 
 struct worker {
     struct pool *pool;
-    struct watch result; /* fd -1: idle */
+    struct loop_source result; /* fd -1: idle */
     pid_t pid;
     size_t trial;
     size_t got; /* bytes of the result */
@@ -70,8 +70,8 @@ static void keep(const struct run *run, struct trial *out)
     const struct listener *listener = &run->targets[0].after;
     bool accepted = run->to_accepted.samples;
     *out = (struct trial){.done = !run->signal,
-                          .drops_known = run->drops_known,
-                          .drops = run->drops,
+                          .discarded_known = run->discarded_known,
+                          .discarded = run->discarded,
                           .capacity = listener->capacity,
                           .backlog = listener->backlog,
                           .left = listener->queue,
@@ -125,12 +125,12 @@ _Noreturn static void child_main(const struct trials *trials, size_t i, int resu
 
 static void collect(struct worker *w);
 
-static void result_ready(struct watch *watch, uint32_t events)
+static void result_ready(struct loop_source *source, uint32_t events)
 {
     (void)events;
-    struct worker *w = (struct worker *)((char *)watch - offsetof(struct worker, result));
+    struct worker *w = (struct worker *)((char *)source - offsetof(struct worker, result));
     ssize_t n;
-    while ((n = read(watch->fd, (char *)&w->read + w->got, sizeof w->read - w->got)) > 0)
+    while ((n = read(source->fd, (char *)&w->read + w->got, sizeof w->read - w->got)) > 0)
         w->got += (size_t)n;
     if (!n || w->got == sizeof w->read || (errno != EAGAIN && errno != EINTR))
         collect(w);
@@ -157,7 +157,7 @@ static int begin(struct worker *w, size_t i, struct error *err)
     close(ends[1]);
     w->trial = i;
     w->got = 0;
-    w->result = (struct watch){.ready = result_ready, .fd = ends[0]};
+    w->result = (struct loop_source){.ready = result_ready, .fd = ends[0]};
     return loop_add(&w->pool->loop, &w->result, EPOLLIN, err);
 }
 

@@ -64,7 +64,7 @@ START_TEST(sysctls_vary)
 }
 END_TEST
 
-/* The one of the issue: 65 backlogs of 100 connections. How long it took is told, not judged. */
+/* A large sweep: 65 backlogs of 100 connections. How long it took is told, not judged. */
 START_TEST(sixty_five_backlogs)
 {
     struct outcome outcome =

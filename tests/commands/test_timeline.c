@@ -59,7 +59,7 @@ static void check_exact(const json_t *report)
         assert_between(queue, 0, most, "queue");
     }
     ck_assert_int_eq(queue, report_number(report, "listener.queue"));
-    ck_assert_int_eq(drops + moment(t, "unplaced_drops"), report_number(report, "listener.drops"));
+    ck_assert_int_eq(drops + moment(t, "unplaced_drops"), report_number(report, "listener.discarded"));
     ck_assert_int_eq(moment(t, "missed_packets"), 0);
     json_array_foreach(json_object_get(t, "connections"), i, *(json_t **)&one)
     {

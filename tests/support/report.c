@@ -3,7 +3,8 @@
 
 #include "suite.h"
 
-#include "backlogctl/model.h"
+#include "backlogctl/clock.h"
+#include "backlogctl/vocabulary.h"
 
 #include <signal.h>
 #include <stdarg.h>

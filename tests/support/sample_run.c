@@ -28,8 +28,8 @@ struct listener sample_listener(uint64_t backlog, uint64_t queue, uint64_t drops
                              .backlog = backlog,
                              .capacity = backlog + 1,
                              .queue = queue,
-                             .drops = drops,
-                             .drops_known = true};
+                             .discarded = drops,
+                             .discarded_known = true};
 }
 
 /* A local target on 127.0.0.1 without a listener, and nothing attempted yet. */
@@ -65,14 +65,14 @@ void sample_with_listener(uint64_t backlog, uint64_t queue, uint64_t drops)
 {
     sample.targets[0].before = sample_listener(backlog, 0, 0);
     sample.targets[0].after = sample_listener(backlog, queue, drops);
-    sample.targets[0].drops_known = sample.drops_known = true;
-    sample.targets[0].drops = sample.drops = drops;
+    sample.targets[0].discarded_known = sample.discarded_known = true;
+    sample.targets[0].discarded = sample.discarded = drops;
 }
 
 void sample_forget_drops(void)
 {
-    sample.targets[0].drops_known = sample.drops_known = false;
-    sample.targets[0].drops = sample.drops = 0;
+    sample.targets[0].discarded_known = sample.discarded_known = false;
+    sample.targets[0].discarded = sample.discarded = 0;
 }
 
 struct attempt *sample_attempt(size_t t, uint32_t id, enum verdict verdict, enum reason reason, enum evidence evidence)

@@ -73,7 +73,7 @@ START_TEST(who_does_not_hold_the_listener_is_let_go)
     struct sockdiag diag = {0};
     struct loop loop;
     struct error err = {0};
-    uint64_t queue, drops;
+    uint64_t queue, discarded;
     in_private_namespace();
     const pid_t bystander = idle_process();
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -90,7 +90,7 @@ START_TEST(who_does_not_hold_the_listener_is_let_go)
     ck_assert_msg(strstr(err.text, "does not hold the listener any more") != NULL, "%s", err.text);
     must_not_stand_still(pids[0]);
     must_not_stand_still(pids[1]);
-    ck_assert_int_eq(listener_look(&diag, &m.listener, &queue, &drops, &err), 0);
+    ck_assert_int_eq(listener_look(&diag, &m.listener, &queue, &discarded, &err), 0);
     ck_assert_uint_eq(queue, 0);
     end_idle(pids[0]);
     end_idle(pids[1]);
@@ -109,7 +109,7 @@ START_TEST(nothing_is_sent_where_nobody_accepts)
     struct sockdiag diag = {0};
     struct loop loop;
     struct error err = {0};
-    uint64_t queue, drops;
+    uint64_t queue, discarded;
     in_private_namespace();
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     ck_assert(!bind(fd, (struct sockaddr *)&address, sizeof address) && !listen(fd, 7));
@@ -125,7 +125,7 @@ START_TEST(nothing_is_sent_where_nobody_accepts)
         ck_assert_int_eq(listener_find(&diag, &there, &(struct transport){0}, &m.listener, &err), 0);
         ck_assert_int_eq(capacity_measure(&m, &plan, &loop, &err), -EBUSY);
         ck_assert_msg(strstr(err.text, i ? "has not moved" : "one trial connection") != NULL, "%s", err.text);
-        ck_assert_int_eq(listener_look(&diag, &m.listener, &queue, &drops, &err), 0);
+        ck_assert_int_eq(listener_look(&diag, &m.listener, &queue, &discarded, &err), 0);
         ck_assert_uint_eq(queue, 1);
     }
     end_idle(holder);
@@ -145,7 +145,7 @@ START_TEST(another_server_is_not_filled)
     struct listener other;
     struct loop loop;
     struct error err = {0};
-    uint64_t queue, drops;
+    uint64_t queue, discarded;
     int fds[2];
     in_private_namespace();
     for (int i = 0; i < 2; i++) {
@@ -167,7 +167,7 @@ START_TEST(another_server_is_not_filled)
                                        .patience = NSEC_PER_SEC,
                                        .accepts = true};
     ck_assert_int_eq(capacity_measure(&m, &plan, &loop, &err), -EHOSTUNREACH);
-    ck_assert_int_eq(listener_look(&diag, &other, &queue, &drops, &err), 0);
+    ck_assert_int_eq(listener_look(&diag, &other, &queue, &discarded, &err), 0);
     ck_assert_uint_le(queue, 1);
     must_not_stand_still(holder);
     end_idle(holder);

@@ -5,7 +5,7 @@
 
 struct world {
     bool remote, alone, unknown; /* unknown: neither counters nor sysctls nor conntrack could be read */
-    uint64_t drops, overflows, deferred, no_room;
+    uint64_t discarded, overflows, deferred, no_room;
     bool aborts, tracked, translated_not, accepted, gone;
 };
 
@@ -18,10 +18,10 @@ static const struct {
     uint32_t causes;
 } rows[] = {
     {"half open, nothing counted", {0}, SYMPTOM_HALF_OPEN, C(ACK_LOST)},
-    {"half open, deferred", {.drops = 1, .deferred = 1}, SYMPTOM_HALF_OPEN, C(DEFER_ACCEPT) | C(ACK_LOST)},
-    {"half open, overflows", {.drops = 2, .overflows = 1}, SYMPTOM_HALF_OPEN, C(FULL_QUEUE) | C(ACK_LOST)},
+    {"half open, deferred", {.discarded = 1, .deferred = 1}, SYMPTOM_HALF_OPEN, C(DEFER_ACCEPT) | C(ACK_LOST)},
+    {"half open, overflows", {.discarded = 2, .overflows = 1}, SYMPTOM_HALF_OPEN, C(FULL_QUEUE) | C(ACK_LOST)},
     {"half open, overflows of another listener", {.overflows = 1}, SYMPTOM_HALF_OPEN, C(ACK_LOST)},
-    {"half open, overflows, in a lab", {.alone = true, .drops = 2, .overflows = 1}, SYMPTOM_HALF_OPEN, C(FULL_QUEUE)},
+    {"half open, overflows, in a lab", {.alone = true, .discarded = 2, .overflows = 1}, SYMPTOM_HALF_OPEN, C(FULL_QUEUE)},
     {"half open on another host", {.remote = true}, SYMPTOM_HALF_OPEN, C(FULL_QUEUE) | C(DEFER_ACCEPT) | C(ACK_LOST)},
     {"half open, nothing known", {.unknown = true}, SYMPTOM_HALF_OPEN, C(FULL_QUEUE) | C(DEFER_ACCEPT) | C(ACK_LOST)},
     {"reset", {0}, SYMPTOM_RESET, C(SERVER_RESET)},
@@ -33,9 +33,12 @@ static const struct {
     {"silence", {.translated_not = true}, SYMPTOM_SILENCE, C(FIREWALL)},
     {"silence, tracked", {.tracked = true}, SYMPTOM_SILENCE, C(FIREWALL) | C(TRANSLATION)},
     {"silence, tracked and not translated", {.tracked = true, .translated_not = true}, SYMPTOM_SILENCE, C(FIREWALL)},
-    {"silence, overflows", {.drops = 1, .overflows = 1, .translated_not = true}, SYMPTOM_SILENCE, C(FULL_QUEUE) | C(FIREWALL)},
-    {"silence, no room", {.drops = 1, .no_room = 1, .translated_not = true}, SYMPTOM_SILENCE, C(SYN_QUEUE) | C(FIREWALL)},
-    {"silence in a lab", {.alone = true, .drops = 1, .overflows = 1}, SYMPTOM_SILENCE, C(FULL_QUEUE)},
+    {"silence, overflows",
+     {.discarded = 1, .overflows = 1, .translated_not = true},
+     SYMPTOM_SILENCE,
+     C(FULL_QUEUE) | C(FIREWALL)},
+    {"silence, no room", {.discarded = 1, .no_room = 1, .translated_not = true}, SYMPTOM_SILENCE, C(SYN_QUEUE) | C(FIREWALL)},
+    {"silence in a lab", {.alone = true, .discarded = 1, .overflows = 1}, SYMPTOM_SILENCE, C(FULL_QUEUE)},
     {"elsewhere", {0}, SYMPTOM_ELSEWHERE, C(BELOW)},
     {"elsewhere, tracked", {.tracked = true}, SYMPTOM_ELSEWHERE, C(TRANSLATION) | C(BELOW)},
 };
@@ -54,8 +57,8 @@ START_TEST(facts_to_causes)
     *target = (struct target){.local = !w->remote,
                               .attempts = &reset,
                               .attempt_count = 1,
-                              .drops_known = !w->unknown,
-                              .drops = w->drops,
+                              .discarded_known = !w->unknown,
+                              .discarded = w->discarded,
                               .listener_gone = w->gone,
                               .translation = w->translated_not ? TRANSLATION_NONE : TRANSLATION_UNKNOWN};
     judge_causes(&run);

@@ -60,7 +60,7 @@ static const struct {
       .cookie = 0x3f0,
       .rqueue = 2,
       .wqueue = 2,
-      .has_drops = true,
+      .has_discarded = true,
       .has_info = true}},
     {"dual-stack listener",
      recorded_listener6,
@@ -75,8 +75,8 @@ static const struct {
       .cookie = 0x3f5,
       .rqueue = 1,
       .wqueue = 2,
-      .has_drops = true,
-      .drops = 1,
+      .has_discarded = true,
+      .discarded = 1,
       .has_v6only = true}},
     {"queued",
      recorded_queued,
@@ -156,8 +156,8 @@ static void assert_socket(const char *name, const struct diag_socket *seen, cons
     ASSERT_FIELD(cookie);
     ASSERT_FIELD(rqueue);
     ASSERT_FIELD(wqueue);
-    ASSERT_FIELD(has_drops);
-    ASSERT_FIELD(drops);
+    ASSERT_FIELD(has_discarded);
+    ASSERT_FIELD(discarded);
     ASSERT_FIELD(has_info);
     ASSERT_FIELD(last_data_sent_ms);
     ASSERT_FIELD(has_v6only);
@@ -187,7 +187,7 @@ static void check_cut(size_t i, const unsigned char *bytes, size_t length)
     if (length < recordings[i].info_end)
         expected.has_info = false, expected.last_data_sent_ms = 0;
     if (length < recordings[i].drops_end)
-        expected.has_drops = false, expected.drops = 0;
+        expected.has_discarded = false, expected.discarded = 0;
     if (length < 101) /* the end of listener6's SKV6ONLY */
         expected.has_v6only = false;
     assert_socket(recordings[i].name, &seen, &expected);
@@ -221,7 +221,7 @@ static const struct {
     size_t offset, size;
     uint32_t value;
     int status;
-    bool has_v6only, has_drops;
+    bool has_v6only, has_discarded;
 } damages[] = {
     {"as recorded", 0, 4, sizeof recorded_listener6, 0, true, true},
     {"length 0", 0, 4, 0, -EBADMSG},
@@ -265,8 +265,8 @@ START_TEST(damaged_messages_are_refused_or_read_in_part)
         if (status)
             continue;
         ck_assert_msg(seen.has_v6only == damages[i].has_v6only, "%s: has_v6only", damages[i].name);
-        ck_assert_msg(seen.has_drops == damages[i].has_drops, "%s: has_drops", damages[i].name);
-        ck_assert_uint_eq(seen.drops, damages[i].has_drops ? 1 : 0);
+        ck_assert_msg(seen.has_discarded == damages[i].has_discarded, "%s: has_discarded", damages[i].name);
+        ck_assert_uint_eq(seen.discarded, damages[i].has_discarded ? 1 : 0);
         ck_assert_uint_eq(seen.wqueue, 2);
     }
 }
@@ -277,7 +277,7 @@ static const struct {
     const char *name;
     uint16_t type;
     size_t size;
-    bool has_info, has_drops;
+    bool has_info, has_discarded;
 } attributes[] = {
     {"tcp_info of an old kernel", INET_DIAG_INFO, 104, true, false},
     {"tcp_info that just reaches", INET_DIAG_INFO, LAST_DATA_SENT_END, true, false},
@@ -303,9 +303,9 @@ START_TEST(attributes_may_be_shorter_or_longer_than_the_structs)
             memcpy(bytes + FIXED_PART, &attribute, sizeof attribute);
             ck_assert_int_eq(parse(bytes, length, &seen), 0);
             ck_assert_msg(seen.has_info == attributes[i].has_info, "%s: has_info", attributes[i].name);
-            ck_assert_msg(seen.has_drops == attributes[i].has_drops, "%s: has_drops", attributes[i].name);
+            ck_assert_msg(seen.has_discarded == attributes[i].has_discarded, "%s: has_discarded", attributes[i].name);
             ck_assert_uint_eq(seen.last_data_sent_ms, seen.has_info ? 0x11111111 : 0);
-            ck_assert_uint_eq(seen.drops, seen.has_drops ? 0x11111111 : 0);
+            ck_assert_uint_eq(seen.discarded, seen.has_discarded ? 0x11111111 : 0);
         }
 }
 END_TEST

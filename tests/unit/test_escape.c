@@ -216,7 +216,7 @@ static void make_hostile(uint32_t *seed, struct hostile *h)
         strcpy(h->list[i].process, h->names.process);
     }
     h->list[0].kind = KIND_UNIX_STREAM;
-    h->list[0].drops_known = false;
+    h->list[0].discarded_known = false;
     strcpy(h->list[0].path, h->names.path);
     strcpy(h->list[1].device, h->names.device);
     h->list[1].interface = 3;
@@ -249,9 +249,9 @@ static void write_list(FILE *out, const struct hostile *h)
 
 static void write_watch(FILE *out, const struct hostile *h)
 {
-    struct watched both[2] = {{.now = h->list[0]}, {.now = h->list[1]}};
+    struct listener_history both[2] = {{.now = h->list[0]}, {.now = h->list[1]}};
     struct netns_facts netns = h->netns;
-    struct watching w = {.list = both, .count = 2, .namespaces = &netns, .namespace_count = 1, .number = 1};
+    struct watch_model w = {.list = both, .count = 2, .namespaces = &netns, .namespace_count = 1, .number = 1};
     struct alert alert = {.e = {.text = "queue>1", .seen = 4}, .by = h->list[0]};
     strcpy(w.incomplete, h->names.message);
     report_watch_text(out, &w, (const size_t[]){0, 1}, 2, 0, &plain_style);

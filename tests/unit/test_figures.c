@@ -96,10 +96,10 @@ END_TEST
 /* And a metric of Prometheus, a head of watch, where the row says so. */
 START_TEST(the_others_are_the_table)
 {
-    struct watched one = {.now = whole()};
+    struct listener_history one = {.now = whole()};
     struct netns_facts netns = {.ours = true, .somaxconn = 4096};
     struct survey survey = {.listeners = &one.now, .count = 1, .namespaces = &netns, .namespace_count = 1};
-    struct watching w = {.list = &one, .count = 1, .namespaces = &netns, .namespace_count = 1};
+    struct watch_model w = {.list = &one, .count = 1, .namespaces = &netns, .namespace_count = 1};
     FILE *out = catch_begin();
     report_survey_prometheus(out, &survey);
     char *metrics = catch_end(out);

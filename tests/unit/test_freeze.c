@@ -207,7 +207,7 @@ static struct freeze_facts end(struct freeze *freeze)
     struct freeze_facts facts;
     ck_assert_int_eq(freeze_end(freeze, &facts), 0);
     ck_assert_int_eq(find_child("freeze-guardian"), 0);
-    ck_assert_int_eq(find_child("freeze-watcher"), 0);
+    ck_assert_int_eq(find_child("freeze-rescuer"), 0);
     return facts;
 }
 
@@ -329,7 +329,7 @@ END_TEST
 
 static const struct {
     enum freeze_method method;
-    bool guardian, watcher;
+    bool guardian, rescuer;
 } killings[] = {{FREEZE_PTRACE, true, false}, {FREEZE_STOP, true, false}, {FREEZE_STOP, false, true}};
 
 START_TEST(killing_our_own_ends_it)
@@ -343,8 +343,8 @@ START_TEST(killing_our_own_ends_it)
         assert_still(shared, 0, 16);
         if (killings[_i].guardian)
             kill(find_child("freeze-guardian"), SIGKILL);
-        if (killings[_i].watcher)
-            kill(find_child("freeze-watcher"), SIGKILL);
+        if (killings[_i].rescuer)
+            kill(find_child("freeze-rescuer"), SIGKILL);
         await_motion(shared, 0, 16);
         ck_assert(!freeze_holds(freeze));
         struct freeze_facts facts = end(freeze);
@@ -361,10 +361,10 @@ START_TEST(the_caller_continues_what_both_left)
     pid_t pid = counting(shared, 0, 4);
     await_motion(shared, 0, 4);
     struct freeze *freeze = begin(&pid, 1, FREEZE_STOP, LONG_BUDGET);
-    pid_t guardian = find_child("freeze-guardian"), watcher = find_child("freeze-watcher");
-    kill(watcher, SIGSTOP);
+    pid_t guardian = find_child("freeze-guardian"), rescuer = find_child("freeze-rescuer");
+    kill(rescuer, SIGSTOP);
     kill(guardian, SIGKILL);
-    kill(watcher, SIGKILL);
+    kill(rescuer, SIGKILL);
     struct freeze_facts facts = end(freeze);
     ck_assert(facts.broken);
     await_motion(shared, 0, 4);
@@ -386,7 +386,7 @@ static _Noreturn void freezing(pid_t target, enum freeze_method method)
     }
 }
 
-/* Guardians and watchers of a dead caller become our children, and end by themselves. */
+/* Guardians and rescuers of a dead caller become our children, and end by themselves. */
 static void reap_orphans(pid_t target)
 {
     for (nsec over = clock_now() + PATIENCE; find_child_of(getpid(), NULL, target); nap(NSEC_PER_MSEC)) {
@@ -872,12 +872,12 @@ START_TEST(terminal_signals_miss_the_guardian)
     pid_t pid = counting(shared, 0, 8);
     await_motion(shared, 0, 8);
     struct freeze *freeze = begin(&pid, 1, methods[_i], LONG_BUDGET);
-    pid_t guardian = find_child("freeze-guardian"), watcher = find_child("freeze-watcher");
-    ck_assert(guardian && getpgid(guardian) == guardian && !watcher == (methods[_i] == FREEZE_PTRACE));
+    pid_t guardian = find_child("freeze-guardian"), rescuer = find_child("freeze-rescuer");
+    ck_assert(guardian && getpgid(guardian) == guardian && !rescuer == (methods[_i] == FREEZE_PTRACE));
     for (size_t i = 0; i < COUNT(numbers); i++) {
         kill(guardian, numbers[i]);
-        if (watcher)
-            kill(watcher, numbers[i]);
+        if (rescuer)
+            kill(rescuer, numbers[i]);
     }
     assert_still(shared, 0, 8);
     ck_assert(freeze_holds(freeze));
@@ -925,7 +925,7 @@ static void assert_refused(const pid_t *pids, size_t count, struct freeze_settin
     ck_assert_msg(status == -code && err.code == code && strstr(err.text, word), "%d: %s", status, err.text);
     ck_assert_ptr_null(freeze);
     ck_assert_int_eq(find_child("freeze-guardian"), 0);
-    ck_assert_int_eq(find_child("freeze-watcher"), 0);
+    ck_assert_int_eq(find_child("freeze-rescuer"), 0);
 }
 
 START_TEST(errors_say_what_is_wrong)

@@ -9,16 +9,16 @@
 
 /* ---- Drops ---- */
 
-#define LISTENER(cookie_, drops_)                                                  \
-    {                                                                              \
-        .known = true, .cookie = (cookie_), .drops = (drops_), .drops_known = true \
+#define LISTENER(cookie_, drops_)                                                          \
+    {                                                                                      \
+        .known = true, .cookie = (cookie_), .discarded = (drops_), .discarded_known = true \
     }
 
 static const struct {
     const char *name;
     struct target targets[3];
     bool known; /* the run's */
-    uint64_t drops;
+    uint64_t discarded;
     bool first_known; /* the first target's */
     uint64_t first_drops;
 } runs[] = {
@@ -62,13 +62,13 @@ static const struct {
 
 START_TEST(drops_of_a_run)
 {
-    struct run run = {.target_count = COUNT(runs[0].targets), .drops_known = true, .drops = 77};
+    struct run run = {.target_count = COUNT(runs[0].targets), .discarded_known = true, .discarded = 77};
     memcpy(run.targets, runs[_i].targets, sizeof runs[_i].targets);
     judge_run(&run);
-    ck_assert_msg(run.drops_known == runs[_i].known, "%s: known", runs[_i].name);
-    ck_assert_msg(run.drops == runs[_i].drops, "%s: %lu", runs[_i].name, (unsigned long)run.drops);
-    ck_assert_msg(run.targets[0].drops_known == runs[_i].first_known, "%s: first known", runs[_i].name);
-    ck_assert_msg(run.targets[0].drops == runs[_i].first_drops, "%s: first", runs[_i].name);
+    ck_assert_msg(run.discarded_known == runs[_i].known, "%s: known", runs[_i].name);
+    ck_assert_msg(run.discarded == runs[_i].discarded, "%s: %lu", runs[_i].name, (unsigned long)run.discarded);
+    ck_assert_msg(run.targets[0].discarded_known == runs[_i].first_known, "%s: first known", runs[_i].name);
+    ck_assert_msg(run.targets[0].discarded == runs[_i].first_drops, "%s: first", runs[_i].name);
 }
 END_TEST
 
@@ -161,7 +161,7 @@ static const struct {
 /* One expectation of a run with known figures, or of one where nobody knows any but the counts. */
 static struct expectation checked(size_t measure, enum compare compare, int64_t expected, bool known)
 {
-    struct run run = {.drops_known = known, .drops = MEASURE_DROPS + 1000, .target_count = 2, .expectation_count = 1};
+    struct run run = {.discarded_known = known, .discarded = MEASURE_DROPS + 1000, .target_count = 2, .expectation_count = 1};
     for (size_t v = 0; v < VERDICT_COUNT; v++)
         run.counts[v] = v + 1000;
     run.targets[1].after = (struct listener){.known = known,

@@ -256,8 +256,8 @@ START_TEST(listener_has_the_kernels_figures)
     ck_assert_uint_eq(full.queue, 3);
     ck_assert_uint_eq(full.backlog, 2);
     ck_assert_uint_eq(full.capacity, 3);
-    ck_assert(full.drops_known);
-    ck_assert_uint_eq(full.drops, 2);
+    ck_assert(full.discarded_known);
+    ck_assert_uint_eq(full.discarded, 2);
     ck_assert_uint_eq(full.inode, inode_of(fd));
     ck_assert_uint_ne(full.cookie, 0);
     ck_assert_uint_eq(full.cookie, before.cookie);
@@ -423,7 +423,7 @@ static void count_socket(void *context, const struct diag_socket *socket)
     tally->total++;
     tally->by_state[socket->state]++;
     tally->without_info += !socket->has_info;
-    tally->without_drops += !socket->has_drops;
+    tally->without_drops += !socket->has_discarded;
     tally->distinct += !tally->ports_seen[socket->remote.port];
     tally->ports_seen[socket->remote.port] = true;
 }

@@ -130,7 +130,7 @@ START_TEST(a_timer_due_at_the_same_time_can_be_cancelled)
 }
 END_TEST
 
-/* A timer that is always due, and a watch that stops the loop: both get their turn. */
+/* A timer that is always due, and a source that stops the loop: both get their turn. */
 struct restless {
     struct timer timer;
     struct loop *loop;
@@ -145,14 +145,14 @@ static void arm_again(struct timer *timer)
 }
 
 struct stopper {
-    struct watch watch;
+    struct loop_source source;
     struct loop *loop;
     unsigned calls;
 };
 
-static void stop_loop(struct watch *watch, uint32_t events)
+static void stop_loop(struct loop_source *source, uint32_t events)
 {
-    struct stopper *stopper = (struct stopper *)watch;
+    struct stopper *stopper = (struct stopper *)source;
     ck_assert_uint_eq(events, EPOLLIN);
     stopper->calls++;
     loop_stop(stopper->loop);
@@ -163,14 +163,14 @@ START_TEST(an_ever_due_timer_leaves_room_for_descriptors)
     struct loop loop;
     start_loop(&loop, false);
     struct restless restless = {.timer.fired = arm_again, .loop = &loop};
-    struct stopper stopper = {.watch = {.ready = stop_loop, .fd = eventfd(1, EFD_CLOEXEC)}, .loop = &loop};
+    struct stopper stopper = {.source = {.ready = stop_loop, .fd = eventfd(1, EFD_CLOEXEC)}, .loop = &loop};
     loop_arm(&loop, &restless.timer, 0);
-    ck_assert(!loop_add(&loop, &stopper.watch, EPOLLIN, NULL));
+    ck_assert(!loop_add(&loop, &stopper.source, EPOLLIN, NULL));
     nsec bound = clock_now() + PATIENCE;
     loop_run(&loop, bound, NULL);
     ck_assert_int_lt(clock_now(), bound);
     ck_assert_uint_eq(stopper.calls, 1);
-    fd_close(&stopper.watch.fd);
+    fd_close(&stopper.source.fd);
     loop_release(&loop);
 }
 END_TEST
@@ -183,11 +183,11 @@ START_TEST(a_past_end_still_handles_what_is_ready)
     for (size_t i = 0; i < COUNT(ends); i++) {
         struct loop loop;
         start_loop(&loop, false);
-        struct stopper stopper = {.watch = {.ready = stop_loop, .fd = eventfd(1, EFD_CLOEXEC)}, .loop = &loop};
-        ck_assert(!loop_add(&loop, &stopper.watch, EPOLLIN, NULL));
+        struct stopper stopper = {.source = {.ready = stop_loop, .fd = eventfd(1, EFD_CLOEXEC)}, .loop = &loop};
+        ck_assert(!loop_add(&loop, &stopper.source, EPOLLIN, NULL));
         ck_assert(!loop_run(&loop, ends[i], NULL));
         ck_assert_uint_eq(stopper.calls, 1);
-        fd_close(&stopper.watch.fd);
+        fd_close(&stopper.source.fd);
         loop_release(&loop);
     }
 }
@@ -222,19 +222,19 @@ END_TEST
 
 /* Two watches that are ready at once; whichever comes first removes and closes the other. */
 struct twin {
-    struct watch watch;
+    struct loop_source source;
     struct loop *loop;
     struct twin *other;
     unsigned calls;
 };
 
-static void remove_other(struct watch *watch, uint32_t events)
+static void remove_other(struct loop_source *source, uint32_t events)
 {
     (void)events;
-    struct twin *twin = (struct twin *)watch;
+    struct twin *twin = (struct twin *)source;
     twin->calls++;
-    loop_remove(twin->loop, &twin->other->watch);
-    fd_close(&twin->other->watch.fd);
+    loop_remove(twin->loop, &twin->other->source);
+    fd_close(&twin->other->source.fd);
     loop_stop(twin->loop);
 }
 
@@ -245,15 +245,15 @@ START_TEST(a_removed_watch_gets_no_event)
     struct twin twins[2];
     for (int i = 0; i < 2; i++) {
         twins[i] =
-            (struct twin){.watch = {.ready = remove_other, .fd = eventfd(1, EFD_CLOEXEC)}, .loop = &loop, .other = &twins[!i]};
-        ck_assert(!loop_add(&loop, &twins[i].watch, EPOLLIN, NULL));
+            (struct twin){.source = {.ready = remove_other, .fd = eventfd(1, EFD_CLOEXEC)}, .loop = &loop, .other = &twins[!i]};
+        ck_assert(!loop_add(&loop, &twins[i].source, EPOLLIN, NULL));
     }
     loop_run(&loop, clock_now() + PATIENCE, NULL);
     loop_run(&loop, clock_now() + 2 * NSEC_PER_MSEC, NULL);
     ck_assert_uint_eq(!!twins[0].calls + !!twins[1].calls, 1);
     for (int i = 0; i < 2; i++) {
-        loop_remove(&loop, &twins[i].watch);
-        fd_close(&twins[i].watch.fd);
+        loop_remove(&loop, &twins[i].source);
+        fd_close(&twins[i].source.fd);
     }
     loop_release(&loop);
 }
@@ -263,9 +263,9 @@ START_TEST(a_descriptor_that_cannot_be_watched_is_an_error)
 {
     struct loop loop;
     start_loop(&loop, false);
-    struct watch watch = {.ready = stop_loop, .fd = 1 << 20};
+    struct loop_source source = {.ready = stop_loop, .fd = 1 << 20};
     struct error err = {0};
-    ck_assert_int_eq(loop_add(&loop, &watch, EPOLLIN, &err), -EBADF);
+    ck_assert_int_eq(loop_add(&loop, &source, EPOLLIN, &err), -EBADF);
     ck_assert_msg(strstr(err.text, "epoll_ctl"), "%s", err.text);
     loop_release(&loop);
 }

@@ -439,9 +439,9 @@ END_TEST
 
 START_TEST(every_member_of_watch_is_explained)
 {
-    struct watched one = {.now = sample_listener(2, 0, 0)};
+    struct listener_history one = {.now = sample_listener(2, 0, 0)};
     struct netns_facts netns = {0};
-    struct watching w = {.list = &one, .count = 1, .namespaces = &netns, .namespace_count = 1, .alert_count = 1};
+    struct watch_model w = {.list = &one, .count = 1, .namespaces = &netns, .namespace_count = 1, .alert_count = 1};
     w.alerts[0].by = one.now;
     FILE *out = catch_begin();
     report_watch_json(out, &w, &(size_t){0}, 1);

@@ -76,7 +76,7 @@ static const struct report_style style = {.columns = 80};
 
 static struct queue_point points[] = {{.at = 0},
                                       {.at = 40 * NSEC_PER_USEC, .queue = 3},
-                                      {.at = NSEC_PER_MSEC, .queue = 3, .drops = 3}};
+                                      {.at = NSEC_PER_MSEC, .queue = 3, .discarded = 3}};
 
 static void make_run(void)
 {
@@ -208,8 +208,8 @@ static int measure_text(FILE *out)
 
 static int watch_json(FILE *out)
 {
-    struct watched one = {.now = listeners[1]};
-    struct watching w = {.list = &one, .count = 1, .namespaces = &netns, .namespace_count = 1, .alert_count = 1};
+    struct listener_history one = {.now = listeners[1]};
+    struct watch_model w = {.list = &one, .count = 1, .namespaces = &netns, .namespace_count = 1, .alert_count = 1};
     w.alerts[0].by = one.now;
     int status = report_watch_json(out, &w, &(size_t){0}, 1);
     return status ? status : report_alert_json(out, &w.alerts[0]);

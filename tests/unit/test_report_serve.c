@@ -83,7 +83,7 @@ static const struct {
      "peer"},
     {{SERVER_CLOSED, AT, .number = 1, .queue = 2}, "+0.012s  closed #1 of 127.0.0.1:43210, queue 2 of 3\n", "closed", "number"},
     {{SERVER_QUEUE, AT, .queue = 3}, "+0.012s  queue 3 of 3 (full)\n", "queue", "capacity"},
-    {{SERVER_DROPPED, AT, .number = 1, .queue = 3, .drops = 5},
+    {{SERVER_DROPPED, AT, .number = 1, .queue = 3, .discarded = 5},
      "+0.012s  dropped 1 packet, 5 in all, queue 3 of 3 (full)\n",
      "dropped",
      "dropped"},
@@ -121,7 +121,8 @@ END_TEST
 
 START_TEST(totals)
 {
-    static const struct server_totals life = {.accepted = 3, .closed = 1, .open = 2, .queue = 2, .drops = 21, .peak_queue = 3};
+    static const struct server_totals life = {
+        .accepted = 3, .closed = 1, .open = 2, .queue = 2, .discarded = 21, .peak_queue = 3};
     FILE *out = catch_begin();
     report_totals_text(out, &life, 10 * NSEC_PER_SEC);
     char *text = catch_end(out);

@@ -126,7 +126,7 @@ END_TEST
 /* One number for the drops, and its parts where they differ. */
 START_TEST(drops_are_one_number)
 {
-    static struct queue_point points[] = {{.at = 0}, {.at = NSEC_PER_MSEC, .queue = 3, .drops = 587}};
+    static struct queue_point points[] = {{.at = 0}, {.at = NSEC_PER_MSEC, .queue = 3, .discarded = 587}};
     struct lane lanes[6] = {0};
     nsec syns[1] = {0};
     static const struct {

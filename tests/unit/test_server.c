@@ -480,11 +480,11 @@ START_TEST(a_listener_tells_what_it_is)
         struct server *server = open_local(&settings);
         ck_assert_uint_eq(server_listener_count(server), 1);
         struct listener listener = listener_of(server, 0);
-        ck_assert(listener.known && listener.drops_known);
+        ck_assert(listener.known && listener.discarded_known);
         ck_assert_uint_eq(listener.backlog, rows[i].effective);
         ck_assert_uint_eq(listener.capacity, rows[i].effective + 1);
         ck_assert_uint_eq(listener.queue, 0);
-        ck_assert_uint_eq(listener.drops, 0);
+        ck_assert_uint_eq(listener.discarded, 0);
         ck_assert_uint_eq(listener.members, 1);
         ck_assert_uint_ne(listener.local.port, 0);
         ck_assert_uint_ne(listener.inode, 0);
@@ -786,7 +786,7 @@ START_TEST(events_tell_of_the_queue_and_its_drops)
         const struct server_event *event = event_of(&scene, SERVER_QUEUE, i);
         ck_assert_uint_eq(event->queue, i + 1);
         ck_assert_uint_eq(event->capacity, 2);
-        ck_assert_uint_eq(event->drops, 0);
+        ck_assert_uint_eq(event->discarded, 0);
         ck_assert(event->at >= 0 && event->at < PATIENCE);
     }
     for (size_t i = 2; i < 4; i++)
@@ -795,18 +795,18 @@ START_TEST(events_tell_of_the_queue_and_its_drops)
     scene_await(&scene, SERVER_DROPPED, 1);
     const struct server_event *dropped = event_of(&scene, SERVER_DROPPED, 0);
     ck_assert_uint_ge(dropped->number, 1);
-    ck_assert_uint_eq(dropped->drops, dropped->number);
+    ck_assert_uint_eq(dropped->discarded, dropped->number);
     if (dropped->number == 1) /* the other SYN was still on its way */
         scene_await(&scene, SERVER_DROPPED, 2);
     ck_assert_uint_eq(dropped->queue, 2);
     struct server_totals totals = totals_of(scene.server);
     ck_assert_uint_eq(totals.queue, 2);
     ck_assert_uint_eq(totals.peak_queue, 2);
-    ck_assert_uint_ge(totals.drops, 2);
+    ck_assert_uint_ge(totals.discarded, 2);
     uint64_t told = 0;
     for (size_t i = 0; i < count_of(&scene, SERVER_DROPPED); i++)
         told += event_of(&scene, SERVER_DROPPED, i)->number;
-    ck_assert_uint_eq(told, totals.drops);
+    ck_assert_uint_eq(told, totals.discarded);
     ck_assert_uint_eq(count_of(&scene, SERVER_QUEUE), 2);
     for (int i = 0; i < 4; i++)
         close(fds[i]);
@@ -821,10 +821,10 @@ START_TEST(a_flush_tells_what_no_event_told)
     struct scene scene;
     scene_open(&scene, &settings);
     int first = client_of(scene.server), second = hopeful_client_of(scene.server);
-    for (nsec end = clock_now() + PATIENCE; !listener_of(scene.server, 0).drops;)
+    for (nsec end = clock_now() + PATIENCE; !listener_of(scene.server, 0).discarded;)
         ck_assert_int_lt(clock_now(), end);
     close(second); /* it sends no other SYN */
-    uint64_t drops = listener_of(scene.server, 0).drops;
+    uint64_t drops = listener_of(scene.server, 0).discarded;
     ck_assert_uint_eq(scene.count, 1);
     server_flush(scene.server);
     ck_assert_uint_eq(count_of(&scene, SERVER_QUEUE), 1);

@@ -18,7 +18,7 @@
 #define BIT(remark) (1u << REMARK_##remark)
 
 static const struct {
-    uint64_t queue, backlog, drops;
+    uint64_t queue, backlog, discarded;
     uint32_t oldest_ms;
     bool oldest_known;
     int64_t somaxconn;
@@ -45,13 +45,13 @@ START_TEST(remarks_rest_on_figures)
     struct netns_facts netns = {.somaxconn = remarks[_i].somaxconn};
     struct listener one = {.queue = remarks[_i].queue,
                            .backlog = remarks[_i].backlog,
-                           .drops = remarks[_i].drops,
-                           .drops_known = true,
+                           .discarded = remarks[_i].discarded,
+                           .discarded_known = true,
                            .oldest_ms = remarks[_i].oldest_ms,
                            .oldest_known = remarks[_i].oldest_known};
     judge_listener(&one, &netns);
     ck_assert_uint_eq(one.remarks, remarks[_i].remarks);
-    one.drops_known = false;
+    one.discarded_known = false;
     judge_listener(&one, NULL);
     ck_assert_uint_eq(one.remarks, remarks[_i].remarks & ~(BIT(DROPPING) | BIT(DROPPED) | BIT(CLAMPED)));
 }
@@ -60,7 +60,7 @@ END_TEST
 /* ---- Expectations ---- */
 
 static struct listener two[2] = {
-    {.known = true, .queue = 3, .backlog = 10, .capacity = 11, .drops = 5, .drops_known = true, .half_open_known = true},
+    {.known = true, .queue = 3, .backlog = 10, .capacity = 11, .discarded = 5, .discarded_known = true, .half_open_known = true},
     {.known = true, .kind = KIND_UNIX_STREAM, .queue = 0, .backlog = 20, .capacity = 21},
 };
 

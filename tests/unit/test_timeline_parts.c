@@ -108,8 +108,8 @@ START_TEST(middles_are_found)
 {
     struct trial trials[] = {
         {.done = true, .ok = true, .counts[VERDICT_LOST] = 5, .accepted_p99 = NSEC_NEVER},
-        {.done = true, .ok = true, .counts[VERDICT_LOST] = 1, .accepted_p99 = 7, .drops_known = true, .drops = 3},
-        {.done = true, .ok = true, .counts[VERDICT_LOST] = 1, .accepted_p99 = 9, .drops_known = true, .drops = 4},
+        {.done = true, .ok = true, .counts[VERDICT_LOST] = 1, .accepted_p99 = 7, .discarded_known = true, .discarded = 3},
+        {.done = true, .ok = true, .counts[VERDICT_LOST] = 1, .accepted_p99 = 9, .discarded_known = true, .discarded = 4},
         {.done = true, .error = 1, .counts[VERDICT_LOST] = 100},
         {.done = false, .counts[VERDICT_LOST] = 100},
     };

@@ -11,9 +11,9 @@
 #define ROWS_MAX 200
 
 struct sight {
-    struct watching w;
+    struct watch_model w;
     struct netns_facts netns;
-    struct watched list[MANY];
+    struct listener_history list[MANY];
     size_t order[MANY];
     struct frame frame;
     struct watch_view view;
@@ -25,14 +25,14 @@ static struct sight *sight_new(size_t count, size_t rows, int columns, bool utf8
     struct sight *s = calloc(1, sizeof *s);
     ck_assert_ptr_nonnull(s);
     s->netns = (struct netns_facts){.inode = 4026531840u, .ours = true, .somaxconn = 4096};
-    s->w = (struct watching){.list = s->list,
-                             .count = count,
-                             .namespaces = &s->netns,
-                             .namespace_count = 1,
-                             .interval = NSEC_PER_SEC,
-                             .took = NSEC_PER_SEC,
-                             .elapsed = 70 * NSEC_PER_SEC,
-                             .at = "2026-01-31T12:34:56.000Z"};
+    s->w = (struct watch_model){.list = s->list,
+                                .count = count,
+                                .namespaces = &s->netns,
+                                .namespace_count = 1,
+                                .interval = NSEC_PER_SEC,
+                                .took = NSEC_PER_SEC,
+                                .elapsed = 70 * NSEC_PER_SEC,
+                                .at = "2026-01-31T12:34:56.000Z"};
     for (size_t i = 0; i < count; i++) {
         s->list[i].now = sample_listener(9, 0, 0);
         s->list[i].now.local.port = (uint16_t)(60001 + i);
@@ -119,17 +119,17 @@ END_TEST
 START_TEST(eighty_by_twenty_four_shows_it_all)
 {
     struct sight *s = sight_new(3, 24, 80, false);
-    struct watched *one = &s->list[1];
+    struct listener_history *one = &s->list[1];
     one->now.queue = 5;
     one->now.percent = 50;
-    one->now.drops = 12;
+    one->now.discarded = 12;
     one->now.pid = 1234;
     one->now.processes = 3;
     memcpy(one->now.process, "nginx", 6);
     one->peak = 10;
     one->peak_at = 56 * NSEC_PER_SEC;
-    one->drops = 7;
-    one->last.drops = 2;
+    one->discarded = 7;
+    one->last.discarded = 2;
     one->last.drops_per_second = 2;
     one->history_from = 10;
     one->history_to = 71;
@@ -218,7 +218,7 @@ START_TEST(long_names_are_cut)
     struct sight *s = sight_new(1, 24, 80, false);
     struct listener *l = &s->list[0].now;
     l->kind = KIND_UNIX_STREAM;
-    l->drops_known = false;
+    l->discarded_known = false;
     memset(l->path, 'x', sizeof l->path - 1);
     memcpy(l->path + sizeof l->path - 10, "/the.sock", 10);
     memset(l->process, 'p', sizeof l->process - 1);

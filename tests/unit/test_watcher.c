@@ -19,7 +19,7 @@ static struct listener listener(uint64_t cookie, uint64_t queue, uint64_t drops)
 }
 
 /* Takes in a survey of these listeners and ends the interval there. */
-static void interval(struct watching *w, struct listener *list, size_t count, nsec at)
+static void interval(struct watch_model *w, struct listener *list, size_t count, nsec at)
 {
     struct netns_facts facts = {.inode = NETNS, .ours = true, .somaxconn = 4096};
     struct survey survey = {.listeners = list, .count = count, .namespaces = &facts, .namespace_count = 1};
@@ -28,16 +28,16 @@ static void interval(struct watching *w, struct listener *list, size_t count, ns
     judge_watch(w);
 }
 
-static const struct watched *of(const struct watching *w, uint64_t cookie)
+static const struct listener_history *of(const struct watch_model *w, uint64_t cookie)
 {
-    const struct watched *one = watcher_find(w, cookie, NETNS);
+    const struct listener_history *one = watcher_find(w, cookie, NETNS);
     ck_assert_ptr_nonnull(one);
     return one;
 }
 
 START_TEST(listeners_come_and_go)
 {
-    struct watching w = {.interval = SECOND};
+    struct watch_model w = {.interval = SECOND};
     struct listener both[] = {listener(1, 0, 0), listener(2, 0, 0)};
     interval(&w, both, 1, 0);
     ck_assert_int_eq(of(&w, 1)->state, WATCH_PRESENT);
@@ -62,7 +62,7 @@ END_TEST
 
 START_TEST(one_that_comes_back_is_told_apart_by_its_cookie)
 {
-    struct watching w = {.interval = SECOND};
+    struct watch_model w = {.interval = SECOND};
     struct listener one = listener(1, 5, 100);
     interval(&w, &one, 1, 0);
     one = listener(2, 0, 0); /* the same address, another socket: its counter began again */
@@ -70,7 +70,7 @@ START_TEST(one_that_comes_back_is_told_apart_by_its_cookie)
     ck_assert_uint_eq(w.count, 2);
     ck_assert_int_eq(of(&w, 1)->state, WATCH_GONE);
     ck_assert_int_eq(of(&w, 2)->state, WATCH_APPEARED);
-    ck_assert_uint_eq(of(&w, 2)->last.drops, 0);
+    ck_assert_uint_eq(of(&w, 2)->last.discarded, 0);
     ck_assert_uint_eq(of(&w, 2)->peak, 0);
     ck_assert_ptr_null(watcher_find(&w, 2, NETNS + 1));
     watcher_release(&w);
@@ -79,39 +79,39 @@ END_TEST
 
 START_TEST(rates_are_exact)
 {
-    struct watching w = {.interval = SECOND};
+    struct watch_model w = {.interval = SECOND};
     struct listener one = listener(1, 0, UINT32_MAX - 4);
     interval(&w, &one, 1, 0);
-    ck_assert_uint_eq(of(&w, 1)->drops, 0);
-    one.drops = 5; /* the kernel's counter went over its end: 10 more */
+    ck_assert_uint_eq(of(&w, 1)->discarded, 0);
+    one.discarded = 5; /* the kernel's counter went over its end: 10 more */
     interval(&w, &one, 1, 2 * SECOND);
-    ck_assert_uint_eq(of(&w, 1)->last.drops, 10);
+    ck_assert_uint_eq(of(&w, 1)->last.discarded, 10);
     ck_assert_double_eq_tol(of(&w, 1)->last.drops_per_second, 5.0, 1e-9);
     ck_assert(of(&w, 1)->now.remarks & 1u << REMARK_DROPPING);
     interval(&w, &one, 1, 3 * SECOND);
-    ck_assert_uint_eq(of(&w, 1)->last.drops, 0);
+    ck_assert_uint_eq(of(&w, 1)->last.discarded, 0);
     ck_assert(!(of(&w, 1)->now.remarks & 1u << REMARK_DROPPING));
     ck_assert(of(&w, 1)->now.remarks & 1u << REMARK_DROPPED);
-    ck_assert_uint_eq(of(&w, 1)->drops, 10);
+    ck_assert_uint_eq(of(&w, 1)->discarded, 10);
     watcher_release(&w);
 }
 END_TEST
 
 START_TEST(looks_between_surveys_count)
 {
-    struct watching w = {.interval = SECOND};
+    struct watch_model w = {.interval = SECOND};
     struct listener one = listener(1, 0, 0);
     interval(&w, &one, 1, 0);
-    struct watched *at = watcher_find(&w, 1, NETNS);
+    struct listener_history *at = watcher_find(&w, 1, NETNS);
     for (int ms = 1; ms <= 900; ms++)
         watcher_sample(&w, at, ms == 300 ? 8 : 0, ms >= 300 ? 3 : 0, ms * NSEC_PER_MSEC);
-    one.drops = 3;
+    one.discarded = 3;
     interval(&w, &one, 1, SECOND);
     ck_assert_uint_eq(of(&w, 1)->peak, 8);
     ck_assert_int_eq(of(&w, 1)->peak_at, 300 * NSEC_PER_MSEC);
     ck_assert_uint_eq(of(&w, 1)->last.peak, 8);
     ck_assert_uint_eq(of(&w, 1)->last.samples, 901);
-    ck_assert_uint_eq(of(&w, 1)->last.drops, 3);
+    ck_assert_uint_eq(of(&w, 1)->last.discarded, 3);
     ck_assert_uint_eq(of(&w, 1)->history[0], 8);
     interval(&w, &one, 1, 2 * SECOND);
     ck_assert_uint_eq(of(&w, 1)->last.peak, 0);
@@ -122,13 +122,13 @@ END_TEST
 
 START_TEST(history_is_the_last_minute)
 {
-    struct watching w = {.interval = SECOND};
+    struct watch_model w = {.interval = SECOND};
     struct listener one = listener(1, 0, 0);
     for (uint32_t second = 0; second < 150; second++) {
         one.queue = second % 10;
         interval(&w, &one, 1, second * SECOND + SECOND / 2);
     }
-    const struct watched *at = of(&w, 1);
+    const struct listener_history *at = of(&w, 1);
     ck_assert_uint_eq(at->history_from, 90);
     ck_assert_uint_eq(at->history_to, 150);
     for (uint32_t second = 90; second < 150; second++)
@@ -141,10 +141,10 @@ START_TEST(history_is_the_last_minute)
 }
 END_TEST
 
-/* A survey that did not look for them leaves the owner and who waits as they were. */
+/* A survey that did not look for them leaves the owner and the waiting clients as they were. */
 START_TEST(what_was_not_asked_stays)
 {
-    struct watching w = {.interval = SECOND};
+    struct watch_model w = {.interval = SECOND};
     struct listener one = listener(1, 2, 0);
     one.pid = 77;
     one.processes = 2;
@@ -168,7 +168,7 @@ END_TEST
 
 START_TEST(a_copy_stands_still)
 {
-    struct watching w = {.interval = SECOND}, copy;
+    struct watch_model w = {.interval = SECOND}, copy;
     struct listener one = listener(1, 2, 0);
     interval(&w, &one, 1, 0);
     ck_assert_int_eq(watcher_copy(&copy, &w), 0);
@@ -185,7 +185,7 @@ END_TEST
 START_TEST(thousands_come_and_go)
 {
     enum { MANY = 5000 };
-    struct watching w = {.interval = SECOND};
+    struct watch_model w = {.interval = SECOND};
     struct listener *list = calloc(MANY, sizeof *list);
     ck_assert_ptr_nonnull(list);
     for (size_t i = 0; i < MANY; i++)
@@ -202,7 +202,7 @@ END_TEST
 
 /* ---- Alerts ---- */
 
-static void expect(struct watching *w, enum measure measure, enum compare compare, int64_t expected)
+static void expect(struct watch_model *w, enum measure measure, enum compare compare, int64_t expected)
 {
     w->alerts[w->alert_count++].e =
         (struct expectation){.measure = (uint8_t)measure, .compare = (uint8_t)compare, .expected = expected};
@@ -210,13 +210,13 @@ static void expect(struct watching *w, enum measure measure, enum compare compar
 
 START_TEST(a_look_between_surveys_makes_an_alert_hold)
 {
-    struct watching w = {.interval = SECOND};
+    struct watch_model w = {.interval = SECOND};
     struct listener one = listener(1, 0, 0);
     expect(&w, MEASURE_QUEUE, COMPARE_GE, 5);
     interval(&w, &one, 1, 0);
     struct alert *alert = &w.alerts[0];
     ck_assert(!alert->holds && !alert->times);
-    struct watched *at = watcher_find(&w, 1, NETNS);
+    struct listener_history *at = watcher_find(&w, 1, NETNS);
     for (uint64_t queue = 3; queue < 9; queue++) {
         watcher_sample(&w, at, queue, 0, SECOND / 2 + (nsec)queue);
         judge_watch_one(&w, at);
@@ -241,7 +241,7 @@ END_TEST
 
 START_TEST(alerts_on_an_interval_and_on_all)
 {
-    struct watching w = {.interval = SECOND};
+    struct watch_model w = {.interval = SECOND};
     struct listener both[] = {listener(1, 0, 0), listener(2, 0, 0)};
     expect(&w, MEASURE_DROP_RATE, COMPARE_GT, 0);
     expect(&w, MEASURE_PEAK, COMPARE_GE, 4);
@@ -249,7 +249,7 @@ START_TEST(alerts_on_an_interval_and_on_all)
     interval(&w, both, 2, 0);
     ck_assert(!w.alerts[0].holds && !w.alerts[1].holds && !w.alerts[2].holds);
     watcher_sample(&w, watcher_find(&w, 2, NETNS), 4, 0, SECOND / 2);
-    both[0].drops = 1;
+    both[0].discarded = 1;
     interval(&w, both, 2, 100 * SECOND); /* 0.01 a second is more than 0 */
     ck_assert(w.alerts[0].holds && w.alerts[1].holds && !w.alerts[2].holds);
     ck_assert_int_eq(w.alerts[0].e.seen, 1);

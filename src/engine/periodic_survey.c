@@ -19,19 +19,20 @@ static int compare_notes(const void *left, const void *right)
     return a->netns < b->netns ? -1 : a->netns > b->netns;
 }
 
-static const struct owner_note *find_note(const struct lookout *lookout, const struct listener *listener)
+static const struct owner_note *find_note(const struct periodic_survey *periodic_survey, const struct listener *listener)
 {
     struct owner_note key = {.cookie = listener->cookie, .netns = listener->netns};
-    return lookout->owner_count ? bsearch(&key, lookout->owners, lookout->owner_count, sizeof *lookout->owners, compare_notes)
-                                : NULL;
+    return periodic_survey->owner_count ? bsearch(&key, periodic_survey->owners, periodic_survey->owner_count,
+                                                  sizeof *periodic_survey->owners, compare_notes)
+                                        : NULL;
 }
 
 /* Fills in what is known of the owners; false when a listener is new. */
-static bool recall_owners(const struct lookout *lookout, struct survey *survey)
+static bool recall_owners(const struct periodic_survey *periodic_survey, struct survey *survey)
 {
     for (size_t i = 0; i < survey->count; i++) {
         struct listener *listener = &survey->listeners[i];
-        const struct owner_note *note = find_note(lookout, listener);
+        const struct owner_note *note = find_note(periodic_survey, listener);
         if (!note)
             return false;
         listener->pid = note->pid;
@@ -39,18 +40,18 @@ static bool recall_owners(const struct lookout *lookout, struct survey *survey)
         listener->processes = note->processes;
         memcpy(listener->process, note->process, sizeof listener->process);
     }
-    survey->processes_hidden = lookout->hidden;
+    survey->processes_hidden = periodic_survey->hidden;
     return true;
 }
 
-static int note_owners(struct lookout *lookout, const struct survey *survey, struct error *err)
+static int note_owners(struct periodic_survey *periodic_survey, const struct survey *survey, struct error *err)
 {
-    struct owner_note *owners = realloc(lookout->owners, (survey->count + 1) * sizeof *owners);
+    struct owner_note *owners = realloc(periodic_survey->owners, (survey->count + 1) * sizeof *owners);
     if (!owners)
         return error_set(err, ENOMEM, "no memory for the owners of %zu listeners", survey->count);
-    lookout->owners = owners;
-    lookout->owner_count = survey->count;
-    lookout->hidden = survey->processes_hidden;
+    periodic_survey->owners = owners;
+    periodic_survey->owner_count = survey->count;
+    periodic_survey->hidden = survey->processes_hidden;
     for (size_t i = 0; i < survey->count; i++) {
         const struct listener *listener = &survey->listeners[i];
         owners[i] = (struct owner_note){.cookie = listener->cookie,
@@ -80,42 +81,42 @@ static void select_process(struct survey *survey, const char *process)
 }
 
 /* One survey, and when the costly parts may come again. */
-static int take(struct lookout *lookout, struct survey *survey, bool owners, struct error *err)
+static int take(struct periodic_survey *periodic_survey, struct survey *survey, bool owners, struct error *err)
 {
-    struct survey_query query = lookout->query;
+    struct survey_query query = periodic_survey->query;
     nsec began = clock_now();
     query.process = NULL;
     query.no_owners = !owners;
-    query.no_waiting = began < lookout->waiting_due;
+    query.no_waiting = began < periodic_survey->waiting_due;
     *survey = (struct survey){0};
     int status = survey_take(survey, &query, err);
     nsec now = clock_now(), again = now + (now - began) * PRICE_RATIO;
     if (owners)
-        lookout->owners_due = again > now + OWNERS_AGAIN ? again : now + OWNERS_AGAIN;
+        periodic_survey->owners_due = again > now + OWNERS_AGAIN ? again : now + OWNERS_AGAIN;
     else if (!query.no_waiting)
-        lookout->waiting_due = again;
+        periodic_survey->waiting_due = again;
     return status;
 }
 
-int lookout_take(struct lookout *lookout, struct survey *survey, struct error *err)
+int periodic_survey_take(struct periodic_survey *periodic_survey, struct survey *survey, struct error *err)
 {
-    bool owners = clock_now() >= lookout->owners_due;
-    int status = take(lookout, survey, owners, err);
-    if (!status && !owners && !recall_owners(lookout, survey)) {
+    bool owners = clock_now() >= periodic_survey->owners_due;
+    int status = take(periodic_survey, survey, owners, err);
+    if (!status && !owners && !recall_owners(periodic_survey, survey)) {
         survey_release(survey);
         owners = true;
-        status = take(lookout, survey, owners, err);
+        status = take(periodic_survey, survey, owners, err);
     }
     if (!status && owners)
-        status = note_owners(lookout, survey, err);
+        status = note_owners(periodic_survey, survey, err);
     if (status)
         return status;
-    select_process(survey, lookout->query.process);
+    select_process(survey, periodic_survey->query.process);
     return 0;
 }
 
-void lookout_release(struct lookout *lookout)
+void periodic_survey_release(struct periodic_survey *periodic_survey)
 {
-    free(lookout->owners);
-    *lookout = (struct lookout){0};
+    free(periodic_survey->owners);
+    *periodic_survey = (struct periodic_survey){0};
 }

@@ -1,6 +1,6 @@
 /* Listeners that are watched over time. Plain structs. All moments are spans since the watching began. */
-#ifndef BACKLOGCTL_WATCHED_H
-#define BACKLOGCTL_WATCHED_H
+#ifndef BACKLOGCTL_LISTENER_HISTORY_H
+#define BACKLOGCTL_LISTENER_HISTORY_H
 
 #include "backlogctl/survey.h"
 
@@ -16,20 +16,20 @@ const char *watch_state_name(enum watch_state value);
 
 /* Looks at a listener in one interval. */
 struct watch_span {
-    uint64_t peak;    /* longest queue: a lower bound */
-    uint64_t samples; /* looks */
-    uint64_t drops;   /* packets that it dropped: exact, from its counter */
+    uint64_t peak;      /* longest queue: a lower bound */
+    uint64_t samples;   /* looks */
+    uint64_t discarded; /* packets that it dropped: exact, from its counter */
     double drops_per_second;
 };
 
-struct watched {
+struct listener_history {
     struct listener now;
     enum watch_state state;
     nsec changed;    /* when it appeared or went; 0: it was there from the beginning */
     uint64_t survey; /* number of the last one that showed it */
     uint64_t peak;   /* longest queue at any look since the beginning: a lower bound */
     nsec peak_at;
-    uint64_t drops;                    /* since the beginning, or since it appeared */
+    uint64_t discarded;                /* since the beginning, or since it appeared */
     struct watch_span open;            /* the interval that goes on; its rate is not set */
     struct watch_span last;            /* the last complete one */
     uint32_t history[WATCH_HISTORY];   /* longest queue of each second, by second % WATCH_HISTORY */
@@ -48,8 +48,8 @@ struct alert {
     struct listener by;           /* and who met it; not known if it is about their number */
 };
 
-struct watching {
-    struct watched *list; /* owned */
+struct watch_model {
+    struct listener_history *list; /* owned */
     size_t count, room;
     struct netns_facts *namespaces; /* owned; those of the last survey */
     size_t namespace_count;

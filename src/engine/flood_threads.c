@@ -15,37 +15,37 @@ struct member {
     struct shard *shard;
     pthread_t thread;
     bool started;
-    bool failed;         /* it could not begin, and has ended */
-    struct watch orders; /* an eventfd: an order has come, or the burst is interrupted */
-    bool ordered;        /* `order` has come and is not taken yet */
+    bool failed;               /* it could not begin, and has ended */
+    struct loop_source orders; /* an eventfd: an order has come, or the burst is interrupted */
+    bool ordered;              /* `order` has come and is not taken yet */
     enum order order;
     struct loop loop;
 };
 
-struct crew {
+struct flood_threads {
     struct loop *loop; /* the caller's */
     struct member *members;
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    size_t pending;        /* orders given and not carried out */
-    int failed;            /* errno of a thread that could not begin */
-    struct watch finished; /* an eventfd for the caller's loop: all orders are carried out */
+    size_t pending;              /* orders given and not carried out */
+    int failed;                  /* errno of a thread that could not begin */
+    struct loop_source finished; /* an eventfd for the caller's loop: all orders are carried out */
 };
 
 /* ---- On the members' threads ---- */
 
 static void report_done(struct member *member, int failed)
 {
-    struct crew *crew = member->shard->flood->crew;
-    pthread_mutex_lock(&crew->lock);
+    struct flood_threads *flood_threads = member->shard->flood->flood_threads;
+    pthread_mutex_lock(&flood_threads->lock);
     member->failed = failed;
-    if (failed && !crew->failed)
-        crew->failed = failed;
-    if (!--crew->pending) {
-        eventfd_write(crew->finished.fd, 1);
-        pthread_cond_broadcast(&crew->changed);
+    if (failed && !flood_threads->failed)
+        flood_threads->failed = failed;
+    if (!--flood_threads->pending) {
+        eventfd_write(flood_threads->finished.fd, 1);
+        pthread_cond_broadcast(&flood_threads->changed);
     }
-    pthread_mutex_unlock(&crew->lock);
+    pthread_mutex_unlock(&flood_threads->lock);
 }
 
 static void carry_out(struct shard *shard, enum order order)
@@ -77,12 +77,12 @@ static void carry_out(struct shard *shard, enum order order)
     }
 }
 
-static void order_ready(struct watch *watch, uint32_t events)
+static void order_ready(struct loop_source *source, uint32_t events)
 {
     (void)events;
-    struct member *member = (struct member *)((char *)watch - offsetof(struct member, orders));
+    struct member *member = (struct member *)((char *)source - offsetof(struct member, orders));
     eventfd_t value;
-    if (eventfd_read(watch->fd, &value))
+    if (eventfd_read(source->fd, &value))
         return;
     loop_stop(&member->loop);
 }
@@ -90,12 +90,12 @@ static void order_ready(struct watch *watch, uint32_t events)
 /* A burst at a rate runs the loop too, and is woken there when it shall end: then there is no order. */
 static bool take_order(struct member *member, enum order *order)
 {
-    struct crew *crew = member->shard->flood->crew;
-    pthread_mutex_lock(&crew->lock);
+    struct flood_threads *flood_threads = member->shard->flood->flood_threads;
+    pthread_mutex_lock(&flood_threads->lock);
     bool ordered = member->ordered;
     *order = member->order;
     member->ordered = false;
-    pthread_mutex_unlock(&crew->lock);
+    pthread_mutex_unlock(&flood_threads->lock);
     return ordered;
 }
 
@@ -103,9 +103,9 @@ static void *member_main(void *argument)
 {
     struct member *member = argument;
     struct shard *shard = member->shard;
-    struct crew *crew = shard->flood->crew;
+    struct flood_threads *flood_threads = shard->flood->flood_threads;
     struct error err = {0};
-    int failed = -fd_own_table((int[]){member->orders.fd, crew->finished.fd}, 2);
+    int failed = -fd_own_table((int[]){member->orders.fd, flood_threads->finished.fd}, 2);
     if (!failed)
         failed = -loop_init(&member->loop, false, &err);
     if (!failed)
@@ -132,38 +132,38 @@ static void *member_main(void *argument)
 
 /* ---- On the caller's thread ---- */
 
-static void finished_ready(struct watch *watch, uint32_t events)
+static void finished_ready(struct loop_source *source, uint32_t events)
 {
     (void)events;
-    struct crew *crew = (struct crew *)((char *)watch - offsetof(struct crew, finished));
+    struct flood_threads *flood_threads = (struct flood_threads *)((char *)source - offsetof(struct flood_threads, finished));
     eventfd_t value;
-    if (!eventfd_read(crew->finished.fd, &value))
-        loop_stop(crew->loop);
+    if (!eventfd_read(flood_threads->finished.fd, &value))
+        loop_stop(flood_threads->loop);
 }
 
-static bool crew_busy(struct crew *crew)
+static bool threads_busy(struct flood_threads *flood_threads)
 {
-    pthread_mutex_lock(&crew->lock);
-    bool busy = crew->pending > 0;
-    pthread_mutex_unlock(&crew->lock);
+    pthread_mutex_lock(&flood_threads->lock);
+    bool busy = flood_threads->pending > 0;
+    pthread_mutex_unlock(&flood_threads->lock);
     return busy;
 }
 
-static void change_pending(struct crew *crew, int change)
+static void change_pending(struct flood_threads *flood_threads, int change)
 {
-    pthread_mutex_lock(&crew->lock);
-    crew->pending = (size_t)((ssize_t)crew->pending + change);
-    pthread_mutex_unlock(&crew->lock);
+    pthread_mutex_lock(&flood_threads->lock);
+    flood_threads->pending = (size_t)((ssize_t)flood_threads->pending + change);
+    pthread_mutex_unlock(&flood_threads->lock);
 }
 
 void crew_give(struct flood *flood, size_t shard, enum order order)
 {
-    struct member *member = &flood->crew->members[shard];
-    pthread_mutex_lock(&flood->crew->lock);
-    flood->crew->pending++;
+    struct member *member = &flood->flood_threads->members[shard];
+    pthread_mutex_lock(&flood->flood_threads->lock);
+    flood->flood_threads->pending++;
     member->order = order;
     member->ordered = true;
-    pthread_mutex_unlock(&flood->crew->lock);
+    pthread_mutex_unlock(&flood->flood_threads->lock);
     eventfd_write(member->orders.fd, 1);
 }
 
@@ -172,20 +172,20 @@ static void interrupt(struct flood *flood)
 {
     atomic_store(&flood->interrupted, true);
     for (size_t s = 0; s < flood->shard_count; s++)
-        if (flood->crew->members[s].started)
-            eventfd_write(flood->crew->members[s].orders.fd, 1);
+        if (flood->flood_threads->members[s].started)
+            eventfd_write(flood->flood_threads->members[s].orders.fd, 1);
 }
 
 void crew_wait(struct flood *flood)
 {
-    struct crew *crew = flood->crew;
-    while (crew_busy(crew)) {
+    struct flood_threads *flood_threads = flood->flood_threads;
+    while (threads_busy(flood_threads)) {
         if (flood->loop->signal) {
             interrupt(flood);
-            pthread_mutex_lock(&crew->lock);
-            while (crew->pending)
-                pthread_cond_wait(&crew->changed, &crew->lock);
-            pthread_mutex_unlock(&crew->lock);
+            pthread_mutex_lock(&flood_threads->lock);
+            while (flood_threads->pending)
+                pthread_cond_wait(&flood_threads->changed, &flood_threads->lock);
+            pthread_mutex_unlock(&flood_threads->lock);
             return;
         }
         loop_run(flood->loop, clock_now() + NSEC_PER_SEC, NULL);
@@ -196,18 +196,18 @@ static int start_members(struct flood *flood, struct error *err)
 {
     int code = 0;
     for (size_t s = 0; s < flood->shard_count && !code; s++) {
-        struct member *member = &flood->crew->members[s];
+        struct member *member = &flood->flood_threads->members[s];
         member->shard = &flood->shards[s];
-        member->orders = (struct watch){.ready = order_ready, .fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+        member->orders = (struct loop_source){.ready = order_ready, .fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
         if (member->orders.fd < 0) {
             code = errno;
             break;
         }
-        change_pending(flood->crew, 1);
+        change_pending(flood->flood_threads, 1);
         code = pthread_create(&member->thread, NULL, member_main, member);
         member->started = !code;
         if (code)
-            change_pending(flood->crew, -1);
+            change_pending(flood->flood_threads, -1);
     }
     if (code)
         return error_set(err, code, "cannot start %zu threads: %s (RLIMIT_NPROC, ulimit -u)", flood->shard_count, strerror(code));
@@ -216,52 +216,53 @@ static int start_members(struct flood *flood, struct error *err)
 
 int crew_start(struct flood *flood, struct error *err)
 {
-    struct crew *crew = calloc(1, sizeof *crew);
+    struct flood_threads *flood_threads = calloc(1, sizeof *flood_threads);
     struct member *members = calloc(flood->shard_count, sizeof *members);
-    if (!crew || !members) {
-        free(crew);
+    if (!flood_threads || !members) {
+        free(flood_threads);
         free(members);
         return error_set(err, ENOMEM, "no memory for %zu threads", flood->shard_count);
     }
-    *crew = (struct crew){.loop = flood->loop,
-                          .members = members,
-                          .lock = PTHREAD_MUTEX_INITIALIZER,
-                          .changed = PTHREAD_COND_INITIALIZER};
+    *flood_threads = (struct flood_threads){.loop = flood->loop,
+                                            .members = members,
+                                            .lock = PTHREAD_MUTEX_INITIALIZER,
+                                            .changed = PTHREAD_COND_INITIALIZER};
     for (size_t s = 0; s < flood->shard_count; s++)
         members[s].orders.fd = -1;
-    flood->crew = crew;
-    crew->finished = (struct watch){.ready = finished_ready, .fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
-    if (crew->finished.fd < 0)
+    flood->flood_threads = flood_threads;
+    flood_threads->finished = (struct loop_source){.ready = finished_ready, .fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+    if (flood_threads->finished.fd < 0)
         return error_errno(err, "eventfd");
-    int status = loop_add(flood->loop, &crew->finished, EPOLLIN, err);
+    int status = loop_add(flood->loop, &flood_threads->finished, EPOLLIN, err);
     if (!status)
         status = start_members(flood, err);
     crew_wait(flood);
-    if (!status && crew->failed)
-        status = error_set(err, crew->failed, "a thread could not have descriptors of its own: %s", strerror(crew->failed));
+    if (!status && flood_threads->failed)
+        status = error_set(err, flood_threads->failed, "a thread could not have descriptors of its own: %s",
+                           strerror(flood_threads->failed));
     return status;
 }
 
 void crew_end(struct flood *flood)
 {
-    struct crew *crew = flood->crew;
-    if (!crew)
+    struct flood_threads *flood_threads = flood->flood_threads;
+    if (!flood_threads)
         return;
     for (size_t s = 0; s < flood->shard_count; s++)
-        if (crew->members[s].started && !crew->members[s].failed)
+        if (flood_threads->members[s].started && !flood_threads->members[s].failed)
             crew_give(flood, s, ORDER_END);
     for (size_t s = 0; s < flood->shard_count; s++) {
-        struct member *member = &crew->members[s];
+        struct member *member = &flood_threads->members[s];
         if (member->started)
             pthread_join(member->thread, NULL);
         fd_close(&member->orders.fd);
     }
-    if (crew->finished.fd >= 0)
-        loop_remove(flood->loop, &crew->finished);
-    fd_close(&crew->finished.fd);
-    pthread_mutex_destroy(&crew->lock);
-    pthread_cond_destroy(&crew->changed);
-    free(crew->members);
-    free(crew);
-    flood->crew = NULL;
+    if (flood_threads->finished.fd >= 0)
+        loop_remove(flood->loop, &flood_threads->finished);
+    fd_close(&flood_threads->finished.fd);
+    pthread_mutex_destroy(&flood_threads->lock);
+    pthread_cond_destroy(&flood_threads->changed);
+    free(flood_threads->members);
+    free(flood_threads);
+    flood->flood_threads = NULL;
 }

@@ -1,0 +1,79 @@
+/* A connection's attempts and the addresses that they were aimed at: the engine's facts, then the judge's verdicts. */
+#ifndef BACKLOGCTL_CONNECTION_FACTS_H
+#define BACKLOGCTL_CONNECTION_FACTS_H
+
+#include "backlogctl/causes.h"
+#include "backlogctl/clock.h"
+#include "backlogctl/endpoint.h"
+#include "backlogctl/listener_facts.h"
+#include "backlogctl/timeline.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* One attempt of one connection at one address: the facts, then what the judge made of them. Times are spans since
+   the start of the run, NSEC_NEVER where it did not happen or nobody saw it. */
+struct attempt {
+    struct endpoint source; /* our end; family AF_UNSPEC before it is bound; AF_UNIX: the abstract name it was given */
+    nsec opened;            /* connect() was called */
+    nsec established;       /* the handshake was complete as the client sees it: the SYN-ACK's time where packets were captured,
+                               else an upper bound (when we learned of it), lowered to an exact `accepted` */
+    nsec accepted;          /* accept() had returned it: exact in `run`, the first sighting in `probe` */
+    nsec failed;            /* the kernel reported an error */
+    uint32_t id;            /* number of the connection in the burst, from 1; the same in every address it tries */
+    int32_t age_ms;         /* how long it had waited in the accept queue at the last look; -1 unknown */
+    int16_t error;          /* positive errno of connect() or SO_ERROR; 0 none */
+    uint16_t segments_in;   /* segments the client received (tcpi_segs_in), capped at 65535 */
+    uint8_t state;          /* enum tcp_state of the client's socket */
+    uint8_t peer;           /* enum peer */
+    uint8_t syn_retransmits;
+    uint8_t data_retransmits; /* of what we sent, while unacknowledged */
+    bool soft_error : 1;      /* `error` was reported while the kernel went on trying (ICMP) */
+    bool sent : 1;            /* we sent bytes on it */
+    bool acknowledged : 1;    /* ... and the server's kernel acknowledged them */
+    bool replied : 1;         /* the application sent us bytes */
+    bool was_half_open : 1;   /* an earlier look saw the server's side in SYN_RECV */
+    bool was_queued : 1;      /* an earlier look saw the server's side in the accept queue */
+    bool refused_here : 1;    /* connect() itself failed: no packet was sent */
+    bool translated : 1;      /* address translation carried it to target->carried_to, or such an address */
+    bool answered : 1;        /* a look saw the server's request while the client knew of no answer */
+    bool drop_full : 1;       /* the listener discarded a packet while this SYN was sent, its queue being full before and after */
+    bool drop_open : 1;       /* the same, its queue being full neither before nor after */
+    /* Written by the judge: */
+    bool decides : 1; /* this attempt's verdict is the connection's (see judge.h) */
+    uint8_t verdict;  /* enum verdict */
+    uint8_t reason;   /* enum reason */
+    uint8_t evidence; /* enum evidence */
+};
+
+/* One address that the burst was aimed at. */
+struct target {
+    struct endpoint address;
+    struct endpoint bound; /* where the server's side of a connection is: the address, unless the path is reflected */
+    struct transport transport;
+    bool local;             /* an address of this host in this network namespace */
+    bool reflected;         /* the path swaps the two addresses of each packet: the server's side has them the other way round */
+    bool looked;            /* the server's side was asked for through sock_diag, completely */
+    struct listener before; /* when the burst began */
+    struct listener after;  /* at the last look; keeps the last known figures if the listener has gone */
+    bool listener_gone;     /* there was one before, and it is no longer there, or another took its place */
+    bool undropped;         /* a SYN went unanswered, and the listener's counter did not rise while it was sent */
+    struct endpoint served; /* where the server's side was found, if that is not `bound`; else its family is AF_UNSPEC */
+    uint8_t translation;    /* enum translation */
+    struct endpoint carried_to; /* TRANSLATION_FOUND: where to */
+    struct endpoint
+        unroutable;           /* the source of a client without an answer that the kernel has no route back to; else AF_UNSPEC */
+    struct listener carrier;  /* the listener at `served` or `carried_to`, as far as it is on this host */
+    struct attempt *attempts; /* ascending id; owned by whoever made the run */
+    size_t attempt_count;
+    struct listener *members; /* of a reuseport group, each by itself, `drops` during the run; owned as the attempts are */
+    size_t member_count;      /* 0: no group */
+    struct timeline timeline;
+    /* Written by the judge: */
+    bool discarded_known;           /* the same listener was seen before and after, with its counter */
+    uint64_t discarded;             /* packets that it dropped during the run */
+    uint32_t causes[SYMPTOM_COUNT]; /* bits 1 << enum cause: what may have caused each symptom, if there is any */
+};
+
+#endif

@@ -1,0 +1,77 @@
+/* A run as a whole, which every report prints: the study's facts, then the judge's counts. */
+#ifndef BACKLOGCTL_RUN_H
+#define BACKLOGCTL_RUN_H
+
+#include "backlogctl/connection_facts.h"
+#include "backlogctl/expectation.h"
+#include "backlogctl/run_settings.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* How a time is spread over the connections: exact quantiles of all samples, and a histogram. */
+#define SPREAD_BUCKETS 28
+struct spread {
+    uint64_t samples;             /* 0: all else is 0 */
+    nsec min, p50, p90, p99, max; /* nearest rank: the smallest sample that at least that share does not exceed */
+    /* [i]: spans from 2^i us to below 2^(i+1) us; [0] also the shorter ones, the last the longer */
+    uint64_t buckets[SPREAD_BUCKETS];
+};
+
+/* How the burst went out. */
+struct pace {
+    nsec took;        /* from the first connect() to the return of the last */
+    double rate;      /* connections a second that were really begun; 0: fewer than two */
+    nsec worst_late;  /* --rate: how far the latest connect() was behind its schedule */
+    uint32_t threads; /* that carried the burst, one after the other or at the same time */
+    uint32_t sources; /* source addresses used */
+};
+
+/* Sysctls of the run's network namespace that its reports reason with; -1: unknown, or this kernel has no such. */
+struct run_sysctls {
+    int64_t abort_on_overflow, syncookies, syn_retries, syn_linear_timeouts; /* net.ipv4.tcp_... */
+    int64_t conntrack_count;                                                 /* connections that netfilter tracks */
+};
+
+#define SYN_TIMES 8
+
+#define TARGETS_MAX ENDPOINTS_MAX
+
+struct run {
+    const char *command;               /* "probe" or "run" */
+    const char *preset, *preset_words; /* its name, and what it shows; NULL: none */
+    const char *host;                  /* as typed */
+    char kernel[72];                   /* release, as uname -r */
+    char started_at[CLOCK_STAMP_SIZE];
+    struct probe_settings probe;
+    struct server_settings server; /* only when has_server */
+    bool has_server;               /* the server was ours: asked backlog and exact accept times are known */
+    bool private_namespace;
+    nsec delay;         /* of the path, one way; 0: none but loopback's */
+    uint32_t somaxconn; /* of this network namespace; 0: unknown */
+    struct run_sysctls sysctls;
+    bool asked;                         /* the kernel could be asked about sockets (sock_diag) */
+    struct target targets[TARGETS_MAX]; /* in the order tried; those never tried have no attempts */
+    size_t target_count;
+    size_t connection_count;  /* connections begun; fewer than asked only when interrupted */
+    nsec elapsed;             /* from the first connect to the last look */
+    struct counters counters; /* change during the run */
+    struct pace pace;
+    struct spread to_established; /* from connect() to established, of every connection that came so far */
+    struct spread to_accepted;    /* from connect() to accepted */
+    struct expectation expectations[EXPECTATIONS_MAX];
+    size_t expectation_count;
+    int signal;           /* ended early by this signal; 0: not */
+    char incomplete[160]; /* why evidence is missing, "" when it is complete */
+    /* Written by the judge: */
+    uint64_t counts[VERDICT_COUNT];  /* one a connection: of its deciding attempt */
+    bool discarded_known;            /* of at least one listener */
+    uint64_t discarded;              /* packets dropped by the listeners during the run, each listener counted once */
+    uint32_t syn_times_s[SYN_TIMES]; /* when a client without an answer sends its SYN again, seconds after the first, */
+    size_t syn_time_count;           /* so many; 0: unknown */
+    uint32_t gives_up_s;             /* and when connect(2) fails */
+    bool ok;                         /* every expectation held */
+};
+
+#endif
