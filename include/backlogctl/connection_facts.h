@@ -72,7 +72,8 @@ struct target {
     struct timeline timeline;
     /* Written by the judge: */
     bool discarded_known;           /* the same listener was seen before and after, with its counter */
-    uint64_t discarded;             /* packets that it dropped during the run */
+    uint64_t discarded;             /* packets that it discarded during the run */
+    struct interval overflows;      /* of those, dropped on its full accept queue; not known with `discarded` */
     uint32_t causes[SYMPTOM_COUNT]; /* bits 1 << enum cause: what may have caused each symptom, if there is any */
 };
 

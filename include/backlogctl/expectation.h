@@ -14,10 +14,11 @@ struct expectation {
     uint8_t compare;
     int64_t expected;
     /* Written by the judge: */
-    bool seen_known; /* false: nobody knows the value; then it does not hold */
-    int64_t seen;
-    bool ok;
-    size_t broken;    /* of listeners: how many do not keep it, */
+    bool seen_known;  /* false: nobody knows the value */
+    int64_t seen;     /* the least that it can be, */
+    int64_t seen_max; /* and the most: the same unless only bounds are known */
+    uint8_t outcome;  /* enum expectation_outcome */
+    size_t broken;    /* of listeners: how many do not keep it, or not for certain, */
     size_t broken_by; /* and the index of the first of them: `seen` is its */
 };
 

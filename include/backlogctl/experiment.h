@@ -26,6 +26,7 @@ struct experiment_plan {
     struct sysctl_list sysctls;    /* of the private namespace */
     nsec delay;                    /* of a path in it, one way, whose near end takes the place of the address; 0: none */
     bool host_net;                 /* a server of our own, but no namespace */
+    bool only_private;             /* the command has no --host-net to offer */
 };
 
 /* What is told on the way; each may be NULL. */

@@ -8,11 +8,12 @@
 /* How a value is written, its unit with it. Text stands left and can be cut, all else stands right. */
 enum figure_form {
     AS_NUMBER,
-    AS_PERCENT, /* "27%" in text */
-    AS_MSEC,    /* "1.5s" in text; seconds in Prometheus */
-    AS_FLAG,    /* JSON true or false */
-    AS_MEMBER,  /* "2/4" in text, with the size of the reuseport group; "-" outside of one */
-    AS_KIND,    /* enum socket_kind */
+    AS_INTERVAL, /* "3", or "0..18" where only bounds are known; JSON {"min": 0, "max": 18} */
+    AS_PERCENT,  /* "27%" in text */
+    AS_MSEC,     /* "1.5s" in text; seconds in Prometheus */
+    AS_FLAG,     /* JSON true or false */
+    AS_MEMBER,   /* "2/4" in text, with the size of the reuseport group; "-" outside of one */
+    AS_KIND,     /* enum socket_kind */
     AS_WORD,
     AS_PLACE,  /* "10.0.0.1:80" in text; the address alone in JSON */
     AS_HOLDER, /* "nginx/4711+3" in text; the name alone in JSON and labels */
@@ -40,7 +41,8 @@ enum figure_state {
 
 struct figure_value {
     enum figure_state state;
-    uint64_t number;  /* of all forms but words, places and holders */
+    uint64_t number;  /* of all forms but words, places and holders; of an interval the lower bound, */
+    uint64_t most;    /* and the upper one */
     const char *text; /* of those, the kernel's bytes: in the listener, or static; of a place only its socket's own name */
 };
 
@@ -61,17 +63,19 @@ struct figure {
     struct figure_value (*value)(const struct listener *l);
     enum figure_part part;
     enum figure_form form;
-    const char *key;   /* the JSON member, and the measure of an expectation */
-    unsigned needs;    /* enum figure_need */
-    unsigned measures; /* enum measures; 0: nobody expects anything of it */
-    bool of_tcp;       /* AF_UNIX has none: expectations pass those by */
+    const char *key;     /* the JSON member, and the measure of an expectation, */
+    const char *measure; /* unless that has another name */
+    unsigned needs;      /* enum figure_need */
+    unsigned measures;   /* enum measures; 0: nobody expects anything of it */
+    bool of_tcp;         /* AF_UNIX has none: expectations pass those by */
     struct figure_column column;
     struct {
         const char *name, *type, *help;
-    } metric; /* of Prometheus; name NULL: none */
+        const char *most; /* its name for the upper bound of an interval */
+    } metric;             /* of Prometheus; name NULL: none */
     struct {
         const char *name; /* NULL: none */
-        enum { LABEL_ALWAYS, LABEL_OF_MEMBERS, LABEL_OF_UNIX } when;
+        enum { LABEL_ALWAYS, LABEL_OF_MEMBERS, LABEL_OF_UNIX, LABEL_IF_KNOWN } when;
     } label; /* of the metrics */
     struct {
         uint8_t place; /* from the left, with gaps for more; 0: not in watch */
@@ -108,10 +112,17 @@ struct figure {
       .of_tcp = true, .measures = MEASURES_OF_LISTENER | MEASURES_OF_WATCH, .watch = {80, "half", 6, 9},                         \
       .column = {"half", "half-open requests (SYN queue)", .leaves = 3, .leaves_if_zero = true},                                 \
       .metric = {"backlogctl_listener_half_open", "gauge", "Half-open requests in the SYN queue."})                              \
-    X(DROPS, PART_LOAD, AS_NUMBER, known_if(l->discarded_known, l->discarded), "drops", .of_tcp = true,                          \
+    X(DROPS, PART_LOAD, AS_INTERVAL, bounds(&l->overflows), "overflows", .measure = "drops", .of_tcp = true,                     \
       .measures = MEASURES_OF_ALL, .watch = {70, "drops", 6, 6},                                                                 \
-      .column = {"drops", "packets that it dropped since it was made"},                                                          \
-      .metric = {"backlogctl_listener_drops_total", "counter", "Packets dropped by the listener since it was made."})            \
+      .column = {"drops", "connections that it dropped on its full queue since it was made, or MIN..MAX", .name = "drops"},      \
+      .metric = {"backlogctl_listener_overflows_min_total", "counter",                                                           \
+                 "SYNs and ACKs dropped on the full accept queue since the listener was made: at least, and at most.",           \
+                 "backlogctl_listener_overflows_max_total"})                                                                     \
+    X(DISCARDED, PART_LOAD, AS_NUMBER, known_if(l->discarded_known, l->discarded), "discarded", .of_tcp = true,                  \
+      .measures = MEASURES_OF_LISTENER | MEASURES_OF_WATCH,                                                                      \
+      .column = {"discarded", "packets that it discarded for whatever reason since it was made", SHOWN_IF_ASKED},                \
+      .metric = {"backlogctl_listener_discarded_total", "counter",                                                               \
+                 "Packets that the listener discarded for whatever reason since it was made."})                                  \
     X(OLDEST, PART_LOAD, AS_MSEC, longest(l->oldest_known, l->waiting_known && !l->vanished, l->oldest_ms), "oldest_ms",         \
       .needs = NEEDS_WAITING, .of_tcp = true, .measures = MEASURES_OF_LISTENER | MEASURES_OF_WATCH,                              \
       .watch = {90, "oldest", 6, 8}, .column = {"oldest", "how long the first in the queue has waited", .name = "oldest"},       \
@@ -131,10 +142,20 @@ struct figure {
     X(PID, PART_HOLDER, AS_NUMBER, known_if(l->pid, (uint64_t)l->pid), "pid", .needs = NEEDS_OWNERS)                             \
     X(PROCESS, PART_HOLDER, AS_HOLDER, word(*l->process ? l->process : NULL), "process", .needs = NEEDS_OWNERS,                  \
       .label = {"process"}, .watch = {110, "process", 13, 7},                                                                    \
-      .column = {"process", "name/pid of who holds it, +N: and N more", .shrinks = 2, .shrinks_to = 12})                         \
+      .column = {"process", "name/pid of who holds it (a service before the systemd that keeps its socket), +N: and N more",     \
+                 .shrinks = 2, .shrinks_to = 12})                                                                                \
     X(PROCESSES, PART_HOLDER, AS_NUMBER, known(l->processes), "processes", .needs = NEEDS_OWNERS)                                \
     X(PIDNS, PART_HOLDER, AS_NUMBER, known_if(l->pidns, l->pidns), "pidns", .needs = NEEDS_OWNERS,                               \
       .column = {"pidns", "pid namespace of that process, if it is not ours", .leaves = 4})                                      \
+    X(UNIT, PART_HOLDER, AS_WORD, word(*l->place.unit ? l->place.unit : NULL), "unit", .needs = NEEDS_OWNERS,                    \
+      .label = {"unit", LABEL_IF_KNOWN},                                                                                         \
+      .column = {"unit", "systemd unit of that process", SHOWN_IF_ASKED, .shrinks = 5, .shrinks_to = 12})                        \
+    X(CONTAINER, PART_HOLDER, AS_WORD, word(*l->place.container ? l->place.container : NULL), "container",                       \
+      .needs = NEEDS_OWNERS, .label = {"container", LABEL_IF_KNOWN},                                                             \
+      .column = {"container", "container that it runs in: id, or LXC's name", .leaves = 5, .shrinks = 4, .shrinks_to = 14})      \
+    X(POD, PART_HOLDER, AS_WORD, word(*l->place.pod ? l->place.pod : NULL), "pod", .needs = NEEDS_OWNERS,                        \
+      .label = {"pod", LABEL_IF_KNOWN},                                                                                          \
+      .column = {"pod", "uid of the Kubernetes pod that it runs in", SHOWN_IF_ASKED, .shrinks = 6, .shrinks_to = 12})            \
     X(NETNS, PART_HOLDER, AS_NUMBER, known_if(l->netns, l->netns), "netns",                                                      \
       .column = {"netns", "network namespace (shown with --all-netns)", SHOWN_OF_SEVERAL_NETNS})                                 \
     X(UID, PART_HOLDER, AS_NUMBER, known(l->uid), "uid", .column = {"uid", "user id of who made it", SHOWN_IF_ASKED})            \

@@ -37,12 +37,12 @@ void judge_spread(nsec *samples, size_t count, struct spread *out);
 #define NOT_ACCEPTING_MS 1000
 #define SMALL_BACKLOG 16
 
-/* Fills in percent and remarks, what the namespaces' drops come to, seen and ok of every expectation, and survey->ok. An expectation
+/* Fills in percent and remarks, what the namespaces' drops come to, every expectation, and survey->outcome. An expectation
    holds when every listener keeps it that has the measure (without a handshake there are no drops, half_open, oldest_ms); without any such listener
    only one about `listeners` can. */
 void judge_survey(struct survey *survey);
 
-/* Fills in exact, ok and the expectations. */
+/* Fills in exact, outcome and the expectations. */
 void judge_measurement(struct measurement *m);
 
 /* Fills in percent and remarks of one listener; `netns` NULL: not known. */
@@ -50,6 +50,13 @@ void judge_listener(struct listener *listener, const struct netns_facts *netns);
 
 /* Queue of capacity. */
 uint32_t judge_percent(const struct listener *listener);
+
+/* What makes a listener worth a look at its holders. */
+#define REMARKS_IN_TROUBLE (1u << REMARK_FULL | 1u << REMARK_NOT_ACCEPTING)
+
+/* Fills in the causes of those that hold one listener in trouble, from their states, and returns all of them. `waits_on`: at both looks
+   clients waited still, as what is seen of one that is through with them explains nothing. */
+uint32_t judge_holders(struct socket_holder *list, size_t count, bool waits_on);
 
 /* Fills in drops_gone. */
 void judge_netns(struct netns_facts *facts);
@@ -59,19 +66,29 @@ void judge_netns(struct netns_facts *facts);
 void judge_watch(struct watch_model *w);
 void judge_watch_one(struct watch_model *w, struct listener_history *one);
 
-/* Counts what was done, fills in the middles and sweep->ok. */
+/* Counts what was done, fills in the middles and sweep->outcome. */
 void judge_sweep(struct sweep *sweep);
 
 /* What a load comes to: a stall or a burst begins at time 0, which is the worst that can happen. */
 void judge_predict(const struct load *load, struct prediction *p);
 
-/* A listener's value of a measure; false when nobody knows it. */
-bool judge_listener_measure(const struct listener *listener, enum measure measure, int64_t *seen);
+/* How many of the packets that a listener discarded in some time were dropped on its full accept queue, by what its network namespace
+   counted in the same time. */
+struct interval judge_overflows(uint64_t discarded, const struct overflow_span *span);
 
-/* seen OP expected. */
-bool judge_compare(int64_t seen, enum compare compare, int64_t expected);
+/* Known if both are. */
+struct interval judge_sum(struct interval a, struct interval b);
 
-/* Fills in seen and ok of every expectation, and run->ok. Call after judge_run. */
+/* A listener's value of a measure; its bounds where no more is known. */
+struct interval judge_listener_measure(const struct listener *listener, enum measure measure);
+
+/* seen OP expected, for whatever number within the bounds. */
+enum expectation_outcome judge_compare_interval(const struct interval *seen, enum compare compare, int64_t expected);
+
+/* Fills in what was seen, and the outcome. */
+void judge_expected(struct expectation *e, const struct interval *seen);
+
+/* Fills in every expectation, and run->outcome. Call after judge_run. */
 void judge_expectations(struct run *run);
 
 #endif

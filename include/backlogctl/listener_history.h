@@ -18,8 +18,10 @@ const char *watch_state_name(enum watch_state value);
 struct watch_span {
     uint64_t peak;      /* longest queue: a lower bound */
     uint64_t samples;   /* looks */
-    uint64_t discarded; /* packets that it dropped: exact, from its counter */
-    double drops_per_second;
+    uint64_t discarded; /* packets that it discarded: exact, from its counter */
+    /* Written by the judge, of a complete one: */
+    struct interval overflows;
+    double least_a_second, most_a_second; /* of those */
 };
 
 struct listener_history {
@@ -30,6 +32,7 @@ struct listener_history {
     uint64_t peak;   /* longest queue at any look since the beginning: a lower bound */
     nsec peak_at;
     uint64_t discarded;                /* since the beginning, or since it appeared */
+    struct interval overflows;         /* of those; written by the judge */
     struct watch_span open;            /* the interval that goes on; its rate is not set */
     struct watch_span last;            /* the last complete one */
     uint32_t history[WATCH_HISTORY];   /* longest queue of each second, by second % WATCH_HISTORY */
@@ -42,6 +45,7 @@ struct alert {
     bool met;             /* in the interval that goes on */
     bool holds;
     bool news;                    /* it began to hold; cleared by who has told so */
+    bool open, open_news;         /* it could not be decided in some interval; to be told, once */
     uint64_t times;               /* that it began to */
     nsec at;                      /* when it last did, */
     char stamp[CLOCK_STAMP_SIZE]; /* the same by the clock, left empty by the judge */

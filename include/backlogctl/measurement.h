@@ -34,7 +34,8 @@ struct measurement {
     size_t expectation_count;
     /* Written by the judge: */
     bool exact; /* seen full, and it held backlog + 1 */
-    bool ok;    /* exact, served again, and every expectation holds of the listener with `held` as its capacity */
+    enum expectation_outcome
+        outcome; /* exact, served again, and every expectation holds of the listener with `held` as its capacity */
 };
 
 #endif

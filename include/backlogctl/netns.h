@@ -18,9 +18,12 @@ uint64_t netns_inode(pid_t pid);
 /* The calling thread's pid namespace if `pid` is in another: its number; 0: the same, or unknown. */
 uint64_t netns_foreign_pidns(pid_t pid);
 
-/* Opens a namespace: that of a process, or a name in /run/netns, or a path. A descriptor or -errno. */
+/* Opens a namespace: that of a process, or a name in /run/netns, or a path, or pid:N. A descriptor or -errno. */
 int netns_open_pid(pid_t pid, struct error *err);
 int netns_open_name(const char *name, struct error *err);
+
+/* N of "pid:N", else 0. */
+pid_t netns_name_pid(const char *name);
 
 /* Moves the calling thread into an open network namespace (setns(2): CAP_SYS_ADMIN here and in its user namespace). Without
    that right and with the `pid` (0: none) of a process in it, its user namespace is entered first: who made that may, but

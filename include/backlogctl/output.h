@@ -11,12 +11,16 @@ enum exit_status {
     EXIT_DONE = 0,        /* done, and every expectation held */
     EXIT_EXPECTATION = 1, /* an expectation did not hold */
     EXIT_USAGE = 2,
-    EXIT_CANNOT = 3,   /* the job could not be done */
-    EXIT_SIGNAL = 128, /* + the signal's number */
+    EXIT_UNDECIDED = 4, /* no expectation failed, and one could not be decided */
+    EXIT_CANNOT = 3,    /* the job could not be done */
+    EXIT_SIGNAL = 128,  /* + the signal's number */
 };
 
 /* "backlogctl probe: TEXT" on stderr. */
 __attribute__((format(printf, 2, 3))) void say(const struct command *command, const char *format, ...);
+
+/* The exit status of what came of all expectations. */
+int output_status(enum expectation_outcome outcome);
 
 /* The same for an error; returns EXIT_CANNOT. */
 int say_error(const struct command *command, const struct error *err);

@@ -3,22 +3,31 @@
 #ifndef BACKLOGCTL_OWNER_H
 #define BACKLOGCTL_OWNER_H
 
+#include "backlogctl/error.h"
 #include "backlogctl/listener_facts.h"
 
 /* Calls `each` for every process that holds one of the sockets in `inodes` (ascending, no 0), processes in ascending order,
-   and again for each further descriptor of the same socket. Returns how many processes could not be looked into. */
-typedef void owner_each(void *context, uint32_t inode, pid_t pid);
+   and again for each further descriptor of the same socket. `registered`: it is a registered file of an io_uring of the process
+   (io_uring_register(2)), which may have no descriptor of it; kernels tell so in the ring's fdinfo since about 6.0. Returns how many processes could not be looked into. */
+typedef void owner_each(void *context, uint32_t inode, pid_t pid, bool registered);
 size_t owners_walk(const uint32_t *inodes, size_t count, owner_each *each, void *context);
 
-/* Whether a process holds a socket now; false also when it is gone or hidden from us. Ends at the first descriptor found. */
+/* Whether a process holds a socket now; false also when it is gone or hidden from us. */
 bool owner_holds(pid_t pid, uint32_t inode);
+
+/* The inodes of all sockets that a process holds, ascending, malloc'ed. 0; -ESRCH there is no such process, -EACCES we may not look,
+   -ENOMEM. */
+int owner_sockets(pid_t pid, uint32_t **inodes, size_t *count, struct error *err);
+
+/* Who a process is: its command name and place; both empty when it is gone. */
+void owner_read(pid_t pid, struct socket_holder *out);
 
 /* The command name of a process, which may be any bytes; "" when it is gone. */
 #define OWNER_NAME_SIZE 32
 void owner_name(pid_t pid, char out[OWNER_NAME_SIZE]);
 
 /* Fills in listener->pid, ->process and ->processes from its inode: of a server and the workers that inherited its socket,
-   the server. Leaves them empty when no visible process holds it. */
+   the server, of a service and the systemd that keeps its socket, the service. Leaves them empty when no visible process holds it. */
 void owner_find(struct listener *listener);
 
 #endif

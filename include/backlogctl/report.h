@@ -82,7 +82,7 @@ int report_survey_text(FILE *out, const struct survey *survey, const struct list
 int report_survey_json(FILE *out, const struct survey *survey);
 
 /* Why an expectation of a survey does not hold, where the report itself does not tell. Returns out. */
-#define REPORT_BROKEN_SIZE 120
+#define REPORT_BROKEN_SIZE 160
 const char *report_broken(const struct survey *survey, const struct expectation *e, char out[REPORT_BROKEN_SIZE]);
 
 void report_resize_text(FILE *out, const struct resizing *resizing, const struct report_style *style);

@@ -4,6 +4,7 @@
 
 #include "backlogctl/connection_facts.h"
 #include "backlogctl/expectation.h"
+#include "backlogctl/interval.h"
 #include "backlogctl/run_settings.h"
 
 #include <stdbool.h>
@@ -57,6 +58,8 @@ struct run {
     size_t connection_count;  /* connections begun; fewer than asked only when interrupted */
     nsec elapsed;             /* from the first connect to the last look */
     struct counters counters; /* change during the run */
+    bool others_known;        /* the listeners of the namespace that are none of the targets' were there all the time: */
+    uint64_t others;          /* packets that they discarded during the run, in all */
     struct pace pace;
     struct spread to_established; /* from connect() to established, of every connection that came so far */
     struct spread to_accepted;    /* from connect() to accepted */
@@ -65,13 +68,14 @@ struct run {
     int signal;           /* ended early by this signal; 0: not */
     char incomplete[160]; /* why evidence is missing, "" when it is complete */
     /* Written by the judge: */
-    uint64_t counts[VERDICT_COUNT];  /* one a connection: of its deciding attempt */
-    bool discarded_known;            /* of at least one listener */
-    uint64_t discarded;              /* packets dropped by the listeners during the run, each listener counted once */
-    uint32_t syn_times_s[SYN_TIMES]; /* when a client without an answer sends its SYN again, seconds after the first, */
-    size_t syn_time_count;           /* so many; 0: unknown */
-    uint32_t gives_up_s;             /* and when connect(2) fails */
-    bool ok;                         /* every expectation held */
+    uint64_t counts[VERDICT_COUNT];   /* one a connection: of its deciding attempt */
+    bool discarded_known;             /* of at least one listener */
+    uint64_t discarded;               /* packets discarded by the listeners during the run, each listener counted once */
+    struct interval overflows;        /* of those, dropped on full accept queues */
+    uint32_t syn_times_s[SYN_TIMES];  /* when a client without an answer sends its SYN again, seconds after the first, */
+    size_t syn_time_count;            /* so many; 0: unknown */
+    uint32_t gives_up_s;              /* and when connect(2) fails */
+    enum expectation_outcome outcome; /* of all expectations: the worst */
 };
 
 #endif

@@ -14,7 +14,10 @@ struct netns_facts {
     pid_t pid;      /* a process that is in it; 0: none seen */
     int64_t somaxconn, tcp_max_syn_backlog, tcp_syncookies, tcp_abort_on_overflow; /* sysctls; -1: unknown */
     struct counters counters;                                                      /* since the namespace was made */
-    uint64_t listener_drops; /* of all its TCP listeners that are there, selected or not */
+    uint64_t overflows_after; /* ListenOverflows read again, after the listeners; as in `counters`, which were read before them */
+    uint64_t discarded;       /* by all its TCP listeners that are there, selected or not */
+    uint64_t cookies;         /* the sum of their cookies: the same number, the same listeners */
+    struct overflow_span span; /* watch: since the survey before */
     /* Written by the judge: */
     uint64_t drops_gone; /* ListenDrops that no listener which is there accounts for; 0 when counters are not known */
 };
@@ -33,9 +36,9 @@ struct survey_query {
     uint16_t port;           /* 0: any */
     const char *path;        /* of a socket's file, or '@' and an abstract name; NULL: any. A port leaves those without one out */
     struct endpoint address; /* as bound; its port does not count; family AF_UNSPEC: any */
-    const char *process;     /* command name; NULL: any */
-    pid_t pid;               /* its network namespace; 0: ours */
-    const char *netns;       /* a name in /run/netns or a path; NULL: ours */
+    const char *process;     /* command name of one of those that hold it; NULL: any */
+    pid_t pid;               /* what this process holds, in whatever namespace; 0: whoever holds it */
+    const char *netns;       /* a name in /run/netns, a path, or pid:N; NULL: ours */
     bool all_netns;          /* every one that can be reached through /proc and /run/netns */
     bool no_owners;          /* do not look for processes: that reads the descriptors of all of them */
     bool no_waiting;         /* do not look for half-open and oldest: that walks all TCP sockets */
@@ -46,7 +49,8 @@ struct survey {
     char taken_at[CLOCK_STAMP_SIZE];
     struct listener *listeners; /* owned; ordered by namespace, kind and address */
     size_t count;
-    struct netns_facts *namespaces; /* owned; ours first */
+    struct socket_holder *holders;  /* owned; those of a listener one after the other, by process id; NULL: not looked for */
+    struct netns_facts *namespaces; /* owned; ours first, if it is among them */
     size_t namespace_count;
     size_t namespaces_closed; /* all_netns: those that could not be entered */
     size_t owners_unseen;     /* listeners that no process that we see holds */
@@ -54,8 +58,16 @@ struct survey {
     char incomplete[160];     /* why evidence is missing, "" when it is complete */
     struct expectation expectations[EXPECTATIONS_MAX];
     size_t expectation_count;
-    bool ok; /* by the judge: every expectation held */
+    enum expectation_outcome outcome; /* by the judge, of all expectations: the worst */
 };
+
+/* Those that hold a listener of this survey (NULL: none is known); NULL where nobody was looked for or seen. */
+static inline const struct socket_holder *survey_holders(const struct survey *survey, const struct listener *listener,
+                                                         size_t *count)
+{
+    *count = survey && survey->holders ? listener->processes : 0;
+    return *count ? survey->holders + listener->holder_first : NULL;
+}
 
 /* The result for one listener whose backlog was to change. */
 struct resized {
@@ -68,8 +80,9 @@ struct resized {
 struct resizing {
     int32_t asked;
     bool dry_run;
-    int64_t somaxconn;    /* of their network namespace; -1: unknown */
-    struct resized *list; /* owned */
+    int64_t somaxconn;           /* of their network namespace; -1: unknown */
+    const struct survey *survey; /* where they come from: the caller's; NULL: not known */
+    struct resized *list;        /* owned */
     size_t count;
 };
 

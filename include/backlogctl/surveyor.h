@@ -12,4 +12,14 @@
 int survey_take(struct survey *survey, const struct survey_query *query, struct error *err);
 void survey_release(struct survey *survey);
 
+/* Looks twice, a moment apart, at what all do that hold a listener with one of these remarks, and fills in their states. Costs some
+   50 ms if there is one. */
+void survey_look_at_holders(struct survey *survey, uint32_t remarks);
+
+/* Whether one of those that hold the listener has this command name. */
+bool survey_holds(const struct survey *survey, const struct listener *listener, const char *process);
+
+/* Calls the listener this process's: pid, process, pidns, place. */
+void survey_show_holder(struct listener *listener, const struct socket_holder *holder);
+
 #endif

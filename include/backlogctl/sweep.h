@@ -2,6 +2,7 @@
 #ifndef BACKLOGCTL_SWEEP_H
 #define BACKLOGCTL_SWEEP_H
 
+#include "backlogctl/interval.h"
 #include "backlogctl/clock.h"
 #include "backlogctl/vocabulary.h"
 
@@ -23,16 +24,15 @@ struct trial {
     int error; /* positive errno when it could not be done: then `why` says so, and all else is 0 */
     char why[200];
     uint64_t counts[VERDICT_COUNT];
-    bool discarded_known;
-    uint64_t discarded;
+    struct interval overflows;                     /* dropped on full accept queues */
     uint64_t capacity, backlog;                    /* of the listener; 0: not known */
     uint64_t longest;                              /* the longest queue; 0 without a timeline */
     uint64_t left;                                 /* in the queue at the end */
     nsec accepted_p50, accepted_p99, accepted_max; /* time from connect() to accepted; NSEC_NEVER: none was */
     nsec last_accept;                              /* since the start of the run; NSEC_NEVER: none */
     nsec elapsed;
-    bool ok;         /* its expectations held */
-    bool incomplete; /* evidence was missing */
+    enum expectation_outcome outcome; /* of its expectations: the worst */
+    bool incomplete;                  /* evidence was missing */
 };
 
 /* What a sweep shows of a cell: the verdicts in their order, then these. */
@@ -63,7 +63,7 @@ struct sweep {
     int signal;                                    /* ended early by it; 0: not */
     struct middle (*middles)[SWEEP_MEASURE_COUNT]; /* one row a cell */
     /* Written by the judge, with the middles: */
-    bool ok;
+    enum expectation_outcome outcome; /* of all trials: the worst */
 };
 
 /* The value of a cell on an axis. */

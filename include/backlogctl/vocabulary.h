@@ -134,18 +134,36 @@ enum counter { COUNTERS(MODEL_ENUM) COUNTER_COUNT };
 enum socket_kind { SOCKET_KINDS(MODEL_ENUM) KIND_COUNT };
 
 /* What is worth saying of a listener. */
-#define REMARKS(X)                                                                                                             \
-    X(REMARK_FULL, "full")                     /* the queue is longer than the backlog: the next SYN is dropped */             \
-    X(REMARK_DROPPING, "dropping")             /* it is full and has dropped, or its drops rose while it was watched */        \
-    X(REMARK_DROPPED, "dropped")               /* it has dropped, at some time since it was made */                            \
-    X(REMARK_NOT_ACCEPTING, "not_accepting")   /* a client has waited for so long that nobody seems to accept */               \
-    X(REMARK_SYN_QUEUE_FULL, "syn_queue_full") /* as many half-open requests as the SYN queue holds */                         \
-    X(REMARK_GIVEN_UP, "given_up")             /* clients in the queue have closed or reset their connections */               \
-    X(REMARK_LOWERED, "lowered")               /* the queue is longer than the backlog allows */                               \
-    X(REMARK_CLAMPED, "clamped")               /* the effective backlog equals net.core.somaxconn */                           \
-    X(REMARK_OLD_LIMIT, "old_limit")           /* it equals what somaxconn was by default in older kernels, and is now more */ \
-    X(REMARK_SMALL, "small")                   /* a backlog that a small burst overflows */
+#define REMARKS(X)                                                                                                          \
+    X(REMARK_FULL, "full")                         /* the queue is longer than the backlog: the next SYN is dropped */      \
+    X(REMARK_DROPPING, "dropping")                 /* it is full and has dropped, or its drops rose while it was watched */ \
+    X(REMARK_DROPPED, "dropped")                   /* it has dropped, before the last interval */                           \
+    X(REMARK_MAY_HAVE_DROPPED, "may_have_dropped") /* since it was made, for all that the counters tell */                  \
+    X(REMARK_NOT_ACCEPTING, "not_accepting")       /* a client has waited for so long that nobody seems to accept */        \
+    X(REMARK_SYN_QUEUE_FULL, "syn_queue_full")     /* as many half-open requests as the SYN queue holds */                  \
+    X(REMARK_GIVEN_UP, "given_up")                 /* clients in the queue have closed or reset their connections */        \
+    X(REMARK_LOWERED, "lowered")                   /* the queue is longer than the backlog allows */                        \
+    X(REMARK_CLAMPED, "clamped")                   /* the effective backlog equals net.core.somaxconn */                    \
+    X(REMARK_OLD_LIMIT, "old_limit") /* it equals what somaxconn was by default in older kernels, and is now more */        \
+    X(REMARK_SMALL, "small")         /* a backlog that a small burst overflows */
 enum remark { REMARKS(MODEL_ENUM) REMARK_COUNT };
+
+/* Why a process that holds a listener does not accept, the certain ones first. */
+#define HOLDER_CAUSES(X)                                                                                    \
+    X(HOLDER_STOPPED, "stopped")         /* by a signal */                                                  \
+    X(HOLDER_TRACED, "traced")           /* stopped by a debugger */                                        \
+    X(HOLDER_FROZEN, "frozen")           /* its cgroup is */                                                \
+    X(HOLDER_DESCRIPTORS, "descriptors") /* none is left: accept() fails with EMFILE */                     \
+    X(HOLDER_BLOCKED, "blocked")         /* in uninterruptible sleep */                                     \
+    X(HOLDER_MEMORY, "memory")           /* its cgroup has none left */                                     \
+    X(HOLDER_THROTTLED, "throttled")     /* by its cgroup's CPU quota */                                    \
+    X(HOLDER_IDLE, "idle")               /* waits for events, though clients wait: at a limit of its own */ \
+    X(HOLDER_ELSEWHERE, "elsewhere")     /* waits in another call: blocked there, or no server */           \
+    X(HOLDER_BUSY, "busy")               /* its threads run */
+enum holder_cause { HOLDER_CAUSES(MODEL_ENUM) HOLDER_CAUSE_COUNT };
+
+/* With one of these, bits 1 << enum holder_cause, a process accepts, too slowly. */
+#define HOLDER_CAUSES_SLOW (1u << HOLDER_THROTTLED | 1u << HOLDER_BUSY)
 
 /* The word for a value, never NULL ("?" outside the enum). Static storage. */
 const char *verdict_name(enum verdict value);
@@ -156,6 +174,7 @@ const char *tcp_state_name(enum tcp_state value);
 const char *counter_name(enum counter value);
 const char *socket_kind_name(enum socket_kind value);
 const char *remark_name(enum remark value);
+const char *holder_cause_name(enum holder_cause value);
 
 /* Whether address translation (netfilter's NAT) carries the connections elsewhere. */
 enum translation { TRANSLATION_UNKNOWN, TRANSLATION_NONE, TRANSLATION_FOUND };

@@ -34,7 +34,9 @@ struct owner_note {
     uint64_t cookie, netns, pidns;
     pid_t pid;
     uint32_t processes;
+    bool wanted; /* by the query: one of its holders is the wanted process, or any will do */
     char process[32];
+    struct socket_holder_place place;
 };
 
 /* Zeroed is safe to release. Owners are looked for when a listener comes that was not there before, and now and then; clients waiting

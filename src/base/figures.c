@@ -11,6 +11,13 @@ static inline struct figure_value known_if(bool is_known, uint64_t number)
     return is_known ? known(number) : (struct figure_value){FIGURE_UNKNOWN};
 }
 
+static inline struct figure_value bounds(const struct interval *interval)
+{
+    return (struct figure_value){.state = interval->known ? FIGURE_KNOWN : FIGURE_UNKNOWN,
+                                 .number = interval->min,
+                                 .most = interval->max};
+}
+
 /* NULL: nobody knows. */
 static inline struct figure_value word(const char *text)
 {
@@ -79,7 +86,9 @@ const char *measure_name(size_t measure)
     if (measure < VERDICT_COUNT)
         return verdict_name((enum verdict)measure);
     enum figure_id figure = measure_figure(measure);
-    return figure < FIGURE_COUNT ? figures[figure].key : others[measure - MEASURE_LISTENERS].name;
+    if (figure < FIGURE_COUNT)
+        return figures[figure].measure ? figures[figure].measure : figures[figure].key;
+    return others[measure - MEASURE_LISTENERS].name;
 }
 
 unsigned measure_needs(size_t measure)

@@ -33,7 +33,7 @@ static void say_broken(const struct command *command, const struct survey *surve
 {
     char text[REPORT_BROKEN_SIZE];
     for (size_t i = 0; i < survey->expectation_count; i++)
-        if (!survey->expectations[i].ok)
+        if (survey->expectations[i].outcome != OUTCOME_HELD)
             say(command, "%s", report_broken(survey, &survey->expectations[i], text));
 }
 
@@ -50,7 +50,7 @@ static int report(const struct command *command, const struct settings *settings
     }
     if (settings->quiet || settings->list.prometheus)
         say_broken(command, survey);
-    return survey->ok ? EXIT_DONE : EXIT_EXPECTATION;
+    return output_status(survey->outcome);
 }
 
 static int list_run(const struct command *command, const struct settings *settings)

@@ -72,7 +72,7 @@ static int finish(const struct command *command, const struct settings *settings
         say(command, "the server has not accepted a fresh connection: look at it");
     if (m->signal)
         return EXIT_SIGNAL + m->signal;
-    return !m->full ? EXIT_CANNOT : m->ok ? EXIT_DONE : EXIT_EXPECTATION;
+    return m->full ? output_status(m->outcome) : EXIT_CANNOT;
 }
 
 /* A person may have taken a while to answer: the process that the question named may have ended since, or closed its socket. */

@@ -23,6 +23,11 @@ void say(const struct command *command, const char *format, ...)
     fputc('\n', stderr);
 }
 
+int output_status(enum expectation_outcome outcome)
+{
+    return outcome == OUTCOME_HELD ? EXIT_DONE : outcome == OUTCOME_OPEN ? EXIT_UNDECIDED : EXIT_EXPECTATION;
+}
+
 int say_error(const struct command *command, const struct error *err)
 {
     say(command, "%s", err->text);

@@ -71,17 +71,23 @@ static int end_report(const struct performance *p)
     /* Without a report the reason for status 1 would be nowhere. */
     for (size_t i = 0; i < p->run->expectation_count && p->settings->quiet; i++) {
         const struct expectation *e = &p->run->expectations[i];
-        if (!e->ok && e->seen_known)
+        if (e->outcome == OUTCOME_OPEN && e->seen_known)
+            say(p->command, "expected %s, which cannot be decided: it is %lld to %lld", e->text, (long long)e->seen,
+                (long long)e->seen_max);
+        else if (e->outcome == OUTCOME_OPEN)
+            say(p->command, "expected %s, which cannot be decided: %s", e->text,
+                p->run->asked ? "the listener is not known" : "the kernel could not be asked about the listener");
+        else if (e->outcome == OUTCOME_FAILED && !e->seen_known)
+            say(p->command, "expected %s, but nobody listens there", e->text);
+        else if (e->outcome == OUTCOME_FAILED)
             say(p->command, "expected %s, seen %lld", e->text, (long long)e->seen);
-        else if (!e->ok)
-            say(p->command, "expected %s, but nobody knows: no listener was seen", e->text);
     }
     struct error err = {0};
     if (p->settings->svg && output_file("--svg", p->settings->svg, draw, p->run, &err))
         return say_error(p->command, &err);
     if (p->run->signal)
         return EXIT_SIGNAL + p->run->signal;
-    return p->run->ok ? EXIT_DONE : EXIT_EXPECTATION;
+    return output_status(p->run->outcome);
 }
 
 int plan_perform(const struct command *command, const struct settings *settings, const struct experiment_plan *plan)

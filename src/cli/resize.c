@@ -41,8 +41,6 @@ static int resize_run(const struct command *command, const struct settings *sett
     if (!settings->survey.port && !settings->survey.path)
         return say_usage(command, "--port or --unix is needed: which listener?");
     int status = select_listeners(&survey, settings, &err);
-    if (!status && settings->survey.pid)
-        selection_keep_held(&survey, settings->survey.pid);
     if (!status)
         status = survey.count && settings->resize.all ? 0 : select_is_one(&survey, &err);
     int exit_status = status ? say_error(command, &err) : resize_listeners(command, settings, &survey);

@@ -62,6 +62,8 @@ int select_is_one(const struct survey *survey, struct error *err)
         snprintf(names + strlen(names), sizeof names - strlen(names), "%s%.40s (%.20s/%d)", i ? ", " : "",
                  report_place(&survey->listeners[i], name), survey->listeners[i].process, (int)survey->listeners[i].pid);
     }
-    return error_set(err, EEXIST, "%zu listeners are meant: %s%s: give --host, --process or --pid to choose one", survey->count,
-                     names, survey->count > NAMED_MAX ? " ..." : "");
+    /* --unix excludes --host. */
+    return error_set(err, EEXIST, "%zu listeners are meant: %s%s: give %s--process or --pid to choose one", survey->count, names,
+                     survey->count > NAMED_MAX ? " ..." : "",
+                     is_unix((enum socket_kind)survey->listeners[0].kind) ? "" : "--host, ");
 }

@@ -25,7 +25,7 @@ static int report(const struct command *command, const struct settings *settings
 static int size_run(const struct command *command, const struct settings *settings)
 {
     struct error err = {0};
-    struct size_plan plan = {.run.lab = true, .checks = settings->size.checks};
+    struct size_plan plan = {.run.lab = true, .run.only_private = true, .checks = settings->size.checks};
     struct sizing sizing = {0};
     struct trials_line line;
     if (!settings->probe.arrivals.rate && !settings->probe.arrivals.burst)

@@ -182,7 +182,7 @@ static int report(struct sweeping *s)
         say_failed(s);
     if (s->sweep.signal)
         return EXIT_SIGNAL + s->sweep.signal;
-    return s->sweep.failed ? EXIT_CANNOT : s->sweep.ok ? EXIT_DONE : EXIT_EXPECTATION;
+    return s->sweep.failed ? EXIT_CANNOT : output_status(s->sweep.outcome);
 }
 
 static int sweep_run(const struct command *command, const struct settings *settings)

@@ -24,15 +24,15 @@ static void tell_news(struct watch_run *run)
     int status = 0;
     for (size_t i = 0; i < run->w.alert_count && !status; i++) {
         struct alert *alert = &run->w.alerts[i];
-        if (!alert->news)
+        if (!alert->news && !alert->open_news)
             continue;
-        alert->news = false;
         clock_stamp(alert->stamp);
         told = true;
         if (run->settings->json)
             status = report_alert_json(stdout, alert);
         else if (!run->screen && !run->settings->quiet)
             report_alert_text(stdout, alert, &style);
+        alert->news = alert->open_news = false;
     }
     if (told && !run->screen)
         watch_flush(run, status);
@@ -126,13 +126,16 @@ static void print_rest(struct watch_run *run)
 
 static int finish(struct watch_run *run)
 {
-    bool ever = false;
+    bool ever = false, open = false;
     if (run->failed.code)
         run->status = say_error(run->command, &run->failed);
     for (size_t i = 0; i < run->w.alert_count; i++) {
         const struct alert *alert = &run->w.alerts[i];
         char text[REPORT_ALERT_SIZE];
         ever |= alert->times > 0;
+        open |= alert->open;
+        if (!alert->times && alert->open)
+            say(run->command, "could not be decided: %s", report_alert(alert, text));
         if (alert->times)
             say(run->command, "alert, %llu time%s, last at %s: %s", (unsigned long long)alert->times,
                 alert->times == 1 ? "" : "s", alert->stamp, report_alert(alert, text));
@@ -141,7 +144,7 @@ static int finish(struct watch_run *run)
         return run->status;
     if (run->loop.signal)
         return EXIT_SIGNAL + run->loop.signal;
-    return ever ? EXIT_EXPECTATION : EXIT_DONE;
+    return output_status(ever ? OUTCOME_FAILED : open ? OUTCOME_OPEN : OUTCOME_HELD);
 }
 
 static void begin(struct watch_run *run)

@@ -43,7 +43,8 @@ static int by_peak(const struct listener_history *a, const struct listener_histo
 
 static int by_rate(const struct listener_history *a, const struct listener_history *b)
 {
-    return up(b->last.discarded, a->last.discarded);
+    int order = up(b->last.overflows.min, a->last.overflows.min);
+    return order ? order : up(b->last.overflows.max, a->last.overflows.max);
 }
 
 static uint64_t share(const struct listener_history *one)

@@ -38,6 +38,7 @@ static bool recall_owners(const struct periodic_survey *periodic_survey, struct 
         listener->pid = note->pid;
         listener->pidns = note->pidns;
         listener->processes = note->processes;
+        listener->place = note->place;
         memcpy(listener->process, note->process, sizeof listener->process);
     }
     survey->processes_hidden = periodic_survey->hidden;
@@ -49,6 +50,7 @@ static int note_owners(struct periodic_survey *periodic_survey, const struct sur
     struct owner_note *owners = realloc(periodic_survey->owners, (survey->count + 1) * sizeof *owners);
     if (!owners)
         return error_set(err, ENOMEM, "no memory for the owners of %zu listeners", survey->count);
+    const char *process = periodic_survey->query.process;
     periodic_survey->owners = owners;
     periodic_survey->owner_count = survey->count;
     periodic_survey->hidden = survey->processes_hidden;
@@ -58,7 +60,9 @@ static int note_owners(struct periodic_survey *periodic_survey, const struct sur
                                         .netns = listener->netns,
                                         .pidns = listener->pidns,
                                         .pid = listener->pid,
-                                        .processes = listener->processes};
+                                        .processes = listener->processes,
+                                        .wanted = !process || survey_holds(survey, listener, process),
+                                        .place = listener->place};
         memcpy(owners[i].process, listener->process, sizeof owners[i].process);
     }
     if (survey->count)
@@ -67,12 +71,13 @@ static int note_owners(struct periodic_survey *periodic_survey, const struct sur
 }
 
 /* The process is chosen by its name here, as the survey may come without names. */
-static void select_process(struct survey *survey, const char *process)
+static void select_process(const struct periodic_survey *periodic_survey, struct survey *survey)
 {
     size_t kept = 0;
     survey->owners_unseen = 0;
     for (size_t i = 0; i < survey->count; i++) {
-        if (process && strcmp(survey->listeners[i].process, process))
+        const struct owner_note *note = find_note(periodic_survey, &survey->listeners[i]);
+        if (!note || !note->wanted)
             continue;
         survey->owners_unseen += !survey->listeners[i].pid;
         survey->listeners[kept++] = survey->listeners[i];
@@ -111,7 +116,7 @@ int periodic_survey_take(struct periodic_survey *periodic_survey, struct survey 
         status = note_owners(periodic_survey, survey, err);
     if (status)
         return status;
-    select_process(survey, periodic_survey->query.process);
+    select_process(periodic_survey, survey);
     return 0;
 }
 

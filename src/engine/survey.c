@@ -7,6 +7,7 @@
 #include "backlogctl/owner.h"
 #include "backlogctl/parse.h"
 
+#include "socket_holders.h"
 #include "waiting.h"
 
 #include <errno.h>
@@ -72,9 +73,15 @@ static int survey_here(struct surveyor *s, struct netns_facts *facts, struct err
     if (!status)
         status = list_here(s, &sd, err);
     sockdiag_close(&sd);
+    struct counters after;
+    if (facts->counters.known && !counters_read(&after, NULL))
+        facts->overflows_after = after.value[COUNTER_LISTEN_OVERFLOWS];
+    else
+        facts->counters.known = false;
     for (size_t i = here; i < s->survey->count; i++) {
         s->survey->listeners[i].netns = facts->inode;
-        facts->listener_drops += s->survey->listeners[i].discarded;
+        facts->discarded += s->survey->listeners[i].discarded;
+        facts->cookies += s->survey->listeners[i].cookie;
     }
     return status;
 }
@@ -119,8 +126,9 @@ static int survey_there(struct surveyor *s, struct netns_facts *facts, int fd, b
     return status ? status : survey_here(s, facts, err);
 }
 
-/* Those that cannot be entered are dropped from the list, and counted. */
-static int survey_others(struct surveyor *s, struct error *err)
+/* Those that cannot be entered are dropped from the list, and counted. Who enters the namespace `last` (0: none) may have to change
+   its user namespace for it, and then stays there. */
+static int survey_others(struct surveyor *s, uint64_t last, struct error *err)
 {
     struct survey *survey = s->survey;
     SCOPED_FD home = netns_open_name("/proc/thread-self/ns/net", err);
@@ -131,12 +139,17 @@ static int survey_others(struct surveyor *s, struct error *err)
     for (size_t i = 1; i < survey->namespace_count && !status; i++) {
         struct netns_facts facts = survey->namespaces[i];
         SCOPED_FD fd = facts.pid ? netns_open_pid(facts.pid, NULL) : netns_open_name(facts.name, NULL);
-        if (fd < 0 || survey_there(s, &facts, fd, false, NULL))
+        bool is_last = last && facts.inode == last;
+        int entered = fd < 0 ? fd : survey_there(s, &facts, fd, is_last, is_last ? err : NULL);
+        if (entered)
             survey->namespaces_closed++;
         else
             survey->namespaces[kept++] = facts;
+        if (is_last && entered)
+            return entered;
         if (netns_inode(0) != survey->namespaces[0].inode) /* who could not leave has no right to come back either */
-            status = netns_enter(home, 0, err);
+            status = netns_enter(home, 0, is_last ? NULL : err);
+        status = is_last ? 0 : status;
     }
     survey->namespace_count = kept;
     return status;
@@ -155,24 +168,83 @@ static int survey_all(struct surveyor *s, struct error *err)
         note(s, &why);
     }
     int status = survey_here(s, &s->survey->namespaces[0], err);
-    return status ? status : survey_others(s, err);
+    return status ? status : survey_others(s, 0, err);
+}
+
+/* ---- What a process holds ---- */
+
+static int compare_inodes(const void *a, const void *b)
+{
+    uint32_t left = *(const uint32_t *)a, right = *(const uint32_t *)b;
+    return left < right ? -1 : left > right;
+}
+
+/* Keeps the listeners that are among these sockets, and the namespaces that have one; the last one if none has. */
+static void keep_held(struct survey *survey, const uint32_t *inodes, size_t count)
+{
+    size_t kept = 0, spaces = 0;
+    for (size_t i = 0; i < survey->count; i++)
+        if (count && bsearch(&survey->listeners[i].inode, inodes, count, sizeof *inodes, compare_inodes))
+            survey->listeners[kept++] = survey->listeners[i];
+    survey->count = kept;
+    for (size_t n = 0; n < survey->namespace_count; n++) {
+        bool has_one = !spaces && n + 1 == survey->namespace_count;
+        for (size_t i = 0; i < kept && !has_one; i++)
+            has_one = survey->listeners[i].netns == survey->namespaces[n].inode;
+        if (has_one)
+            survey->namespaces[spaces++] = survey->namespaces[n];
+    }
+    survey->namespace_count = spaces;
+}
+
+/* A process can hold sockets of several namespaces: it may have moved, or been given them. So all are looked into that can be; only
+   its own has to be. */
+static int survey_held(struct surveyor *s, pid_t pid, struct error *err)
+{
+    struct survey *survey = s->survey;
+    struct namespace_visit collection = {.survey = survey, .ours = survey->namespaces[0].inode};
+    uint32_t *inodes;
+    size_t count;
+    int status = owner_sockets(pid, &inodes, &count, err);
+    uint64_t own = status ? 0 : netns_inode(pid);
+    if (!status) {
+        netns_list(note_namespace, &collection);
+        status = collection.out_of_memory ? error_set(err, ENOMEM, "no memory for the list of network namespaces") : 0;
+    }
+    for (size_t n = 1; n < survey->namespace_count && own; n++)
+        if (survey->namespaces[n].inode == own) { /* the last: we may not come back from it */
+            struct netns_facts facts = survey->namespaces[n], *end = &survey->namespaces[survey->namespace_count - 1];
+            facts.pid = pid;
+            survey->namespaces[n] = *end;
+            *end = facts;
+            break;
+        }
+    if (!status)
+        status = survey_here(s, &survey->namespaces[0], err);
+    if (!status)
+        status = survey_others(s, own == collection.ours ? 0 : own, err);
+    survey->namespaces_closed = 0;
+    if (!status)
+        keep_held(survey, inodes, count);
+    free(inodes);
+    return status;
 }
 
 static int survey_one(struct surveyor *s, struct error *err)
 {
     const struct survey_query *query = s->query;
     struct netns_facts *facts = &s->survey->namespaces[0];
-    if (!query->pid && !query->netns)
+    if (!query->netns)
         return survey_here(s, facts, err);
-    SCOPED_FD fd = query->pid ? netns_open_pid(query->pid, err) : netns_open_name(query->netns, err);
+    SCOPED_FD fd = netns_open_name(query->netns, err);
     if (fd < 0)
         return fd;
     SCOPED_FD home = netns_open_name("/proc/thread-self/ns/net", err);
     uint64_t ours = facts->inode;
-    facts->pid = query->pid;
-    if (query->netns && !strchr(query->netns, '/'))
+    facts->pid = netns_name_pid(query->netns);
+    if (!facts->pid && !strchr(query->netns, '/'))
         snprintf(facts->name, sizeof facts->name, "%.63s", query->netns);
-    if (query->pid && netns_inode(query->pid) == ours)
+    if (facts->pid && netns_inode(facts->pid) == ours)
         return survey_here(s, facts, err);
     int status = survey_there(s, facts, fd, true, err);
     facts->ours = facts->inode == ours;
@@ -180,63 +252,7 @@ static int survey_one(struct surveyor *s, struct error *err)
     return status;
 }
 
-/* ---- Owners ---- */
-
-struct owners {
-    struct listener **by_inode;
-    size_t count;
-    pid_t *last; /* the process seen last, of each */
-};
-
-static int compare_by_inode(const void *left, const void *right)
-{
-    const struct listener *a = *(struct listener *const *)left, *b = *(struct listener *const *)right;
-    return a->inode < b->inode ? -1 : a->inode > b->inode;
-}
-
-static void note_owner(void *context, uint32_t inode, pid_t pid)
-{
-    struct owners *owners = context;
-    struct listener key = {.inode = inode}, *wanted = &key;
-    struct listener **found = bsearch(&wanted, owners->by_inode, owners->count, sizeof wanted, compare_by_inode);
-    if (!found)
-        return;
-    struct listener *listener = *found;
-    pid_t *last = &owners->last[found - owners->by_inode];
-    if (*last == pid)
-        return; /* another descriptor of the same process */
-    *last = pid;
-    if (!listener->pid) {
-        listener->pid = pid;
-        owner_name(pid, listener->process);
-        listener->pidns = netns_foreign_pidns(pid);
-    }
-    listener->processes++;
-}
-
-static int find_owners(struct surveyor *s, struct error *err)
-{
-    struct survey *survey = s->survey;
-    if (s->query->no_owners || !survey->count)
-        return 0;
-    struct owners owners = {.by_inode = malloc(survey->count * sizeof *owners.by_inode),
-                            .last = calloc(survey->count, sizeof *owners.last)};
-    uint32_t *inodes = malloc(survey->count * sizeof *inodes);
-    if (owners.by_inode && owners.last && inodes) {
-        for (size_t i = 0; i < survey->count; i++)
-            if (survey->listeners[i].inode)
-                owners.by_inode[owners.count++] = &survey->listeners[i];
-        qsort(owners.by_inode, owners.count, sizeof *owners.by_inode, compare_by_inode);
-        for (size_t i = 0; i < owners.count; i++)
-            inodes[i] = owners.by_inode[i]->inode;
-        survey->processes_hidden = owners_walk(inodes, owners.count, note_owner, &owners);
-    }
-    bool failed = !owners.by_inode || !owners.last || !inodes;
-    free(owners.by_inode);
-    free(owners.last);
-    free(inodes);
-    return failed ? error_set(err, ENOMEM, "no memory for the owners of %zu listeners", survey->count) : 0;
-}
+/* ---- What was asked for ---- */
 
 static bool same_address(struct endpoint a, const struct endpoint *b)
 {
@@ -260,10 +276,20 @@ static void keep_wanted(struct survey *survey, const struct survey_query *query)
         if (!selected(query, listener))
             continue;
         survey->owners_unseen += !query->no_owners && !listener->pid; /* one of them may be of the wanted process */
-        if (!query->process || !strcmp(listener->process, query->process))
+        if (!query->process || survey_holds(survey, listener, query->process))
             survey->listeners[kept++] = *listener;
     }
     survey->count = kept;
+}
+
+/* Whoever else holds them: they were asked for as those of this process. */
+static void show_asked(struct survey *survey, pid_t pid)
+{
+    struct socket_holder holder;
+    owner_read(pid, &holder);
+    holder.pidns = netns_foreign_pidns(pid);
+    for (size_t i = 0; i < survey->count; i++)
+        survey_show_holder(&survey->listeners[i], &holder);
 }
 
 int survey_take(struct survey *survey, const struct survey_query *query, struct error *err)
@@ -278,11 +304,13 @@ int survey_take(struct survey *survey, const struct survey_query *query, struct 
         return error_set(err, ENOMEM, "no memory for a survey");
     ours->ours = true;
     ours->inode = netns_inode(0);
-    int status = query->all_netns ? survey_all(&s, err) : survey_one(&s, err);
+    int status = query->pid ? survey_held(&s, query->pid, err) : query->all_netns ? survey_all(&s, err) : survey_one(&s, err);
     if (!status)
-        status = find_owners(&s, err);
+        status = query->no_owners ? 0 : socket_holders_find(survey, err);
     if (status)
         return status;
+    if (query->pid)
+        show_asked(survey, query->pid);
     keep_wanted(survey, query);
     return 0;
 }
@@ -290,6 +318,7 @@ int survey_take(struct survey *survey, const struct survey_query *query, struct 
 void survey_release(struct survey *survey)
 {
     free(survey->listeners);
+    free(survey->holders);
     free(survey->namespaces);
     *survey = (struct survey){0};
 }

@@ -88,6 +88,7 @@ static void keep_unasked(struct listener *now, const struct listener *before)
         now->pid = before->pid;
         now->processes = before->processes;
         now->pidns = before->pidns;
+        now->place = before->place;
         memcpy(now->process, before->process, sizeof now->process);
     }
     if (now->half_open_known || !before->half_open_known)
@@ -124,12 +125,35 @@ static int merge_one(struct watch_model *w, const struct listener *listener, nse
     return 0;
 }
 
+/* The counters are read before and after the listeners: what was counted between the two lists is least that which came between the
+   inner readings, and at most that between the outer ones. */
+static struct overflow_span span_between(const struct netns_facts *old, const struct netns_facts *now)
+{
+    uint64_t first = now->counters.value[COUNTER_LISTEN_OVERFLOWS], last = now->overflows_after;
+    uint64_t old_first = old->counters.value[COUNTER_LISTEN_OVERFLOWS], old_last = old->overflows_after;
+    bool same = now->cookies == old->cookies && now->discarded >= old->discarded; /* its counters have 32 bits and begin again */
+    return (struct overflow_span){.known = now->counters.known && old->counters.known && first >= old_last,
+                                  .least = first - old_last,
+                                  .most = last - old_first,
+                                  .others_known = same,
+                                  .others = same ? now->discarded - old->discarded : 0};
+}
+
 static int keep_namespaces(struct watch_model *w, const struct survey *survey)
 {
     struct netns_facts *list = realloc(w->namespaces, (survey->namespace_count + 1) * sizeof *list);
     if (!list)
         return -ENOMEM;
+    struct netns_facts *before = malloc((w->namespace_count + 1) * sizeof *before);
+    if (before && w->namespace_count)
+        memcpy(before, w->namespaces, w->namespace_count * sizeof *before);
     memcpy(list, survey->namespaces, survey->namespace_count * sizeof *list);
+    for (size_t i = 0; i < survey->namespace_count && before; i++) {
+        const struct netns_facts *old = netns_facts_find(before, w->namespace_count, list[i].inode);
+        if (old)
+            list[i].span = span_between(old, &list[i]);
+    }
+    free(before);
     w->namespaces = list;
     w->namespace_count = survey->namespace_count;
     return 0;
@@ -167,7 +191,6 @@ void watcher_end_interval(struct watch_model *w, nsec elapsed)
         if (one->state == WATCH_GONE && elapsed - one->changed > WATCH_NEWS_SPAN)
             continue;
         one->last = one->open;
-        one->last.drops_per_second = w->took > 0 ? (double)one->open.discarded * NSEC_PER_SEC / (double)w->took : 0;
         one->open = (struct watch_span){.peak = one->state == WATCH_GONE ? 0 : one->now.queue};
         if (kept != i)
             w->list[kept] = *one;

@@ -12,28 +12,33 @@ static const struct listener *measured_listener(const struct run *run)
     return NULL;
 }
 
-static bool measure(const struct run *run, const struct expectation *e, int64_t *seen)
+static struct interval measure(const struct run *run, const struct expectation *e)
 {
-    *seen = 0;
-    if (e->measure < VERDICT_COUNT) {
-        *seen = (int64_t)run->counts[e->measure];
-        return true;
-    }
-    if (e->measure == MEASURE_DROPS) {
-        *seen = (int64_t)run->discarded;
-        return run->discarded_known;
-    }
+    if (e->measure < VERDICT_COUNT)
+        return (struct interval){true, run->counts[e->measure], run->counts[e->measure]};
+    if (e->measure == MEASURE_DROPS)
+        return run->overflows;
     const struct listener *listener = measured_listener(run);
-    return listener && judge_listener_measure(listener, (enum measure)e->measure, seen);
+    return listener ? judge_listener_measure(listener, (enum measure)e->measure) : (struct interval){0};
+}
+
+/* The kernel was asked, and nobody listens there: that has no queue, where an unknown one may have any. */
+static bool nobody_listens(const struct run *run)
+{
+    for (size_t t = 0; t < run->target_count; t++)
+        if (!run->targets[t].local || run->targets[t].before.known || run->targets[t].after.known)
+            return false;
+    return run->asked && run->target_count;
 }
 
 void judge_expectations(struct run *run)
 {
-    run->ok = true;
+    run->outcome = OUTCOME_HELD;
     for (size_t i = 0; i < run->expectation_count; i++) {
-        struct expectation *e = &run->expectations[i];
-        e->seen_known = measure(run, e, &e->seen);
-        e->ok = e->seen_known && judge_compare(e->seen, (enum compare)e->compare, e->expected);
-        run->ok = run->ok && e->ok;
+        struct interval seen = measure(run, &run->expectations[i]);
+        judge_expected(&run->expectations[i], &seen);
+        if (!seen.known && nobody_listens(run))
+            run->expectations[i].outcome = OUTCOME_FAILED;
+        run->outcome = outcome_worse(run->outcome, (enum expectation_outcome)run->expectations[i].outcome);
     }
 }

@@ -8,13 +8,14 @@ static uint32_t remarks_of(const struct listener *listener, const struct netns_f
 {
     uint64_t queue = listener->queue, backlog = listener->backlog;
     bool full = queue > backlog, lowered = queue > listener->capacity;
-    bool dropped = listener->discarded_known && listener->discarded;
+    bool dropped = listener->overflows.min > 0, perhaps = listener->overflows.max > 0;
     bool waits = queue && ((listener->oldest_known && listener->oldest_ms >= NOT_ACCEPTING_MS) || listener->unmoved);
     int64_t somaxconn = netns ? netns->somaxconn : -1;
     bool on[REMARK_COUNT] = {
         [REMARK_FULL] = full,
-        [REMARK_DROPPING] = full && dropped,
+        [REMARK_DROPPING] = full && perhaps, /* it is full, so it drops who comes now */
         [REMARK_DROPPED] = !full && dropped,
+        [REMARK_MAY_HAVE_DROPPED] = !full && !dropped && perhaps,
         [REMARK_NOT_ACCEPTING] = waits,
         /* The kernel takes no more requests than the backlog allows (inet_csk_reqsk_queue_is_full). */
         [REMARK_SYN_QUEUE_FULL] = listener->half_open_known && listener->half_open && listener->half_open >= backlog,
@@ -35,8 +36,18 @@ uint32_t judge_percent(const struct listener *listener)
     return listener->capacity ? (uint32_t)(listener->queue * 100 / listener->capacity) : 0;
 }
 
+/* Since it was made. Listeners that were closed meanwhile may account for all that the namespace counted. */
+static struct interval overflows_of(const struct listener *listener, const struct netns_facts *netns)
+{
+    struct overflow_span span = {.known = netns && netns->counters.known};
+    if (span.known)
+        span.most = netns->overflows_after;
+    return listener->discarded_known ? judge_overflows(listener->discarded, &span) : (struct interval){0};
+}
+
 void judge_listener(struct listener *listener, const struct netns_facts *netns)
 {
+    listener->overflows = overflows_of(listener, netns);
     listener->percent = judge_percent(listener);
     listener->remarks = remarks_of(listener, netns);
 }
@@ -44,7 +55,7 @@ void judge_listener(struct listener *listener, const struct netns_facts *netns)
 void judge_netns(struct netns_facts *facts)
 {
     uint64_t all = facts->counters.known ? facts->counters.value[COUNTER_LISTEN_DROPS] : 0;
-    facts->drops_gone = all > facts->listener_drops ? all - facts->listener_drops : 0;
+    facts->drops_gone = all > facts->discarded ? all - facts->discarded : 0;
 }
 
 /* Without a handshake nothing is dropped (clients wait, or hear EAGAIN), there is no SYN queue and nobody tells who waits for how
@@ -54,37 +65,42 @@ static bool has_measure(const struct listener *listener, enum measure measure)
     return !figures[measure_figure(measure)].of_tcp || has_handshake((enum socket_kind)listener->kind);
 }
 
+/* Of all listeners that have the measure: the worst, and the first that it is of. */
 static void judge_expectation(const struct survey *survey, struct expectation *e)
 {
+    struct expectation one = *e;
+    size_t asked = 0;
     e->broken = e->broken_by = 0;
+    e->seen_known = false;
+    e->outcome = OUTCOME_HELD;
     if (e->measure == MEASURE_LISTENERS) {
-        e->seen = (int64_t)survey->count;
-        e->seen_known = true;
-        e->ok = judge_compare(e->seen, (enum compare)e->compare, e->expected);
+        judge_expected(e, &(struct interval){true, survey->count, survey->count});
         return;
     }
-    e->seen_known = false;
-    size_t asked = 0;
     for (size_t i = 0; i < survey->count; i++) {
-        int64_t seen;
         if (!has_measure(&survey->listeners[i], (enum measure)e->measure))
             continue;
+        struct interval seen = judge_listener_measure(&survey->listeners[i], (enum measure)e->measure);
         asked++;
-        bool known = judge_listener_measure(&survey->listeners[i], (enum measure)e->measure, &seen);
-        if (known && judge_compare(seen, (enum compare)e->compare, e->expected))
+        judge_expected(&one, &seen);
+        if (one.outcome == OUTCOME_HELD)
             continue;
-        if (!e->broken++) {
+        if (!e->broken || one.outcome < e->outcome) {
             e->broken_by = i;
-            e->seen = seen;
-            e->seen_known = known;
+            e->seen = one.seen;
+            e->seen_max = one.seen_max;
+            e->seen_known = one.seen_known;
+            e->outcome = one.outcome;
         }
+        e->broken++;
     }
-    e->ok = asked && !e->broken;
+    if (!asked)
+        e->outcome = OUTCOME_FAILED;
 }
 
 void judge_survey(struct survey *survey)
 {
-    survey->ok = true;
+    survey->outcome = OUTCOME_HELD;
     for (size_t i = 0; i < survey->namespace_count; i++)
         judge_netns(&survey->namespaces[i]);
     for (size_t i = 0; i < survey->count; i++) {
@@ -93,7 +109,7 @@ void judge_survey(struct survey *survey)
     }
     for (size_t i = 0; i < survey->expectation_count; i++) {
         judge_expectation(survey, &survey->expectations[i]);
-        survey->ok = survey->ok && survey->expectations[i].ok;
+        survey->outcome = outcome_worse(survey->outcome, (enum expectation_outcome)survey->expectations[i].outcome);
     }
 }
 
@@ -102,12 +118,12 @@ void judge_measurement(struct measurement *m)
     struct listener measured = m->listener;
     measured.capacity = m->held;
     m->exact = m->full && m->held == m->listener.backlog + 1;
-    m->ok = m->exact && m->served != NSEC_NEVER;
+    m->outcome = m->exact && m->served != NSEC_NEVER ? OUTCOME_HELD : OUTCOME_FAILED;
     for (size_t i = 0; i < m->expectation_count; i++) {
         struct expectation *e = &m->expectations[i];
-        e->seen_known =
-            judge_listener_measure(&measured, (enum measure)e->measure, &e->seen) && (e->measure != MEASURE_CAPACITY || m->full);
-        e->ok = e->seen_known && judge_compare(e->seen, (enum compare)e->compare, e->expected);
-        m->ok = m->ok && e->ok;
+        struct interval seen = judge_listener_measure(&measured, (enum measure)e->measure);
+        seen.known = seen.known && (e->measure != MEASURE_CAPACITY || m->full);
+        judge_expected(e, &seen);
+        m->outcome = outcome_worse(m->outcome, (enum expectation_outcome)e->outcome);
     }
 }

@@ -11,8 +11,8 @@ static bool value_of(const struct trial *t, enum sweep_measure measure, uint64_t
         *value = (uint64_t)t->accepted_p99;
         return t->accepted_p99 != NSEC_NEVER;
     }
-    *value = measure == SWEEP_DROPS ? t->discarded : t->counts[measure];
-    return measure != SWEEP_DROPS || t->discarded_known;
+    *value = measure == SWEEP_DROPS ? t->overflows.max : t->counts[measure];
+    return measure != SWEEP_DROPS || t->overflows.known;
 }
 
 static int compare(const void *a, const void *b)
@@ -36,12 +36,13 @@ static struct middle middle_of(const struct trial *trials, size_t count, enum sw
 void judge_sweep(struct sweep *sweep)
 {
     sweep->done = sweep->failed = 0;
-    sweep->ok = true;
+    sweep->outcome = OUTCOME_HELD;
     for (size_t i = 0; i < sweep->cells * sweep->repeat; i++) {
         const struct trial *t = &sweep->trials[i];
         sweep->done += t->done;
         sweep->failed += t->done && t->error;
-        sweep->ok = sweep->ok && (!t->done || t->error || t->ok);
+        if (t->done && !t->error)
+            sweep->outcome = outcome_worse(sweep->outcome, t->outcome);
     }
     for (size_t cell = 0; cell < sweep->cells; cell++)
         for (enum sweep_measure m = 0; m < SWEEP_MEASURE_COUNT; m++)

@@ -323,6 +323,41 @@ static bool listener_counted(const struct run *run, size_t t)
     return false;
 }
 
+/* What the listeners but this one discarded during the run: a bound for their overflows. */
+static struct overflow_span span_of(const struct run *run, size_t t)
+{
+    uint64_t overflows = run->counters.value[COUNTER_LISTEN_OVERFLOWS];
+    struct overflow_span span = {.known = run->counters.known,
+                                 .least = overflows,
+                                 .most = overflows,
+                                 .others_known = run->others_known,
+                                 .others = run->others};
+    for (size_t i = 0; i < run->target_count; i++) {
+        const struct target *other = &run->targets[i];
+        uint64_t more;
+        if (i == t || !other->after.known || other->after.cookie == run->targets[t].after.cookie || listener_counted(run, i))
+            continue;
+        span.others_known = span.others_known && target_drops(other, &more);
+        span.others += span.others_known ? more : 0;
+    }
+    return span;
+}
+
+static void sum_overflows(struct run *run)
+{
+    run->overflows = (struct interval){0};
+    for (size_t t = 0; t < run->target_count; t++) {
+        struct target *target = &run->targets[t];
+        struct overflow_span span = span_of(run, t);
+        target->overflows = target->discarded_known ? judge_overflows(target->discarded, &span) : (struct interval){0};
+        if (!target->discarded_known || listener_counted(run, t))
+            continue;
+        run->overflows = run->overflows.known ? judge_sum(run->overflows, target->overflows) : target->overflows;
+    }
+    if (run->counters.known && run->overflows.max > run->counters.value[COUNTER_LISTEN_OVERFLOWS])
+        run->overflows.max = run->counters.value[COUNTER_LISTEN_OVERFLOWS];
+}
+
 static void sum_drops(struct run *run)
 {
     run->discarded_known = false;
@@ -340,6 +375,7 @@ static void sum_drops(struct run *run)
 void judge_run(struct run *run)
 {
     sum_drops(run);
+    sum_overflows(run);
     for (size_t v = 0; v < VERDICT_COUNT; v++)
         run->counts[v] = 0;
     for (size_t t = 0; t < run->target_count; t++) {

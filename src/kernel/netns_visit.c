@@ -2,10 +2,12 @@
 #include "backlogctl/netns.h"
 
 #include "backlogctl/fd.h"
+#include "backlogctl/parse.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,8 +63,20 @@ int netns_open_pid(pid_t pid, struct error *err)
     return error_errno(err, "cannot open the network namespace of process %d (another user's takes CAP_SYS_PTRACE)", (int)pid);
 }
 
+pid_t netns_name_pid(const char *name)
+{
+    static const char prefix[] = "pid:";
+    int64_t pid;
+    if (strncmp(name, prefix, sizeof prefix - 1) || parse_integer(name + sizeof prefix - 1, 1, INT_MAX, &pid, NULL))
+        return 0;
+    return (pid_t)pid;
+}
+
 int netns_open_name(const char *name, struct error *err)
 {
+    pid_t pid = netns_name_pid(name);
+    if (pid)
+        return netns_open_pid(pid, err);
     char path[512];
     snprintf(path, sizeof path, strchr(name, '/') ? "%s" : NAMES "/%s", name);
     int fd = open(path, O_RDONLY | O_CLOEXEC);

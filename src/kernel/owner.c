@@ -39,29 +39,70 @@ static int compare_inodes(const void *a, const void *b)
     return left < right ? -1 : left > right;
 }
 
-/* The inode of the socket behind a descriptor, 0: it is none. `directory`: of /proc/PID/fd. */
-static uint32_t descriptor_inode(DIR *directory, const char *name)
+static const char ring[] = "anon_inode:[io_uring]";
+
+/* What a descriptor leads to; "" when it has gone. `directory`: of /proc/PID/fd. */
+#define LINK_SIZE 64
+static void read_link(DIR *directory, const char *name, char out[LINK_SIZE])
 {
-    char link[64];
-    ssize_t length = readlinkat(dirfd(directory), name, link, sizeof link - 1);
-    if (length <= 0)
-        return 0;
-    link[length] = '\0';
-    return socket_inode(link);
+    ssize_t length = readlinkat(dirfd(directory), name, out, LINK_SIZE - 1);
+    out[length > 0 ? length : 0] = '\0';
+}
+
+/* A line a registered file: "    1: socket:[4711]". */
+static void walk_ring(pid_t pid, const char *name, owner_each *each, void *context)
+{
+    char path[64], line[256];
+    snprintf(path, sizeof path, "/proc/%d/fdinfo/%.20s", (int)pid, name);
+    FILE *info = fopen(path, "re");
+    while (info && fgets(line, sizeof line, info)) {
+        char *colon = line[0] == ' ' ? strstr(line, ": ") : NULL;
+        uint32_t inode = colon ? socket_inode(colon + 2) : 0;
+        if (inode)
+            each(context, inode, pid, true);
+    }
+    if (info)
+        fclose(info);
+}
+
+/* Every socket that a process holds, in whatever way. `directory`: its /proc/PID/fd. */
+static void walk_descriptors(DIR *directory, pid_t pid, owner_each *each, void *context)
+{
+    char link[LINK_SIZE];
+    struct dirent *entry;
+    while ((entry = readdir(directory))) {
+        read_link(directory, entry->d_name, link);
+        uint32_t inode = socket_inode(link);
+        if (inode)
+            each(context, inode, pid, false);
+        else if (!strcmp(link, ring))
+            walk_ring(pid, entry->d_name, each, context);
+    }
+}
+
+struct question {
+    uint32_t inode;
+    bool found;
+};
+
+static void answer(void *context, uint32_t inode, pid_t pid, bool registered)
+{
+    struct question *question = context;
+    (void)pid, (void)registered;
+    question->found = question->found || inode == question->inode;
 }
 
 bool owner_holds(pid_t pid, uint32_t inode)
 {
     char path[32];
+    struct question question = {.inode = inode};
     snprintf(path, sizeof path, "/proc/%d/fd", (int)pid);
     DIR *descriptors = open_directory(AT_FDCWD, path);
-    struct dirent *entry;
-    bool found = false;
-    while (descriptors && !found && (entry = readdir(descriptors)))
-        found = descriptor_inode(descriptors, entry->d_name) == inode;
-    if (descriptors)
-        closedir(descriptors);
-    return found;
+    if (!descriptors)
+        return false;
+    walk_descriptors(descriptors, pid, answer, &question);
+    closedir(descriptors);
+    return question.found;
 }
 
 struct walk {
@@ -72,6 +113,14 @@ struct walk {
     int proc;
 };
 
+/* Tells who walks, if it is one of those that he looks for. */
+static void tell(void *context, uint32_t inode, pid_t pid, bool registered)
+{
+    struct walk *walk = context;
+    if (bsearch(&inode, walk->inodes, walk->count, sizeof inode, compare_inodes))
+        walk->each(walk->context, inode, pid, registered);
+}
+
 static void walk_process(struct walk *walk, pid_t pid)
 {
     char path[32];
@@ -81,12 +130,7 @@ static void walk_process(struct walk *walk, pid_t pid)
         walk->hidden += errno == EACCES || errno == EPERM;
         return;
     }
-    struct dirent *entry;
-    while ((entry = readdir(descriptors))) {
-        uint32_t inode = descriptor_inode(descriptors, entry->d_name);
-        if (inode && bsearch(&inode, walk->inodes, walk->count, sizeof inode, compare_inodes))
-            walk->each(walk->context, inode, pid);
-    }
+    walk_descriptors(descriptors, pid, tell, walk);
     closedir(descriptors);
 }
 
@@ -118,19 +162,80 @@ void owner_name(pid_t pid, char out[OWNER_NAME_SIZE])
     out[length] = '\0';
 }
 
+struct socket_list {
+    uint32_t *inodes;
+    size_t count, room;
+    bool out_of_memory;
+};
+
+static void add_socket(void *context, uint32_t inode, pid_t pid, bool registered)
+{
+    struct socket_list *list = context;
+    (void)pid, (void)registered;
+    if (list->count == list->room) {
+        size_t room = list->room ? 2 * list->room : 64;
+        uint32_t *inodes = realloc(list->inodes, room * sizeof *inodes);
+        list->out_of_memory = list->out_of_memory || !inodes;
+        if (!inodes)
+            return;
+        list->inodes = inodes;
+        list->room = room;
+    }
+    list->inodes[list->count++] = inode;
+}
+
+int owner_sockets(pid_t pid, uint32_t **inodes, size_t *count, struct error *err)
+{
+    char path[32];
+    struct socket_list list = {0};
+    snprintf(path, sizeof path, "/proc/%d/fd", (int)pid);
+    *inodes = NULL;
+    *count = 0;
+    DIR *descriptors = open_directory(AT_FDCWD, path);
+    if (!descriptors && errno == ENOENT)
+        return error_set(err, ESRCH, "there is no process %d", (int)pid);
+    if (!descriptors)
+        return error_errno(err, "cannot see what process %d holds (another user's takes CAP_SYS_PTRACE)", (int)pid);
+    walk_descriptors(descriptors, pid, add_socket, &list);
+    closedir(descriptors);
+    *inodes = list.inodes;
+    *count = list.count;
+    if (list.count)
+        qsort(list.inodes, list.count, sizeof *list.inodes, compare_inodes);
+    return list.out_of_memory ? error_set(err, ENOMEM, "no memory for the sockets of process %d", (int)pid) : 0;
+}
+
+void owner_read(pid_t pid, struct socket_holder *out)
+{
+    char path[64], cgroup[4096];
+    *out = (struct socket_holder){.pid = pid};
+    snprintf(path, sizeof path, "/proc/%d/cgroup", (int)pid);
+    owner_name(pid, out->process);
+    out->keeper = socket_holder_is_keeper(out->process);
+    if (procfs_read(path, cgroup, sizeof cgroup) > 0)
+        socket_holder_read_place(cgroup, &out->place);
+}
+
 struct holders {
     struct listener *listener;
     pid_t last;
 };
 
-static void note_owner(void *context, uint32_t inode, pid_t pid)
+static void note_owner(void *context, uint32_t inode, pid_t pid, bool registered)
 {
     struct holders *holders = context;
-    (void)inode;
-    if (!holders->listener->pid)
-        holders->listener->pid = pid;
-    holders->listener->processes += pid != holders->last;
+    (void)inode, (void)registered;
+    if (pid == holders->last)
+        return; /* another descriptor of the same process */
     holders->last = pid;
+    if (!holders->listener->processes++ || socket_holder_is_keeper(holders->listener->process)) {
+        char name[OWNER_NAME_SIZE];
+        owner_name(pid, name);
+        if (holders->listener->pid && socket_holder_is_keeper(name))
+            return;
+        holders->listener->pid = pid;
+        memcpy(holders->listener->process, name, sizeof name);
+    }
 }
 
 void owner_find(struct listener *listener)
@@ -141,6 +246,4 @@ void owner_find(struct listener *listener)
     struct holders holders = {.listener = listener};
     if (listener->inode)
         owners_walk(&listener->inode, 1, note_owner, &holders);
-    if (listener->pid)
-        owner_name(listener->pid, listener->process);
 }

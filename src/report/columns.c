@@ -60,6 +60,12 @@ const char *figure_text(enum figure_id figure, const struct listener *l, char ou
     case AS_FLAG:
         snprintf(out, LIST_CELL_SIZE, known ? "%" PRIu64 : "-", value.number);
         break;
+    case AS_INTERVAL:
+        if (known && value.number != value.most)
+            snprintf(out, LIST_CELL_SIZE, "%" PRIu64 "..%" PRIu64, value.number, value.most);
+        else
+            snprintf(out, LIST_CELL_SIZE, known ? "%" PRIu64 : "-", value.number);
+        break;
     case AS_PERCENT:
         snprintf(out, LIST_CELL_SIZE, known ? "%" PRIu64 "%%" : "-", value.number);
         break;
@@ -120,6 +126,8 @@ static int64_t order_of(enum figure_id figure, const struct listener *l)
     int64_t weight = 0;
     if (figures[figure].form == AS_MEMBER)
         return l->group > 1 ? (int64_t)value.number : 0;
+    if (figures[figure].form == AS_INTERVAL)
+        return value.state == FIGURE_KNOWN ? (int64_t)value.most : -1;
     if (figures[figure].form != AS_REMARKS)
         return value.state == FIGURE_KNOWN ? (int64_t)value.number : -1;
     for (int r = 0; r < REMARK_COUNT; r++) /* the first ones weigh most */

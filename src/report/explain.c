@@ -219,8 +219,7 @@ static void say_advice(struct explanation *s)
 {
     uint64_t full = s->by_reason[VERDICT_TIMED_OUT][REASON_QUEUE_FULL];
     if (s->target && !s->target->listener_gone &&
-        (full || told_of(s, VERDICT_WOULD_BLOCK) || told_of(s, VERDICT_LOST) ||
-         (s->syn_repeated && s->discarded_known && s->discarded)))
+        (full || told_of(s, VERDICT_WOULD_BLOCK) || told_of(s, VERDICT_LOST) || (s->syn_repeated && s->run->overflows.max)))
         advise_more_room(s);
     else if (s->by_reason[VERDICT_TIMED_OUT][REASON_SYN_QUEUE_FULL])
         tell(s, s->run->sysctls.syncookies == 0 ? "To go on: set net.ipv4.tcp_syncookies=1."
@@ -229,7 +228,7 @@ static void say_advice(struct explanation *s)
         tell(s, "To go on: find out what keeps the server from calling accept().");
     else if (told_of(s, VERDICT_REFUSED) == s->total && s->total && !s->target && s->refusing && s->refusing->local)
         tell(s, "To go on: start the server, or let --wait 10s wait for its listener.");
-    else if (told_of(s, VERDICT_CONNECTED) == s->total && s->total && s->discarded_known && !s->discarded)
+    else if (told_of(s, VERDICT_CONNECTED) == s->total && s->total && s->run->overflows.known && !s->run->overflows.max)
         tell(s, "Nothing was dropped.");
 }
 

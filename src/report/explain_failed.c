@@ -25,8 +25,9 @@ void explain_queue_full(struct explanation *s)
     char text[SUBJECT_SIZE], in_all[48] = "";
     uint64_t full = s->by_reason[VERDICT_TIMED_OUT][REASON_QUEUE_FULL];
     uint64_t syn_full = s->by_reason[VERDICT_TIMED_OUT][REASON_SYN_QUEUE_FULL];
-    if (s->discarded_known)
-        snprintf(in_all, sizeof in_all, " (%" PRIu64 " packet%s dropped in all)", s->discarded, plural(s->discarded));
+    const struct interval *dropped = &s->run->overflows;
+    if (dropped->known && dropped->min == dropped->max)
+        snprintf(in_all, sizeof in_all, " (%" PRIu64 " packet%s dropped in all)", dropped->min, plural(dropped->min));
     if (full)
         tell(s, "The accept queue was full, so the listener dropped the SYNs of %s%s and told nobody.", subject(s, full, text),
              in_all);

@@ -17,6 +17,32 @@ struct libscols_table;
 /* ---- words.c: pieces of text ---- */
 
 /* "s", or "" for exactly one. */
+/* What sets the backlog of a server, and of what it is when nobody sets it. The number stands between `line` and `rest`. */
+struct knob {
+    const char *server;
+    const char *processes; /* their command names, comma-separated; "" where that does not tell the server */
+    const char *line;
+    const char *rest; /* NULL: there is no number */
+    const char *where;
+    const char *note;
+    uint32_t standard; /* the default; 0: it is no number of its own */
+    bool half;         /* half the backlog is what is set */
+};
+extern const struct knob knobs[]; /* up to one without a server */
+
+#define KNOB_LINE_SIZE 160
+void knob_line(const struct knob *knob, uint32_t backlog, char out[KNOB_LINE_SIZE]);
+
+/* NULL: not one that we know. */
+const struct knob *knob_of_process(const char *process);
+
+/* Whether anything is known of what sets a listener's backlog, by its process or by the number, and what that is. */
+bool has_knob(const struct listener *l);
+void write_knob(FILE *out, const struct listener *l);
+
+/* "python3/4711: stopped by a signal ...; ... ." of each cause that the judge found. */
+void write_holder_causes(FILE *out, const struct listener *listener, const struct socket_holder *holders, size_t count);
+
 const char *plural(uint64_t n);
 
 /* Where a target is: "127.0.0.1:80", or a path, as it is: not safe to print. Returns out. */
@@ -224,12 +250,26 @@ json_t *json_address(const struct endpoint *e);                                 
 json_t *json_family(const struct endpoint *e);                                    /* "ipv4", "ipv6", "unix" or null */
 void json_add_place(json_t **object, const struct endpoint *e, const char *path); /* "port", or "path" of AF_UNIX */
 void json_add_listener_place(json_t **object, const struct listener *listener);
-json_t *json_span(nsec span);                   /* microseconds, or null for NSEC_NEVER */
-json_t *json_span_exact(nsec span);             /* the same with its fraction, three decimals */
+json_t *json_span(nsec span);       /* microseconds, or null for NSEC_NEVER */
+json_t *json_span_exact(nsec span); /* the same with its fraction, three decimals */
+/* {"min": ..., "max": ...}, or null. */
+json_t *json_interval(const struct interval *interval);
+/* true, false, or null where it cannot be decided. */
+json_t *json_outcome(enum expectation_outcome outcome);
+/* text, expected, seen (null unless it is one number), seen_min, seen_max, ok. */
+json_t *json_expectation(const struct expectation *e);
+/* `object` with the members of `more`, whose reference it drops. */
+json_t *json_merged(json_t *object, json_t *more);
+/* "ok", "seen 3, FAILED", "0 to 18, cannot be decided" and so on. */
+void write_outcome(FILE *out, const struct report_style *style, const struct expectation *e);
+/* "3", or "0 to 18". */
+#define INTERVAL_TEXT_SIZE 48
+const char *interval_text(const struct interval *interval, char out[INTERVAL_TEXT_SIZE]);
 json_t *json_known(bool known, uint64_t value); /* null when not known */
 
 /* ---- survey_json.c ---- */
 
+json_t *json_holder_causes(uint32_t causes);
 json_t *json_listener(const struct listener *listener);
 json_t *json_netns(const struct netns_facts *facts);
 

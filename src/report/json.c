@@ -1,11 +1,11 @@
-/* The JSON of probe and run, schema backlogctl.probe/1: one object; its connections are streamed. */
+/* The JSON of probe and run, schema backlogctl.probe/2: one object; its connections are streamed. */
 #include "internal.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define SCHEMA "backlogctl.probe/1"
+#define SCHEMA "backlogctl.probe/2"
 
 /* ---- Values ---- */
 
@@ -82,6 +82,33 @@ json_t *json_span(nsec span)
 json_t *json_span_exact(nsec span)
 {
     return span == NSEC_NEVER ? json_null() : json_real((double)span / NSEC_PER_USEC);
+}
+
+json_t *json_interval(const struct interval *interval)
+{
+    if (!interval->known)
+        return json_null();
+    return json_pack("{s:I, s:I}", "min", (json_int_t)interval->min, "max", (json_int_t)interval->max);
+}
+
+json_t *json_outcome(enum expectation_outcome outcome)
+{
+    return outcome == OUTCOME_OPEN ? json_null() : json_boolean(outcome == OUTCOME_HELD);
+}
+
+json_t *json_expectation(const struct expectation *e)
+{
+    bool one = e->seen_known && e->seen == e->seen_max;
+    return json_pack("{s:s, s:I, s:o, s:o, s:o, s:o}", "text", e->text, "expected", (json_int_t)e->expected, "seen",
+                     one ? json_integer(e->seen) : json_null(), "seen_min", e->seen_known ? json_integer(e->seen) : json_null(),
+                     "seen_max", e->seen_known ? json_integer(e->seen_max) : json_null(), "ok",
+                     json_outcome((enum expectation_outcome)e->outcome));
+}
+
+json_t *json_merged(json_t *object, json_t *more)
+{
+    json_merge(&object, more);
+    return object;
 }
 
 json_t *json_known(bool known, uint64_t value)
@@ -175,7 +202,7 @@ static json_t *members_json(const struct target *target)
     for (size_t i = 0; i < target->member_count; i++) {
         const struct listener *m = &target->members[i];
         json_add(&array, json_pack("{s:I, s:I, s:I, s:o}", "backlog", (json_int_t)m->backlog, "capacity", (json_int_t)m->capacity,
-                                   "queue", (json_int_t)m->queue, "drops", json_known(m->discarded_known, m->discarded)));
+                                   "queue", (json_int_t)m->queue, "discarded", json_known(m->discarded_known, m->discarded)));
     }
     return array;
 }
@@ -188,8 +215,9 @@ static json_t *listener_json(const struct run *run, const struct listener *liste
         json_pack("{s:o, s:o, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:I}", "address", json_address(&listener->local), "asked",
                   run->has_server ? json_integer(run->server.backlog) : json_null(), "backlog", (json_int_t)listener->backlog,
                   "capacity", (json_int_t)listener->capacity, "queue", (json_int_t)listener->queue, "somaxconn",
-                  json_known(run->somaxconn, run->somaxconn), "drops", json_known(listener->discarded_known, listener->discarded),
-                  "pid", json_known(listener->pid, (uint64_t)listener->pid), "process",
+                  json_known(run->somaxconn, run->somaxconn), "discarded",
+                  json_known(listener->discarded_known, listener->discarded), "pid",
+                  json_known(listener->pid, (uint64_t)listener->pid), "process",
                   json_text(*listener->process ? listener->process : NULL), "members", (json_int_t)listener->members);
     json_put(&object, "device", json_text(*listener->device ? listener->device : NULL));
     json_add_listener_place(&object, listener);
@@ -207,7 +235,8 @@ static json_t *counts_json(const uint64_t counts[VERDICT_COUNT])
 static json_t *counters_json(const struct run *run)
 {
     json_t *object = json_object();
-    json_put(&object, "listener_drops", json_known(run->discarded_known, run->discarded));
+    json_put(&object, "overflows", json_interval(&run->overflows));
+    json_put(&object, "discarded", json_known(run->discarded_known, run->discarded));
     for (enum counter c = 0; c < COUNTER_COUNT; c++)
         json_put(&object, counter_name(c), json_known(run->counters.known, run->counters.value[c]));
     return object;
@@ -236,6 +265,7 @@ static json_t *targets_json(const struct run *run)
                                    json_address(&target->address), "local", target->local, "looked", target->looked,
                                    "listener_gone", target->listener_gone, "listener", listener_json(run, &target->after),
                                    "counts", counts_json(counts), "members", members_json(target));
+        json_put(&object, "overflows", json_interval(&target->overflows));
         json_put(&object, "elsewhere", elsewhere_json(run, target));
         json_add_place(&object, &target->address, target->transport.path);
         json_add(&array, object);
@@ -248,8 +278,7 @@ static json_t *expectations_json(const struct run *run)
     json_t *array = json_array();
     for (size_t i = 0; i < run->expectation_count; i++) {
         const struct expectation *e = &run->expectations[i];
-        json_add(&array, json_pack("{s:o, s:I, s:o, s:b}", "text", json_text(e->text), "expected", (json_int_t)e->expected,
-                                   "seen", e->seen_known ? json_integer(e->seen) : json_null(), "ok", e->ok));
+        json_add(&array, json_expectation(e));
     }
     return array;
 }
@@ -316,11 +345,11 @@ static json_t *conclusion_json(const struct run *run)
     char *words = report_explain(run);
     if (!words)
         return NULL;
-    json_t *object =
-        json_pack("{s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:b}", "targets", targets_json(run), "expectations",
-                  expectations_json(run), "accept_times", run->has_server ? "exact" : "seen", "elapsed_us",
-                  json_span(run->elapsed), "interrupted_by", interruption_json(run), "incomplete",
-                  json_text(*run->incomplete ? run->incomplete : NULL), "explanation", json_text(words), "ok", run->ok);
+    json_t *object = json_pack("{s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o}", "targets", targets_json(run), "expectations",
+                               expectations_json(run), "accept_times", run->has_server ? "exact" : "seen", "elapsed_us",
+                               json_span(run->elapsed), "interrupted_by", interruption_json(run), "incomplete",
+                               json_text(*run->incomplete ? run->incomplete : NULL), "explanation", json_text(words), "ok",
+                               json_outcome(run->outcome));
     free(words);
     return object;
 }

@@ -34,8 +34,8 @@ static void write_evidence(FILE *out, const struct measurement *m)
             : m->unanswered == 1                 ? "was dropped"
                                                  : "were dropped");
     if (m->listener.kind < KIND_UNIX_STREAM)
-        fprintf(out, " (the listener counted %" PRIu64 " drop%s, which stay%s in its and the namespace's counters)", m->discarded,
-                plural(m->discarded), m->discarded == 1 ? "s" : "");
+        fprintf(out, " (the listener discarded %" PRIu64 " packet%s, which stay%s in its and the namespace's counters)",
+                m->discarded, plural(m->discarded), m->discarded == 1 ? "s" : "");
 }
 
 static void write_aftermath(FILE *out, const struct measurement *m)
@@ -64,13 +64,9 @@ static void write_line(FILE *out, void (*write)(FILE *, const struct measurement
 static void write_expectations(FILE *out, const struct measurement *m)
 {
     for (size_t i = 0; i < m->expectation_count; i++) {
-        const struct expectation *e = &m->expectations[i];
-        if (e->ok)
-            fprintf(out, "expect %s: ok\n", e->text);
-        else if (e->seen_known)
-            fprintf(out, "expect %s: seen %" PRId64 ", FAILED\n", e->text, e->seen);
-        else
-            fprintf(out, "expect %s: not known, FAILED\n", e->text);
+        fprintf(out, "expect %s: ", m->expectations[i].text);
+        write_outcome(out, &(struct report_style){0}, &m->expectations[i]);
+        putc('\n', out);
     }
 }
 
@@ -87,23 +83,20 @@ void report_measurement_text(FILE *out, const struct measurement *m, const struc
 int report_measurement_json(FILE *out, const struct measurement *m)
 {
     json_t *expectations = json_array();
-    for (size_t i = 0; i < m->expectation_count; i++) {
-        const struct expectation *e = &m->expectations[i];
-        json_add(&expectations, json_pack("{s:s, s:I, s:o, s:b}", "text", e->text, "expected", (json_int_t)e->expected, "seen",
-                                          json_known(e->seen_known, (uint64_t)e->seen), "ok", (int)e->ok));
-    }
+    for (size_t i = 0; i < m->expectation_count; i++)
+        json_add(&expectations, json_expectation(&m->expectations[i]));
     json_t *freeze = json_pack("{s:s, s:I, s:I, s:o, s:o, s:b}", "method", m->ptraced ? "ptrace" : "stop", "processes",
                                (json_int_t)m->processes, "threads", (json_int_t)m->threads, "budget_us", json_span(m->budget),
                                "frozen_us", json_span(m->frozen), "expired", (int)m->expired);
     char name[SIGNAL_TEXT_SIZE];
     return write_json_line(
-        out, json_pack("{s:s, s:s, s:o, s:o, s:o, s:b, s:b, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b}",
-                       "schema", "backlogctl.measure/1", "version", BACKLOGCTL_VERSION, "listener", json_listener(&m->listener),
+        out, json_pack("{s:s, s:s, s:o, s:o, s:o, s:b, s:b, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+                       "schema", "backlogctl.measure/2", "version", BACKLOGCTL_VERSION, "listener", json_listener(&m->listener),
                        "freeze", freeze, "capacity", json_known(m->full, m->held), "full", (int)m->full, "exact", (int)m->exact,
                        "held", (json_int_t)m->held, "sent", (json_int_t)m->sent, "queued", (json_int_t)m->queued, "unanswered",
-                       (json_int_t)m->unanswered, "drops", json_known(m->listener.kind < KIND_UNIX_STREAM, m->discarded),
+                       (json_int_t)m->unanswered, "discarded", json_known(m->listener.kind < KIND_UNIX_STREAM, m->discarded),
                        "accepted", json_known(m->accepted_known, m->accepted), "drained_us", json_span(m->drained), "served_us",
                        json_span(m->served), "interrupted_by", m->signal ? json_text(signal_text(m->signal, name)) : json_null(),
                        "incomplete", *m->incomplete ? json_text(m->incomplete) : json_null(), "expectations", expectations, "ok",
-                       (int)m->ok));
+                       json_outcome(m->outcome)));
 }

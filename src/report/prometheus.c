@@ -47,7 +47,17 @@ static bool has_label(enum figure_id figure, const struct listener *l, bool alwa
 {
     if (!figures[figure].label.name || always != (figures[figure].label.when == LABEL_ALWAYS))
         return false;
-    return always || (figures[figure].label.when == LABEL_OF_MEMBERS ? l->group > 1 : is_unix((enum socket_kind)l->kind));
+    switch (figures[figure].label.when) {
+    case LABEL_ALWAYS:
+        return true;
+    case LABEL_OF_MEMBERS:
+        return l->group > 1;
+    case LABEL_OF_UNIX:
+        return is_unix((enum socket_kind)l->kind);
+    case LABEL_IF_KNOWN:
+        break;
+    }
+    return figure_value(figure, l).state == FIGURE_KNOWN;
 }
 
 /* What names a listener and stays the same when its server is restarted: first what all have. */
@@ -75,17 +85,18 @@ static void write_head(FILE *out, const char *name, const char *type, const char
 }
 
 /* An empty queue has no oldest: 0, so that a graph comes down again. */
-static void write_metric(FILE *out, const struct survey *survey, enum figure_id figure)
+static void write_metric(FILE *out, const struct survey *survey, enum figure_id figure, const char *name, bool most)
 {
     const struct figure *f = &figures[figure];
-    write_head(out, f->metric.name, f->metric.type, f->metric.help);
+    write_head(out, name, f->metric.type, f->metric.help);
     for (size_t i = 0; i < survey->count; i++) {
         struct figure_value value = figure_value(figure, &survey->listeners[i]);
+        double number = (double)(most ? value.most : value.number);
         if (value.state == FIGURE_UNKNOWN)
             continue;
-        fputs(f->metric.name, out);
+        fputs(name, out);
         write_labels(out, survey, &survey->listeners[i]);
-        fprintf(out, " %.15g\n", f->form == AS_MSEC ? (double)value.number / 1000 : (double)value.number);
+        fprintf(out, " %.15g\n", f->form == AS_MSEC ? number / 1000 : number);
     }
 }
 
@@ -130,9 +141,12 @@ static int64_t value_drops_gone(const struct netns_facts *facts)
 
 void report_survey_prometheus(FILE *out, const struct survey *survey)
 {
-    for (enum figure_id f = 0; f < FIGURE_COUNT; f++)
+    for (enum figure_id f = 0; f < FIGURE_COUNT; f++) {
         if (figures[f].metric.name)
-            write_metric(out, survey, f);
+            write_metric(out, survey, f, figures[f].metric.name, false);
+        if (figures[f].metric.most)
+            write_metric(out, survey, f, figures[f].metric.most, true);
+    }
     write_netns_metric(out, survey, "backlogctl_netns_somaxconn", "gauge", "net.core.somaxconn of the network namespace.",
                        value_somaxconn);
     write_netns_metric(out, survey, "backlogctl_netns_listen_overflows_total", "counter",

@@ -43,6 +43,29 @@ static void write_one(FILE *out, const struct resizing *r, const struct resized 
         fputs("; those that wait stay, but nobody joins them until they are fewer", out);
 }
 
+/* Clients that wait because nobody accepts wait in a longer queue as well. */
+static void write_no_help(FILE *out, const struct resizing *r, const struct resized *one, const struct report_style *style)
+{
+    char place[REPORT_PLACE_SIZE];
+    struct fold fold;
+    size_t count;
+    const struct listener *l = &one->before;
+    const struct socket_holder *holders = survey_holders(r->survey, l, &count);
+    if (l->queue > l->capacity) {
+        fprintf(fold_begin(&fold, out, words_width(style), 2),
+                "%s had more in its queue than its backlog allows: the server, or somebody, lowered it while clients waited, as "
+                "memcached does at its connection limit. Look at that limit: the server sets its backlog again by itself.",
+                report_place(l, place));
+        fold_end(&fold);
+    }
+    if (l->shrank || (!(l->causes & ~HOLDER_CAUSES_SLOW) && !(l->remarks >> REMARK_NOT_ACCEPTING & 1)))
+        return;
+    FILE *folded = fold_begin(&fold, out, words_width(style), 2);
+    fprintf(folded, "It will not help clients of %s as long as nobody accepts them, and they wait now: ", report_place(l, place));
+    write_holder_causes(folded, l, holders, count);
+    fold_end(&fold);
+}
+
 static void write_folded_line(FILE *out, const char *text, const struct report_style *style)
 {
     write_folded(out, text, words_width(style), 2);
@@ -55,6 +78,7 @@ void report_resize_text(FILE *out, const struct resizing *r, const struct report
         struct fold fold;
         write_one(fold_begin(&fold, out, words_width(style), 2), r, &r->list[i]);
         fold_end(&fold);
+        write_no_help(out, r, &r->list[i], style);
         changed += r->list[i].changed;
     }
     if (!changed)
@@ -85,11 +109,12 @@ int report_resize_json(FILE *out, const struct resizing *r)
     for (size_t i = 0; i < r->count; i++) {
         const struct resized *one = &r->list[i];
         ok = ok && !*one->error;
-        json_add(&list, json_pack("{s:o, s:o, s:b, s:o}", "before", json_listener(&one->before), "after",
-                                  one->after.known ? json_listener(&one->after) : json_null(), "changed", (int)one->changed,
-                                  "error", *one->error ? json_text(one->error) : json_null()));
+        json_add(&list,
+                 json_pack("{s:o, s:o, s:b, s:o, s:o}", "before", json_listener(&one->before), "after",
+                           one->after.known ? json_listener(&one->after) : json_null(), "changed", (int)one->changed, "error",
+                           *one->error ? json_text(one->error) : json_null(), "causes", json_holder_causes(one->before.causes)));
     }
-    return write_json_line(out, json_pack("{s:s, s:s, s:i, s:b, s:o, s:I, s:b, s:o, s:b}", "schema", "backlogctl.resize/1",
+    return write_json_line(out, json_pack("{s:s, s:s, s:i, s:b, s:o, s:I, s:b, s:o, s:b}", "schema", "backlogctl.resize/2",
                                           "version", BACKLOGCTL_VERSION, "asked", (int)r->asked, "dry_run", (int)r->dry_run,
                                           "somaxconn", json_known(r->somaxconn >= 0, (uint64_t)r->somaxconn), "effective",
                                           (json_int_t)effective(r->asked, r->somaxconn), "clamped", (int)clamped(r), "listeners",

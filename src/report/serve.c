@@ -109,7 +109,7 @@ void report_totals_text(FILE *out, const struct server_totals *totals, nsec elap
     char text[NSEC_TEXT_SIZE];
     fprintf(out,
             "after %s: accepted %" PRIu64 ", closed %" PRIu64 ", open %" PRIu64 "; queue %" PRIu64 " left, at least %" PRIu64
-            " at its peak; dropped %" PRIu64 " packet%s\n",
+            " at its peak; discarded %" PRIu64 " packet%s\n",
             nsec_text(elapsed, text), totals->accepted, totals->closed, totals->open, totals->queue, totals->peak_queue,
             totals->discarded, plural(totals->discarded));
 }
@@ -166,7 +166,7 @@ void report_event_json(FILE *out, const struct server_event *event)
     emit_number(&e, event->queue);
     EMIT(&e, ",\"capacity\":");
     emit_number(&e, event->capacity);
-    EMIT(&e, ",\"drops\":");
+    EMIT(&e, ",\"discarded\":");
     emit_number(&e, event->discarded);
     emit_json_details(&e, event);
     EMIT(&e, "}\n");
@@ -178,6 +178,6 @@ int report_totals_json(FILE *out, const struct server_totals *totals, nsec elaps
     return write_json_line(out, json_pack("{s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:I}", "event", "totals", "elapsed_us",
                                           json_span(elapsed), "accepted", (json_int_t)totals->accepted, "closed",
                                           (json_int_t)totals->closed, "open", (json_int_t)totals->open, "queue",
-                                          (json_int_t)totals->queue, "peak_queue", (json_int_t)totals->peak_queue, "drops",
+                                          (json_int_t)totals->queue, "peak_queue", (json_int_t)totals->peak_queue, "discarded",
                                           (json_int_t)totals->discarded));
 }

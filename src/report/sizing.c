@@ -5,45 +5,6 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
-/* Where servers take their backlog from, and where that is documented. The number stands between `line` and `rest`. */
-static const struct setting {
-    const char *server;
-    const char *line;
-    const char *rest; /* NULL: there is no number */
-    const char *where;
-    const char *note; /* NULL: none */
-    bool half;        /* half the backlog is what is set */
-} settings[] = {
-    {"nginx", "listen 80 backlog=", ";", "https://nginx.org/en/docs/http/ngx_http_core_module.html#listen",
-     "once for each address and port; the default is 511"},
-    {"redis", "tcp-backlog ", "", "https://github.com/redis/redis/blob/unstable/redis.conf", "the default is 511"},
-    {"node", "server.listen({ port: 80, backlog: ", " })", "https://nodejs.org/api/net.html#serverlistenoptions-callback",
-     "the default is 511"},
-    {"gunicorn", "backlog = ", "", "https://docs.gunicorn.org/en/stable/settings.html#backlog", "the default is 2048"},
-    {"uwsgi", "listen = ", "", "https://uwsgi-docs.readthedocs.io/en/latest/Options.html#listen",
-     "the default is 100; it does not start when this is above net.core.somaxconn"},
-    {"haproxy", "backlog ", "", "https://docs.haproxy.org/2.8/configuration.html#4.2-backlog",
-     "in defaults, frontend or listen; the default is maxconn"},
-    {"PostgreSQL", "max_connections = ", "",
-     "https://www.postgresql.org/docs/current/runtime-config-connection.html#GUC-MAX-CONNECTIONS",
-     "it has no setting of its own: it listens with twice max_connections (src/backend/libpq/pqcomm.c)", true},
-    {"Java", "new ServerSocket(80, ", ")",
-     "https://docs.oracle.com/en/java/javase/21/docs/api/java.base/java/net/ServerSocket.html", "the default is 50"},
-    {"Go", "net.Listen(\"tcp\", \":80\")", NULL, "https://pkg.go.dev/net#Listen",
-     "it has no such argument and listens with net.core.somaxconn: set that sysctl before it starts"},
-};
-
-#define SETTINGS (sizeof settings / sizeof *settings)
-
-#define LINE_SIZE 128
-static void setting_line(const struct setting *setting, uint32_t backlog, char out[LINE_SIZE])
-{
-    if (setting->rest)
-        snprintf(out, LINE_SIZE, "%s%" PRIu32 "%s", setting->line, setting->half ? (backlog + 1) / 2 : backlog, setting->rest);
-    else
-        snprintf(out, LINE_SIZE, "%s", setting->line);
-}
-
 static void paragraph(FILE *out, const struct report_style *style, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 static void paragraph(FILE *out, const struct report_style *style, const char *format, ...)
@@ -153,14 +114,14 @@ static void write_somaxconn(FILE *out, const struct sizing *s, const struct repo
 static void write_settings(FILE *out, const struct sizing *s, const struct report_style *style)
 {
     fputs("\nWhere to set it:\n", out);
-    for (size_t i = 0; i < SETTINGS; i++) {
-        char line[LINE_SIZE];
-        setting_line(&settings[i], s->backlog, line);
-        fprintf(out, "\n%-11s%s", settings[i].server, line);
+    for (const struct knob *knob = knobs; knob->server; knob++) {
+        char line[KNOB_LINE_SIZE];
+        knob_line(knob, s->backlog, line);
+        fprintf(out, "\n%-11s%s", knob->server, line);
         fputs("\n           ", out);
-        paragraph(out, style, "%s", settings[i].where);
-        if (settings[i].note)
-            fprintf(out, "           (%s)\n", settings[i].note);
+        paragraph(out, style, "%s", knob->where);
+        if (knob->note)
+            fprintf(out, "           (%s)\n", knob->note);
     }
 }
 
@@ -190,7 +151,7 @@ void report_sizing_text(FILE *out, const struct sizing *s, const struct report_s
     write_settings(out, s, style);
 }
 
-/* ---- JSON, schema backlogctl.size/1 ---- */
+/* ---- JSON, schema backlogctl.size/2 ---- */
 
 static json_t *load_json(const struct load *load)
 {
@@ -204,11 +165,11 @@ static json_t *load_json(const struct load *load)
 static json_t *settings_json(const struct sizing *s)
 {
     json_t *array = json_array();
-    for (size_t i = 0; i < SETTINGS && s->answered; i++) {
-        char line[LINE_SIZE];
-        setting_line(&settings[i], s->backlog, line);
-        json_add(&array, json_pack("{s:s, s:s, s:s, s:s}", "server", settings[i].server, "line", line, "documented",
-                                   settings[i].where, "note", settings[i].note));
+    for (const struct knob *knob = knobs; knob->server && s->answered; knob++) {
+        char line[KNOB_LINE_SIZE];
+        knob_line(knob, s->backlog, line);
+        json_add(&array, json_pack("{s:s, s:s, s:s, s:s?}", "server", knob->server, "line", line, "documented", knob->where,
+                                   "note", knob->note));
     }
     return array;
 }
@@ -228,7 +189,7 @@ int report_sizing_json(FILE *out, const struct sizing *s)
                   "checks_failed", (json_int_t)s->checks_failed, "longest_wait_us",
                   s->answered ? json_span(s->longest_wait) : json_null(), "runs", (json_int_t)s->runs);
     return write_json_line(out, json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "schema",
-                                          "backlogctl.size/1", "version", BACKLOGCTL_VERSION, "kernel", s->kernel, "started_at",
+                                          "backlogctl.size/2", "version", BACKLOGCTL_VERSION, "kernel", s->kernel, "started_at",
                                           s->started_at, "load", load_json(&s->load), "predicted", predicted, "measured",
                                           measured, "backlog", json_known(s->answered, s->backlog), "somaxconn",
                                           json_known(s->somaxconn, s->somaxconn), "somaxconn_needed",

@@ -1,7 +1,7 @@
-/* The JSON of list, schema backlogctl.list/1. */
+/* The JSON of list, schema backlogctl.list/2. */
 #include "internal.h"
 
-#define SCHEMA "backlogctl.list/1"
+#define SCHEMA "backlogctl.list/2"
 
 static json_t *remarks_json(uint32_t remarks)
 {
@@ -10,6 +10,11 @@ static json_t *remarks_json(uint32_t remarks)
         if (remarks >> r & 1)
             json_add(&list, json_string(remark_name((enum remark)r)));
     return list;
+}
+
+static json_t *text_or_null(const char *text)
+{
+    return *text ? json_text(text) : json_null();
 }
 
 static json_t *figure_json(enum figure_id figure, const struct listener *l)
@@ -23,6 +28,8 @@ static json_t *figure_json(enum figure_id figure, const struct listener *l)
     case AS_MSEC:
     case AS_MEMBER:
         return json_known(value.state == FIGURE_KNOWN, value.number);
+    case AS_INTERVAL:
+        return json_interval(&(struct interval){value.state == FIGURE_KNOWN, value.number, value.most});
     case AS_FLAG:
         return json_boolean(value.number);
     case AS_KIND:
@@ -63,8 +70,8 @@ json_t *json_netns(const struct netns_facts *facts)
                                 "tcp_abort_on_overflow", setting_json(facts->tcp_abort_on_overflow));
     return json_pack("{s:I, s:o, s:b, s:o, s:o, s:o, s:o, s:o}", "netns", (json_int_t)facts->inode, "name",
                      *facts->name ? json_text(facts->name) : json_null(), "ours", (int)facts->ours, "pid",
-                     json_known(facts->pid, (uint64_t)facts->pid), "sysctls", sysctls, "counters", counters, "listener_drops",
-                     json_integer((json_int_t)facts->listener_drops), "drops_gone",
+                     json_known(facts->pid, (uint64_t)facts->pid), "sysctls", sysctls, "counters", counters, "discarded",
+                     json_integer((json_int_t)facts->discarded), "drops_gone",
                      json_known(facts->counters.known, facts->drops_gone));
 }
 
@@ -74,27 +81,64 @@ static json_t *expectations_of(const struct survey *survey)
     json_t *list = json_array();
     for (size_t i = 0; i < survey->expectation_count; i++) {
         const struct expectation *e = &survey->expectations[i];
-        json_add(&list, json_pack("{s:s, s:I, s:o, s:b, s:I, s:o}", "text", e->text, "expected", (json_int_t)e->expected, "seen",
-                                  json_known(e->seen_known, (uint64_t)e->seen), "ok", (int)e->ok, "broken", (json_int_t)e->broken,
-                                  "broken_by",
-                                  e->broken ? json_text(report_place(&survey->listeners[e->broken_by], place)) : json_null()));
+        json_add(&list, json_merged(json_expectation(e),
+                                    json_pack("{s:I, s:o}", "broken", (json_int_t)e->broken, "broken_by",
+                                              e->broken ? json_text(report_place(&survey->listeners[e->broken_by], place))
+                                                        : json_null())));
     }
     return list;
+}
+
+json_t *json_holder_causes(uint32_t causes)
+{
+    json_t *list = json_array();
+    for (enum holder_cause c = 0; c < HOLDER_CAUSE_COUNT; c++)
+        if (causes >> c & 1)
+            json_add(&list, json_string(holder_cause_name(c)));
+    return list;
+}
+
+static json_t *holder_json(const struct socket_holder *h)
+{
+    bool counted = h->state.descriptors_max;
+    return json_pack("{s:I, s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o}", "pid", (json_int_t)h->pid, "process",
+                     text_or_null(h->process), "pidns", json_known(h->pidns, h->pidns), "unit", text_or_null(h->place.unit),
+                     "container", text_or_null(h->place.container), "pod", text_or_null(h->place.pod), "io_uring",
+                     (int)h->registered, "descriptors", json_known(counted, h->state.descriptors), "descriptors_max",
+                     json_known(counted, h->state.descriptors_max), "causes",
+                     h->state.known ? json_holder_causes(h->causes) : json_null());
+}
+
+static json_t *holders_json(const struct survey *survey, const struct listener *l)
+{
+    size_t count;
+    const struct socket_holder *holders = survey_holders(survey, l, &count);
+    json_t *list = survey->holders ? json_array() : json_null();
+    for (size_t i = 0; i < count; i++)
+        json_add(&list, holder_json(&holders[i]));
+    return list;
+}
+
+static json_t *listener_json(const struct survey *survey, const struct listener *l)
+{
+    json_t *object = json_listener(l);
+    json_put(&object, "holders", holders_json(survey, l));
+    return object;
 }
 
 int report_survey_json(FILE *out, const struct survey *survey)
 {
     json_t *listeners = json_array(), *namespaces = json_array();
     for (size_t i = 0; i < survey->count; i++)
-        json_add(&listeners, json_listener(&survey->listeners[i]));
+        json_add(&listeners, listener_json(survey, &survey->listeners[i]));
     for (size_t i = 0; i < survey->namespace_count; i++)
         json_add(&namespaces, json_netns(&survey->namespaces[i]));
     return write_json_line(out,
-                           json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:I, s:I, s:I, s:o, s:o, s:b}", "schema", SCHEMA, "version",
+                           json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:I, s:I, s:I, s:o, s:o, s:o}", "schema", SCHEMA, "version",
                                      BACKLOGCTL_VERSION, "kernel", survey->kernel, "taken_at", survey->taken_at, "listeners",
                                      listeners, "namespaces", namespaces, "namespaces_closed",
                                      (json_int_t)survey->namespaces_closed, "owners_unseen", (json_int_t)survey->owners_unseen,
                                      "processes_hidden", (json_int_t)survey->processes_hidden, "incomplete",
                                      *survey->incomplete ? json_text(survey->incomplete) : json_null(), "expectations",
-                                     expectations_of(survey), "ok", (int)survey->ok));
+                                     expectations_of(survey), "ok", json_outcome(survey->outcome)));
 }

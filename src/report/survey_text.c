@@ -158,9 +158,12 @@ static int print_list(FILE *out, const struct list_layout *layout, const struct 
 static const char *const meanings[REMARK_COUNT] = {
     [REMARK_FULL] = "The accept queue is full: new clients get no answer (AF_UNIX: EAGAIN, or they wait) until the application "
                     "accepts",
-    [REMARK_DROPPING] = "It is full and has dropped connections: their clients try again after 1s, 2s and so on",
-    [REMARK_DROPPED] = "It dropped connections at some time since it was made; 'backlogctl watch' shows whether it goes on",
-    [REMARK_NOT_ACCEPTING] = "A client has waited for a second or more: the application is stuck, overloaded or stopped",
+    [REMARK_DROPPING] = "Connections are dropped on its full queue: their clients try again after 1s, 2s and so on",
+    [REMARK_DROPPED] = "It dropped connections at some time; 'backlogctl watch' shows whether it goes on",
+    [REMARK_MAY_HAVE_DROPPED] =
+        "It discarded packets, and a full queue in this network namespace dropped some: perhaps they were the same. "
+        "'backlogctl watch' tells them apart as they come",
+    [REMARK_NOT_ACCEPTING] = "A client has waited for a second or more, or all of the queue have given up",
     [REMARK_SYN_QUEUE_FULL] = "The SYN queue is full",
     [REMARK_GIVEN_UP] = "Clients have given up while they waited, and keep their places until the application accepts them",
     [REMARK_LOWERED] =
@@ -255,6 +258,49 @@ static void write_remark(FILE *out, const struct survey *survey, enum remark rem
     putc('.', out);
 }
 
+/* Those that only just fill up are not asked after by name. */
+static void write_why(FILE *out, const struct survey *survey, const struct report_style *style)
+{
+    char place[LIST_CELL_SIZE];
+    size_t told = 0;
+    for (size_t i = 0; i < survey->count && told < NAMED_MAX && survey->holders; i++) {
+        const struct listener *l = &survey->listeners[i];
+        size_t count;
+        struct fold fold;
+        if (!(l->remarks & (1u << REMARK_FULL | 1u << REMARK_NOT_ACCEPTING)))
+            continue;
+        const struct socket_holder *holders = survey_holders(survey, l, &count);
+        FILE *folded = fold_begin(&fold, out, words_width(style), 2);
+        fprintf(folded, "why at %s: ", report_place(l, place));
+        write_holder_causes(folded, l, holders, count);
+        fold_end(&fold);
+        told++;
+    }
+}
+
+/* Where its backlog is set, of those for whom a larger one is worth a thought: not while nobody accepts. */
+static void write_knobs(FILE *out, const struct survey *survey, const struct report_style *style)
+{
+    static const uint32_t wanted = 1u << REMARK_FULL | 1u << REMARK_DROPPING | 1u << REMARK_DROPPED | 1u << REMARK_SMALL;
+    char place[LIST_CELL_SIZE];
+    const struct listener *last = NULL;
+    size_t told = 0;
+    for (size_t i = 0; i < survey->count && told < NAMED_MAX; i++) {
+        const struct listener *l = &survey->listeners[i];
+        struct fold fold;
+        bool stuck = l->remarks >> REMARK_NOT_ACCEPTING & 1 || l->causes & ~HOLDER_CAUSES_SLOW || l->queue > l->capacity;
+        if (!(l->remarks & wanted) || stuck || !has_knob(l) || (last && same_place(last, l)))
+            continue;
+        FILE *folded = fold_begin(&fold, out, words_width(style), 2);
+        fprintf(folded, "the backlog of %s: ", report_place(l, place));
+        write_knob(folded, l);
+        putc('.', folded);
+        fold_end(&fold);
+        last = l;
+        told++;
+    }
+}
+
 static void write_netns_name(FILE *out, const struct netns_facts *facts)
 {
     fprintf(out, "netns %" PRIu64, facts->inode);
@@ -304,10 +350,32 @@ static void write_missing(FILE *out, const struct survey *survey)
                 survey->processes_hidden == 1 ? "" : "es");
     else if (survey->owners_unseen)
         fprintf(out,
-                "No process in /proc holds %zu of the listeners: the kernel itself does, or a process in another pid namespace",
+                "No process in /proc holds %zu of the listeners: the kernel itself does, a process in another pid namespace, or "
+                "io_uring, "
+                "where the kernel does not show its files",
                 survey->owners_unseen);
     if (survey->owners_unseen)
         putc('.', out);
+}
+
+/* Those that no descriptor shows. */
+static void write_registered(FILE *out, const struct survey *survey)
+{
+    char place[LIST_CELL_SIZE];
+    size_t told = 0;
+    for (size_t i = 0; i < survey->count; i++) {
+        size_t count, ring = 0;
+        const struct socket_holder *holders = survey_holders(survey, &survey->listeners[i], &count);
+        for (size_t h = 0; h < count; h++)
+            ring += holders[h].registered;
+        if (count && ring == count && told++ < NAMED_MAX)
+            fprintf(out, "%s%s", told > 1 ? ", " : "Held only by io_uring, as a registered file without a descriptor: ",
+                    report_place(&survey->listeners[i], place));
+    }
+    if (told > NAMED_MAX)
+        fprintf(out, " and %zu more", told - NAMED_MAX);
+    if (told)
+        fputs(". Other tools show no process, and 'backlogctl resize' cannot reach them.", out);
 }
 
 static void write_closed(FILE *out, const struct survey *survey)
@@ -319,34 +387,40 @@ static void write_closed(FILE *out, const struct survey *survey)
 
 const char *report_broken(const struct survey *survey, const struct expectation *e, char out[REPORT_BROKEN_SIZE])
 {
-    if (e->seen_known)
-        snprintf(out, REPORT_BROKEN_SIZE, "expected %s, seen %" PRId64, e->text, e->seen);
+    char seen[INTERVAL_TEXT_SIZE];
+    interval_text(&(struct interval){e->seen_known, (uint64_t)e->seen, (uint64_t)e->seen_max}, seen);
+    if (e->outcome == OUTCOME_OPEN)
+        snprintf(out, REPORT_BROKEN_SIZE, "expected %s, which cannot be decided: it is %s", e->text, seen);
+    else if (e->seen_known)
+        snprintf(out, REPORT_BROKEN_SIZE, "expected %s, seen %s", e->text, seen);
     else
         snprintf(out, REPORT_BROKEN_SIZE, "expected %s, but %s", e->text,
-                 !survey->count ? "no listener was selected"
-                 : e->broken    ? "nobody knows"
-                                : "AF_UNIX listeners have none");
+                 survey->count ? "AF_UNIX listeners have none" : "no listener was selected");
     return out;
 }
 
 static void write_expectation(FILE *out, const struct survey *survey, const struct expectation *e)
 {
-    char place[LIST_CELL_SIZE];
+    char place[LIST_CELL_SIZE], seen[INTERVAL_TEXT_SIZE];
+    bool of_all = e->measure == MEASURE_LISTENERS;
+    interval_text(&(struct interval){e->seen_known, (uint64_t)e->seen, (uint64_t)e->seen_max}, seen);
     fprintf(out, "expect %s: ", e->text);
-    if (e->ok)
+    if (e->outcome == OUTCOME_HELD)
         fputs("ok", out);
-    else if (!survey->count && e->measure != MEASURE_LISTENERS)
-        fputs("FAILED, no listener was selected", out);
-    else if (!e->broken && e->measure != MEASURE_LISTENERS)
-        fputs("FAILED, none of the listeners has such a figure: they are AF_UNIX", out);
-    else if (e->measure == MEASURE_LISTENERS)
-        fprintf(out, "FAILED, seen %" PRId64, e->seen);
-    else if (e->seen_known)
-        fprintf(out, "FAILED, %s has %" PRId64, report_place(&survey->listeners[e->broken_by], place), e->seen);
     else
-        fprintf(out, "FAILED, not known of %s", report_place(&survey->listeners[e->broken_by], place));
+        fputs(e->outcome == OUTCOME_OPEN ? "cannot be decided, " : "FAILED, ", out);
+    if (e->outcome != OUTCOME_HELD && of_all)
+        fprintf(out, "seen %s", seen);
+    else if (e->outcome != OUTCOME_HELD && !survey->count)
+        fputs("no listener was selected", out);
+    else if (e->outcome != OUTCOME_HELD && !e->broken)
+        fputs("none of the listeners has such a figure: they are AF_UNIX", out);
+    else if (e->outcome != OUTCOME_HELD && e->seen_known)
+        fprintf(out, "%s has %s", report_place(&survey->listeners[e->broken_by], place), seen);
+    else if (e->outcome != OUTCOME_HELD)
+        fprintf(out, "not known of %s", report_place(&survey->listeners[e->broken_by], place));
     if (e->broken > 1)
-        fprintf(out, ", and %zu more do not keep it", e->broken - 1);
+        fprintf(out, ", and %zu more do not keep it, or not for certain", e->broken - 1);
 }
 
 static void write_words(FILE *out, const struct survey *survey, const struct report_style *style)
@@ -361,6 +435,8 @@ static void write_words(FILE *out, const struct survey *survey, const struct rep
             write_remark(fold_begin(&fold, out, width, 2), survey, r);
             fold_end(&fold);
         }
+    write_why(out, survey, style);
+    write_knobs(out, survey, style);
     if (remarks)
         putc('\n', out);
     for (size_t i = 0; i < survey->namespace_count; i++) {
@@ -368,6 +444,8 @@ static void write_words(FILE *out, const struct survey *survey, const struct rep
         fold_end(&fold);
     }
     write_missing(fold_begin(&fold, out, width, 2), survey);
+    fold_end(&fold);
+    write_registered(fold_begin(&fold, out, width, 2), survey);
     fold_end(&fold);
     write_closed(fold_begin(&fold, out, width, 2), survey);
     fold_end(&fold);

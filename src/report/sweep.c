@@ -112,21 +112,20 @@ int report_sweep_text(FILE *out, const struct sweep *sweep, const struct report_
     return status;
 }
 
-/* ---- JSON, schema backlogctl.sweep/1 ---- */
+/* ---- JSON, schema backlogctl.sweep/2 ---- */
 
 static json_t *trial_json(const struct trial *t)
 {
     json_t *counts = json_object();
     for (enum verdict v = 0; v < VERDICT_COUNT; v++)
         json_put(&counts, verdict_name(v), json_integer((json_int_t)t->counts[v]));
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:b}", "error", json_text(t->error ? t->why : NULL),
-                     "counts", t->error ? (json_decref(counts), json_null()) : counts, "drops",
-                     json_known(t->discarded_known, t->discarded), "backlog", json_known(t->capacity, t->backlog), "capacity",
-                     json_known(t->capacity, t->capacity), "p50_accepted_us",
-                     json_span_exact(t->error ? NSEC_NEVER : t->accepted_p50), "p99_accepted_us",
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o}", "error", json_text(t->error ? t->why : NULL),
+                     "counts", t->error ? (json_decref(counts), json_null()) : counts, "overflows", json_interval(&t->overflows),
+                     "backlog", json_known(t->capacity, t->backlog), "capacity", json_known(t->capacity, t->capacity),
+                     "p50_accepted_us", json_span_exact(t->error ? NSEC_NEVER : t->accepted_p50), "p99_accepted_us",
                      json_span_exact(t->error ? NSEC_NEVER : t->accepted_p99), "max_accepted_us",
                      json_span_exact(t->error ? NSEC_NEVER : t->accepted_max), "elapsed_us", json_span(t->elapsed), "incomplete",
-                     t->incomplete, "ok", t->ok);
+                     t->incomplete, "ok", json_outcome(t->outcome));
 }
 
 static json_t *cell_json(const struct sweep *sweep, size_t cell)
@@ -159,13 +158,13 @@ int report_sweep_json(FILE *out, const struct sweep *sweep)
     for (size_t cell = 0; cell < sweep->cells; cell++)
         json_add(&cells, cell_json(sweep, cell));
     return write_json_line(out,
-                           json_pack("{s:s, s:s, s:s, s:s, s:o, s:I, s:o, s:I, s:I, s:o, s:i, s:o, s:b}", "schema",
-                                     "backlogctl.sweep/1", "version", BACKLOGCTL_VERSION, "kernel", sweep->kernel, "started_at",
+                           json_pack("{s:s, s:s, s:s, s:s, s:o, s:I, s:o, s:I, s:I, s:o, s:i, s:o, s:o}", "schema",
+                                     "backlogctl.sweep/2", "version", BACKLOGCTL_VERSION, "kernel", sweep->kernel, "started_at",
                                      sweep->started_at, "axes", axes_json(sweep), "repeat", (json_int_t)sweep->repeat, "cells",
                                      cells, "done", (json_int_t)sweep->done, "failed", (json_int_t)sweep->failed, "elapsed_us",
                                      json_span(sweep->elapsed), "jobs", (int)sweep->jobs, "interrupted_by",
                                      sweep->signal ? json_string(signal_text(sweep->signal, name)) : json_null(), "ok",
-                                     sweep->ok));
+                                     json_outcome(sweep->outcome)));
 }
 
 /* ---- CSV ---- */
@@ -199,7 +198,7 @@ static void write_trial(FILE *out, const struct trial *t)
 {
     for (enum verdict v = 0; v < VERDICT_COUNT; v++)
         fprintf(out, t->error ? "," : ",%" PRIu64, t->counts[v]);
-    fprintf(out, t->discarded_known ? ",%" PRIu64 : ",", t->discarded);
+    fprintf(out, t->overflows.known ? ",%" PRIu64 : ",", t->overflows.max);
     write_span(out, t->error ? NSEC_NEVER : t->accepted_p50);
     write_span(out, t->error ? NSEC_NEVER : t->accepted_p99);
     write_span(out, t->error ? NSEC_NEVER : t->accepted_max);

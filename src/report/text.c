@@ -107,6 +107,15 @@ static void write_backlog(FILE *out, const struct run *run, const struct listene
         fprintf(out, "backlog %" PRIu64, listener->backlog);
 }
 
+/* During the run: connections, and what else it discarded. */
+static void write_dropped(FILE *out, const struct target *target)
+{
+    char text[INTERVAL_TEXT_SIZE];
+    fprintf(out, ", dropped %s", interval_text(&target->overflows, text));
+    if (target->discarded > target->overflows.max)
+        fprintf(out, ", discarded %" PRIu64 " packet%s in all", target->discarded, plural(target->discarded));
+}
+
 static void write_known_listener(FILE *out, const struct run *run, const struct target *target)
 {
     const struct listener *listener = &target->after;
@@ -122,7 +131,7 @@ static void write_known_listener(FILE *out, const struct run *run, const struct 
     if (is_unix(target->transport.kind))
         fputs(" (AF_UNIX drops nobody)", out);
     else if (target->discarded_known)
-        fprintf(out, ", dropped %" PRIu64, target->discarded);
+        write_dropped(out, target);
     else
         fputs(", drops not known", out);
     if (target->listener_gone)
@@ -168,7 +177,7 @@ static void write_members(FILE *out, const struct target *target)
         const struct listener *m = &target->members[i];
         fprintf(out, "%s %zu: queue %" PRIu64 " of %" PRIu64, i ? ";" : "; each of them:", i + 1, m->queue, m->capacity);
         if (m->discarded)
-            fprintf(out, ", dropped %" PRIu64, m->discarded);
+            fprintf(out, ", discarded %" PRIu64, m->discarded);
     }
 }
 
@@ -215,13 +224,8 @@ static bool any_counter(const struct run *run)
 static void write_expectations(FILE *out, const struct run *run, const struct report_style *style)
 {
     for (size_t i = 0; i < run->expectation_count; i++) {
-        const struct expectation *e = &run->expectations[i];
-        fprintf(out, "expect %s: ", e->text);
-        if (!e->ok && e->seen_known)
-            fprintf(out, "seen %" PRId64 ", ", e->seen);
-        else if (!e->ok)
-            fputs("not known, ", out);
-        write_colored(out, style, e->ok ? COLOR_GREEN : COLOR_RED, e->ok ? "ok" : "FAILED");
+        fprintf(out, "expect %s: ", run->expectations[i].text);
+        write_outcome(out, style, &run->expectations[i]);
         putc('\n', out);
     }
 }

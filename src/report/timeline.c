@@ -85,7 +85,7 @@ struct drop_parts drop_parts_of_run(const struct run *run)
 void write_drops(FILE *out, const struct drop_parts *parts)
 {
     uint64_t counted = parts->counted, placed = parts->placed;
-    fprintf(out, "%" PRIu64 " packet%s dropped", counted, plural(counted));
+    fprintf(out, "%" PRIu64 " packet%s discarded", counted, plural(counted));
     if (placed < counted)
         fprintf(out, ", as the listener counted: %" PRIu64 " of them placed in time, %" PRIu64 " without a time, because %s",
                 placed, counted - placed,

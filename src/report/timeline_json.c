@@ -41,7 +41,7 @@ static void emit_point(struct emitter *e, const struct queue_point *point)
     emit_json_span(e, point->at);
     EMIT(e, ",\"queue\":");
     emit_number(e, point->queue);
-    EMIT(e, ",\"drops\":");
+    EMIT(e, ",\"discarded\":");
     emit_number(e, point->discarded);
     EMIT(e, "}");
 }

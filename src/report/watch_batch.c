@@ -1,10 +1,10 @@
-/* Watched listeners for a file or a pipe: a block of text, or a JSON object a line (schema backlogctl.watch/1). */
+/* Watched listeners for a file or a pipe: a block of text, or a JSON object a line (schema backlogctl.watch/2). */
 #include "watch_internal.h"
 
 #include <inttypes.h>
 #include <string.h>
 
-#define SCHEMA "backlogctl.watch/1"
+#define SCHEMA "backlogctl.watch/2"
 
 /* ---- Text ---- */
 
@@ -77,7 +77,9 @@ const char *report_alert(const struct alert *alert, char out[REPORT_ALERT_SIZE])
     char place[REPORT_PLACE_SIZE] = "there";
     if (alert->by.known)
         report_place(&alert->by, place);
-    snprintf(out, REPORT_ALERT_SIZE, "%s: %s %s %" PRId64, alert->e.text, place, alert->by.known ? "had" : "were", alert->e.seen);
+    char seen[INTERVAL_TEXT_SIZE];
+    interval_text(&(struct interval){alert->e.seen_known, (uint64_t)alert->e.seen, (uint64_t)alert->e.seen_max}, seen);
+    snprintf(out, REPORT_ALERT_SIZE, "%s: %s %s %s", alert->e.text, place, alert->by.known ? "had" : "were", seen);
     return out;
 }
 
@@ -85,24 +87,34 @@ void report_alert_text(FILE *out, const struct alert *alert, const struct report
 {
     char text[REPORT_ALERT_SIZE];
     fprintf(out, "%s ", alert->stamp);
-    write_colored(out, style, COLOR_RED, "ALERT");
+    if (alert->open_news)
+        write_colored(out, style, COLOR_YELLOW, "UNDECIDED");
+    else
+        write_colored(out, style, COLOR_RED, "ALERT");
     terminal_printf(out, " %s", report_alert(alert, text));
     putc('\n', out);
 }
 
 /* ---- JSON ---- */
 
+static json_t *rates_json(const struct listener_history *one)
+{
+    if (!one->last.overflows.known)
+        return json_null();
+    return json_pack("{s:f, s:f}", "min", one->last.least_a_second, "max", one->last.most_a_second);
+}
+
 static json_t *watched_json(const struct watch_model *w, const struct listener_history *one)
 {
     json_t *object = json_listener(&one->now);
     bool known = one->now.discarded_known;
     json_t *more =
-        json_pack("{s:s, s:o, s:I, s:o, s:I, s:o, s:o, s:o, s:I, s:o}", "state", watch_state_name(one->state), "changed_us",
+        json_pack("{s:s, s:o, s:I, s:o, s:I, s:o, s:o, s:o, s:o, s:I, s:o}", "state", watch_state_name(one->state), "changed_us",
                   json_span(one->changed ? one->changed : NSEC_NEVER), "peak", (json_int_t)one->peak, "peak_at_us",
-                  json_span(one->peak ? one->peak_at : NSEC_NEVER), "interval_peak", (json_int_t)one->last.peak, "interval_drops",
-                  json_known(known, one->last.discarded), "new_drops", json_known(known, one->discarded), "drops_per_second",
-                  known ? json_real(one->last.drops_per_second) : json_null(), "samples", (json_int_t)one->last.samples,
-                  "sampled_hz", json_real((double)(int64_t)(watch_hz(w, one) * 10 + 0.5) / 10));
+                  json_span(one->peak ? one->peak_at : NSEC_NEVER), "interval_peak", (json_int_t)one->last.peak,
+                  "interval_overflows", json_interval(&one->last.overflows), "new_overflows", json_interval(&one->overflows),
+                  "drops_per_second", rates_json(one), "interval_discarded", json_known(known, one->last.discarded), "samples",
+                  (json_int_t)one->last.samples, "sampled_hz", json_real((double)(int64_t)(watch_hz(w, one) * 10 + 0.5) / 10));
     json_merge(&object, more);
     return object;
 }
@@ -112,8 +124,8 @@ static json_t *alerts_json(const struct watch_model *w)
     json_t *list = json_array();
     for (size_t i = 0; i < w->alert_count; i++) {
         const struct alert *alert = &w->alerts[i];
-        json_add(&list, json_pack("{s:s, s:I, s:b, s:I}", "text", alert->e.text, "expected", (json_int_t)alert->e.expected,
-                                  "holds", (int)alert->holds, "times", (json_int_t)alert->times));
+        json_add(&list, json_pack("{s:s, s:I, s:b, s:b, s:I}", "text", alert->e.text, "expected", (json_int_t)alert->e.expected,
+                                  "holds", (int)alert->holds, "undecided", (int)alert->open, "times", (json_int_t)alert->times));
     }
     return list;
 }
@@ -135,9 +147,12 @@ int report_watch_json(FILE *out, const struct watch_model *w, const size_t *orde
 
 int report_alert_json(FILE *out, const struct alert *alert)
 {
-    return write_json_line(out, json_pack("{s:s, s:s, s:s, s:o, s:s, s:I, s:I, s:I, s:o}", "schema", SCHEMA, "event", "alert",
-                                          "at", alert->stamp, "elapsed_us", json_span(alert->at), "text", alert->e.text,
-                                          "expected", (json_int_t)alert->e.expected, "seen", (json_int_t)alert->e.seen, "times",
-                                          (json_int_t)alert->times, "listener",
-                                          alert->by.known ? json_listener(&alert->by) : json_null()));
+    return write_json_line(
+        out, json_pack("{s:s, s:s, s:s, s:o, s:s, s:I, s:o, s:o, s:o, s:I, s:o}", "schema", SCHEMA, "event",
+                       alert->open_news ? "undecided" : "alert", "at", alert->stamp, "elapsed_us", json_span(alert->at), "text",
+                       alert->e.text, "expected", (json_int_t)alert->e.expected, "seen",
+                       alert->e.seen_known && alert->e.seen == alert->e.seen_max ? json_integer(alert->e.seen) : json_null(),
+                       "seen_min", alert->e.seen_known ? json_integer(alert->e.seen) : json_null(), "seen_max",
+                       alert->e.seen_known ? json_integer(alert->e.seen_max) : json_null(), "times", (json_int_t)alert->times,
+                       "listener", alert->by.known ? json_listener(&alert->by) : json_null()));
 }

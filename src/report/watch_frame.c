@@ -151,12 +151,14 @@ static void add_peak(struct frame *frame, const struct watch_model *w, const str
 
 static void add_drops(struct frame *frame, const struct listener_history *one)
 {
+    char made[INTERVAL_TEXT_SIZE], watched[INTERVAL_TEXT_SIZE], last[INTERVAL_TEXT_SIZE];
     if (!one->now.discarded_known)
         add_text(frame, FRAME_PLAIN, "  drops are not counted for this kind of socket");
     else
-        add_text(frame, one->last.discarded ? FRAME_ALARM : FRAME_PLAIN,
-                 "  drops %" PRIu64 " since it was made, %" PRIu64 " while watched, %" PRIu64 " in the last interval",
-                 one->now.discarded, one->discarded, one->last.discarded);
+        add_text(frame, one->last.overflows.min ? FRAME_ALARM : FRAME_PLAIN,
+                 "  drops %s since it was made, %s while watched, %s in the last interval",
+                 interval_text(&one->now.overflows, made), interval_text(&one->overflows, watched),
+                 interval_text(&one->last.overflows, last));
 }
 
 static void add_sampling(struct frame *frame, const struct watch_model *w, const struct watch_view *view,

@@ -71,10 +71,12 @@ static void text_peak(const struct watch_layout *layout, const struct listener_h
 
 static void text_rate(const struct watch_layout *layout, const struct listener_history *one, int width, char out[WATCH_TEXT_SIZE])
 {
-    double rate = one->last.drops_per_second;
+    double rate = one->last.least_a_second;
     (void)layout;
-    if (!one->now.discarded_known)
+    if (!one->last.overflows.known)
         snprintf(out, WATCH_TEXT_SIZE, "-");
+    else if (one->last.overflows.min != one->last.overflows.max)
+        snprintf(out, WATCH_TEXT_SIZE, "%.0f..%.0f", one->last.least_a_second, one->last.most_a_second);
     else if (rate > 0 && rate < 9.95)
         snprintf(out, WATCH_TEXT_SIZE, "%.1f", rate < 0.1 ? 0.1 : rate); /* a little is not nothing */
     else

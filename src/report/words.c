@@ -21,6 +21,36 @@ const char *target_place(const struct target *target, char out[REPORT_PLACE_SIZE
     return out;
 }
 
+const char *interval_text(const struct interval *interval, char out[INTERVAL_TEXT_SIZE])
+{
+    if (!interval->known)
+        snprintf(out, INTERVAL_TEXT_SIZE, "unknown");
+    else if (interval->min == interval->max)
+        snprintf(out, INTERVAL_TEXT_SIZE, "%" PRIu64, interval->min);
+    else
+        snprintf(out, INTERVAL_TEXT_SIZE, "%" PRIu64 " to %" PRIu64, interval->min, interval->max);
+    return out;
+}
+
+void write_outcome(FILE *out, const struct report_style *style, const struct expectation *e)
+{
+    char seen[INTERVAL_TEXT_SIZE];
+    interval_text(&(struct interval){e->seen_known, (uint64_t)e->seen, (uint64_t)e->seen_max}, seen);
+    switch ((enum expectation_outcome)e->outcome) {
+    case OUTCOME_HELD:
+        write_colored(out, style, COLOR_GREEN, "ok");
+        break;
+    case OUTCOME_OPEN:
+        fprintf(out, "it is %s, ", seen);
+        write_colored(out, style, COLOR_YELLOW, "cannot be decided");
+        break;
+    case OUTCOME_FAILED:
+        fprintf(out, "seen %s, ", seen);
+        write_colored(out, style, COLOR_RED, "FAILED");
+        break;
+    }
+}
+
 int words_width(const struct report_style *style)
 {
     return style->columns > 0 ? style->columns : 80;

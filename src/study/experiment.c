@@ -372,11 +372,50 @@ struct run *experiment_run(struct experiment *x)
     return &x->run;
 }
 
+static bool is_target(const struct run *run, const struct listener *l)
+{
+    for (size_t t = 0; t < run->target_count; t++) {
+        const struct target *target = &run->targets[t];
+        if ((target->before.known && !listener_compare_places(l, &target->before)) ||
+            (target->after.known && !listener_compare_places(l, &target->after)))
+            return true;
+    }
+    return false;
+}
+
+static const struct listener *find_listener(const struct listener_list *list, uint64_t cookie)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (list->list[i].cookie == cookie)
+            return &list->list[i];
+    return NULL;
+}
+
+/* What the other listeners of the namespace discarded meanwhile: the counters are read within this. One that has gone took its counter
+   with it. */
+static void sum_others(struct experiment *x)
+{
+    struct listener_list now = {0}, *before = &x->listeners_before;
+    x->run.others = 0;
+    x->run.others_known = x->diag.netlink.socket && before->list && !listener_list(&x->diag, &now, &(struct error){0}, NULL);
+    for (size_t i = 0; i < now.count; i++) {
+        const struct listener *l = &now.list[i], *old = find_listener(before, l->cookie);
+        if (has_handshake((enum socket_kind)l->kind) && !is_target(&x->run, l))
+            x->run.others += (l->discarded - (old ? old->discarded : 0)) & UINT32_MAX;
+    }
+    for (size_t i = 0; i < before->count; i++)
+        if (has_handshake((enum socket_kind)before->list[i].kind) && !is_target(&x->run, &before->list[i]))
+            x->run.others_known = x->run.others_known && find_listener(&now, before->list[i].cookie);
+    free(now.list);
+}
+
 int experiment_go(struct experiment *x, struct error *err)
 {
     int status = x->lab.server ? server_start(x->lab.server, err) : 0;
     if (status)
         return status;
+    if (x->diag.netlink.socket)
+        listener_list(&x->diag, &x->listeners_before, &(struct error){0}, NULL);
     counters_read(&x->counters_before, NULL);
     x->epoch = clock_now();
     x->progress_due = x->epoch + PROGRESS_PAUSE;
@@ -400,6 +439,7 @@ int experiment_go(struct experiment *x, struct error *err)
     finish_timeline(x);
     spread_times(x, offsetof(struct attempt, established), &x->run.to_established);
     spread_times(x, offsetof(struct attempt, accepted), &x->run.to_accepted);
+    sum_others(x);
     judge_run(&x->run); /* of all facts, and none is written after this */
     judge_causes(&x->run);
     judge_expectations(&x->run);
@@ -417,6 +457,7 @@ void experiment_close(struct experiment *x)
         free(x->run.targets[t].attempts);
         free(x->run.targets[t].members);
     }
+    free(x->listeners_before.list);
     sockdiag_close(&x->diag);
     loop_release(&x->loop);
     lab_close(&x->lab);

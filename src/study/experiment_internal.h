@@ -4,6 +4,7 @@
 
 #include "backlogctl/experiment.h"
 #include "backlogctl/flood.h"
+#include "backlogctl/listener.h"
 #include "backlogctl/recorder.h"
 #include "backlogctl/server.h"
 #include "backlogctl/sockdiag.h"
@@ -27,6 +28,7 @@ struct experiment {
     struct loop loop;
     struct sockdiag diag;
     struct counters counters_before;
+    struct listener_list listeners_before; /* all of the namespace, read before those counters */
     nsec epoch;
     struct flood *floods[TARGETS_MAX];
     struct target *current;    /* the target of the burst that is going on */

@@ -26,7 +26,8 @@ static int enter(struct lab *lab, const struct experiment_plan *plan, struct err
     if (plan->host_net)
         return 0;
     if (netns_enter_private(&why))
-        return error_set(err, why.code, "%s. Give --host-net to use this host's network instead", why.text);
+        return error_set(err, why.code, "%s%s", why.text,
+                         plan->only_private ? "" : ". Give --host-net to use this host's network instead");
     int status = set_sysctls(plan, err);
     return !status && plan->delay ? wire_open(&lab->wire, plan->delay, err) : status;
 }

@@ -14,10 +14,10 @@
 /* How often the holders are looked for again. */
 #define HOLDER_TRIES 10
 
-static void note_owner(void *context, uint32_t inode, pid_t pid)
+static void note_owner(void *context, uint32_t inode, pid_t pid, bool registered)
 {
     struct owner_list *owners = context;
-    (void)inode;
+    (void)inode, (void)registered;
     if (owners->count && owners->pids[owners->count - 1] == pid)
         return;
     if (owners->count == owners->room) {
@@ -48,6 +48,7 @@ int measurer_enter(struct survey_query *query, struct error *err)
     pid_t pid = query->pid;
     if (!pid && !query->netns)
         return 0;
+    pid = pid ? pid : netns_name_pid(query->netns);
     SCOPED_FD fd = pid ? netns_open_pid(pid, err) : netns_open_name(query->netns, err);
     if (fd < 0)
         return fd;

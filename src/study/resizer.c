@@ -55,6 +55,7 @@ int resizer_run(struct resizing *r, const struct survey *survey, const struct re
     *r = (struct resizing){.asked = plan->backlog,
                            .dry_run = plan->dry_run,
                            .somaxconn = netns ? netns->somaxconn : -1,
+                           .survey = survey,
                            .list = calloc(survey->count, sizeof *r->list),
                            .count = survey->count};
     if (!r->list)

@@ -7,6 +7,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Why nobody accepts, where that is the question. */
+static void judge_troubled(struct survey *survey)
+{
+    survey_look_at_holders(survey, REMARKS_IN_TROUBLE);
+    for (size_t i = 0; i < survey->count; i++) {
+        struct listener *listener = &survey->listeners[i];
+        size_t count;
+        if (listener->remarks & REMARKS_IN_TROUBLE && survey_holders(survey, listener, &count))
+            listener->causes = judge_holders(survey->holders + listener->holder_first, count, listener->waits_on);
+    }
+}
+
 int selection_take(struct survey *survey, const struct selection_plan *plan, struct error *err)
 {
     survey->expectation_count = plan->expect.count;
@@ -15,6 +27,7 @@ int selection_take(struct survey *survey, const struct selection_plan *plan, str
     if (status)
         return status;
     judge_survey(survey); /* percent and remarks can be sorted by */
+    judge_troubled(survey);
     if (plan->order && survey->count) {
         qsort_r(survey->listeners, survey->count, sizeof *survey->listeners, plan->order, plan->context);
         judge_survey(survey); /* expectations name listeners by their place */

@@ -63,7 +63,7 @@ static void tell_progress(void *context, size_t done, nsec elapsed)
 
 static bool passed(const struct search *search, const struct trial *t)
 {
-    return t->done && !t->error && t->discarded_known && !t->discarded &&
+    return t->done && !t->error && t->overflows.known && !t->overflows.max &&
            t->counts[VERDICT_CONNECTED] == search->s->predicted.count;
 }
 

@@ -70,8 +70,7 @@ static void keep(const struct run *run, struct trial *out)
     const struct listener *listener = &run->targets[0].after;
     bool accepted = run->to_accepted.samples;
     *out = (struct trial){.done = !run->signal,
-                          .discarded_known = run->discarded_known,
-                          .discarded = run->discarded,
+                          .overflows = run->overflows,
                           .capacity = listener->capacity,
                           .backlog = listener->backlog,
                           .left = listener->queue,
@@ -81,7 +80,7 @@ static void keep(const struct run *run, struct trial *out)
                           .accepted_max = accepted ? run->to_accepted.max : NSEC_NEVER,
                           .last_accept = last_accept(run),
                           .elapsed = run->elapsed,
-                          .ok = run->ok,
+                          .outcome = run->outcome,
                           .incomplete = *run->incomplete};
     memcpy(out->counts, run->counts, sizeof out->counts);
 }

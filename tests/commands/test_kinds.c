@@ -53,7 +53,7 @@ START_TEST(a_full_unix_queue_answers_at_once)
     ck_assert_int_eq(report_number(report, "listener.backlog"), 2);
     ck_assert_int_eq(report_number(report, "listener.queue"), 3);
     ck_assert_str_eq(report_text(report, "listener.path"), where);
-    ck_assert(json_is_null(json_object_get(json_object_get(report, "listener"), "drops")));
+    ck_assert(json_is_null(json_object_get(json_object_get(report, "listener"), "discarded")));
     json_decref(report);
     if (!unix_kinds[_i].path) { /* the same file by another path */
         char other[96];
@@ -278,10 +278,10 @@ START_TEST(a_group_is_shown_each_and_summed)
         const json_t *member = json_array_get(members, i);
         ck_assert_int_eq(report_number(member, "capacity"), 4);
         queue += report_number(member, "queue");
-        drops += report_number(member, "drops");
+        drops += report_number(member, "discarded");
     }
     ck_assert_int_eq(queue, report_number(report, "listener.queue"));
-    ck_assert_int_eq(drops, report_number(report, "counters.listener_drops"));
+    ck_assert_int_eq(drops, report_number(report, "counters.discarded"));
     ck_assert_int_eq(report_number(report, "listener.capacity"), 12);
     ck_assert_int_eq(report_count(report, "queued"), queue);
     char *seen = shell("ss -Hltn sport = :60001 | awk '{q += $2} END {print q}'"), expected[16];

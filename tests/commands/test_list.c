@@ -38,7 +38,7 @@ static json_t *list_json(const char *options)
     json_error_t error;
     json_t *report = json_loads(outcome.out, JSON_REJECT_DUPLICATES, &error);
     ck_assert_msg(report != NULL, "%s: %s", error.text, outcome.out);
-    ck_assert_str_eq(report_text(report, "schema"), "backlogctl.list/1");
+    ck_assert_str_eq(report_text(report, "schema"), "backlogctl.list/2");
     outcome_free(&outcome);
     return report;
 }
@@ -58,14 +58,14 @@ static bool has_remark(const json_t *listener, const char *remark)
     return false;
 }
 
-/* Queue, backlog, address and drops of every TCP listener, and queue, backlog and name of every AF_UNIX one. */
+/* Queue, backlog, address and discarded packets of every TCP listener, and queue, backlog and name of every AF_UNIX one. */
 static void agrees_with_ss(size_t at_least)
 {
     char *theirs =
         shell("ss -HltnmO | awk '{match($0,/,d[0-9]+\\)/);print $2,$3,$4,substr($0,RSTART+2,RLENGTH-3)}' |"
               "sed -E 's/\\](%%[a-z0-9]+):/\\1]:/' | LC_ALL=C sort;ss -Hlx | awk '{print $3,$4,$5,\"-\"}' | LC_ALL=C sort");
     char *ours =
-        shell("%s list --columns queue,backlog,address,drops | awk '/^$/{exit} NR>1{print $1,$2,$3,$4}' | LC_ALL=C sort >"
+        shell("%s list --columns queue,backlog,address,discarded | awk '/^$/{exit} NR>1{print $1,$2,$3,$4}' | LC_ALL=C sort >"
               "/tmp/backlogctl-test-$$;grep -v -- '-$' /tmp/backlogctl-test-$$;grep -- '-$' /tmp/backlogctl-test-$$;"
               "rm /tmp/backlogctl-test-$$",
               BACKLOGCTL);
@@ -183,13 +183,13 @@ START_TEST(real_server_agrees_with_ss)
     snprintf(count, sizeof count, "%ld", server->backlog + 11);
     struct process clients =
         process_start((const char *[]){BACKLOGCTL, "probe", "--count", count, "--timeout", PATIENCE_TEXT, "--quiet", NULL}, NULL);
-    await("%s list --quiet --port 60001 --expect 'queue=%ld,drops>=10,oldest_ms>=1000' 2>/dev/null", BACKLOGCTL,
+    await("%s list --quiet --port 60001 --expect 'queue=%ld,discarded>=10,oldest_ms>=1000' 2>/dev/null", BACKLOGCTL,
           server->backlog + 1);
     free(shell("kill -STOP %d", (int)clients.pid));
     json_t *report = list_json("--port 60001"), *one = nth(report, 0);
     ck_assert_int_eq(report_number(one, "queue"), server->backlog + 1);
     ck_assert_int_eq(report_number(one, "percent"), 100);
-    ck_assert_int_ge(report_number(one, "drops"), 10);
+    ck_assert_int_ge(report_number(one, "discarded"), 10);
     ck_assert_int_ge(report_number(one, "oldest_ms"), 1000);
     ck_assert_int_eq(report_number(one, "processes"), (long)server->processes);
     ck_assert_ptr_nonnull(strstr(server->program, report_text(one, "process")));
@@ -266,7 +266,7 @@ START_TEST(drops_of_closed_listeners_are_told)
         return;
     json_t *report = list_json("");
     json_t *here = json_array_get(json_object_get(report, "namespaces"), 0);
-    long gone = report_number(here, "drops_gone"), living = report_number(here, "listener_drops");
+    long gone = report_number(here, "drops_gone"), living = report_number(here, "discarded");
     ck_assert_int_ge(gone, 5); /* more where it stood still for a second before the close */
     ck_assert_int_ge(living, 2);
     ck_assert_int_eq(report_number(here, "counters.ListenDrops"), gone + living);
@@ -312,7 +312,7 @@ START_TEST(options_select_and_sort)
         free(seen);
     }
     list_says("--process nginx", 0, "no listener");
-    list_says("--columns help", 0, "drops      packets that it dropped since it was made");
+    list_says("--columns help", 0, "drops      connections that it dropped on its full queue");
     python_end(&server);
 }
 END_TEST

@@ -173,7 +173,7 @@ START_TEST(unix_queue_is_measured)
     json_t *report = measure("--unix @measured", 0);
     ck_assert_int_eq(report_number(report, "capacity"), 8);
     ck_assert_int_eq(report_number(report, "accepted"), 8);
-    ck_assert(json_is_null(json_object_get(report, "drops")));
+    ck_assert(json_is_null(json_object_get(report, "discarded")));
     json_decref(report);
     python_end(&server);
 }

@@ -25,7 +25,7 @@ static const struct option_row {
     {{"probe", "-4", "-t", "0", "-n", "1"}, 0, "probe 127.0.0.1:60001", NULL},
     {{"probe", "-6", "--host", "::1", "-t", "0", "-n", "1"}, 0, "probe [::1]:60001", NULL},
     {{"probe", "-H", "127.0.0.1", "-p", "60002", "-n", "1"}, 0, "1 connection: 1 refused\n", NULL},
-    {{"probe", "-j", "-t", "0"}, 0, "\"schema\":\"backlogctl.probe/1\"", NULL},
+    {{"probe", "-j", "-t", "0"}, 0, "\"schema\":\"backlogctl.probe/2\"", NULL},
     {{"probe", "-q", "-t", "0"}, 0, NULL, NULL},
     {{"probe", "-q", "-t", "0", "-e", "queued=4"}, 1, NULL, "expected queued=4, seen 3"},
     {{"probe", "-t", "0", "-e", "queued=3,timed-out=6"}, 0, "expect queued=3: ok\n", NULL},
@@ -128,7 +128,7 @@ START_TEST(interrupted_reports_what_is_known)
     struct process probe = process_start(ARGS(BACKLOGCTL, "probe", "--json", "--timeout", PATIENCE_TEXT), NULL);
     await_accept(&server);
     /* And three wait, and the other six have sent their second SYN. */
-    await("%s list --quiet --port 60001 --host 127.0.0.1 --expect 'queue=3,drops>=12' 2>/dev/null", BACKLOGCTL);
+    await("%s list --quiet --port 60001 --host 127.0.0.1 --expect 'queue=3,discarded>=12' 2>/dev/null", BACKLOGCTL);
     process_signal(&probe, _i ? SIGTERM : SIGINT);
     struct outcome outcome = process_finish(&probe, PATIENCE);
     ck_assert_int_eq(outcome.status, 128 + (_i ? SIGTERM : SIGINT));

@@ -177,7 +177,7 @@ START_TEST(json_says_it_all)
     struct outcome outcome = resize("--port 60001 --backlog 5000 --json", 0);
     json_t *report = json_loads(outcome.out, JSON_REJECT_DUPLICATES, NULL);
     ck_assert_msg(report != NULL, "%s", outcome.out);
-    ck_assert_str_eq(report_text(report, "schema"), "backlogctl.resize/1");
+    ck_assert_str_eq(report_text(report, "schema"), "backlogctl.resize/2");
     ck_assert_int_eq(report_number(report, "effective"), 4096);
     json_t *one = json_array_get(json_object_get(report, "listeners"), 0);
     ck_assert_int_eq(report_number(one, "before.backlog"), 7);
@@ -189,10 +189,36 @@ START_TEST(json_says_it_all)
 }
 END_TEST
 
+START_TEST(what_does_not_help_is_told)
+{
+    struct process server;
+    in_private_namespace();
+    if (!python_begin(LISTENING "tcp('127.0.0.1');client(60001,8)" AND_WAIT, &server))
+        return;
+    process_signal(&server, SIGSTOP);
+    await("grep -q '^State:.T' /proc/%d/status", (int)server.pid);
+    resize_says("--port 60001 --backlog 20 --dry-run", 0,
+                "It will not help clients of 127.0.0.1:60001 as long as nobody accepts");
+    resize_says("--port 60001 --backlog 20", 0, "stopped by a signal (state T)");
+    await("%s list --port 60001 | grep -q not_accepting", BACKLOGCTL);
+    resize_says("--port 60001 --backlog 0", 0, "as long as nobody accepts");
+    resize_says("--port 60001 --backlog 20", 0, "had more in its queue than its backlog allows");
+    process_signal(&server, SIGCONT);
+    python_end(&server);
+    if (!python_begin(LISTENING "tcp('127.0.0.1')" AND_WAIT, &server))
+        return;
+    struct outcome outcome = resize("--port 60001 --backlog 20", 0);
+    ck_assert_msg(!strstr(outcome.out, "help"), "%s", outcome.out);
+    outcome_free(&outcome);
+    python_end(&server);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     const TTest *const tests[] = {every_member_of_a_group_is_resized, unix_listeners_are_resized, who_waits_stays,
-                                  what_is_unclear_is_refused,         missing_rights_are_named,   json_says_it_all};
+                                  what_is_unclear_is_refused,         missing_rights_are_named,   json_says_it_all,
+                                  what_does_not_help_is_told};
     Suite *suite = suite_create("resize");
     TCase *tcase = tcase_create("real servers");
     tcase_add_loop_test(tcase, real_server_gets_another_backlog, 0, REAL_SERVERS);

@@ -14,7 +14,7 @@ static json_t *size_of(const char *const argv[], int status)
     ck_assert_msg(outcome.status == status, "status %d: %s\n%s", outcome.status, outcome.err, outcome.out);
     json_t *report = json_loads(outcome.out, JSON_REJECT_DUPLICATES, NULL);
     ck_assert_msg(report != NULL, "%.800s", outcome.out);
-    ck_assert_str_eq(report_text(report, "schema"), "backlogctl.size/1");
+    ck_assert_str_eq(report_text(report, "schema"), "backlogctl.size/2");
     outcome_free(&outcome);
     return report;
 }
@@ -45,7 +45,7 @@ START_TEST(the_answer_holds_and_less_does_not)
     ck_assert_int_eq(report_number(report, "measured.checks"), 20);
     ck_assert_int_eq(report_number(report, "predicted.longest_queue"), 200);
     ck_assert_int_eq(report_number(report, "somaxconn_needed"), answer);
-    ck_assert_uint_eq(json_array_size(json_object_get(report, "settings")), 9);
+    ck_assert_uint_eq(json_array_size(json_object_get(report, "settings")), 21);
     long half = report_number(report, "measured.smallest_backlog") / 2; /* the next runs may find more time than those did */
     json_decref(report);
     ck_assert_int_eq(runs_that_dropped(answer, 20), 0);
@@ -81,13 +81,46 @@ END_TEST
 
 START_TEST(every_server_has_its_line)
 {
-    static const char *const lines[] = {
-        "backlog=",           "tcp-backlog ",      "server.listen(", "backlog = ",         "listen = ",
-        "max_connections = ", "new ServerSocket(", "net.Listen(",    "https://nginx.org/", "net.core.somaxconn must be at least"};
+    static const char *const lines[] = {"backlog=",
+                                        "tcp-backlog ",
+                                        "server.listen(",
+                                        "backlog = ",
+                                        "listen = ",
+                                        "max_connections = ",
+                                        "new ServerSocket(",
+                                        "net.Listen(",
+                                        "https://nginx.org/",
+                                        "net.core.somaxconn must be at least",
+                                        "tcpBacklog: ",
+                                        "TcpSocket::",
+                                        "uvicorn --backlog ",
+                                        "socket.listen.backlog.size=",
+                                        "tcp_backlog_size: ",
+                                        "Backlog=",
+                                        "--sysctl net.core.somaxconn=",
+                                        "name: net.core.somaxconn, value: \"",
+                                        "ListenBacklog ",
+                                        "memcached -b "};
     char *said = shell(BACKLOGCTL " size --burst 5 --every 1s --checks 1");
     for (size_t i = 0; i < COUNT(lines); i++)
         ck_assert_msg(strstr(said, lines[i]), "no '%s' in %s", lines[i], said);
     free(said);
+}
+END_TEST
+
+/* What is offered where no namespace can be made is there: `size` always makes one. */
+START_TEST(only_options_that_exist_are_offered)
+{
+    need(forbids_user_namespaces);
+    static const char *const commands[] = {"size --burst 5 --every 1s", "run --count 1"};
+    for (size_t i = 0; i < COUNT(commands); i++) {
+        char *said = shell("unshare --user --map-root-user sh -c 'echo 0 >/proc/sys/user/max_net_namespaces;echo 0 "
+                           ">/proc/sys/user/max_user_namespaces;%s %s 2>&1';true",
+                           BACKLOGCTL, commands[i]);
+        ck_assert_msg(strstr(said, "cannot make a private network namespace") != NULL, "%s", said);
+        ck_assert_msg(!strstr(said, "--host-net") == !i, "%s", said);
+        free(said);
+    }
 }
 END_TEST
 
@@ -108,8 +141,9 @@ END_TEST
 
 static Suite *make_suite(void)
 {
-    const TTest *const tests[] = {the_answer_holds_and_less_does_not, a_stall_is_what_counts, an_overload_is_told,
-                                  every_server_has_its_line, an_interrupted_size_says_so};
+    const TTest *const tests[] = {
+        the_answer_holds_and_less_does_not,  a_stall_is_what_counts,     an_overload_is_told, every_server_has_its_line,
+        only_options_that_exist_are_offered, an_interrupted_size_says_so};
     Suite *suite = suite_create("size");
     suite_add(suite, "plain", tests, COUNT(tests));
     return suite;

@@ -14,7 +14,7 @@ static json_t *sweep_of(const char *const argv[], int status)
     ck_assert_msg(outcome.status == status, "status %d: %s", outcome.status, outcome.err);
     json_t *report = json_loads(outcome.out, JSON_REJECT_DUPLICATES, NULL);
     ck_assert_msg(report != NULL, "%.800s", outcome.out);
-    ck_assert_str_eq(report_text(report, "schema"), "backlogctl.sweep/1");
+    ck_assert_str_eq(report_text(report, "schema"), "backlogctl.sweep/2");
     outcome_free(&outcome);
     return report;
 }
@@ -40,7 +40,7 @@ START_TEST(cells_are_runs)
         ck_assert_int_eq(atol(report_text(values, "count")), count);
         ck_assert_int_eq(report_count(run, "queued"), queued);
         ck_assert_int_eq(report_count(run, "timed_out"), count - queued);
-        ck_assert_int_eq(report_number(run, "drops"), count - queued);
+        ck_assert_int_eq(report_number(run, "overflows.max"), count - queued);
         ck_assert_int_eq(report_number(run, "capacity"), capacity);
     }
     ck_assert_int_eq(report_number(report, "done"), 8);

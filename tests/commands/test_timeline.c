@@ -54,8 +54,8 @@ static void check_exact(const json_t *report)
         ck_assert_int_ge(moment(point, "at_us"), before);
         before = moment(point, "at_us");
         queue = moment(point, "queue");
-        ck_assert_int_ge(moment(point, "drops"), drops);
-        drops = moment(point, "drops");
+        ck_assert_int_ge(moment(point, "discarded"), drops);
+        drops = moment(point, "discarded");
         assert_between(queue, 0, most, "queue");
     }
     ck_assert_int_eq(queue, report_number(report, "listener.queue"));
@@ -159,7 +159,7 @@ START_TEST(probe_samples)
     ck_assert_int_ge(moment(lane(report, 1), "queued_us"), 0);
     const json_t *end = json_array_get(points, json_array_size(points) - 1);
     ck_assert_int_eq(moment(end, "queue"), 3);
-    ck_assert_int_eq(moment(end, "drops"), report_number(report, "counters.ListenOverflows"));
+    ck_assert_int_eq(moment(end, "discarded"), report_number(report, "counters.ListenOverflows"));
     json_decref(report);
     free(serve_stop(&server));
 }

@@ -71,7 +71,7 @@ START_TEST(clean_under_valgrind)
     struct process process = process_start(argv, NULL);
     if (rows[_i].signal) {
         if (rows[_i].fills)
-            await("%s list --quiet --port 60001 --expect 'queue=3,drops>=6' 2>/dev/null", BACKLOGCTL);
+            await("%s list --quiet --port 60001 --expect 'queue=3,discarded>=6' 2>/dev/null", BACKLOGCTL);
         else
             free(process_line(&process, PATIENCE));
         usleep(500000);

@@ -61,7 +61,7 @@ START_TEST(main_job)
         syns += 1 + report_number(row(report, i), "syn_retransmits");
     }
     /* lo's input queue is shared by the whole machine: a neighbour's flood may drop a SYN before the listener does. */
-    ck_assert_int_eq(report_number(report, "counters.listener_drops") + report_number(report, "counters.LoopbackDropped"), syns);
+    ck_assert_int_eq(report_number(report, "counters.overflows.min") + report_number(report, "counters.LoopbackDropped"), syns);
     json_decref(report);
 }
 END_TEST
@@ -234,7 +234,7 @@ START_TEST(lost_connections_are_named)
     pid_t server = sleepy_server(fd, &accepted);
     json_t *report = report_of(PROBE("--count", "40", "--timeout", "4s"), NULL, 0);
     long lost = report_count(report, "lost"), connected = report_count(report, "connected");
-    ck_assert_int_gt(lost, 0);
+    ck_assert_msg(lost > 0, "connected %ld: %s", connected, report_text(report, "explanation"));
     ck_assert_int_eq(report_count(report, "queued"), 0);
     ck_assert_int_eq(report_number(report, "listener.queue"), 0);
     ck_assert_int_ge(report_number(report, "counters.SyncookiesSent"), lost);

@@ -20,7 +20,7 @@ static json_t *parse(const char *line)
     json_error_t error;
     json_t *record = json_loads(line, JSON_REJECT_DUPLICATES, &error);
     ck_assert_msg(record != NULL, "%s in: %.500s", error.text, line);
-    ck_assert_str_eq(report_text(record, "schema"), "backlogctl.watch/1");
+    ck_assert_str_eq(report_text(record, "schema"), "backlogctl.watch/2");
     return record;
 }
 
@@ -72,7 +72,7 @@ START_TEST(figures_are_those_of_ss)
     snprintf(figures, sizeof figures, "%ld %ld", report_number(one, "queue"), report_number(one, "backlog"));
     ck_assert_str_eq(figures, seen);
     ck_assert_int_ge(report_number(one, "peak"), report_number(one, "queue"));
-    ck_assert(json_is_real(json_object_get(one, "drops_per_second")));
+    ck_assert(json_is_real(json_object_get(json_object_get(one, "drops_per_second"), "max")));
     ck_assert_str_eq(report_text(one, "state"), "present");
     json_decref(record);
     stop(&watch, 128 + SIGTERM);
@@ -339,7 +339,7 @@ START_TEST(drops_are_counted_exactly)
         process_start(ARGS(BACKLOGCTL, "watch", "--json", "-i", "300ms", "-p", "60001", "--alert", "drops_per_second>0"), NULL);
     json_decref(next_record(&watch));
     json_t *report = report_of(ARGS(BACKLOGCTL, "probe", "--count", "10", "--timeout", "500ms", "--json"), NULL, 0);
-    long dropped = report_number(report, "counters.listener_drops"), seen = 0;
+    long dropped = report_number(report, "counters.overflows.max"), seen = 0;
     json_decref(report);
     ck_assert_int_gt(dropped, 0);
     bool dropping = false, told = false;
@@ -347,7 +347,7 @@ START_TEST(drops_are_counted_exactly)
         json_t *record = next_record(&watch), *one = listener_in(record, PORT);
         told |= !strcmp(report_text(record, "event"), "alert");
         if (one) {
-            seen = report_number(one, "new_drops");
+            seen = report_number(one, "new_overflows.min");
             char *remarks = json_dumps(json_object_get(one, "remarks"), 0);
             dropping |= strstr(remarks, "dropping") != NULL;
             free(remarks);

@@ -40,7 +40,7 @@ words = " ".join(t.text or "" for t in root.iter(SVG + "text"))
 assert f"holds {report['listener']['capacity']}" in words, words
 first = report["timeline"][0]
 counted, placed, unplaced = (first[name + "_drops"] for name in ("counted", "placed", "unplaced"))
-assert first["listener"][-1]["drops"] == placed and placed + unplaced == counted, first["listener"][-1]
+assert first["listener"][-1]["discarded"] == placed and placed + unplaced == counted, first["listener"][-1]
 assert f"{counted} packet" in words, words
 assert not unplaced or f"{placed} of them placed in time, {unplaced} without" in words, words
 print(seen, "lanes agree")

@@ -47,7 +47,7 @@ long report_count(const json_t *report, const char *verdict)
 
 static void check_promises(const json_t *report)
 {
-    ck_assert_str_eq(report_text(report, "schema"), "backlogctl.probe/1");
+    ck_assert_str_eq(report_text(report, "schema"), "backlogctl.probe/2");
     size_t rows = json_array_size(json_object_get(report, "connections"));
     size_t sum = 0, index;
     for (size_t v = 0; v < VERDICT_COUNT; v++)

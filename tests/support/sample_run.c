@@ -54,7 +54,7 @@ void sample_begin(void)
                           .target_count = 1,
                           .elapsed = 2 * NSEC_PER_SEC,
                           .counters = {.known = true},
-                          .ok = true};
+                          .outcome = OUTCOME_HELD};
     sample.targets[0] =
         (struct target){.address = sample_ipv4(SAMPLE_PORT), .local = true, .looked = true, .attempts = sample_attempts[0]};
     sample.targets[1] =
@@ -67,12 +67,14 @@ void sample_with_listener(uint64_t backlog, uint64_t queue, uint64_t drops)
     sample.targets[0].after = sample_listener(backlog, queue, drops);
     sample.targets[0].discarded_known = sample.discarded_known = true;
     sample.targets[0].discarded = sample.discarded = drops;
+    sample.targets[0].overflows = sample.overflows = (struct interval){true, drops, drops};
 }
 
 void sample_forget_drops(void)
 {
     sample.targets[0].discarded_known = sample.discarded_known = false;
     sample.targets[0].discarded = sample.discarded = 0;
+    sample.targets[0].overflows = sample.overflows = (struct interval){0};
 }
 
 struct attempt *sample_attempt(size_t t, uint32_t id, enum verdict verdict, enum reason reason, enum evidence evidence)
@@ -134,8 +136,9 @@ void sample_expect(const char *text, int64_t expected, bool known, int64_t seen)
     e->expected = expected;
     e->seen_known = known;
     e->seen = seen;
-    e->ok = known && seen == expected;
-    sample.ok = sample.ok && e->ok;
+    e->seen_max = seen;
+    e->outcome = !known ? OUTCOME_OPEN : seen == expected ? OUTCOME_HELD : OUTCOME_FAILED;
+    sample.outcome = outcome_worse(sample.outcome, (enum expectation_outcome)e->outcome);
 }
 
 /* The same burst at two addresses: refused at ::1, silent at 127.0.0.1, in the order given by the targets. */

@@ -324,8 +324,7 @@ def check_listener(report, account):
 
 def overflow_bounds(report):
     """Every {min, max} of overflows that the report has of a listener (backlogctl.probe/2)."""
-    places = [report.get("listener"), report.get("counters")] + [t.get("listener") for t in report.get("targets", [])]
-    for place in places:
+    for place in [report.get("counters")] + report.get("targets", []):
         bounds = (place or {}).get("overflows")
         if isinstance(bounds, dict):
             yield (place.get("port") or report["target"].get("port")), bounds.get("min"), bounds.get("max")

@@ -51,7 +51,7 @@ START_TEST(each_row_is_whole)
         ck_assert_int_eq(ends_with(f->metric.name, "_seconds"), f->form == AS_MSEC);
     }
     ck_assert_int_eq(measure_figure(VERDICT_COUNT + (size_t)_i), _i);
-    ck_assert_str_eq(measure_name(VERDICT_COUNT + (size_t)_i), f->key);
+    ck_assert_str_eq(measure_name(VERDICT_COUNT + (size_t)_i), f->measure ? f->measure : f->key);
 }
 END_TEST
 
@@ -59,7 +59,8 @@ END_TEST
 static struct listener whole(void)
 {
     struct listener l = sample_listener(128, 3, 7);
-    l.half_open_known = l.oldest_known = true;
+    l.half_open_known = l.oldest_known = l.waiting_known = true;
+    l.overflows = (struct interval){true, 2, 7};
     l.half_open = 2;
     l.oldest_ms = 1500;
     l.member = 2;
@@ -70,10 +71,11 @@ static struct listener whole(void)
     l.inode = 99;
     memcpy(l.process, "nginx", 6);
     memcpy(l.device, "eth0", 5);
+    l.place = (struct socket_holder_place){.unit = "web.service", .container = "box", .pod = "p"};
     return l;
 }
 
-/* Every row is a member of list's and watch's JSON, and there is no other. */
+/* Every row is a member of list's and watch's JSON, and there is no other, but in list's the holders. */
 START_TEST(json_is_the_table)
 {
     struct listener l = whole();
@@ -83,7 +85,8 @@ START_TEST(json_is_the_table)
     report_survey_json(out, &survey);
     char *text = catch_end(out);
     json_t *report = json_parse(text), *one = json_array_get(member(report, "listeners"), 0);
-    ck_assert_uint_eq(json_object_size(one), FIGURE_COUNT);
+    ck_assert_uint_eq(json_object_size(one), FIGURE_COUNT + 1);
+    ck_assert(json_is_null(member(one, "holders"))); /* nobody looked for them */
     for (size_t f = 0; f < FIGURE_COUNT; f++)
         ck_assert_msg(f == FIGURE_PATH || !json_is_null(member(one, figures[f].key)), "%s is null", figures[f].key);
     assert_integer(one, "oldest_ms", 1500);
@@ -128,9 +131,11 @@ START_TEST(unknown_is_not_none)
     struct listener l = {.known = true};
     ck_assert_int_eq(figure_value(FIGURE_OLDEST, &l).state, FIGURE_UNKNOWN);
     ck_assert_int_eq(figure_value(FIGURE_HALF_OPEN, &l).state, FIGURE_UNKNOWN);
-    l.half_open_known = true;
+    l.half_open_known = l.waiting_known = true;
     ck_assert_int_eq(figure_value(FIGURE_OLDEST, &l).state, FIGURE_NONE);
     ck_assert_int_eq(figure_value(FIGURE_HALF_OPEN, &l).state, FIGURE_KNOWN);
+    l.vanished = 1; /* and who knows how long it had waited */
+    ck_assert_int_eq(figure_value(FIGURE_OLDEST, &l).state, FIGURE_UNKNOWN);
     l.oldest_known = true;
     ck_assert_int_eq(figure_value(FIGURE_OLDEST, &l).state, FIGURE_KNOWN);
     ck_assert_int_eq(figure_value(FIGURE_DROPS, &l).state, FIGURE_UNKNOWN);

@@ -161,7 +161,9 @@ static const struct {
 /* One expectation of a run with known figures, or of one where nobody knows any but the counts. */
 static struct expectation checked(size_t measure, enum compare compare, int64_t expected, bool known)
 {
-    struct run run = {.discarded_known = known, .discarded = MEASURE_DROPS + 1000, .target_count = 2, .expectation_count = 1};
+    struct run run = {.overflows = {known, MEASURE_DROPS + 1000, MEASURE_DROPS + 1000},
+                      .target_count = 2,
+                      .expectation_count = 1};
     for (size_t v = 0; v < VERDICT_COUNT; v++)
         run.counts[v] = v + 1000;
     run.targets[1].after = (struct listener){.known = known,
@@ -170,8 +172,16 @@ static struct expectation checked(size_t measure, enum compare compare, int64_t 
                                              .capacity = MEASURE_CAPACITY + 1000};
     run.expectations[0] = (struct expectation){.measure = (uint8_t)measure, .compare = (uint8_t)compare, .expected = expected};
     judge_expectations(&run);
-    ck_assert_msg(run.ok == run.expectations[0].ok, "measure %zu: the run's ok", measure);
+    ck_assert_msg(run.outcome == run.expectations[0].outcome, "measure %zu: the run's outcome", measure);
     return run.expectations[0];
+}
+
+/* False: it failed. */
+static bool held(size_t measure, enum compare compare, int64_t expected)
+{
+    struct expectation e = checked(measure, compare, expected, true);
+    ck_assert_int_ne(e.outcome, OUTCOME_OPEN);
+    return e.outcome == OUTCOME_HELD;
 }
 
 START_TEST(operators_hold_or_not)
@@ -181,16 +191,16 @@ START_TEST(operators_hold_or_not)
             continue;
         int64_t seen = (int64_t)m + 1000;
         enum compare compare = operators[_i].compare;
-        ck_assert_msg(checked(m, compare, seen + 1, true).ok == operators[_i].below, "measure %zu, below", m);
-        ck_assert_msg(checked(m, compare, seen, true).ok == operators[_i].equal, "measure %zu, equal", m);
-        ck_assert_msg(checked(m, compare, seen - 1, true).ok == operators[_i].above, "measure %zu, above", m);
+        ck_assert_msg(held(m, compare, seen + 1) == operators[_i].below, "measure %zu, below", m);
+        ck_assert_msg(held(m, compare, seen) == operators[_i].equal, "measure %zu, equal", m);
+        ck_assert_msg(held(m, compare, seen - 1) == operators[_i].above, "measure %zu, above", m);
         struct expectation e = checked(m, compare, seen, true);
         ck_assert_msg(e.seen_known && e.seen == seen, "measure %zu: seen %ld", m, (long)e.seen);
         bool counted = m < VERDICT_COUNT;
         for (int64_t off = -1; off <= 1; off++) {
             e = checked(m, compare, counted ? seen + off : off, false);
             ck_assert_msg(e.seen_known == counted, "measure %zu: known", m);
-            ck_assert_msg(counted || !e.ok, "measure %zu: holds, and nobody knows it", m);
+            ck_assert_msg(counted || e.outcome == OUTCOME_OPEN, "measure %zu: decided, and nobody knows it", m);
         }
     }
 }
@@ -200,16 +210,74 @@ START_TEST(a_run_is_ok_when_all_hold)
 {
     struct run run = {.counts[VERDICT_QUEUED] = 3};
     judge_expectations(&run);
-    ck_assert(run.ok);
+    ck_assert_int_eq(run.outcome, OUTCOME_HELD);
     run.expectation_count = 3;
     for (size_t broken = 0; broken <= 3; broken++) {
         for (size_t i = 0; i < 3; i++)
             run.expectations[i] = (struct expectation){.measure = VERDICT_QUEUED, .expected = i == broken ? 4 : 3};
         judge_expectations(&run);
-        ck_assert_msg(run.ok == (broken == 3), "broken: %zu", broken);
+        ck_assert_msg(run.outcome == (broken == 3 ? OUTCOME_HELD : OUTCOME_FAILED), "broken: %zu", broken);
         for (size_t i = 0; i < 3; i++)
-            ck_assert_int_eq(run.expectations[i].ok, i != broken);
+            ck_assert_int_eq(run.expectations[i].outcome, i != broken ? OUTCOME_HELD : OUTCOME_FAILED);
     }
+}
+END_TEST
+
+/* ---- Bounds ---- */
+
+static const struct {
+    uint64_t min, max;
+    enum compare compare;
+    int64_t expected;
+    enum expectation_outcome outcome;
+} bounds[] = {
+    {0, 0, COMPARE_EQ, 0, OUTCOME_HELD},   {0, 18, COMPARE_EQ, 0, OUTCOME_OPEN},    {1, 18, COMPARE_EQ, 0, OUTCOME_FAILED},
+    {0, 18, COMPARE_EQ, 9, OUTCOME_OPEN},  {0, 18, COMPARE_EQ, 19, OUTCOME_FAILED}, {0, 18, COMPARE_NE, 9, OUTCOME_OPEN},
+    {0, 18, COMPARE_NE, 19, OUTCOME_HELD}, {5, 5, COMPARE_NE, 5, OUTCOME_FAILED},   {0, 18, COMPARE_LT, 19, OUTCOME_HELD},
+    {0, 18, COMPARE_LT, 18, OUTCOME_OPEN}, {3, 18, COMPARE_LT, 3, OUTCOME_FAILED},  {3, 18, COMPARE_LE, 3, OUTCOME_OPEN},
+    {3, 18, COMPARE_GT, 2, OUTCOME_HELD},  {3, 18, COMPARE_GT, 18, OUTCOME_FAILED}, {3, 18, COMPARE_GE, 18, OUTCOME_OPEN},
+    {3, 18, COMPARE_GE, 3, OUTCOME_HELD},
+};
+
+START_TEST(bounds_hold_fail_or_leave_it_open)
+{
+    struct interval seen = {true, bounds[_i].min, bounds[_i].max};
+    ck_assert_int_eq(judge_compare_interval(&seen, bounds[_i].compare, bounds[_i].expected), bounds[_i].outcome);
+    /* The oracle: each number within the bounds by itself. */
+    bool any = false, all = true;
+    for (uint64_t n = seen.min; n <= seen.max; n++) {
+        bool holds =
+            judge_compare_interval(&(struct interval){true, n, n}, bounds[_i].compare, bounds[_i].expected) == OUTCOME_HELD;
+        any |= holds;
+        all &= holds;
+    }
+    ck_assert_int_eq(bounds[_i].outcome, all ? OUTCOME_HELD : any ? OUTCOME_OPEN : OUTCOME_FAILED);
+}
+END_TEST
+
+static const struct {
+    const char *name;
+    uint64_t discarded;
+    struct overflow_span span;
+    uint64_t min, max;
+} spans[] = {
+    {"counters unknown", 7, {.known = false}, 0, 7},
+    {"held by TCP_DEFER_ACCEPT", 200, {.known = true, .others_known = true}, 0, 0},
+    {"all by others", 0, {true, 9, 9, true, 9}, 0, 0},
+    {"all its own", 9, {true, 9, 9, true, 0}, 9, 9},
+    {"the ACK of a half-open one counts twice", 11, {true, 9, 9, true, 0}, 9, 9},
+    {"others may be some", 9, {true, 9, 9, true, 4}, 5, 9},
+    {"others may be all", 9, {true, 9, 9, true, 20}, 0, 9},
+    {"one of them has gone", 9, {true, 9, 9, false, 0}, 0, 9},
+    {"readings apart", 9, {true, 6, 12, true, 0}, 6, 9},
+    {"more than it discarded", 5, {true, 9, 9, true, 0}, 5, 5},
+};
+
+START_TEST(overflows_lie_between)
+{
+    struct interval overflows = judge_overflows(spans[_i].discarded, &spans[_i].span);
+    ck_assert_msg(overflows.known && overflows.min == spans[_i].min && overflows.max == spans[_i].max, "%s: %lu..%lu",
+                  spans[_i].name, (unsigned long)overflows.min, (unsigned long)overflows.max);
 }
 END_TEST
 
@@ -221,7 +289,7 @@ START_TEST(the_first_listener_is_measured)
     run.targets[2].after = (struct listener){.known = true, .queue = 6};
     run.expectations[0] = (struct expectation){.measure = MEASURE_QUEUE, .expected = 5};
     judge_expectations(&run);
-    ck_assert(run.ok);
+    ck_assert_int_eq(run.outcome, OUTCOME_HELD);
 }
 END_TEST
 
@@ -233,6 +301,8 @@ static Suite *make_suite(void)
     TCase *rows = tcase_create("table rows");
     tcase_add_loop_test(rows, drops_of_a_run, 0, COUNT(runs));
     tcase_add_loop_test(rows, operators_hold_or_not, 0, COUNT(operators));
+    tcase_add_loop_test(rows, bounds_hold_fail_or_leave_it_open, 0, COUNT(bounds));
+    tcase_add_loop_test(rows, overflows_lie_between, 0, COUNT(spans));
     suite_add_tcase(suite, rows);
     return suite;
 }

@@ -27,7 +27,7 @@ START_TEST(json_of_a_run)
     sample_expect("drops=4", 4, false, 0);
     sample.elapsed = 2010 * NSEC_PER_MSEC;
     json_t *root = json_of();
-    assert_text(root, "schema", "backlogctl.probe/1");
+    assert_text(root, "schema", "backlogctl.probe/2");
     assert_text(root, "command", "run");
     assert_text(root, "kernel", "6.18.0");
     assert_text(root, "started_at", "2026-01-31T12:00:00.000Z");
@@ -48,11 +48,13 @@ START_TEST(json_of_a_run)
     assert_integer(listener, "capacity", 3);
     assert_integer(listener, "queue", 3);
     assert_integer(listener, "somaxconn", 4096);
-    assert_integer(listener, "drops", 4);
+    assert_integer(listener, "discarded", 4);
     assert_integer(listener, "members", 1);
     assert_text(listener, "pid", NULL);
     assert_text(listener, "process", NULL);
-    assert_integer(member(root, "counters"), "listener_drops", 4);
+    assert_integer(member(root, "counters"), "discarded", 4);
+    assert_integer(member(member(root, "counters"), "overflows"), "min", 4);
+    assert_integer(member(member(root, "counters"), "overflows"), "max", 4);
     for (enum counter c = 0; c < COUNTER_COUNT; c++)
         assert_integer(member(root, "counters"), counter_name(c), (json_int_t)sample.counters.value[c]);
     for (enum verdict v = 0; v < VERDICT_COUNT; v++)
@@ -138,7 +140,7 @@ START_TEST(json_of_the_unknown)
     strcpy(sample.incomplete, "no \"rights\"");
     json_t *root = json_of();
     assert_text(root, "listener", NULL);
-    assert_text(member(root, "counters"), "listener_drops", NULL);
+    assert_text(member(root, "counters"), "overflows", NULL);
     assert_text(member(root, "counters"), "ListenDrops", NULL);
     assert_text(root, "interrupted_by", "SIGINT");
     assert_text(root, "incomplete", "no \"rights\"");
@@ -271,7 +273,7 @@ START_TEST(json_of_a_summary)
     json_t *root = json_of();
     assert_text(root, "connections", NULL);
     assert_integer(member(root, "counts"), "timed_out", 2);
-    assert_text(root, "schema", "backlogctl.probe/1");
+    assert_text(root, "schema", "backlogctl.probe/2");
     ck_assert(json_is_true(member(member(root, "options"), "summary")));
     json_decref(root);
 }

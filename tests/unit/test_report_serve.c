@@ -126,7 +126,7 @@ START_TEST(totals)
     FILE *out = catch_begin();
     report_totals_text(out, &life, 10 * NSEC_PER_SEC);
     char *text = catch_end(out);
-    ck_assert_str_eq(text, "after 10s: accepted 3, closed 1, open 2; queue 2 left, at least 3 at its peak; dropped 21 "
+    ck_assert_str_eq(text, "after 10s: accepted 3, closed 1, open 2; queue 2 left, at least 3 at its peak; discarded 21 "
                            "packets\n");
     free(text);
     out = catch_begin();
@@ -136,7 +136,7 @@ START_TEST(totals)
     assert_text(object, "event", "totals");
     assert_integer(object, "elapsed_us", 10000000);
     assert_integer(object, "peak_queue", 3);
-    assert_integer(object, "drops", 21);
+    assert_integer(object, "discarded", 21);
     json_decref(object);
     free(text);
 }

@@ -34,7 +34,7 @@ START_TEST(text_of_a_small_burst)
                            "packets counted in this network namespace: ListenOverflows 4, ListenDrops 4\n"
                            "expect connected=1: ok\n"
                            "expect queued=2: seen 3, FAILED\n"
-                           "expect drops=4: not known, FAILED\n"
+                           "expect drops=4: it is unknown, cannot be decided\n"
                            "\n"
                            "The listener's backlog is 2; the kernel turns newcomers away only when the queue\n"
                            "is longer than that, so the accept queue holds 3. The server accepted 1\n"
@@ -134,12 +134,12 @@ START_TEST(drops_are_one_number)
         const char *says;
     } rows[] = {{587, 0, NULL},
                 {765, 0,
-                 "765 packets dropped, as the listener counted: 587 of them placed in time, 178 without a time, because it "
+                 "765 packets discarded, as the listener counted: 587 of them placed in time, 178 without a time, because it "
                  "counts the dropped ACK of a half-open connection twice"},
                 {765, 9,
-                 "765 packets dropped, as the listener counted: 587 of them placed in time, 178 without a time, because "
+                 "765 packets discarded, as the listener counted: 587 of them placed in time, 178 without a time, because "
                  "packets were too many to be kept"},
-                {580, 0, "580 packets dropped, as the listener counted; 7 more went unanswered"}};
+                {580, 0, "580 packets discarded, as the listener counted; 7 more went unanswered"}};
     for (size_t i = 0; i < COUNT(rows); i++) {
         char label[32];
         sample_full_queue(6);

@@ -107,9 +107,9 @@ END_TEST
 START_TEST(middles_are_found)
 {
     struct trial trials[] = {
-        {.done = true, .ok = true, .counts[VERDICT_LOST] = 5, .accepted_p99 = NSEC_NEVER},
-        {.done = true, .ok = true, .counts[VERDICT_LOST] = 1, .accepted_p99 = 7, .discarded_known = true, .discarded = 3},
-        {.done = true, .ok = true, .counts[VERDICT_LOST] = 1, .accepted_p99 = 9, .discarded_known = true, .discarded = 4},
+        {.done = true, .outcome = OUTCOME_HELD, .counts[VERDICT_LOST] = 5, .accepted_p99 = NSEC_NEVER},
+        {.done = true, .outcome = OUTCOME_HELD, .counts[VERDICT_LOST] = 1, .accepted_p99 = 7, .overflows = {true, 3, 3}},
+        {.done = true, .outcome = OUTCOME_HELD, .counts[VERDICT_LOST] = 1, .accepted_p99 = 9, .overflows = {true, 2, 4}},
         {.done = true, .error = 1, .counts[VERDICT_LOST] = 100},
         {.done = false, .counts[VERDICT_LOST] = 100},
     };
@@ -118,14 +118,14 @@ START_TEST(middles_are_found)
     judge_sweep(&sweep);
     ck_assert_uint_eq(sweep.done, 4);
     ck_assert_uint_eq(sweep.failed, 1);
-    ck_assert(sweep.ok);
+    ck_assert_int_eq(sweep.outcome, OUTCOME_HELD);
     const struct middle *lost = &middles[0][VERDICT_LOST], *p99 = &middles[0][SWEEP_P99], *drops = &middles[0][SWEEP_DROPS];
     ck_assert(lost->known && lost->least == 1 && lost->median == 1 && lost->greatest == 5);
     ck_assert(p99->known && p99->least == 7 && p99->median == 7 && p99->greatest == 9);
     ck_assert(drops->known && drops->median == 3 && drops->greatest == 4);
-    trials[0].ok = false;
+    trials[0].outcome = OUTCOME_FAILED;
     judge_sweep(&sweep);
-    ck_assert(!sweep.ok);
+    ck_assert_int_eq(sweep.outcome, OUTCOME_FAILED);
 }
 END_TEST
 

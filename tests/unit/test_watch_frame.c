@@ -130,7 +130,10 @@ START_TEST(eighty_by_twenty_four_shows_it_all)
     one->peak_at = 56 * NSEC_PER_SEC;
     one->discarded = 7;
     one->last.discarded = 2;
-    one->last.drops_per_second = 2;
+    one->now.overflows = (struct interval){true, 0, 12};
+    one->overflows = (struct interval){true, 7, 7};
+    one->last.overflows = (struct interval){true, 2, 2};
+    one->last.least_a_second = one->last.most_a_second = 2;
     one->history_from = 10;
     one->history_to = 71;
     one->history[70 % WATCH_HISTORY] = 10;
@@ -151,7 +154,7 @@ START_TEST(eighty_by_twenty_four_shows_it_all)
                                         "[##  ]",
                                         "last minute",
                                         "-#|",
-                                        "dropping: It is full and has dropped",
+                                        "dropping: Connections are dropped on its full queue",
                                         "trouble"};
     for (size_t i = 0; i < COUNT(parts); i++)
         must_have(s, parts[i]);
@@ -270,7 +273,7 @@ START_TEST(alerts_are_in_view)
 {
     struct sight *s = sight_new(1, 8, 40, false);
     s->w.alert_count = 1;
-    s->w.alerts[0].e = (struct expectation){.text = "queue>=5", .seen = 7};
+    s->w.alerts[0].e = (struct expectation){.text = "queue>=5", .seen_known = true, .seen = 7, .seen_max = 7};
     draw(s);
     must_have(s, "no alert so far");
     s->w.alerts[0].times = 1;
