@@ -23,6 +23,9 @@ nsec clock_realtime_offset(void);
 #define CLOCK_STAMP_SIZE 32
 void clock_stamp(char out[CLOCK_STAMP_SIZE]);
 
+/* The same of a point on CLOCK_MONOTONIC, with microseconds. */
+void clock_stamp_at(nsec at, char out[CLOCK_STAMP_SIZE]);
+
 /* A span for a person: "0", "48us", "1.02s", "2m30s". At most three significant digits below a minute. */
 #define NSEC_TEXT_SIZE 32
 const char *nsec_text(nsec span, char out[NSEC_TEXT_SIZE]);

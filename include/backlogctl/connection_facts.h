@@ -18,7 +18,7 @@ struct attempt {
     struct endpoint source; /* our end; family AF_UNSPEC before it is bound; AF_UNIX: the abstract name it was given */
     nsec opened;            /* connect() was called */
     nsec established;       /* the handshake was complete as the client sees it: the SYN-ACK's time where packets were captured,
-                               else an upper bound (when we learned of it), lowered to an exact `accepted` */
+                               else an upper bound (when we learned of it), lowered to `accepted` */
     nsec accepted;          /* accept() had returned it: exact in `run`, the first sighting in `probe` */
     nsec failed;            /* the kernel reported an error */
     uint32_t id;            /* number of the connection in the burst, from 1; the same in every address it tries */
@@ -63,9 +63,11 @@ struct target {
     uint8_t translation;    /* enum translation */
     struct endpoint carried_to; /* TRANSLATION_FOUND: where to */
     struct endpoint
-        unroutable;           /* the source of a client without an answer that the kernel has no route back to; else AF_UNSPEC */
-    struct listener carrier;  /* the listener at `served` or `carried_to`, as far as it is on this host */
-    struct attempt *attempts; /* ascending id; owned by whoever made the run */
+        unroutable;          /* the source of a client without an answer that the kernel has no route back to; else AF_UNSPEC */
+    struct listener carrier; /* the listener at `served` or `carried_to`, as far as it is on this host */
+    struct listener other_listener; /* where nobody listens at the address: one of its port, bound to another address or device */
+    uint32_t other_places;          /* so many such places; 0: none, or not looked for */
+    struct attempt *attempts;       /* ascending id; owned by whoever made the run */
     size_t attempt_count;
     struct listener *members; /* of a reuseport group, each by itself, `drops` during the run; owned as the attempts are */
     size_t member_count;      /* 0: no group */

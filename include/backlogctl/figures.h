@@ -123,9 +123,9 @@ struct figure {
       .column = {"discarded", "packets that it discarded for whatever reason since it was made", SHOWN_IF_ASKED},                \
       .metric = {"backlogctl_listener_discarded_total", "counter",                                                               \
                  "Packets that the listener discarded for whatever reason since it was made."})                                  \
-    X(OLDEST, PART_LOAD, AS_MSEC, longest(l->oldest_known, l->waiting_known && !l->vanished, l->oldest_ms), "oldest_ms",         \
-      .needs = NEEDS_WAITING, .of_tcp = true, .measures = MEASURES_OF_LISTENER | MEASURES_OF_WATCH,                              \
-      .watch = {90, "oldest", 6, 8}, .column = {"oldest", "how long the first in the queue has waited", .name = "oldest"},       \
+    X(OLDEST, PART_LOAD, AS_MSEC, longest(l->oldest_known, nobody_waits(l), l->oldest_ms), "oldest_ms", .needs = NEEDS_WAITING,  \
+      .of_tcp = true, .measures = MEASURES_OF_LISTENER | MEASURES_OF_WATCH, .watch = {90, "oldest", 6, 8},                       \
+      .column = {"oldest", "how long the first in the queue has waited", .name = "oldest"},                                      \
       .metric = {"backlogctl_listener_oldest_wait_seconds", "gauge", "How long the first in the queue has waited."})             \
     X(CLOSED, PART_LOAD, AS_NUMBER, known_if(l->waiting_known, l->closed), "queue_closed", .needs = NEEDS_WAITING,               \
       .of_tcp = true, .measures = MEASURES_OF_LISTENER | MEASURES_OF_WATCH,                                                      \

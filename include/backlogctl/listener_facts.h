@@ -41,8 +41,9 @@ struct listener {
     uint32_t half_open; /* SYN queue: requests in SYN_RECV; not known of a member of a group that has any */
     uint32_t oldest_ms; /* how long the first of the queue has waited, 4 ms grain. Not known where clients that reset their
                                   connection are in the queue, nor of a member if another one has a queue, too */
-    bool waiting_known; /* these are: */
-    uint32_t closed;    /* in the queue, and closed by their clients */
+    struct endpoint oldest_local, oldest_remote; /* both ends of that client's connection; family AF_UNSPEC: unknown */
+    bool waiting_known;                          /* these are: */
+    uint32_t closed;                             /* in the queue, and closed by their clients */
     uint32_t vanished;  /* in the queue, and reset by their clients: no socket is left, the place is until accept() */
     uint32_t with_data; /* in the queue, with bytes to read */
     bool unmoved;       /* all in the queue have vanished, and it did not become shorter for STILL_SPAN */

@@ -6,6 +6,7 @@
 #include "backlogctl/expectation.h"
 #include "backlogctl/interval.h"
 #include "backlogctl/run_settings.h"
+#include "backlogctl/socket_holder.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -39,12 +40,15 @@ struct run_sysctls {
 
 #define TARGETS_MAX ENDPOINTS_MAX
 
+/* Processes that hold the listener at which clients wait while nobody accepts; more are left out. */
+#define RUN_HOLDERS_MAX 16
+
 struct run {
     const char *command;               /* "probe" or "run" */
     const char *preset, *preset_words; /* its name, and what it shows; NULL: none */
     const char *host;                  /* as typed */
     char kernel[72];                   /* release, as uname -r */
-    char started_at[CLOCK_STAMP_SIZE];
+    char started_at[CLOCK_STAMP_SIZE]; /* the zero of all spans since the start of the run */
     struct probe_settings probe;
     struct server_settings server; /* only when has_server */
     bool has_server;               /* the server was ours: asked backlog and exact accept times are known */
@@ -65,8 +69,11 @@ struct run {
     struct spread to_accepted;    /* from connect() to accepted */
     struct expectation expectations[EXPECTATIONS_MAX];
     size_t expectation_count;
-    int signal;           /* ended early by this signal; 0: not */
-    char incomplete[160]; /* why evidence is missing, "" when it is complete */
+    struct socket_holder holders[RUN_HOLDERS_MAX]; /* their causes are written by the judge */
+    size_t holder_count;                           /* 0: nobody is asked why, or nobody was seen */
+    bool still_waiting;                            /* the clients of that queue still waited a moment later */
+    int signal;                                    /* ended early by this signal; 0: not */
+    char incomplete[160];                          /* why evidence is missing, "" when it is complete */
     /* Written by the judge: */
     uint64_t counts[VERDICT_COUNT];   /* one a connection: of its deciding attempt */
     bool discarded_known;             /* of at least one listener */

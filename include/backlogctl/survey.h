@@ -31,6 +31,12 @@ static inline const struct netns_facts *netns_facts_find(const struct netns_fact
     return NULL;
 }
 
+/* The oldest client in the queue of a listener: both ends of its connection. */
+struct waiting_note {
+    uint64_t cookie, netns; /* of the listener */
+    struct endpoint local, remote;
+};
+
 /* What was asked for. */
 struct survey_query {
     uint16_t port;           /* 0: any */
@@ -41,7 +47,9 @@ struct survey_query {
     const char *netns;       /* a name in /run/netns, a path, or pid:N; NULL: ours */
     bool all_netns;          /* every one that can be reached through /proc and /run/netns */
     bool no_owners;          /* do not look for processes: that reads the descriptors of all of them */
-    bool no_waiting;         /* do not look for half-open and oldest: that walks all TCP sockets */
+    const struct waiting_note *notes; /* with no_waiting: the oldest clients of an earlier survey */
+    size_t note_count;
+    bool no_waiting; /* do not look for half-open and oldest: that walks all TCP sockets */
 };
 
 struct survey {

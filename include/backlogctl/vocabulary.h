@@ -32,7 +32,7 @@ enum verdict { VERDICTS(MODEL_ENUM) VERDICT_COUNT };
 
 struct verdict_traits {
     const char *name;
-    bool got_through; /* connected as far as the client can tell: it needs no other address */
+    bool got_through; /* connected as far as the client can tell, the lost included: it needs no other address */
     enum finality final;
     int weight; /* of a connection's attempts at several addresses the one of the greatest weight decides */
     enum hue hue;

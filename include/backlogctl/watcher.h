@@ -10,8 +10,8 @@
 
 /* ---- watcher.c: bookkeeping, without I/O ---- */
 
-/* Takes in a survey. A listener is known again by its cookie and namespace. What the survey did not look for (owner, half-open,
-   oldest) stays as it was. 0 or -ENOMEM. */
+/* Takes in a survey. A listener is known again by its cookie and namespace. An owner that the survey did not look for
+   stays as it was; clients waiting are not known until somebody looks again, as they come and go. 0 or -ENOMEM. */
 int watcher_merge(struct watch_model *w, const struct survey *survey, nsec elapsed);
 
 /* The one with this cookie in this namespace; NULL: it is not known. */
@@ -40,12 +40,15 @@ struct owner_note {
 };
 
 /* Zeroed is safe to release. Owners are looked for when a listener comes that was not there before, and now and then; clients waiting
-   (half-open, oldest) as long as that takes a small share of the time. */
+   (half-open, oldest) as long as that takes a small share of the time, or always. */
 struct periodic_survey {
     struct survey_query query;
     struct owner_note *owners; /* owned; ascending by cookie and namespace */
     size_t owner_count, hidden;
+    struct waiting_note *oldest; /* owned; of the last survey that knew them */
+    size_t oldest_count;
     nsec owners_due, waiting_due;
+    bool always_waiting; /* whatever that costs */
 };
 
 /* As survey_take, of periodic_survey->query. */

@@ -21,14 +21,24 @@ nsec clock_realtime_offset(void)
     return (nsec)now.tv_sec * NSEC_PER_SEC + now.tv_nsec - (before + after) / 2;
 }
 
+/* `digits` of a fraction whose last one stands for `grain`. */
+static void write_stamp(nsec wall, int digits, nsec grain, char out[CLOCK_STAMP_SIZE])
+{
+    time_t seconds = wall / NSEC_PER_SEC;
+    struct tm utc;
+    gmtime_r(&seconds, &utc);
+    size_t used = strftime(out, CLOCK_STAMP_SIZE, "%Y-%m-%dT%H:%M:%S", &utc);
+    snprintf(out + used, CLOCK_STAMP_SIZE - used, ".%0*dZ", digits, (int)(wall % NSEC_PER_SEC / grain));
+}
+
 void clock_stamp(char out[CLOCK_STAMP_SIZE])
 {
-    struct timespec now;
-    struct tm utc;
-    clock_gettime(CLOCK_REALTIME, &now);
-    gmtime_r(&now.tv_sec, &utc);
-    size_t used = strftime(out, CLOCK_STAMP_SIZE, "%Y-%m-%dT%H:%M:%S", &utc);
-    snprintf(out + used, CLOCK_STAMP_SIZE - used, ".%03dZ", (int)(now.tv_nsec / NSEC_PER_MSEC));
+    write_stamp(clock_now() + clock_realtime_offset(), 3, NSEC_PER_MSEC, out);
+}
+
+void clock_stamp_at(nsec at, char out[CLOCK_STAMP_SIZE])
+{
+    write_stamp(at + clock_realtime_offset(), 6, NSEC_PER_USEC, out);
 }
 
 /* Two decimals below 10, one below 100, none above, and no trailing zeros. */

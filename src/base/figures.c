@@ -24,6 +24,11 @@ static inline struct figure_value word(const char *text)
     return (struct figure_value){.state = text ? FIGURE_KNOWN : FIGURE_UNKNOWN, .text = text};
 }
 
+static inline bool nobody_waits(const struct listener *l)
+{
+    return has_handshake((enum socket_kind)l->kind) && (!l->queue || (l->waiting_known && !l->vanished));
+}
+
 /* Of those that wait: if nobody was found although they were looked for, it is none. */
 static inline struct figure_value longest(bool found, bool looked, uint64_t number)
 {

@@ -194,8 +194,10 @@ static void set_up(struct watch_run *run, const struct command *command, const s
     run->w.interval = watch->interval;
     run->wants_screen = !watch->batch && !settings->json && !settings->quiet && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
     run->w.alert_count = watch->alerts.count;
-    for (size_t i = 0; i < run->w.alert_count; i++)
+    for (size_t i = 0; i < run->w.alert_count; i++) {
         run->w.alerts[i].e = watch->alerts.list[i];
+        run->periodic_survey.always_waiting |= measure_needs(watch->alerts.list[i].measure) & NEEDS_WAITING;
+    }
 }
 
 static int watch_command(const struct command *command, const struct settings *settings)

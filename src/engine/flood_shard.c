@@ -35,7 +35,8 @@ static void note_error(struct flood *flood, struct attempt *a, int error, bool s
 
 static void note_established(struct flood *flood, struct attempt *a)
 {
-    a->established = since_epoch(flood);
+    /* A look at the server's side can have shown it accepted before we learned of its handshake. */
+    a->established = a->accepted != NSEC_NEVER ? a->accepted : since_epoch(flood);
     atomic_fetch_add_explicit(&flood->established, 1, memory_order_relaxed);
     if (a->soft_error) { /* it came through after all */
         a->error = 0;

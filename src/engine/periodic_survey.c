@@ -8,6 +8,8 @@
 
 /* What was costly is not done again before this many times its price has passed. */
 #define PRICE_RATIO 100
+/* Clients waiting are worth more of the time: between two readings nothing is known of them. */
+#define WAITING_RATIO 10
 /* A socket may go to another process while it stays the same (socket activation, a restart by fork). */
 #define OWNERS_AGAIN (10 * NSEC_PER_SEC)
 
@@ -70,6 +72,22 @@ static int note_owners(struct periodic_survey *periodic_survey, const struct sur
     return 0;
 }
 
+static int note_oldest(struct periodic_survey *periodic_survey, const struct survey *survey, struct error *err)
+{
+    size_t count = 0;
+    struct waiting_note *oldest = realloc(periodic_survey->oldest, (survey->count + 1) * sizeof *oldest);
+    if (!oldest)
+        return error_set(err, ENOMEM, "no memory for the oldest clients of %zu listeners", survey->count);
+    for (size_t i = 0; i < survey->count; i++) {
+        const struct listener *l = &survey->listeners[i];
+        if (l->oldest_known && l->oldest_local.family)
+            oldest[count++] = (struct waiting_note){l->cookie, l->netns, l->oldest_local, l->oldest_remote};
+    }
+    periodic_survey->oldest = oldest;
+    periodic_survey->oldest_count = count;
+    return 0;
+}
+
 /* The process is chosen by its name here, as the survey may come without names. */
 static void select_process(const struct periodic_survey *periodic_survey, struct survey *survey)
 {
@@ -86,34 +104,40 @@ static void select_process(const struct periodic_survey *periodic_survey, struct
 }
 
 /* One survey, and when the costly parts may come again. */
-static int take(struct periodic_survey *periodic_survey, struct survey *survey, bool owners, struct error *err)
+static int take(struct periodic_survey *periodic_survey, struct survey *survey, bool owners, bool waiting, struct error *err)
 {
     struct survey_query query = periodic_survey->query;
     nsec began = clock_now();
     query.process = NULL;
     query.no_owners = !owners;
-    query.no_waiting = began < periodic_survey->waiting_due;
+    query.no_waiting = !waiting;
+    query.notes = periodic_survey->oldest;
+    query.note_count = periodic_survey->oldest_count;
     *survey = (struct survey){0};
     int status = survey_take(survey, &query, err);
-    nsec now = clock_now(), again = now + (now - began) * PRICE_RATIO;
+    nsec now = clock_now(), took = now - began, again = now + took * PRICE_RATIO;
     if (owners)
         periodic_survey->owners_due = again > now + OWNERS_AGAIN ? again : now + OWNERS_AGAIN;
-    else if (!query.no_waiting)
-        periodic_survey->waiting_due = again;
+    else if (waiting)
+        periodic_survey->waiting_due = now + took * WAITING_RATIO;
     return status;
 }
 
 int periodic_survey_take(struct periodic_survey *periodic_survey, struct survey *survey, struct error *err)
 {
-    bool owners = clock_now() >= periodic_survey->owners_due;
-    int status = take(periodic_survey, survey, owners, err);
+    nsec now = clock_now();
+    bool owners = now >= periodic_survey->owners_due;
+    bool waiting = periodic_survey->always_waiting || now >= periodic_survey->waiting_due;
+    int status = take(periodic_survey, survey, owners, waiting, err);
     if (!status && !owners && !recall_owners(periodic_survey, survey)) {
         survey_release(survey);
         owners = true;
-        status = take(periodic_survey, survey, owners, err);
+        status = take(periodic_survey, survey, owners, waiting, err);
     }
     if (!status && owners)
         status = note_owners(periodic_survey, survey, err);
+    if (!status)
+        status = note_oldest(periodic_survey, survey, err);
     if (status)
         return status;
     select_process(periodic_survey, survey);
@@ -123,5 +147,6 @@ int periodic_survey_take(struct periodic_survey *periodic_survey, struct survey 
 void periodic_survey_release(struct periodic_survey *periodic_survey)
 {
     free(periodic_survey->owners);
+    free(periodic_survey->oldest);
     *periodic_survey = (struct periodic_survey){0};
 }

@@ -44,7 +44,7 @@ static void read_namespace(struct surveyor *s, struct netns_facts *facts)
 }
 
 /* Appends the listeners of the namespace that the thread is in, and the clients waiting at them. */
-static int list_here(struct surveyor *s, struct sockdiag *sd, struct error *err)
+static int list_here(struct surveyor *s, struct sockdiag *sd, uint64_t netns, struct error *err)
 {
     struct survey *survey = s->survey;
     struct listener_list all = {.list = survey->listeners, .count = survey->count, .room = s->room};
@@ -58,6 +58,11 @@ static int list_here(struct surveyor *s, struct sockdiag *sd, struct error *err)
     survey->count = all.count;
     if (!s->query->no_waiting && !s->query->path && all.count > here)
         waiting_find(sd, all.list + here, all.count - here, s->query->port, &incomplete);
+    if (s->query->no_waiting && s->query->note_count) {
+        for (size_t i = here; i < all.count; i++)
+            all.list[i].netns = netns;
+        waiting_follow(sd, all.list + here, all.count - here, s->query->notes, s->query->note_count);
+    }
     note(s, &incomplete);
     return 0;
 }
@@ -71,7 +76,7 @@ static int survey_here(struct surveyor *s, struct netns_facts *facts, struct err
     read_namespace(s, facts);
     int status = sockdiag_open(&sd, err);
     if (!status)
-        status = list_here(s, &sd, err);
+        status = list_here(s, &sd, facts->inode, err);
     sockdiag_close(&sd);
     struct counters after;
     if (facts->counters.known && !counters_read(&after, NULL))

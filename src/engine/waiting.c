@@ -62,7 +62,18 @@ static struct listener *parent_of(const struct search *s, const struct diag_sock
 /* What one pass over the children found of a listener, or of the first of its group. */
 struct found {
     uint32_t half_open, seen, closed, with_data, oldest_ms;
+    struct endpoint oldest_local, oldest_remote;
 };
+
+/* Forgets what the pass that goes on is after. */
+static void keep_half(struct found *f, bool counting)
+{
+    struct found kept = {.half_open = f->half_open};
+    if (counting)
+        f->half_open = 0;
+    else
+        *f = kept;
+}
 
 /* The kernel interrupted the list, and it comes again from its beginning. */
 static void forget(const struct search *s)
@@ -70,9 +81,7 @@ static void forget(const struct search *s)
     for (size_t i = 0; i < s->count; i++) {
         struct found *f = &s->found[i];
         if (s->listeners[i].family == s->family && (!s->asked || s->asked == s->listeners[i].local.port))
-            *f = s->counting
-                     ? (struct found){.seen = f->seen, .closed = f->closed, .with_data = f->with_data, .oldest_ms = f->oldest_ms}
-                     : (struct found){.half_open = f->half_open};
+            keep_half(f, s->counting);
     }
 }
 
@@ -91,8 +100,11 @@ static void each_child(void *context, const struct diag_socket *child)
         f->seen++;
         f->closed += child->state == STATE_CLOSE_WAIT;
         f->with_data += child->rqueue > 0;
-        if (child->has_info && child->last_data_sent_ms > f->oldest_ms)
+        if (child->has_info && (child->last_data_sent_ms > f->oldest_ms || !f->oldest_local.family)) {
             f->oldest_ms = child->last_data_sent_ms;
+            f->oldest_local = child->local;
+            f->oldest_remote = child->remote;
+        }
     }
 }
 
@@ -165,6 +177,8 @@ static void fill_in(struct listener *l, const struct listener *first, const stru
     l->vanished = l->queue && only_one ? vanished : 0;
     l->oldest_known = l->queue && only_one && f->seen && !vanished;
     l->oldest_ms = l->oldest_known ? f->oldest_ms : 0;
+    l->oldest_local = l->oldest_known ? f->oldest_local : (struct endpoint){0};
+    l->oldest_remote = f->oldest_remote;
 }
 
 static void fill_in_all(struct search *s, int family, const uint32_t *vanished)
@@ -253,4 +267,25 @@ void waiting_find(struct sockdiag *sd, struct listener *listeners, size_t count,
     }
     free(s.found);
     free(vanished);
+}
+
+void waiting_follow(struct sockdiag *sd, struct listener *listeners, size_t count, const struct waiting_note *notes,
+                    size_t note_count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct listener *l = &listeners[i];
+        struct diag_socket child;
+        const struct waiting_note *note = NULL;
+        for (size_t n = 0; n < note_count && l->queue && !note; n++)
+            note = notes[n].cookie == l->cookie && notes[n].netns == l->netns ? &notes[n] : NULL;
+        if (!note || sockdiag_exact(sd, &note->local, &note->remote, &child, NULL))
+            continue;
+        bool waits = child.state == STATE_ESTABLISHED || child.state == STATE_CLOSE_WAIT;
+        if (!waits || child.inode || !child.has_info)
+            continue;
+        l->oldest_known = true;
+        l->oldest_ms = child.last_data_sent_ms;
+        l->oldest_local = note->local;
+        l->oldest_remote = note->remote;
+    }
 }

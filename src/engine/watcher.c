@@ -46,10 +46,19 @@ static void note_history(struct listener_history *one, uint64_t queue, nsec elap
         one->history[second % WATCH_HISTORY] = capped;
 }
 
+/* The first of the queue was accepted, or nobody is left to ask about. */
+static void forget_queued(struct listener *now)
+{
+    now->oldest_known = now->waiting_known = now->unmoved = false;
+    now->oldest_ms = now->closed = now->vanished = now->with_data = 0;
+}
+
 void watcher_sample(struct watch_model *w, struct listener_history *one, uint64_t queue, uint64_t drops, nsec elapsed)
 {
     uint32_t more = (uint32_t)drops - (uint32_t)one->now.discarded; /* the kernel's counter has 32 bits and begins again */
     w->elapsed = elapsed;
+    if (queue < one->now.queue)
+        forget_queued(&one->now);
     one->now.queue = queue;
     one->now.discarded = drops;
     if (one->now.discarded_known) {
@@ -82,21 +91,15 @@ static struct listener_history *add(struct watch_model *w)
     return &w->list[w->count++];
 }
 
-static void keep_unasked(struct listener *now, const struct listener *before)
+static void keep_owner(struct listener *now, const struct listener *before)
 {
-    if (!now->pid) {
-        now->pid = before->pid;
-        now->processes = before->processes;
-        now->pidns = before->pidns;
-        now->place = before->place;
-        memcpy(now->process, before->process, sizeof now->process);
-    }
-    if (now->half_open_known || !before->half_open_known)
+    if (now->pid)
         return;
-    now->half_open_known = true;
-    now->half_open = before->half_open;
-    now->oldest_known = before->oldest_known && now->queue;
-    now->oldest_ms = now->oldest_known ? before->oldest_ms : 0;
+    now->pid = before->pid;
+    now->processes = before->processes;
+    now->pidns = before->pidns;
+    now->place = before->place;
+    memcpy(now->process, before->process, sizeof now->process);
 }
 
 static int merge_one(struct watch_model *w, const struct listener *listener, nsec elapsed, size_t *near)
@@ -119,7 +122,7 @@ static int merge_one(struct watch_model *w, const struct listener *listener, nse
     struct listener before = one->now;
     one->now = *listener;
     one->now.discarded = before.discarded;
-    keep_unasked(&one->now, &before);
+    keep_owner(&one->now, &before);
     one->survey = w->surveys;
     watcher_sample(w, one, listener->queue, listener->discarded, elapsed);
     return 0;
@@ -141,19 +144,16 @@ static struct overflow_span span_between(const struct netns_facts *old, const st
 
 static int keep_namespaces(struct watch_model *w, const struct survey *survey)
 {
-    struct netns_facts *list = realloc(w->namespaces, (survey->namespace_count + 1) * sizeof *list);
+    struct netns_facts *list = malloc((survey->namespace_count + 1) * sizeof *list);
     if (!list)
         return -ENOMEM;
-    struct netns_facts *before = malloc((w->namespace_count + 1) * sizeof *before);
-    if (before && w->namespace_count)
-        memcpy(before, w->namespaces, w->namespace_count * sizeof *before);
     memcpy(list, survey->namespaces, survey->namespace_count * sizeof *list);
-    for (size_t i = 0; i < survey->namespace_count && before; i++) {
-        const struct netns_facts *old = netns_facts_find(before, w->namespace_count, list[i].inode);
+    for (size_t i = 0; i < survey->namespace_count; i++) {
+        const struct netns_facts *old = netns_facts_find(w->namespaces, w->namespace_count, list[i].inode);
         if (old)
             list[i].span = span_between(old, &list[i]);
     }
-    free(before);
+    free(w->namespaces);
     w->namespaces = list;
     w->namespace_count = survey->namespace_count;
     return 0;
@@ -178,6 +178,9 @@ int watcher_merge(struct watch_model *w, const struct survey *survey, nsec elaps
             w->list[i].state = WATCH_GONE;
             w->list[i].changed = elapsed;
             w->list[i].now.queue = 0; /* who waited was reset */
+            w->list[i].now.half_open_known = false;
+            w->list[i].now.half_open = 0;
+            forget_queued(&w->list[i].now);
         }
     return 0;
 }

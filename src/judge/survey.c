@@ -23,7 +23,7 @@ static uint32_t remarks_of(const struct listener *listener, const struct netns_f
         [REMARK_LOWERED] = lowered,
         [REMARK_CLAMPED] = somaxconn >= 0 && (uint64_t)somaxconn == backlog,
         [REMARK_OLD_LIMIT] = somaxconn > OLD_SOMAXCONN && backlog == OLD_SOMAXCONN,
-        [REMARK_SMALL] = !lowered && backlog < SMALL_BACKLOG,
+        [REMARK_SMALL] = !lowered && !waits && backlog < SMALL_BACKLOG, /* a longer queue does not help where nobody accepts */
     };
     uint32_t remarks = 0;
     for (enum remark r = 0; r < REMARK_COUNT; r++)

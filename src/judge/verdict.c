@@ -199,10 +199,12 @@ static void judge_from_client(struct attempt *a, const struct witness *w, enum r
 
 static void judge_without_trace(struct attempt *a, const struct witness *w)
 {
-    if (!w->target->before.known && !w->target->after.known)
+    if (a->accepted != NSEC_NEVER)
+        decide(a, VERDICT_CONNECTED, REASON_NONE,
+               EVIDENCE_PEER_SOCKET); /* an earlier look saw it, and its socket has gone since */
+    else if (!w->target->before.known && !w->target->after.known)
         judge_from_client(a, w, a->translated ? REASON_TRANSLATED : REASON_NO_LISTENER);
-    else if (!a->was_queued && a->accepted == NSEC_NEVER && !a->translated &&
-             (w->lost_possible || (a->was_half_open && w->target->discarded)))
+    else if (!a->was_queued && !a->translated && (w->lost_possible || (a->was_half_open && w->target->discarded)))
         decide(a, VERDICT_LOST, REASON_NONE, EVIDENCE_PEER_SOCKET);
     else
         judge_from_client(a, w, a->translated ? REASON_TRANSLATED : REASON_NO_TRACE);

@@ -31,6 +31,12 @@ static void gather_target(const struct target **first, const struct row *row, bo
         *first = row->target;
 }
 
+/* Not one that the server has forgotten, or does not have yet. */
+static bool is_at_server(enum verdict verdict)
+{
+    return verdict_traits(verdict)->got_through && verdict != VERDICT_LOST && verdict != VERDICT_HALF_OPEN;
+}
+
 static void gather_row(struct explanation *s, const struct row *row)
 {
     const struct attempt *a = row->deciding;
@@ -41,7 +47,7 @@ static void gather_row(struct explanation *s, const struct row *row)
         s->silent_remote++;
     if (a->verdict == VERDICT_ESTABLISHED && a->evidence == EVIDENCE_PROBE_BYTE && a->acknowledged)
         s->acknowledged++;
-    if (verdict_traits((enum verdict)a->verdict)->got_through && a->syn_retransmits)
+    if (is_at_server((enum verdict)a->verdict) && a->syn_retransmits)
         s->syn_repeated++;
     if (a->verdict == VERDICT_LOCAL_ERROR && a->reason == REASON_NONE && !s->odd_error)
         s->odd_error = a;
@@ -146,7 +152,9 @@ static void say_accepted(struct explanation *s)
     else if (s->accepted)
         tell(s, "The server accepted %s%s", subject(s, s->accepted, text), queued ? ";" : ".");
     else if (queued)
-        tell(s, "The server accepted none of them;");
+        tell(s, "The server accepted none of the connections;");
+    if (told_of(s, VERDICT_CONNECTED) == s->total && s->total && s->run->overflows.known && !s->run->overflows.max)
+        tell(s, "Nothing was dropped.");
     if (queued)
         tell(s,
              "%" PRIu64 " wait%s in the accept queue: %s kernel says connected, but no answer comes until the "
@@ -193,10 +201,22 @@ static void say_traps(struct explanation *s)
              target_place(s->hidden, silent));
 }
 
+/* What the processes do that hold the listener. */
+static void say_why(struct explanation *s)
+{
+    struct listener at = {.shrank = !s->run->still_waiting};
+    if (!s->run->holder_count)
+        return;
+    tell(s, "What they do that hold it:");
+    putc(' ', s->out);
+    write_holder_causes(s->out, &at, s->run->holders, s->run->holder_count);
+}
+
 static void advise_more_room(struct explanation *s)
 {
     if (!s->accepted) { /* a longer queue would fill, too */
         tell(s, "To go on: find out what keeps the server from calling accept(); no longer queue helps while it does not.");
+        say_why(s);
         return;
     }
     const struct listener *listener = &s->target->after;
@@ -224,12 +244,12 @@ static void say_advice(struct explanation *s)
     else if (s->by_reason[VERDICT_TIMED_OUT][REASON_SYN_QUEUE_FULL])
         tell(s, s->run->sysctls.syncookies == 0 ? "To go on: set net.ipv4.tcp_syncookies=1."
                                                 : "To go on: raise the backlog and net.ipv4.tcp_max_syn_backlog.");
-    else if (told_of(s, VERDICT_QUEUED))
+    else if (told_of(s, VERDICT_QUEUED)) {
         tell(s, "To go on: find out what keeps the server from calling accept().");
-    else if (told_of(s, VERDICT_REFUSED) == s->total && s->total && !s->target && s->refusing && s->refusing->local)
-        tell(s, "To go on: start the server, or let --wait 10s wait for its listener.");
-    else if (told_of(s, VERDICT_CONNECTED) == s->total && s->total && s->run->overflows.known && !s->run->overflows.max)
-        tell(s, "Nothing was dropped.");
+        say_why(s);
+    } else if (told_of(s, VERDICT_REFUSED) == s->total && s->total && !s->target && s->refusing && s->refusing->local)
+        tell(s, s->refusing->other_places ? "To go on: connect to where it listens, or let it listen on this address, too."
+                                          : "To go on: start the server, or let --wait 10s wait for its listener.");
 }
 
 char *report_explain(const struct run *run)
@@ -239,9 +259,7 @@ char *report_explain(const struct run *run)
     if (!s.out)
         return NULL;
     gather(&s);
-    say_capacity(&s);
-    explain_kind(&s);
-    say_accepted(&s);
+    /* What is wrong, */
     explain_queue_full(&s);
     explain_would_block(&s);
     explain_silence(&s);
@@ -252,6 +270,11 @@ char *report_explain(const struct run *run)
     explain_established(&s);
     say_passed_by(&s);
     say_traps(&s);
+    say_accepted(&s);
+    /* why, */
+    say_capacity(&s);
+    explain_kind(&s);
+    /* and what to do. */
     say_advice(&s);
     return keep_end(&keep);
 }

@@ -148,6 +148,24 @@ void explain_ghosts(struct explanation *s)
              cookies ? " (the handshake was answered by a SYN cookie, and its last ACK was dropped)" : "");
 }
 
+/* "nobody listens on 127.0.0.1:8080", and who does on this port. */
+static void tell_nobody(struct explanation *s, const char *who, uint64_t refused)
+{
+    const struct listener *other = &s->refusing->other_listener;
+    char address[REPORT_PLACE_SIZE], place[REPORT_PLACE_SIZE], holder[64] = "", more[48] = "";
+    target_place(s->refusing, address);
+    if (!s->refusing->other_places) {
+        tell(s, "%s %s refused at once: nobody listens on %s.", who, was_were(refused), address);
+        return;
+    }
+    if (other->pid)
+        snprintf(holder, sizeof holder, " (%s, pid %d)", other->process, (int)other->pid);
+    if (s->refusing->other_places > 1)
+        snprintf(more, sizeof more, ", and %" PRIu32 " more with this port", s->refusing->other_places - 1);
+    tell(s, "%s %s refused at once: nobody listens on %s, but %s does%s%s.", who, was_were(refused), address,
+         report_place(other, place), holder, more);
+}
+
 void explain_refused(struct explanation *s)
 {
     char text[SUBJECT_SIZE], address[REPORT_PLACE_SIZE];
@@ -168,7 +186,7 @@ void explain_refused(struct explanation *s)
         tell(s, "%s %s refused by the other host: nobody listens on %s, or a firewall answers in its place.", text,
              was_were(refused), address);
     else if (!s->refusing->after.known)
-        tell(s, "%s %s refused at once: nobody listens on %s.", text, was_were(refused), address);
+        tell_nobody(s, text, refused);
     else
         tell(s, "%s %s refused although %s has a listener: a firewall, or a listener that was not there yet.", text,
              was_were(refused), address);

@@ -100,6 +100,9 @@ void fold_end(struct fold *fold);
 /* The same with text that is there already; always ends the line. */
 void write_folded(FILE *out, const char *text, int columns, int indent);
 
+/* A line for each network namespace of the survey, or for those that dropped nobody and do not differ. */
+void write_namespaces(FILE *out, const struct survey *survey, int columns);
+
 struct keep {
     FILE *stream;
     char *text;

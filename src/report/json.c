@@ -188,10 +188,9 @@ static json_t *preset_json(const struct run *run)
 int report_json_begin(FILE *out, const struct run *run)
 {
     putc('{', out);
-    return write_members(out, json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "schema", SCHEMA, "version",
-                                        BACKLOGCTL_VERSION, "command", json_text(run->command), "kernel", json_text(run->kernel),
-                                        "started_at", json_text(run->started_at), "target", target_json(run), "options",
-                                        options_json(run), "preset", preset_json(run)));
+    return write_members(out, json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "schema", SCHEMA, "version", BACKLOGCTL_VERSION,
+                                        "command", json_text(run->command), "kernel", json_text(run->kernel), "target",
+                                        target_json(run), "options", options_json(run), "preset", preset_json(run)));
 }
 
 /* ---- After it ---- */
@@ -267,6 +266,7 @@ static json_t *targets_json(const struct run *run)
                                    "counts", counts_json(counts), "members", members_json(target));
         json_put(&object, "overflows", json_interval(&target->overflows));
         json_put(&object, "elsewhere", elsewhere_json(run, target));
+        json_put(&object, "other_listener", listener_json(run, &target->other_listener));
         json_add_place(&object, &target->address, target->transport.path);
         json_add(&array, object);
     }
@@ -336,8 +336,9 @@ static json_t *figures_json(const struct run *run)
 {
     static const struct listener none;
     const struct target *target = target_with_listener(run);
-    return json_pack("{s:o, s:o, s:o, s:o, s:o}", "listener", listener_json(run, target ? &target->after : &none), "counts",
-                     counts_json(run->counts), "counters", counters_json(run), "pace", pace_json(run), "times", times_json(run));
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "started_at", json_text(run->started_at), "listener",
+                     listener_json(run, target ? &target->after : &none), "counts", counts_json(run->counts), "counters",
+                     counters_json(run), "pace", pace_json(run), "times", times_json(run));
 }
 
 static json_t *conclusion_json(const struct run *run)

@@ -301,44 +301,6 @@ static void write_knobs(FILE *out, const struct survey *survey, const struct rep
     }
 }
 
-static void write_netns_name(FILE *out, const struct netns_facts *facts)
-{
-    fprintf(out, "netns %" PRIu64, facts->inode);
-    if (*facts->name)
-        fprintf(out, " (%s)", facts->name);
-    else if (facts->pid)
-        fprintf(out, " (pid %d)", (int)facts->pid);
-}
-
-static void write_sysctl(FILE *out, const char **before, const char *key, int64_t value)
-{
-    if (value < 0)
-        return;
-    fprintf(out, "%s%s=%" PRId64, *before, key, value);
-    *before = ", ";
-}
-
-static void write_namespace(FILE *out, const struct survey *survey, const struct netns_facts *facts)
-{
-    const char *before = "";
-    if (survey->namespace_count == 1 && facts->ours) {
-        fputs("this network namespace: ", out);
-    } else {
-        write_netns_name(out, facts);
-        before = ": "; /* of a sysctl; a comma comes before the next one */
-    }
-    write_sysctl(out, &before, "somaxconn", facts->somaxconn);
-    write_sysctl(out, &before, "tcp_max_syn_backlog", facts->tcp_max_syn_backlog);
-    write_sysctl(out, &before, "tcp_syncookies", facts->tcp_syncookies);
-    write_sysctl(out, &before, "tcp_abort_on_overflow", facts->tcp_abort_on_overflow);
-    if (!facts->counters.known)
-        return;
-    fprintf(out, "%s since it was made: ListenOverflows %" PRIu64 ", ListenDrops %" PRIu64, *before ? ";" : "",
-            facts->counters.value[COUNTER_LISTEN_OVERFLOWS], facts->counters.value[COUNTER_LISTEN_DROPS]);
-    if (facts->drops_gone)
-        fprintf(out, ", of which %" PRIu64 " by listeners that are gone: no living one accounts for them", facts->drops_gone);
-}
-
 static void write_missing(FILE *out, const struct survey *survey)
 {
     if (survey->owners_unseen && survey->processes_hidden)
@@ -439,10 +401,7 @@ static void write_words(FILE *out, const struct survey *survey, const struct rep
     write_knobs(out, survey, style);
     if (remarks)
         putc('\n', out);
-    for (size_t i = 0; i < survey->namespace_count; i++) {
-        write_namespace(fold_begin(&fold, out, width, 2), survey, &survey->namespaces[i]);
-        fold_end(&fold);
-    }
+    write_namespaces(out, survey, width);
     write_missing(fold_begin(&fold, out, width, 2), survey);
     fold_end(&fold);
     write_registered(fold_begin(&fold, out, width, 2), survey);

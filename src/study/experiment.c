@@ -231,7 +231,6 @@ static int begin(struct experiment *x, struct error *err)
     struct utsname system;
     uname(&system);
     snprintf(run->kernel, sizeof run->kernel, "%s", system.release);
-    clock_stamp(run->started_at);
     run->probe = x->plan->probe;
     run->server = x->plan->server;
     run->has_server = x->lab.server != NULL;
@@ -261,92 +260,6 @@ static int begin(struct experiment *x, struct error *err)
     return status ? status : prepare_burst(x, 0, err);
 }
 
-static void name_owners(struct experiment *x)
-{
-    for (size_t t = 0; t < x->run.target_count; t++) {
-        struct listener *listener = &x->run.targets[t].after;
-        if (!listener->known)
-            continue;
-        if (x->lab.server) {
-            listener->pid = getpid();
-            snprintf(listener->process, sizeof listener->process, "backlogctl");
-        } else {
-            owner_find(listener);
-            for (size_t i = 0; i < x->run.targets[t].member_count; i++)
-                owner_find(&x->run.targets[t].members[i]);
-        }
-    }
-}
-
-static void merge_accepts(struct experiment *x)
-{
-    struct error err = {0};
-    size_t count;
-    const struct server_accept *clients = server_accepts(x->lab.server, &count);
-    for (size_t t = 0; t < x->run.target_count; t++)
-        if (x->run.targets[t].attempt_count &&
-            peers_note_accepts(&x->run.targets[t], clients, count, x->epoch, x->run.elapsed, &err))
-            experiment_note(x, &err);
-}
-
-/* The exact spread of how long it took from connect() to the moment at `member` of each attempt. */
-static void spread_times(struct experiment *x, size_t member, struct spread *out)
-{
-    size_t room = 0, count = 0;
-    for (size_t t = 0; t < x->run.target_count; t++)
-        room += x->run.targets[t].attempt_count;
-    nsec *samples = malloc((room ? room : 1) * sizeof *samples);
-    if (!samples) {
-        experiment_note(x, &(struct error){.text = "no memory for the spread of times"});
-        return;
-    }
-    for (size_t t = 0; t < x->run.target_count; t++)
-        for (size_t i = 0; i < x->run.targets[t].attempt_count; i++) {
-            const struct attempt *a = &x->run.targets[t].attempts[i];
-            nsec at = *(const nsec *)((const char *)a + member);
-            if (at != NSEC_NEVER && a->opened != NSEC_NEVER)
-                samples[count++] = at > a->opened ? at - a->opened : 0;
-        }
-    judge_spread(samples, count, out);
-    free(samples);
-}
-
-/* A client learns of its SYN-ACK some microseconds after it came, and an accept is noted by another clock than packets: where packets
-   were seen, their times count, in rows and timeline alike. */
-static void use_exact_times(struct target *target)
-{
-    for (size_t i = 0; i < target->attempt_count && target->timeline.source == TIMELINE_PACKETS; i++) {
-        const struct lane *lane = &target->timeline.lanes[i];
-        struct attempt *a = &target->attempts[i];
-        if (lane->established != NSEC_NEVER && a->established != NSEC_NEVER)
-            a->established = lane->established;
-        if (lane->accepted != NSEC_NEVER)
-            a->accepted = lane->accepted;
-    }
-}
-
-static void finish_timeline(struct experiment *x)
-{
-    struct error err = {0};
-    if (!x->recorder)
-        return;
-    if (recorder_finish(x->recorder, x->run.targets, x->run.target_count, x->epoch, x->run.elapsed, &err))
-        experiment_note(x, &err);
-    else
-        for (size_t t = 0; t < x->run.target_count; t++)
-            use_exact_times(&x->run.targets[t]);
-}
-
-static void note_wire(struct experiment *x)
-{
-    struct error err = {0};
-    uint64_t lost = x->lab.wire ? wire_lost(x->lab.wire) : 0;
-    if (!lost)
-        return;
-    error_set(&err, ENOBUFS, "the path with the delay had no room for %llu packets and lost them", (unsigned long long)lost);
-    experiment_note(x, &err);
-}
-
 int experiment_open(struct experiment **out, const struct experiment_plan *plan, const struct experiment_hooks *hooks,
                     struct error *err)
 {
@@ -372,43 +285,6 @@ struct run *experiment_run(struct experiment *x)
     return &x->run;
 }
 
-static bool is_target(const struct run *run, const struct listener *l)
-{
-    for (size_t t = 0; t < run->target_count; t++) {
-        const struct target *target = &run->targets[t];
-        if ((target->before.known && !listener_compare_places(l, &target->before)) ||
-            (target->after.known && !listener_compare_places(l, &target->after)))
-            return true;
-    }
-    return false;
-}
-
-static const struct listener *find_listener(const struct listener_list *list, uint64_t cookie)
-{
-    for (size_t i = 0; i < list->count; i++)
-        if (list->list[i].cookie == cookie)
-            return &list->list[i];
-    return NULL;
-}
-
-/* What the other listeners of the namespace discarded meanwhile: the counters are read within this. One that has gone took its counter
-   with it. */
-static void sum_others(struct experiment *x)
-{
-    struct listener_list now = {0}, *before = &x->listeners_before;
-    x->run.others = 0;
-    x->run.others_known = x->diag.netlink.socket && before->list && !listener_list(&x->diag, &now, &(struct error){0}, NULL);
-    for (size_t i = 0; i < now.count; i++) {
-        const struct listener *l = &now.list[i], *old = find_listener(before, l->cookie);
-        if (has_handshake((enum socket_kind)l->kind) && !is_target(&x->run, l))
-            x->run.others += (l->discarded - (old ? old->discarded : 0)) & UINT32_MAX;
-    }
-    for (size_t i = 0; i < before->count; i++)
-        if (has_handshake((enum socket_kind)before->list[i].kind) && !is_target(&x->run, &before->list[i]))
-            x->run.others_known = x->run.others_known && find_listener(&now, before->list[i].cookie);
-    free(now.list);
-}
-
 int experiment_go(struct experiment *x, struct error *err)
 {
     int status = x->lab.server ? server_start(x->lab.server, err) : 0;
@@ -418,28 +294,13 @@ int experiment_go(struct experiment *x, struct error *err)
         listener_list(&x->diag, &x->listeners_before, &(struct error){0}, NULL);
     counters_read(&x->counters_before, NULL);
     x->epoch = clock_now();
+    clock_stamp_at(x->epoch, x->run.started_at);
     x->progress_due = x->epoch + PROGRESS_PAUSE;
     burst(x, 0);
     later_rounds(x);
     if (x->run.target_count > 1)
         experiment_look(x);
-    x->run.signal = x->loop.signal;
-    for (size_t t = 0; t < x->run.target_count; t++)
-        if (x->run.targets[t].member_count)
-            peers_members(&x->diag, &x->run.targets[t], NULL);
-    x->run.sysctls.conntrack_count = conntrack_count();
-    for (size_t t = 0; t < x->run.target_count && x->diag.netlink.socket && !x->run.private_namespace; t++)
-        way_look(&x->diag, &x->run.targets[t]);
-    name_owners(x);
-    if (x->lab.server) {
-        server_stop(x->lab.server);
-        merge_accepts(x);
-    }
-    note_wire(x);
-    finish_timeline(x);
-    spread_times(x, offsetof(struct attempt, established), &x->run.to_established);
-    spread_times(x, offsetof(struct attempt, accepted), &x->run.to_accepted);
-    sum_others(x);
+    experiment_gather(x);
     judge_run(&x->run); /* of all facts, and none is written after this */
     judge_causes(&x->run);
     judge_expectations(&x->run);

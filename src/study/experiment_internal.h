@@ -60,4 +60,9 @@ void experiment_look(struct experiment *x);
    to be asked for again and again. */
 void experiment_follow(struct experiment *x, const struct target *target);
 
+/* ---- experiment_end.c ---- */
+
+/* What remains to be known after the last look; the judge comes next. */
+void experiment_gather(struct experiment *x);
+
 #endif

@@ -185,6 +185,45 @@ START_TEST(a_listener_bound_to_a_device)
 }
 END_TEST
 
+/* Refused where nobody listens: by whom the port is used elsewhere. An AF_UNIX socket and another port are none of that, and the two
+   members of a group are one place. */
+START_TEST(who_listens_at_the_port_elsewhere)
+{
+    static const struct {
+        const char *program, *host, *says, *lacks, *address, *device;
+    } rows[] = {
+        {"local('\\0x60001');tcp('127.0.0.1',p=60002)", "127.0.0.1", "nobody listens on 127.0.0.1:60001. To go on: start", "but",
+         NULL, NULL},
+        {"tcp('',device='va')", "127.0.0.1", "on 127.0.0.1:60001, but 0.0.0.0%va:60001 does (", "more", "0.0.0.0", "va"},
+        {"tcp('127.0.0.2',share=1);tcp('127.0.0.2',share=1)", "127.0.0.1", "but 127.0.0.2:60001 does (", "more", "127.0.0.2",
+         NULL},
+        {"tcp('127.0.0.2');tcp('::1')", "127.0.0.1", ", and 1 more with this port", "--wait", "127.0.0.2", NULL},
+        {"tcp('')", "::1", "on [::1]:60001, but 0.0.0.0:60001 does (", "more", "0.0.0.0", NULL},
+    };
+    in_private_namespace();
+    set_up("ip link add va type veth peer name vb && ip addr add 10.9.1.1/24 dev va && ip link set va up && ip link set vb up");
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        char program[2048];
+        struct process server;
+        snprintf(program, sizeof program, LISTENING "%s" AND_WAIT, rows[i].program);
+        if (!python_begin(program, &server))
+            return;
+        json_t *report = report_of(PROBE("--host", rows[i].host, "--count", "2"), NULL, 0);
+        ck_assert_int_eq(report_count(report, "refused"), 2);
+        check_words(report, rows[i].says, rows[i].lacks);
+        const json_t *other = json_object_get(json_array_get(json_object_get(report, "targets"), 0), "other_listener");
+        if (rows[i].address)
+            ck_assert_str_eq(report_text(other, "address"), rows[i].address);
+        else
+            ck_assert(json_is_null(other));
+        if (rows[i].device)
+            ck_assert_str_eq(report_text(other, "device"), rows[i].device);
+        json_decref(report);
+        python_end(&server);
+    }
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *suite = suite_create("answered");
@@ -196,6 +235,7 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, no_route_back_to_the_client);
     tcase_add_test(tcase, the_last_ack_is_lost);
     tcase_add_test(tcase, a_listener_bound_to_a_device);
+    tcase_add_test(tcase, who_listens_at_the_port_elsewhere);
     suite_add_tcase(suite, tcase);
     return suite;
 }

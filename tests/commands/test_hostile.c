@@ -212,9 +212,12 @@ START_TEST(a_namespace_may_have_any_name)
     snprintf(name, sizeof name, "backlogctl-test-%d-\033[2J\xff", (int)getpid());
     ck_assert(!setenv("NAME", name, 1));
     free(shell("ip netns add \"$NAME\""));
-    struct process server = process_start((const char *[]){"ip", "netns", "exec", name, "sh", "-c",
-                                                           "ip link set lo up && exec " BACKLOGCTL " serve --port 6009", NULL},
-                                          NULL);
+    struct process server =
+        process_start((const char *[]){"ip", "netns", "exec", name, "sh", "-c",
+                                       "ip link set lo up && echo 77 >/proc/sys/net/core/somaxconn && exec " BACKLOGCTL
+                                       " serve --port 6009",
+                                       NULL},
+                      NULL);
     char *line = process_line(&server, PATIENCE), command[256];
     snprintf(command, sizeof command, "list --netns 'backlogctl-test-%d-\\x1b[2J\\xff'", (int)getpid());
     struct outcome named = clean("C.UTF-8", command), all = clean("C.UTF-8", "list --all-netns --port 6009"),

@@ -104,6 +104,7 @@ static const struct {
     {"threads", {"-b", "5", "-a", "0", "-n", "200", "--threads", "4", "-t", "1200ms"}},
     {"mptcp", {"--mptcp", "-b", "3", "-a", "2", "-t", "300ms"}},
     {"fastopen", {"--fastopen", "--send", "x", "-b", "3", "-a", "2", "-t", "1200ms"}},
+    {"far fastopen", {"--fastopen", "--send", "x", "-r", "400", "-n", "20", "--delay", "20ms", "-t", "300ms"}},
     {"reuseport", {"--reuseport", "3", "-b", "3", "-a", "2", "-t", "300ms"}},
     {"closed", {"-b", "9", "-d", "10ms", "--send", "end", "-t", "2s"}},
     {"schedule", {"-r", "500", "-n", "100", "-b", "20", "-d", "1ms"}},

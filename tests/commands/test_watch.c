@@ -162,6 +162,55 @@ START_TEST(process_selects_what_comes_later_too)
 }
 END_TEST
 
+/* They make a survey too dear to be whole in each interval. */
+#define MANY_LISTENERS                                                                       \
+    "import resource,socket,time\n"                                                          \
+    "most=resource.getrlimit(resource.RLIMIT_NOFILE)[1]\n"                                   \
+    "resource.setrlimit(resource.RLIMIT_NOFILE,(most,most))\n"                               \
+    "all=[socket.create_server(('127.0.0.1',20000+i)) for i in range(min(4000,most-100))]\n" \
+    "print('listening',flush=True)\n"                                                        \
+    "time.sleep(3600)"
+
+/* The queue stands still, so its first client has waited longer at each look; where nobody looked nothing is told. An alert on it has
+   it looked for in each interval. */
+START_TEST(no_wait_is_shown_twice)
+{
+    in_private_namespace();
+    need_program("python3");
+    struct process others = process_start(ARGS("python3", "-c", MANY_LISTENERS), NULL);
+    free(process_line(&others, PATIENCE));
+    struct process server = serve_start(ARGS("--backlog", "5", "--accept-count", "0"), NULL);
+    struct process probe = process_start(ARGS(BACKLOGCTL, "probe", "--count", "3", "--timeout", PATIENCE_TEXT), NULL);
+    await("ss -Hltn sport = :60001 | grep -q 'LISTEN 3 '");
+    for (int alert = 0; alert < 2; alert++) {
+        struct outcome outcome = process_run(ARGS(BACKLOGCTL, "watch", "--json", "-i", "100ms", "--iterations", "10",
+                                                  alert ? "--alert" : NULL, "oldest_ms>=100000000"),
+                                             NULL);
+        ck_assert_msg(outcome.status == 0, "status %d: %s", outcome.status, outcome.err);
+        json_int_t last = -1;
+        size_t known = 0;
+        for (char *rest = outcome.out, *line; (line = strsep(&rest, "\n")) && *line;) {
+            json_t *record = parse(line), *oldest = json_object_get(listener_in(record, PORT), "oldest_ms");
+            if (json_is_integer(oldest)) {
+                ck_assert_msg(json_integer_value(oldest) > last, "%s", line);
+                last = json_integer_value(oldest);
+                known++;
+            }
+            json_decref(record);
+        }
+        ck_assert_uint_ge(known, alert ? 10 : 1);
+        outcome_free(&outcome);
+    }
+    process_signal(&probe, SIGTERM);
+    struct outcome outcome = process_finish(&probe, PATIENCE);
+    outcome_free(&outcome);
+    free(serve_stop(&server));
+    process_signal(&others, SIGKILL);
+    outcome = process_finish(&others, PATIENCE);
+    outcome_free(&outcome);
+}
+END_TEST
+
 /* ---- Alerts ---- */
 
 START_TEST(alerts_decide_the_status)
@@ -368,6 +417,7 @@ static Suite *make_suite(void)
         iterations_and_duration_bound_it,
         listeners_that_come_and_go_are_shown_as_such,
         process_selects_what_comes_later_too,
+        no_wait_is_shown_twice,
         alerts_decide_the_status,
         a_reader_that_goes_ends_it,
         every_burst_is_caught,

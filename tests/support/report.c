@@ -45,6 +45,13 @@ long report_count(const json_t *report, const char *verdict)
     return report_number(report, path);
 }
 
+/* A moment of a row; null is as late as can be. */
+static json_int_t moment(const json_t *row, const char *name)
+{
+    const json_t *value = at_path(row, name);
+    return json_is_null(value) ? INT64_MAX : json_integer_value(value);
+}
+
 static void check_promises(const json_t *report)
 {
     ck_assert_str_eq(report_text(report, "schema"), "backlogctl.probe/2");
@@ -58,6 +65,8 @@ static void check_promises(const json_t *report)
     {
         ck_assert_int_eq(report_number(row, "id"), (long)index + 1);
         ck_assert_int_gt(report_count(report, report_text(row, "verdict")), 0);
+        ck_assert_int_le(moment(row, "established_us"), moment(row, "accepted_us"));
+        ck_assert(strcmp(report_text(row, "verdict"), "queued") != 0 || moment(row, "accepted_us") == INT64_MAX);
     }
 }
 

@@ -43,7 +43,7 @@ void sample_begin(void)
     sample = (struct run){.command = "probe",
                           .host = "127.0.0.1",
                           .kernel = "6.18.0",
-                          .started_at = "2026-01-31T12:00:00.000Z",
+                          .started_at = "2026-01-31T12:00:00.000000Z",
                           .probe = {.arrivals.count = 10, .timeout = 2 * NSEC_PER_SEC},
                           .somaxconn = 4096,
                           .sysctls = {.syncookies = 1},

@@ -131,10 +131,11 @@ class Account:
 
     # ---- What a rule asks ----
 
-    def counter(self, name, surely=False):
-        """By how much it rose, in all namespaces: from before the probe to behind the last look, or surely in between."""
+    def counter(self, name, surely=False, early=0.0):
+        """By how much it rose, in all namespaces: from before the probe to behind the last look, or surely in between.
+        `early`: so many seconds more, for a reading may be later than the time that stands with it."""
         rise, index = 0, COUNTERS.index(name)
-        begin, end = (self.zero + 0.02, self.low) if surely else (self.begin, self.high + 0.05)
+        begin, end = (self.zero + 0.02, self.low) if surely else (self.begin - early, self.high + 0.05)
         for witness in self.witnesses.values():
             for _, history in witness["counters"]:
                 before = [value for at, value in history if at <= begin] or [history[0][1]]

@@ -331,13 +331,13 @@ def overflow_bounds(report):
 
 
 def check_overflows(report, account):
-    highest = account.counter("ListenOverflows") + account.counter("TCPReqQFullDrop")
+    highest = account.counter("ListenOverflows", early=0.2) + account.counter("TCPReqQFullDrop", early=0.2)
     for port, low, high in overflow_bounds(report):
         ours = [account.of(source_of(row)) for row in report["connections"] if source_of(row)]
         lowest = 0
         if highest and account.cell["firewall"]["kind"] != "no_route":
             dropped = [f for f in ours if f.ports == {port} and overflowed(f, account)]
-            lowest = sum(at < account.low for f in dropped for at in f.syn_in)
+            lowest = sum(at < account.low for f in dropped for at in f.syn_in) - account.counter("TCPReqQFullDrop")
         if low is not None and low > highest:
             yield "overflows", f"at least {low} overflows told, {highest} counted in the namespace"
         if high is not None and high < lowest:
@@ -402,10 +402,12 @@ PHRASES = [
     (r"Nothing was dropped", lambda a: not alone(a) or not a.counter("ListenDrops", True), "it was (ListenDrops)"),
     (r"nobody listens (there|on \S+)\.( |$)",
      lambda a: a.listening({a.cell["dialed_port"]}, a.begin, a.high, namespace_dialed(a)) != "throughout", "somebody does"),
+    (r"nobody listens on \S+, but \S+ does",
+     lambda a: a.listening({a.cell["dialed_port"]}, a.begin, a.high, namespace_dialed(a)) != "never", "nobody does"),
     (r"raise (its|the) backlog|raise net\.core\.somaxconn", somebody_accepts, "nobody accepts: a longer queue does not help"),
     (r"something on the way dropped the SYNs", died_on_the_way, "they came to a listener, which dropped them"),
     (r"full queue is not the whole story", not_only_a_full_queue, "it is: the listener got all the SYNs"),
-    (r"accepted none of them",
+    (r"accepted none of the connections",
      lambda a: not any(accepted_before_look(a.of(source_of(row)), a) for row in a.report["connections"] if source_of(row)),
      "it accepted some"),
     (r"went away or was replaced",

@@ -128,7 +128,7 @@ END_TEST
 /* What nobody knows, what is none and what is 0 are three things. */
 START_TEST(unknown_is_not_none)
 {
-    struct listener l = {.known = true};
+    struct listener l = {.known = true, .queue = 1};
     ck_assert_int_eq(figure_value(FIGURE_OLDEST, &l).state, FIGURE_UNKNOWN);
     ck_assert_int_eq(figure_value(FIGURE_HALF_OPEN, &l).state, FIGURE_UNKNOWN);
     l.half_open_known = l.waiting_known = true;

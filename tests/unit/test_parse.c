@@ -207,7 +207,7 @@ START_TEST(spans_are_written)
 }
 END_TEST
 
-/* 2026-01-31T12:00:00.000Z, and a clock that does not go back. */
+/* 2026-01-31T12:00:00.000Z, or with six digits, and a clock that does not go back. */
 START_TEST(stamp_and_clock)
 {
     char stamp[CLOCK_STAMP_SIZE];
@@ -217,6 +217,9 @@ START_TEST(stamp_and_clock)
     clock_stamp(stamp);
     int fields = sscanf(stamp, "%4u-%2u-%2uT%2u:%2u:%2u.%3uZ%n", &part, &part, &part, &part, &part, &part, &part, &used);
     ck_assert_msg(fields == 7 && used == 24 && strlen(stamp) == 24, "'%s'", stamp);
+    clock_stamp_at(first, stamp);
+    fields = sscanf(stamp, "%4u-%2u-%2uT%2u:%2u:%2u.%6uZ%n", &part, &part, &part, &part, &part, &part, &part, &used);
+    ck_assert_msg(fields == 7 && used == 27 && strlen(stamp) == 27, "'%s'", stamp);
     ck_assert_int_gt(first, 0);
     ck_assert_int_ge(clock_now(), first);
 }

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 static void tell(enum verdict verdict, enum reason reason, enum evidence evidence)
 {
@@ -35,6 +36,14 @@ static void repeated_syn(void)
 {
     sample_with_listener(5, 0, 1);
     sample_decide(1, VERDICT_CONNECTED, REASON_NONE, EVIDENCE_PEER_SOCKET)->syn_retransmits = 1;
+}
+
+static void repeated_syns_of_ghosts(void)
+{
+    sample_with_listener(5, 0, 3);
+    sample_decide(1, VERDICT_LOST, REASON_NONE, EVIDENCE_PEER_SOCKET)->syn_retransmits = 1;
+    sample_decide(2, VERDICT_HALF_OPEN, REASON_NONE, EVIDENCE_PEER_SOCKET)->syn_retransmits = 1;
+    sample_decide(3, VERDICT_QUEUED, REASON_NONE, EVIDENCE_PEER_SOCKET)->syn_retransmits = 1;
 }
 
 /* A server that accepts, and yet not fast enough. */
@@ -176,6 +185,24 @@ static void refused(void)
     tell(VERDICT_REFUSED, REASON_NONE, EVIDENCE_SOCKET_ERROR);
 }
 
+static void refused_beside_another(void)
+{
+    refused();
+    sample.targets[0].other_listener = sample_listener(5, 0, 0);
+    sample.targets[0].other_listener.local.bytes[3] = 2;
+    sample.targets[0].other_places = 1;
+}
+
+static void refused_beside_others(void)
+{
+    refused_beside_another();
+    memset(sample.targets[0].other_listener.local.bytes, 0, 16);
+    strcpy(sample.targets[0].other_listener.device, "eth1");
+    strcpy(sample.targets[0].other_listener.process, "nginx");
+    sample.targets[0].other_listener.pid = 71;
+    sample.targets[0].other_places = 3;
+}
+
 static void refused_by_icmp(void)
 {
     tell(VERDICT_REFUSED, REASON_ICMP, EVIDENCE_SOCKET_ERROR);
@@ -289,12 +316,39 @@ static void no_trap(void)
     sample.targets[1] = first;
 }
 
+/* What is wrong, why, and what to do, in this order. */
+static const struct {
+    void (*prepare)(void);
+    const char *wrong, *why, *to_do;
+} orders[] = {
+    {clamped_by_us, "dropped the SYNs of 1 connection", "net.core.somaxconn clamped it to 16", "To go on: find out"},
+    {one_queued, "1 waits in the accept queue", "the accept queue holds 6", "To go on: find out"},
+    {syn_queue_full, "The SYN queue was full", "the accept queue holds 6", "To go on: raise"},
+    {lost_by_cookie, "2 connections are lost", "the accept queue holds 6", "To go on: "},
+    {refused, "refused at once", "nobody listens", "To go on: start the server"},
+    {trap, "dropped the SYNs", "the accept queue holds 3", "To go on: let the server"},
+    {trap, "hides the full queue", "the accept queue holds 3", "To go on: let the server"},
+};
+
+START_TEST(what_is_wrong_comes_first)
+{
+    sample_begin();
+    orders[_i].prepare();
+    char *words = report_explain(&sample);
+    ck_assert_ptr_nonnull(words);
+    const char *wrong = strstr(words, orders[_i].wrong), *why = strstr(words, orders[_i].why),
+               *to_do = strstr(words, orders[_i].to_do);
+    ck_assert_msg(wrong && why && to_do && wrong < why && why < to_do, "%s", words);
+    free(words);
+}
+END_TEST
+
 static const struct {
     void (*prepare)(void);
     const char *has, *lacks;
 } explanations[] = {
     {all_connected, "The server accepted all 3 connections. Nothing was dropped.", "wait"},
-    {one_queued, "The server accepted none of them; 1 waits in the accept queue: the client's kernel", "wait in"},
+    {one_queued, "The server accepted none of the connections; 1 waits in the accept queue: the client's kernel", "wait in"},
     {one_queued, "The queue also holds 2 that are not among these", "dropped"},
     {one_queued, "what keeps the server from calling accept().", "raise"},
     {clamped_by_us, "a backlog of -1, which means as many as allowed, and net.core.somaxconn clamped it to 16", NULL},
@@ -304,6 +358,7 @@ static const struct {
     {clamped_by_us, "gives up after about 131 s.", NULL},
     {clamped_by_us, "dropped the SYNs of 1 connection (1 packet dropped in all)", "packets"},
     {repeated_syn, "1 connection got through only after repeating its SYN", "their"},
+    {repeated_syns_of_ghosts, "1 connection got through only after", "3 connections got through"},
     {syn_queue_full, "The SYN queue was full and no SYN cookie was sent", "The accept queue was full"},
     {syn_queue_full, "raise the backlog and net.ipv4.tcp_max_syn_backlog", "net.ipv4.tcp_syncookies=1"},
     {syn_queue_full_without_cookies, "set net.ipv4.tcp_syncookies=1.", "raise"},
@@ -331,6 +386,8 @@ static const struct {
     {half_open_and_deferred, "caused it: TCP_DEFER_ACCEPT holds it back", "full"},
     {refused, "1 connection was refused at once: nobody listens on 127.0.0.1:60001.", "ICMP"},
     {refused, "--wait", "backlog"},
+    {refused_beside_another, "nobody listens on 127.0.0.1:60001, but 127.0.0.2:60001 does. To go on: connect to where", "--wait"},
+    {refused_beside_others, "but 0.0.0.0%eth1:60001 does (nginx, pid 71), and 2 more with this port.", "--wait"},
     {refused_by_icmp, "refused by an ICMP message", "nobody listens"},
     {refused_remote, "refused by the other host", "--wait"},
     {refused_gone, "refused: the listener at 127.0.0.1:60001 has gone.", "went away"},
@@ -376,6 +433,7 @@ static Suite *make_suite(void)
     Suite *suite = suite_create("report explain");
     TCase *rows = tcase_create("table rows");
     tcase_add_loop_test(rows, explanation, 0, COUNT(explanations));
+    tcase_add_loop_test(rows, what_is_wrong_comes_first, 0, COUNT(orders));
     suite_add_tcase(suite, rows);
     return suite;
 }

@@ -30,7 +30,7 @@ START_TEST(json_of_a_run)
     assert_text(root, "schema", "backlogctl.probe/2");
     assert_text(root, "command", "run");
     assert_text(root, "kernel", "6.18.0");
-    assert_text(root, "started_at", "2026-01-31T12:00:00.000Z");
+    assert_text(root, "started_at", "2026-01-31T12:00:00.000000Z");
     ck_assert(json_is_string(member(root, "version")));
     assert_text(member(root, "target"), "family", "ipv4");
     assert_text(member(root, "target"), "address", "127.0.0.1");

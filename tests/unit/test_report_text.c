@@ -36,14 +36,14 @@ START_TEST(text_of_a_small_burst)
                            "expect queued=2: seen 3, FAILED\n"
                            "expect drops=4: it is unknown, cannot be decided\n"
                            "\n"
-                           "The listener's backlog is 2; the kernel turns newcomers away only when the queue\n"
-                           "is longer than that, so the accept queue holds 3. The server accepted 1\n"
+                           "The accept queue was full, so the listener dropped the SYNs of 2 connections (4\n"
+                           "packets dropped in all) and told nobody. Such a client hears nothing and sends\n"
+                           "its SYN again after about 1, 2, 3, 4, 5, 7, 11, 19 s, even if there is room\n"
+                           "earlier; a blocking connect() gives up after about 131 s. The server accepted 1\n"
                            "connection; 3 wait in the accept queue: their clients' kernel says connected,\n"
-                           "but no answer comes until the server calls accept(). The accept queue was full,\n"
-                           "so the listener dropped the SYNs of 2 connections (4 packets dropped in all) and\n"
-                           "told nobody. Such a client hears nothing and sends its SYN again after about 1,\n"
-                           "2, 3, 4, 5, 7, 11, 19 s, even if there is room earlier; a blocking connect()\n"
-                           "gives up after about 131 s. To go on: let the server accept faster, or raise its\n"
+                           "but no answer comes until the server calls accept(). The listener's backlog is\n"
+                           "2; the kernel turns newcomers away only when the queue is longer than that, so\n"
+                           "the accept queue holds 3. To go on: let the server accept faster, or raise its\n"
                            "backlog, up to net.core.somaxconn (4096); it counts from the next listen() only.\n");
     assert_tidy(text, 80);
     free(text);

@@ -64,7 +64,7 @@ START_TEST(summary)
                      "6 connections: 1 connected, 3 queued, 2 timed_out\n"
                      "packets counted in this network namespace: ListenOverflows 4, ListenDrops 4\n"
                      "\n"
-                     "The listener's backlog is 2;");
+                     "The accept queue was full,");
     assert_lacks(text, "verdict");
     assert_tidy(text, 80);
     free(text);

@@ -44,7 +44,7 @@ static const struct {
     {0, 128, 0, 0, false, 65535, BIT(OLD_LIMIT)},
     {0, SMALL_BACKLOG, 0, 0, false, 4096, 0},
     {0, SMALL_BACKLOG - 1, 0, 0, false, 4096, BIT(SMALL)},
-    {1, 0, 7, 2000, true, 0, BIT(FULL) | BIT(DROPPING) | BIT(NOT_ACCEPTING) | BIT(CLAMPED) | BIT(SMALL)},
+    {1, 0, 7, 2000, true, 0, BIT(FULL) | BIT(DROPPING) | BIT(NOT_ACCEPTING) | BIT(CLAMPED)},
     {48, 0, 0, 0, false, 4096, BIT(FULL) | BIT(LOWERED)},
     {17, 512, 0, 0, false, 4096, BIT(GIVEN_UP) | BIT(NOT_ACCEPTING), .vanished = 17, .unmoved = true},
     {17, 512, 0, 0, false, 4096, BIT(GIVEN_UP), .vanished = 3},
@@ -282,6 +282,33 @@ START_TEST(every_column_has_something_to_say)
 }
 END_TEST
 
+/* Those that dropped nobody and do not differ share a line; the others are named. */
+START_TEST(namespaces_that_do_not_differ_share_a_line)
+{
+    struct netns_facts list[6];
+    for (size_t i = 0; i < COUNT(list); i++)
+        list[i] = (struct netns_facts){.inode = 100 + i, .somaxconn = 4096, .tcp_syncookies = 1, .counters.known = true};
+    list[2].somaxconn = 128;
+    list[4].counters.value[COUNTER_LISTEN_DROPS] = 7;
+    strcpy(list[4].name, "blue");
+    list[5].counters.known = false;
+    struct survey survey = {.namespaces = list, .namespace_count = COUNT(list)};
+    FILE *out = catch_begin();
+    report_survey_text(out, &survey, &(struct list_view){0}, &(struct report_style){.columns = 1000});
+    char *text = catch_end(out);
+    ck_assert_str_eq(text,
+                     "no listener\n\n"
+                     "3 network namespaces: somaxconn=4096, tcp_max_syn_backlog=0, tcp_syncookies=1, tcp_abort_on_overflow=0; "
+                     "since they were made: ListenOverflows 0, ListenDrops 0\n"
+                     "netns 102: somaxconn=128, tcp_max_syn_backlog=0, tcp_syncookies=1, tcp_abort_on_overflow=0; "
+                     "since it was made: ListenOverflows 0, ListenDrops 0\n"
+                     "netns 104 (blue): somaxconn=4096, tcp_max_syn_backlog=0, tcp_syncookies=1, tcp_abort_on_overflow=0; "
+                     "since it was made: ListenOverflows 0, ListenDrops 7\n"
+                     "netns 105: somaxconn=4096, tcp_max_syn_backlog=0, tcp_syncookies=1, tcp_abort_on_overflow=0\n");
+    free(text);
+}
+END_TEST
+
 START_TEST(labels_are_escaped)
 {
     struct netns_facts netns = {.ours = true, .somaxconn = 4096};
@@ -299,8 +326,12 @@ END_TEST
 
 static Suite *make_suite(void)
 {
-    const TTest *const tests[] = {measurements_are_judged, unix_messages_are_read, mangled_unix_messages_do_no_harm,
-                                  every_column_has_something_to_say, labels_are_escaped};
+    const TTest *const tests[] = {measurements_are_judged,
+                                  unix_messages_are_read,
+                                  mangled_unix_messages_do_no_harm,
+                                  every_column_has_something_to_say,
+                                  namespaces_that_do_not_differ_share_a_line,
+                                  labels_are_escaped};
     Suite *suite = suite_create("survey");
     TCase *tcase = tcase_create("rows");
     tcase_add_loop_test(tcase, remarks_rest_on_figures, 0, COUNT(remarks));

@@ -147,8 +147,8 @@ START_TEST(history_is_the_last_minute)
 }
 END_TEST
 
-/* A survey that did not look for them leaves the owner and the waiting clients as they were. */
-START_TEST(what_was_not_asked_stays)
+/* A survey that did not look for them leaves the owner as it was, and nothing known of the clients that wait. */
+START_TEST(waiting_clients_are_never_those_of_an_earlier_look)
 {
     struct watch_model w = {.interval = SECOND};
     struct listener one = listener(1, 2, 0);
@@ -163,11 +163,48 @@ START_TEST(what_was_not_asked_stays)
     interval(&w, &one, 1, SECOND);
     ck_assert_int_eq(of(&w, 1)->now.pid, 77);
     ck_assert_str_eq(of(&w, 1)->now.process, "nginx");
-    ck_assert_uint_eq(of(&w, 1)->now.half_open, 4);
-    ck_assert_uint_eq(of(&w, 1)->now.oldest_ms, 1500);
-    one.queue = 0; /* then nobody is the oldest */
-    interval(&w, &one, 1, 2 * SECOND);
-    ck_assert(!of(&w, 1)->now.oldest_known);
+    ck_assert(!of(&w, 1)->now.half_open_known && !of(&w, 1)->now.oldest_known && !of(&w, 1)->now.waiting_known);
+    ck_assert_int_eq(figure_value(FIGURE_OLDEST, &of(&w, 1)->now).state, FIGURE_UNKNOWN);
+    ck_assert_int_eq(figure_value(FIGURE_HALF_OPEN, &of(&w, 1)->now).state, FIGURE_UNKNOWN);
+    ck_assert_int_eq(figure_value(FIGURE_CLOSED, &of(&w, 1)->now).state, FIGURE_UNKNOWN);
+    watcher_release(&w);
+}
+END_TEST
+
+static struct listener with_waiting(uint64_t cookie, uint64_t queue)
+{
+    struct listener one = listener(cookie, queue, 0);
+    one.half_open_known = one.oldest_known = one.waiting_known = true;
+    one.half_open = 4;
+    one.oldest_ms = 1500;
+    one.closed = 1;
+    return one;
+}
+
+START_TEST(a_queue_that_became_shorter_has_another_oldest)
+{
+    struct watch_model w = {.interval = SECOND};
+    struct listener one = with_waiting(1, 2);
+    interval(&w, &one, 1, 0);
+    struct listener_history *at = watcher_find(&w, 1, NETNS);
+    watcher_sample(&w, at, 3, 0, SECOND / 4);
+    ck_assert(at->now.oldest_known);
+    watcher_sample(&w, at, 2, 0, SECOND / 2); /* the first was accepted */
+    ck_assert(!at->now.oldest_known && !at->now.waiting_known && at->now.half_open_known);
+    watcher_release(&w);
+}
+END_TEST
+
+START_TEST(one_that_is_gone_has_nobody_waiting)
+{
+    struct watch_model w = {.interval = SECOND};
+    struct listener both[] = {with_waiting(1, 2), with_waiting(2, 2)};
+    interval(&w, both, 2, 0);
+    interval(&w, both, 1, SECOND);
+    const struct listener *gone = &of(&w, 2)->now;
+    ck_assert_int_eq(of(&w, 2)->state, WATCH_GONE);
+    ck_assert(!gone->oldest_known && !gone->half_open_known && !gone->waiting_known);
+    ck_assert(!(gone->remarks & (1u << REMARK_NOT_ACCEPTING | 1u << REMARK_GIVEN_UP)));
     watcher_release(&w);
 }
 END_TEST
@@ -268,6 +305,26 @@ START_TEST(alerts_on_an_interval_and_on_all)
 }
 END_TEST
 
+START_TEST(an_alert_on_what_was_not_looked_for_is_told_once)
+{
+    struct watch_model w = {.interval = SECOND};
+    struct listener one = with_waiting(1, 2), unasked = listener(1, 2, 0);
+    expect(&w, MEASURE_OLDEST, COMPARE_GT, 2000);
+    struct alert *alert = &w.alerts[0];
+    interval(&w, &one, 1, 0);
+    ck_assert(!alert->holds && !alert->open);
+    interval(&w, &unasked, 1, SECOND);
+    ck_assert(!alert->holds && alert->open && alert->open_news && !alert->e.seen_known);
+    alert->open_news = false;
+    interval(&w, &unasked, 1, 2 * SECOND);
+    ck_assert(alert->open && !alert->open_news);
+    one.oldest_ms = 2500;
+    interval(&w, &one, 1, 3 * SECOND);
+    ck_assert(alert->holds && alert->news);
+    watcher_release(&w);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     const TTest *const tests[] = {
@@ -276,7 +333,10 @@ static Suite *make_suite(void)
         rates_are_exact,
         looks_between_surveys_count,
         history_is_the_last_minute,
-        what_was_not_asked_stays,
+        waiting_clients_are_never_those_of_an_earlier_look,
+        a_queue_that_became_shorter_has_another_oldest,
+        one_that_is_gone_has_nobody_waiting,
+        an_alert_on_what_was_not_looked_for_is_told_once,
         a_copy_stands_still,
         thousands_come_and_go,
         a_look_between_surveys_makes_an_alert_hold,

@@ -1,0 +1,238 @@
+/* The facts that are gathered once, when the last look has been taken: who holds the listeners, the way that packets took, what other
+   listeners discarded, exact times. */
+#include "experiment_internal.h"
+
+#include "backlogctl/conntrack.h"
+#include "backlogctl/judge.h"
+#include "backlogctl/owner.h"
+#include "backlogctl/peers.h"
+#include "backlogctl/surveyor.h"
+#include "backlogctl/way.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void name_owners(struct experiment *x)
+{
+    for (size_t t = 0; t < x->run.target_count; t++) {
+        struct listener *listener = &x->run.targets[t].after;
+        if (!listener->known)
+            continue;
+        if (x->lab.server) {
+            listener->pid = getpid();
+            snprintf(listener->process, sizeof listener->process, "backlogctl");
+        } else {
+            owner_find(listener);
+            for (size_t i = 0; i < x->run.targets[t].member_count; i++)
+                owner_find(&x->run.targets[t].members[i]);
+        }
+    }
+}
+
+/* Of the target's port, but bound to another address or device; of a reuseport group the first member. */
+static bool is_bound_elsewhere(const struct listener *listener, const struct target *target)
+{
+    return listener->family != AF_UNIX && listener->local.port == target->address.port && listener->member == 1;
+}
+
+/* Who listens at the port where nobody does at the address. Asked for again after the list was made, the address itself shows whether
+   that came meanwhile. */
+static void look_for_others(struct experiment *x, struct target *target)
+{
+    struct listener_list all = {0};
+    struct listener here;
+    if (!target->looked || !has_handshake(target->transport.kind) || target->after.known)
+        return;
+    bool nobody = !listener_list(&x->diag, &all, NULL, NULL) &&
+                  !listener_find(&x->diag, &target->bound, &target->transport, &here, NULL) && !here.known;
+    for (size_t i = 0; i < all.count && nobody; i++)
+        if (is_bound_elsewhere(&all.list[i], target) && !target->other_places++)
+            target->other_listener = all.list[i];
+    free(all.list);
+    if (target->other_places)
+        owner_find(&target->other_listener);
+}
+
+static void merge_accepts(struct experiment *x)
+{
+    struct error err = {0};
+    size_t count;
+    const struct server_accept *clients = server_accepts(x->lab.server, &count);
+    for (size_t t = 0; t < x->run.target_count; t++)
+        if (x->run.targets[t].attempt_count &&
+            peers_note_accepts(&x->run.targets[t], clients, count, x->epoch, x->run.elapsed, &err))
+            experiment_note(x, &err);
+}
+
+/* The exact spread of how long it took from connect() to the moment at `member` of each attempt. */
+static void spread_times(struct experiment *x, size_t member, struct spread *out)
+{
+    size_t room = 0, count = 0;
+    for (size_t t = 0; t < x->run.target_count; t++)
+        room += x->run.targets[t].attempt_count;
+    nsec *samples = malloc((room ? room : 1) * sizeof *samples);
+    if (!samples) {
+        experiment_note(x, &(struct error){.text = "no memory for the spread of times"});
+        return;
+    }
+    for (size_t t = 0; t < x->run.target_count; t++)
+        for (size_t i = 0; i < x->run.targets[t].attempt_count; i++) {
+            const struct attempt *a = &x->run.targets[t].attempts[i];
+            nsec at = *(const nsec *)((const char *)a + member);
+            if (at != NSEC_NEVER && a->opened != NSEC_NEVER)
+                samples[count++] = at > a->opened ? at - a->opened : 0;
+        }
+    judge_spread(samples, count, out);
+    free(samples);
+}
+
+/* A client learns of its SYN-ACK some microseconds after it came, and an accept is noted by another clock than packets: where packets
+   were seen, their times count, in rows and timeline alike. */
+static void use_exact_times(struct target *target)
+{
+    for (size_t i = 0; i < target->attempt_count && target->timeline.source == TIMELINE_PACKETS; i++) {
+        const struct lane *lane = &target->timeline.lanes[i];
+        struct attempt *a = &target->attempts[i];
+        if (lane->established != NSEC_NEVER && a->established != NSEC_NEVER)
+            a->established = lane->established;
+        if (lane->accepted != NSEC_NEVER)
+            a->accepted = lane->accepted;
+        /* With Fast Open before the SYN-ACK is at the client: then that is when the connection was there for both. */
+        if (a->accepted != NSEC_NEVER && a->established > a->accepted)
+            a->established = a->accepted;
+    }
+}
+
+static void finish_timeline(struct experiment *x)
+{
+    struct error err = {0};
+    if (!x->recorder)
+        return;
+    if (recorder_finish(x->recorder, x->run.targets, x->run.target_count, x->epoch, x->run.elapsed, &err))
+        experiment_note(x, &err);
+    else
+        for (size_t t = 0; t < x->run.target_count; t++)
+            use_exact_times(&x->run.targets[t]);
+}
+
+static void note_wire(struct experiment *x)
+{
+    struct error err = {0};
+    uint64_t lost = x->lab.wire ? wire_lost(x->lab.wire) : 0;
+    if (!lost)
+        return;
+    error_set(&err, ENOBUFS, "the path with the delay had no room for %llu packets and lost them", (unsigned long long)lost);
+    experiment_note(x, &err);
+}
+
+static bool is_target(const struct run *run, const struct listener *l)
+{
+    for (size_t t = 0; t < run->target_count; t++) {
+        const struct target *target = &run->targets[t];
+        if ((target->before.known && !listener_compare_places(l, &target->before)) ||
+            (target->after.known && !listener_compare_places(l, &target->after)))
+            return true;
+    }
+    return false;
+}
+
+static const struct listener *find_listener(const struct listener_list *list, uint64_t cookie)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (list->list[i].cookie == cookie)
+            return &list->list[i];
+    return NULL;
+}
+
+/* What the other listeners of the namespace discarded meanwhile: the counters are read within this. One that has gone took its counter
+   with it. */
+static void sum_others(struct experiment *x)
+{
+    struct listener_list now = {0}, *before = &x->listeners_before;
+    x->run.others = 0;
+    x->run.others_known = x->diag.netlink.socket && before->list && !listener_list(&x->diag, &now, &(struct error){0}, NULL);
+    for (size_t i = 0; i < now.count; i++) {
+        const struct listener *l = &now.list[i], *old = find_listener(before, l->cookie);
+        if (has_handshake((enum socket_kind)l->kind) && !is_target(&x->run, l))
+            x->run.others += (l->discarded - (old ? old->discarded : 0)) & UINT32_MAX;
+    }
+    for (size_t i = 0; i < before->count; i++)
+        if (has_handshake((enum socket_kind)before->list[i].kind) && !is_target(&x->run, &before->list[i]))
+            x->run.others_known = x->run.others_known && find_listener(&now, before->list[i].cookie);
+    free(now.list);
+}
+
+/* ---- Why nobody accepts ---- */
+
+static bool anybody_accepted(const struct run *run)
+{
+    for (size_t t = 0; t < run->target_count; t++)
+        for (size_t i = 0; i < run->targets[t].attempt_count; i++)
+            if (run->targets[t].attempts[i].accepted != NSEC_NEVER)
+                return true;
+    return false;
+}
+
+/* The listener that clients wait at while nobody accepts; NULL: there is none. */
+static const struct listener *stuck_listener(const struct run *run)
+{
+    for (size_t t = 0; t < run->target_count && !anybody_accepted(run); t++) {
+        const struct target *target = &run->targets[t];
+        if (target->after.known && !target->listener_gone && target->after.queue && has_handshake(target->transport.kind))
+            return &target->after;
+    }
+    return NULL;
+}
+
+static void look_at_holders(struct experiment *x)
+{
+    const struct listener *stuck = x->lab.server ? NULL : stuck_listener(&x->run);
+    struct survey survey = {0};
+    struct survey_query query = {.no_waiting = true};
+    if (!stuck)
+        return;
+    query.port = stuck->local.port;
+    if (!survey_take(&survey, &query, NULL)) {
+        for (size_t i = 0; i < survey.count; i++)
+            survey.listeners[i].remarks = survey.listeners[i].cookie == stuck->cookie ? 1u << REMARK_FULL : 0;
+        survey_look_at_holders(&survey, 1u << REMARK_FULL);
+        for (size_t i = 0; i < survey.count; i++) {
+            size_t count;
+            const struct socket_holder *holders = survey_holders(&survey, &survey.listeners[i], &count);
+            if (!survey.listeners[i].remarks || !holders)
+                continue;
+            x->run.holder_count = count < RUN_HOLDERS_MAX ? count : RUN_HOLDERS_MAX;
+            memcpy(x->run.holders, holders, x->run.holder_count * sizeof *holders);
+            x->run.still_waiting = survey.listeners[i].waits_on;
+        }
+    }
+    survey_release(&survey);
+}
+
+void experiment_gather(struct experiment *x)
+{
+    x->run.signal = x->loop.signal;
+    for (size_t t = 0; t < x->run.target_count; t++)
+        if (x->run.targets[t].member_count)
+            peers_members(&x->diag, &x->run.targets[t], NULL);
+    x->run.sysctls.conntrack_count = conntrack_count();
+    for (size_t t = 0; t < x->run.target_count && x->diag.netlink.socket && !x->run.private_namespace; t++)
+        way_look(&x->diag, &x->run.targets[t]);
+    name_owners(x);
+    for (size_t t = 0; t < x->run.target_count; t++)
+        look_for_others(x, &x->run.targets[t]);
+    if (x->lab.server) {
+        server_stop(x->lab.server);
+        merge_accepts(x);
+    }
+    note_wire(x);
+    finish_timeline(x);
+    spread_times(x, offsetof(struct attempt, established), &x->run.to_established);
+    spread_times(x, offsetof(struct attempt, accepted), &x->run.to_accepted);
+    sum_others(x);
+    look_at_holders(x);
+}
