@@ -15,18 +15,19 @@
 /* One attempt of one connection at one address: the facts, then what the judge made of them. Times are spans since
    the start of the run, NSEC_NEVER where it did not happen or nobody saw it. */
 struct attempt {
-    struct endpoint source; /* our end; family AF_UNSPEC before it is bound; AF_UNIX: the abstract name it was given */
-    nsec opened;            /* connect() was called */
-    nsec established;       /* the handshake was complete as the client sees it: the SYN-ACK's time where packets were captured,
+    struct endpoint
+        source;           /* our end; family AF_UNSPEC before it is bound; without a handshake: the abstract name it was given */
+    nsec opened;          /* connect() was called */
+    nsec established;     /* the handshake was complete as the client sees it: the SYN-ACK's time where packets were captured,
                                else an upper bound (when we learned of it), lowered to `accepted` */
-    nsec accepted;          /* accept() had returned it: exact in `run`, the first sighting in `probe` */
-    nsec failed;            /* the kernel reported an error */
-    uint32_t id;            /* number of the connection in the burst, from 1; the same in every address it tries */
-    int32_t age_ms;         /* how long it had waited in the accept queue at the last look; -1 unknown */
-    int16_t error;          /* positive errno of connect() or SO_ERROR; 0 none */
-    uint16_t segments_in;   /* segments the client received (tcpi_segs_in), capped at 65535 */
-    uint8_t state;          /* enum tcp_state of the client's socket */
-    uint8_t peer;           /* enum peer */
+    nsec accepted;        /* accept() had returned it: exact in `run`, the first sighting in `probe` */
+    nsec failed;          /* the kernel reported an error */
+    uint32_t id;          /* number of the connection in the burst, from 1; the same in every address it tries */
+    int32_t age_ms;       /* how long it had waited in the accept queue at the last look; -1 unknown */
+    int16_t error;        /* positive errno of connect() or SO_ERROR; 0 none */
+    uint16_t segments_in; /* segments the client received (tcpi_segs_in), capped at 65535 */
+    uint8_t state;        /* enum tcp_state of the client's socket */
+    uint8_t peer;         /* enum peer */
     uint8_t syn_retransmits;
     uint8_t data_retransmits; /* of what we sent, while unacknowledged */
     bool soft_error : 1;      /* `error` was reported while the kernel went on trying (ICMP) */

@@ -56,8 +56,8 @@ struct listener {
     uint64_t pidns;     /* of the pid namespace of `pid`; 0: ours, or unknown */
     struct socket_holder_place place; /* of `pid` */
     size_t holder_first;              /* where its `processes` holders begin in the survey, if that has any */
-    char path[UNIX_NAME_SIZE]; /* AF_UNIX: the name as bound, byte by byte, abstract ones with a leading '@', "" for none */
-    uint32_t file_inode, file_device; /* AF_UNIX: of the file that bind(2) made, as sock_diag numbers them; 0: none */
+    char path[UNIX_NAME_SIZE]; /* of a kind with paths: as bound, byte by byte, abstract ones with a leading '@', "" for none */
+    uint32_t file_inode, file_device; /* of the file that bind(2) made, as sock_diag numbers them; 0: none */
     bool waits_on, shrank;            /* at two looks after the survey its queue was as full still; was shorter at one */
     /* Written by the judge: */
     uint32_t percent; /* queue of capacity; over 100 after the backlog was lowered */

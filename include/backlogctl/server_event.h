@@ -23,7 +23,7 @@ struct server_event {
     enum server_event_kind kind;
     nsec at;               /* since the server began to listen */
     struct endpoint local; /* the listener's address */
-    const char *path;      /* AF_UNIX: its path; as long as the server's settings */
+    const char *path;      /* its path, if it has one; as long as the server's settings */
     struct endpoint peer;  /* accepted, closed: the client */
     uint64_t number;       /* accepted, closed: the client's number from 1; dropped: how many more;
                               starved: the errno */

@@ -65,5 +65,5 @@ int select_is_one(const struct survey *survey, struct error *err)
     /* --unix excludes --host. */
     return error_set(err, EEXIST, "%zu listeners are meant: %s%s: give %s--process or --pid to choose one", survey->count, names,
                      survey->count > NAMED_MAX ? " ..." : "",
-                     is_unix((enum socket_kind)survey->listeners[0].kind) ? "" : "--host, ");
+                     has_handshake((enum socket_kind)survey->listeners[0].kind) ? "--host, " : "");
 }

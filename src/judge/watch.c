@@ -37,7 +37,7 @@ static struct interval measure(const struct listener_history *one, enum measure 
     return judge_listener_measure(&one->now, m);
 }
 
-/* AF_UNIX drops nobody and so on: what it does not have, it does not meet. */
+/* A kind without a handshake drops nobody and so on: what it does not have, it does not meet. */
 static bool may_meet(const struct expectation *e, const struct listener_history *one)
 {
     enum figure_id figure = measure_figure(e->measure);

@@ -36,7 +36,8 @@ static void name_owners(struct experiment *x)
 /* Of the target's port, but bound to another address or device; of a reuseport group the first member. */
 static bool is_bound_elsewhere(const struct listener *listener, const struct target *target)
 {
-    return listener->family != AF_UNIX && listener->local.port == target->address.port && listener->member == 1;
+    return has_handshake((enum socket_kind)listener->kind) && listener->local.port == target->address.port &&
+           listener->member == 1;
 }
 
 /* Who listens at the port where nobody does at the address. Asked for again after the list was made, the address itself shows whether
