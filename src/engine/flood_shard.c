@@ -92,6 +92,22 @@ static enum tcp_state look_at_end(struct flood *flood, size_t i)
     return (enum tcp_state)a->state;
 }
 
+/* What was repeated: SYNs, or data that we sent. With Fast Open data goes with the SYN; what the SYN-ACK does not acknowledge of it is
+   sent again at once (tcp_rcv_fastopen_synack). */
+static void look_at_repeats(struct attempt *a, const struct tcp_info *info, bool first)
+{
+    uint32_t all = info->tcpi_total_retrans;
+    bool refused = all && !(info->tcpi_options & TCPI_OPT_SYN_DATA);
+    if (!a->sent || a->state == STATE_SYN_SENT)
+        a->syn_retransmits = capped8(all);
+    else if (first)
+        a->syn_retransmits = capped8(all - refused);
+    if (!a->sent || a->state == STATE_SYN_SENT)
+        return;
+    a->data_retransmits = capped8(all - a->syn_retransmits);
+    a->acknowledged = a->acknowledged || (info->tcpi_unacked == 0 && info->tcpi_notsent_bytes == 0);
+}
+
 /* Returns the state. */
 static enum tcp_state look_at_state(struct flood *flood, size_t i)
 {
@@ -102,17 +118,13 @@ static enum tcp_state look_at_state(struct flood *flood, size_t i)
     if (flood->fds[i] < 0 || read_info(flood->fds[i], &info))
         return STATE_NONE;
     a->state = info.tcpi_state;
+    bool first = a->established == NSEC_NEVER;
     if (a->state == STATE_CLOSE)
         look_for_error(flood, i);
     else if (a->state != STATE_SYN_SENT && a->established == NSEC_NEVER)
         note_established(flood, a);
     a->segments_in = capped16(info.tcpi_segs_in);
-    if (!a->sent || a->state == STATE_SYN_SENT) { /* with Fast Open data goes with the SYN */
-        a->syn_retransmits = capped8(info.tcpi_total_retrans);
-    } else {
-        a->data_retransmits = capped8(info.tcpi_total_retrans - a->syn_retransmits);
-        a->acknowledged = a->acknowledged || (info.tcpi_unacked == 0 && info.tcpi_notsent_bytes == 0);
-    }
+    look_at_repeats(a, &info, first);
     return (enum tcp_state)a->state;
 }
 

@@ -151,7 +151,7 @@ static void say_accepted(struct explanation *s)
              queued ? ";" : ".");
     else if (s->accepted)
         tell(s, "The server accepted %s%s", subject(s, s->accepted, text), queued ? ";" : ".");
-    else if (queued)
+    else if (queued && !told_of(s, VERDICT_RESET)) /* what was reset may have been accepted before */
         tell(s, "The server accepted none of the connections;");
     if (told_of(s, VERDICT_CONNECTED) == s->total && s->total && s->run->overflows.known && !s->run->overflows.max)
         tell(s, "Nothing was dropped.");
@@ -214,7 +214,7 @@ static void say_why(struct explanation *s)
 
 static void advise_more_room(struct explanation *s)
 {
-    if (!s->accepted) { /* a longer queue would fill, too */
+    if (!s->accepted && !told_of(s, VERDICT_RESET)) { /* a longer queue would fill, too */
         tell(s, "To go on: find out what keeps the server from calling accept(); no longer queue helps while it does not.");
         say_why(s);
         return;

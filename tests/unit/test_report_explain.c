@@ -236,6 +236,14 @@ static void accepted_and_reset(void)
     tell(VERDICT_QUEUED, REASON_NONE, EVIDENCE_PEER_SOCKET);
 }
 
+/* It may have been accepted before. */
+static void reset_beside_queued(void)
+{
+    sample_with_listener(5, 1, 0);
+    tell(VERDICT_RESET, REASON_NONE, EVIDENCE_SOCKET_ERROR);
+    tell(VERDICT_QUEUED, REASON_NONE, EVIDENCE_PEER_SOCKET);
+}
+
 static void reset(void)
 {
     sample_with_listener(5, 0, 0);
@@ -394,6 +402,7 @@ static const struct {
     {gone, "The listener at 127.0.0.1:60001 went away or was replaced during the run.", "refused"},
     {reset, "1 connection was reset by the other side", "dropped the SYNs"},
     {reset, "reset by the other side.", "--source"},
+    {reset_beside_queued, "1 waits in the accept queue", "accepted none"},
     {accepted_and_reset, "The server accepted 2 connections and reset 1 of them; 1 waits", "accepted none"},
     {reset_of_many_sources, "They came from 3 source addresses, and a server may serve one of them only", "dropped the SYNs"},
     {unreachable, "found no way to the address", "server"},
