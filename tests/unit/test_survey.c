@@ -49,8 +49,8 @@ static const struct {
     {17, 512, 0, 0, false, 4096, BIT(GIVEN_UP) | BIT(NOT_ACCEPTING), .vanished = 17, .unmoved = true},
     {17, 512, 0, 0, false, 4096, BIT(GIVEN_UP), .vanished = 3},
     {17, 512, 0, 0, false, 4096, BIT(GIVEN_UP), .closed = 1},
-    {0, 512, 0, 0, false, 4096, 0, .half_open = 511},
-    {0, 512, 0, 0, false, 4096, BIT(SYN_QUEUE_FULL), .half_open = 512},
+    {0, 512, 0, 0, false, 4096, 0, .half_open = 512},
+    {0, 512, 0, 0, false, 4096, BIT(SYN_QUEUE_FULL), .half_open = 513},
 };
 
 START_TEST(remarks_rest_on_figures)
