@@ -153,7 +153,10 @@ static void say_accepted(struct explanation *s)
         tell(s, "The server accepted %s%s", subject(s, s->accepted, text), queued ? ";" : ".");
     else if (queued && !told_of(s, VERDICT_RESET)) /* what was reset may have been accepted before */
         tell(s, "The server accepted none of the connections;");
-    if (told_of(s, VERDICT_CONNECTED) == s->total && s->total && s->run->overflows.known && !s->run->overflows.max)
+    /* Neither here nor, for all that its counters tell, by any listener of the namespace. */
+    const struct counters *c = &s->run->counters;
+    bool dropped = !s->run->overflows.known || s->run->overflows.max || !c->known || c->value[COUNTER_LISTEN_DROPS];
+    if (told_of(s, VERDICT_CONNECTED) == s->total && s->total && !dropped)
         tell(s, "Nothing was dropped.");
     if (queued)
         tell(s,

@@ -20,6 +20,14 @@ static void write_sysctl(FILE *out, const char **before, const char *key, int64_
     *before = ", ";
 }
 
+/* Those that are not 0: cookies, full SYN queues, held ACKs. */
+static void write_other_counters(FILE *out, const struct counters *counters)
+{
+    for (enum counter c = 0; c < COUNTER_COUNT; c++)
+        if (c != COUNTER_LISTEN_OVERFLOWS && c != COUNTER_LISTEN_DROPS && counters->value[c])
+            fprintf(out, ", %s %" PRIu64, counter_name(c), counters->value[c]);
+}
+
 /* `alike`: how many namespaces it is about. */
 static void write_namespace(FILE *out, const struct survey *survey, const struct netns_facts *facts, size_t alike)
 {
@@ -42,18 +50,23 @@ static void write_namespace(FILE *out, const struct survey *survey, const struct
             alike > 1 ? "they were" : "it was", facts->counters.value[COUNTER_LISTEN_OVERFLOWS],
             facts->counters.value[COUNTER_LISTEN_DROPS]);
     if (facts->drops_gone)
-        fprintf(out, ", of which %" PRIu64 " by listeners that are gone: no living one accounts for them", facts->drops_gone);
+        fprintf(out, ", of which at least %" PRIu64 " by listeners that are gone: no living one accounts for them",
+                facts->drops_gone);
+    write_other_counters(out, &facts->counters);
 }
 
-static bool dropped(const struct netns_facts *facts)
+/* Anything at all. */
+static bool counted(const struct netns_facts *facts)
 {
-    return facts->counters.known &&
-           (facts->counters.value[COUNTER_LISTEN_OVERFLOWS] || facts->counters.value[COUNTER_LISTEN_DROPS]);
+    uint64_t sum = 0;
+    for (enum counter c = 0; c < COUNTER_COUNT && facts->counters.known; c++)
+        sum += facts->counters.value[c];
+    return sum;
 }
 
 static bool share_a_line(const struct netns_facts *a, const struct netns_facts *b)
 {
-    return !dropped(a) && !dropped(b) && a->counters.known == b->counters.known && a->somaxconn == b->somaxconn &&
+    return !counted(a) && !counted(b) && a->counters.known == b->counters.known && a->somaxconn == b->somaxconn &&
            a->tcp_max_syn_backlog == b->tcp_max_syn_backlog && a->tcp_syncookies == b->tcp_syncookies &&
            a->tcp_abort_on_overflow == b->tcp_abort_on_overflow;
 }
