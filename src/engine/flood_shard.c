@@ -98,12 +98,12 @@ static void look_at_repeats(struct attempt *a, const struct tcp_info *info, bool
 {
     uint32_t all = info->tcpi_total_retrans;
     bool refused = all && !(info->tcpi_options & TCPI_OPT_SYN_DATA);
-    if (!a->sent || a->state == STATE_SYN_SENT)
+    if (!a->sent || a->state == STATE_SYN_SENT || (first && a->state == STATE_CLOSE)) {
         a->syn_retransmits = capped8(all);
-    else if (first)
-        a->syn_retransmits = capped8(all - refused);
-    if (!a->sent || a->state == STATE_SYN_SENT)
         return;
+    }
+    if (first)
+        a->syn_retransmits = capped8(all - refused);
     a->data_retransmits = capped8(all - a->syn_retransmits);
     a->acknowledged = a->acknowledged || (info->tcpi_unacked == 0 && info->tcpi_notsent_bytes == 0);
 }

@@ -271,7 +271,7 @@ START_TEST(drops_of_closed_listeners_are_told)
     ck_assert_int_ge(living, 2);
     ck_assert_int_eq(report_number(here, "counters.ListenDrops"), gone + living);
     json_decref(report);
-    char words[64];
+    char words[96];
     snprintf(words, sizeof words, "of which at least %ld by listeners that are gone", gone);
     list_says("", 0, words);
     python_end(&server);
