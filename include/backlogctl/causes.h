@@ -22,6 +22,7 @@ enum cause {
     CAUSE_ABORT_ON_OVERFLOW, /* a full accept queue with tcp_abort_on_overflow */
     CAUSE_CLOSED_LISTENER,   /* the listener was closed with them in its queue */
     CAUSE_SYN_QUEUE,         /* dropped on a full SYN queue, without cookies */
+    CAUSE_LISTENER_FILTER,   /* the listener's own: TCP MD5 or AO, a filter on its socket */
     CAUSE_FIREWALL,          /* something on the way drops packets */
     CAUSE_TRANSLATION,       /* address translation carries them elsewhere */
     CAUSE_BELOW,             /* carried elsewhere without connection tracking: IPVS, BPF programs */

@@ -37,6 +37,7 @@ struct attempt {
     bool was_half_open : 1;   /* an earlier look saw the server's side in SYN_RECV */
     bool was_queued : 1;      /* an earlier look saw the server's side in the accept queue */
     bool refused_here : 1;    /* connect() itself failed: no packet was sent */
+    bool elsewhere : 1;       /* the server's side was found at target->served, or such a place */
     bool translated : 1;      /* address translation carried it to target->carried_to, or such an address */
     bool answered : 1;        /* a look saw the server's request while the client knew of no answer */
     bool drop_full : 1;       /* the listener discarded a packet while this SYN was sent, its queue being full before and after */

@@ -195,6 +195,7 @@ static void each_elsewhere(void *context, const struct diag_socket *socket)
     if (!a)
         return;
     note_peer(a, socket, index->epoch);
+    a->elsewhere = true;
     index->target->served = socket->local;
 }
 

@@ -224,7 +224,10 @@ static void judge_connected_client(struct attempt *a, const struct witness *w)
     case PEER_QUEUED:
         return decide(a, VERDICT_QUEUED, REASON_NONE, EVIDENCE_PEER_SOCKET);
     case PEER_SYN_RECV:
-        if (w->target->listener_gone) /* nobody is left to make a connection of the request */
+        /* Nobody is left to make a connection of the request. */
+        if (a->elsewhere && !w->target->carrier.known)
+            return decide(a, VERDICT_ESTABLISHED, REASON_TRANSLATED, EVIDENCE_PEER_SOCKET);
+        if (!a->elsewhere && w->target->listener_gone)
             return decide(a, VERDICT_ESTABLISHED, REASON_LISTENER_GONE, EVIDENCE_PEER_SOCKET);
         return decide(a, VERDICT_HALF_OPEN, REASON_NONE, EVIDENCE_PEER_SOCKET);
     case PEER_ABSENT:

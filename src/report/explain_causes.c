@@ -9,6 +9,9 @@ static const char *const words[CAUSE_COUNT] = {
     [CAUSE_ABORT_ON_OVERFLOW] = "the accept queue was full, and net.ipv4.tcp_abort_on_overflow is on",
     [CAUSE_CLOSED_LISTENER] = "the listener was closed with them in its queue",
     [CAUSE_SYN_QUEUE] = "the SYN queue was full, and no SYN cookie was sent",
+    [CAUSE_LISTENER_FILTER] =
+        "the listener itself takes no such packets: they lack the signature that it wants (TCP MD5, TCP-AO), or a "
+        "filter is on its socket",
     [CAUSE_FIREWALL] = "a firewall or the path drops packets",
     [CAUSE_TRANSLATION] = "address translation carries them to another listener ('nft list ruleset' shows the rules, "
                           "'backlogctl list --all-netns' the listeners)",

@@ -94,6 +94,8 @@ static void explain_unclear(struct explanation *s, uint64_t unclear)
     opening(s, unclear, text);
     if (!s->run->asked)
         tell(s, "%s got no answer, and the listener could not be asked (sock_diag).", text);
+    else if (s->discarded_known && !s->discarded)
+        tell(s, "%s got no answer, and the listener at this address discarded nothing.", text);
     else if (s->discarded_known)
         tell(s,
              "%s got no answer. The listener discarded %" PRIu64
@@ -107,6 +109,10 @@ static void explain_unclear(struct explanation *s, uint64_t unclear)
         tell(s, "In this network namespace ListenOverflows rose by %" PRIu64 ", by whomever.",
              c->value[COUNTER_LISTEN_OVERFLOWS]);
     tell_causes(s, s->silent, SYMPTOM_SILENCE);
+    if (s->silent && s->silent->served.family) {
+        tell(s, "Others of this burst were found at another place than they called.");
+        tell_carrier(s, s->silent);
+    }
 }
 
 void explain_silence(struct explanation *s)

@@ -198,6 +198,8 @@ static const struct judged cases[] = {
      CLIENT(.peer = PEER_ABSENT, .translated = true), IS(ESTABLISHED, TRANSLATED, TCP_INFO)},
     {"accepted once, and gone without a trace", IN(.discarded = 1, .cookies = 1), CLIENT(.peer = PEER_ABSENT, .accepted = 5),
      IS(CONNECTED, NONE, PEER_SOCKET)},
+    {"a request at another place, whose listener has gone", CLIENT(.peer = PEER_SYN_RECV, .elsewhere = true),
+     IS(ESTABLISHED, TRANSLATED, PEER_SOCKET)},
     {"a request of a listener that has gone", IN(.gone = true), CLIENT(.peer = PEER_SYN_RECV),
      IS(ESTABLISHED, LISTENER_GONE, PEER_SOCKET)},
     {"a simultaneous open", .facts = {.state = STATE_SYN_RECV}, IS(TIMED_OUT, NO_ANSWER, DEADLINE)},
