@@ -73,12 +73,13 @@ enum evidence { EVIDENCES(MODEL_ENUM) EVIDENCE_COUNT };
     X(REASON_LISTENER_GONE, "listener_gone")   /* the listener was closed, or another took its place, in the middle */         \
     X(REASON_NO_TRACE, "no_trace")             /* a listener is here, yet neither socket nor drop: redirected? */              \
     X(REASON_UNACKNOWLEDGED, "unacknowledged") /* what we sent was repeated twice in vain: half-open, lost, or a lossy path */ \
-    X(REASON_NOT_SEEN, "not_seen")             /* the kernel could not be asked */                                             \
-    X(REASON_DESCRIPTORS, "descriptors")       /* EMFILE, ENFILE */                                                            \
-    X(REASON_PORTS, "ports")                   /* EADDRINUSE, EADDRNOTAVAIL: no free source port */                            \
-    X(REASON_ADDRESS, "address")               /* EADDRNOTAVAIL of bind(): no address of this host */                          \
-    X(REASON_MEMORY, "memory")                 /* ENOMEM, ENOBUFS */                                                           \
-    X(REASON_PERMISSION, "permission")         /* EACCES, EPERM: a local firewall or policy */
+    X(REASON_REPEATED, "repeated")       /* SYN-ACKs came again: half-open then, and who knows whether there was room since */ \
+    X(REASON_NOT_SEEN, "not_seen")       /* the kernel could not be asked */                                                   \
+    X(REASON_DESCRIPTORS, "descriptors") /* EMFILE, ENFILE */                                                                  \
+    X(REASON_PORTS, "ports")             /* EADDRINUSE, EADDRNOTAVAIL: no free source port */                                  \
+    X(REASON_ADDRESS, "address")         /* EADDRNOTAVAIL of bind(): no address of this host */                                \
+    X(REASON_MEMORY, "memory")           /* ENOMEM, ENOBUFS */                                                                 \
+    X(REASON_PERMISSION, "permission")   /* EACCES, EPERM: a local firewall or policy */
 enum reason { REASONS(MODEL_ENUM) REASON_COUNT };
 
 /* Where the server's side of a connection stands, from sock_diag of the exact reversed 4-tuple. */

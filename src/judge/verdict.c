@@ -190,10 +190,10 @@ static void judge_from_client(struct attempt *a, const struct witness *w, enum r
         return decide(a, VERDICT_ESTABLISHED, reason, EVIDENCE_PROBE_BYTE);
     if (a->sent && a->data_retransmits >= 2)
         return decide(a, VERDICT_ESTABLISHED, REASON_UNACKNOWLEDGED, EVIDENCE_PROBE_BYTE);
-    /* Nothing sent, nothing received but the SYN-ACK, again and again: our ACK does not count over there. One repeat may
-       be a lost packet; each repeat is answered by a new ACK, so two are no accident. */
+    /* Nothing sent, nothing received but the SYN-ACK, again and again: our ACK did not count over there. One repeat may
+       be a lost packet; each repeat is answered by a new ACK, so two are no accident. But the last of those may have counted. */
     if (!a->sent && a->segments_in >= 3 && w->repeats_seen && !w->target->listener_gone)
-        return decide(a, VERDICT_HALF_OPEN, REASON_NONE, EVIDENCE_TCP_INFO);
+        return decide(a, VERDICT_ESTABLISHED, REASON_REPEATED, EVIDENCE_TCP_INFO);
     decide(a, VERDICT_ESTABLISHED, reason, EVIDENCE_TCP_INFO);
 }
 

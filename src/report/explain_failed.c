@@ -260,6 +260,9 @@ static const struct {
     {REASON_LISTENER_GONE, "the listener has gone, and what it had of them went with it"},
     {REASON_UNACKNOWLEDGED, "what was sent on them was repeated in vain, so the server's side is half-open "
                             "or lost, or the path loses packets"},
+    {REASON_REPEATED,
+     "its SYN-ACK came again and again, so at first the server's side did not count the client's ACK (half-open: a full queue, "
+     "TCP_DEFER_ACCEPT, or a lossy path); whether it does since cannot be told from here"},
     {REASON_NOT_SEEN, "the kernel could not be asked about the server's side"},
 };
 

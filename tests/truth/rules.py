@@ -247,7 +247,7 @@ VERDICTS = {"connected": connected, "queued": queued, "half_open": half_open, "l
 
 
 # Reasons that have a rule, or claim nothing that an account could refute.
-KNOWN_REASONS = set(REASONS_OF_SILENCE) | {None, "queue_full", "icmp", "remote", "no_listener", "no_trace", "unacknowledged",
+KNOWN_REASONS = set(REASONS_OF_SILENCE) | {None, "queue_full", "icmp", "remote", "repeated", "no_listener", "no_trace", "unacknowledged",
                                            "not_seen", "descriptors", "ports", "address", "memory", "permission"}
 
 
