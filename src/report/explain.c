@@ -142,6 +142,12 @@ static void say_capacity(struct explanation *s)
         say_found(s, &s->target->after);
 }
 
+/* For certain: what was reset may have been accepted before, and what is established at an unseen place, too. */
+static bool nobody_accepted(const struct explanation *s)
+{
+    return !s->accepted && !told_of(s, VERDICT_RESET) && !told_of(s, VERDICT_ESTABLISHED);
+}
+
 static void say_accepted(struct explanation *s)
 {
     char text[SUBJECT_SIZE];
@@ -151,7 +157,7 @@ static void say_accepted(struct explanation *s)
              queued ? ";" : ".");
     else if (s->accepted)
         tell(s, "The server accepted %s%s", subject(s, s->accepted, text), queued ? ";" : ".");
-    else if (queued && !told_of(s, VERDICT_RESET)) /* what was reset may have been accepted before */
+    else if (queued && nobody_accepted(s))
         tell(s, "The server accepted none of the connections;");
     /* Neither here nor, for all that its counters tell, by any listener of the namespace. */
     const struct counters *c = &s->run->counters;
@@ -217,7 +223,7 @@ static void say_why(struct explanation *s)
 
 static void advise_more_room(struct explanation *s)
 {
-    if (!s->accepted && !told_of(s, VERDICT_RESET)) { /* a longer queue would fill, too */
+    if (nobody_accepted(s)) { /* a longer queue would fill, too */
         tell(s, "To go on: find out what keeps the server from calling accept(); no longer queue helps while it does not.");
         say_why(s);
         return;
