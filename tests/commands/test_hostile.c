@@ -215,22 +215,22 @@ START_TEST(a_namespace_may_have_any_name)
     struct process server =
         process_start((const char *[]){"ip", "netns", "exec", name, "sh", "-c",
                                        "ip link set lo up && echo 77 >/proc/sys/net/core/somaxconn && exec " BACKLOGCTL
-                                       " serve --port 6009",
+                                       " serve --port 6017",
                                        NULL},
                       NULL);
     char *line = process_line(&server, PATIENCE), command[256];
     snprintf(command, sizeof command, "list --netns 'backlogctl-test-%d-\\x1b[2J\\xff'", (int)getpid());
-    struct outcome named = clean("C.UTF-8", command), all = clean("C.UTF-8", "list --all-netns --port 6009"),
-                   metrics = clean("C", "list --all-netns --prometheus --port 6009"),
-                   json = clean("C", "list --all-netns --json --port 6009"),
-                   watched = clean("C.UTF-8", "watch --all-netns --port 6009 --batch --iterations 1 --interval 100ms");
+    struct outcome named = clean("C.UTF-8", command), all = clean("C.UTF-8", "list --all-netns --port 6017"),
+                   metrics = clean("C", "list --all-netns --prometheus --port 6017"),
+                   json = clean("C", "list --all-netns --json --port 6017"),
+                   watched = clean("C.UTF-8", "watch --all-netns --port 6017 --batch --iterations 1 --interval 100ms");
     process_signal(&server, SIGTERM);
     struct outcome ended = process_finish(&server, PATIENCE);
     free(shell("ip netns delete \"$NAME\"")); /* before anything can fail */
     ck_assert_ptr_nonnull(line);
     snprintf(command, sizeof command, "(backlogctl-test-%d-\\x1b[2J\\xff)", (int)getpid());
     assert_has(all.out, command);
-    assert_has(named.out, "127.0.0.1:6009");
+    assert_has(named.out, "127.0.0.1:6017");
     assert_has(metrics.out, "-\\\\x1b[2J\\\\xff\"} ");
     assert_has(json.out, "-\\u001B[2J\\\\xff\"");
     free(line);
