@@ -337,7 +337,8 @@ def check_overflows(report, account):
         lowest = 0
         if highest and account.cell["firewall"]["kind"] != "no_route":
             dropped = [f for f in ours if f.ports == {port} and overflowed(f, account)]
-            lowest = sum(at < account.low for f in dropped for at in f.syn_in) - account.counter("TCPReqQFullDrop")
+            other = account.counter("ListenDrops", early=0.2) - account.counter("ListenOverflows")  # full SYN queues
+            lowest = sum(at < account.low for f in dropped for at in f.syn_in) - other
         if low is not None and low > highest:
             yield "overflows", f"at least {low} overflows told, {highest} counted in the namespace"
         if high is not None and high < lowest:
