@@ -12,6 +12,9 @@
    Few connections are looked up one by one, many by one dump filtered on the port; those of a kind without a handshake by one dump. 0 or -errno. */
 int peers_look(struct sockdiag *sd, struct target *target, nsec epoch, struct error *err);
 
+/* Its client is still there, and the last look did not find the server's side. */
+bool peers_is_untraced(const struct attempt *a);
+
 /* Looks at the members of the target's reuseport group, if it has one: `target->members`, malloc'ed. The first time as they are,
    then with their drops since. 0 or -errno. */
 int peers_members(struct sockdiag *sd, struct target *target, struct error *err);

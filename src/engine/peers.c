@@ -174,9 +174,9 @@ static int look_by_dump(struct sockdiag *sd, struct target *target, nsec epoch, 
 /* ---- Elsewhere: where a packet filter redirects connections, the server's side has our source as its peer, and another end than the
    one that we called ---- */
 
-static bool is_untraced(const struct attempt *a)
+bool peers_is_untraced(const struct attempt *a)
 {
-    return worth_asking(a) && (a->peer == PEER_ABSENT || a->peer == PEER_UNKNOWN);
+    return worth_asking(a) && a->source.family && (a->peer == PEER_ABSENT || a->peer == PEER_UNKNOWN);
 }
 
 static bool is_traceless(const struct attempt *a)
@@ -216,13 +216,13 @@ static int look_elsewhere(struct sockdiag *sd, struct target *target, nsec epoch
                                    .want_info = true};
     if (target->reflected || !anybody(target, is_traceless))
         return 0;
-    int status = source_index_build(&index, target, is_untraced, err);
+    int status = source_index_build(&index, target, peers_is_untraced, err);
     if (status)
         return status;
     index.epoch = epoch;
     for (size_t i = 0; i < target->attempt_count; i++) {
         uint16_t port = target->attempts[i].source.port;
-        if (!is_untraced(&target->attempts[i]))
+        if (!peers_is_untraced(&target->attempts[i]))
             continue;
         query.remote_low = port < query.remote_low ? port : query.remote_low;
         query.remote_high = port > query.remote_high ? port : query.remote_high;

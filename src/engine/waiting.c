@@ -15,7 +15,11 @@
 /* A server that accepts at all has taken somebody after this long. */
 #define STILL_SPAN (100 * NSEC_PER_MSEC)
 
-struct found;
+/* What one pass over the children found of a listener, or of the first of its group. */
+struct found {
+    uint32_t half_open, seen, closed, with_data, oldest_ms;
+    struct endpoint oldest_local, oldest_remote;
+};
 
 struct search {
     struct sockdiag *sd;
@@ -58,12 +62,6 @@ static struct listener *parent_of(const struct search *s, const struct diag_sock
     }
     return best;
 }
-
-/* What one pass over the children found of a listener, or of the first of its group. */
-struct found {
-    uint32_t half_open, seen, closed, with_data, oldest_ms;
-    struct endpoint oldest_local, oldest_remote;
-};
 
 /* Forgets what the pass that goes on is after. */
 static void keep_half(struct found *f, bool counting)

@@ -5,8 +5,8 @@
 #include "backlogctl/listener.h"
 #include "backlogctl/survey.h"
 
-/* Fills in half_open, oldest and what is in the queues of listeners as listener_list gives them, from `sd`'s namespace. `port` 0: all. Where the kernel
-   gives no answer, or a part, *incomplete says so; the first such reason stays. */
+/* Fills in half_open, oldest and what is in the queues of listeners as listener_list gives them, from `sd`'s namespace. `port` 0: all.
+   Where the kernel gives no answer, or a part, *incomplete says so; the first such reason stays. */
 void waiting_find(struct sockdiag *sd, struct listener *listeners, size_t count, uint16_t port, struct error *incomplete);
 
 /* Fills in only how long those have waited that were the oldest before (`notes`), if they still wait: an exact question each, where

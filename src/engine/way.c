@@ -1,3 +1,4 @@
+/* Which way a burst's packets take on this host: conntrack, the listeners of other namespaces, routes. */
 #include "backlogctl/way.h"
 
 #include "backlogctl/conntrack.h"
@@ -5,19 +6,14 @@
 #include "backlogctl/listener.h"
 #include "backlogctl/netns.h"
 #include "backlogctl/owner.h"
+#include "backlogctl/peers.h"
 
 #include <errno.h>
 #include <string.h>
 
 /* ---- Address translation ---- */
 
-/* Neither is its other end known, nor can it be said to be missing. */
-static bool is_untraced(const struct attempt *a)
-{
-    bool open = a->state != STATE_CLOSE && a->state != STATE_NONE;
-    return open && (a->peer == PEER_ABSENT || a->peer == PEER_UNKNOWN) && a->source.family;
-}
-
+/* One that could not be asked for leaves it open for all: then none of them is known to have stayed here. */
 static void look_for_translation(struct target *target)
 {
     struct netlink nl = {0};
@@ -26,7 +22,7 @@ static void look_for_translation(struct target *target)
     for (size_t i = 0; i < target->attempt_count && (!status || status == -ENOENT); i++) {
         struct attempt *a = &target->attempts[i];
         struct endpoint to;
-        if (!is_untraced(a))
+        if (!peers_is_untraced(a))
             continue;
         status = conntrack_find(&nl, &a->source, &target->address, &to);
         a->translated = !status && !endpoint_equal(&to, &target->address);
@@ -35,7 +31,7 @@ static void look_for_translation(struct target *target)
             target->carried_to = to;
         }
     }
-    if (status && status != -ENOENT && target->translation != TRANSLATION_FOUND)
+    if (status && status != -ENOENT)
         target->translation = TRANSLATION_UNKNOWN;
     netlink_close(&nl);
 }
@@ -68,13 +64,14 @@ static void visit(void *context, uint64_t inode, pid_t pid, const char *name)
     if (fd < 0 || netns_enter(fd, 0, NULL))
         return;
     look_there(search);
-    search->target->carrier.netns = inode;
+    if (search->target->carrier.known)
+        search->target->carrier.netns = inode;
     netns_enter(search->home, 0, NULL);
 }
 
 static void find_carrier(struct sockdiag *sd, struct target *target)
 {
-    const struct endpoint *at = target->translation == TRANSLATION_FOUND ? &target->carried_to : &target->served;
+    const struct endpoint *at = target->carried_to.family ? &target->carried_to : &target->served;
     bool local = false;
     if (!at->family)
         return;
@@ -110,7 +107,7 @@ void way_look(struct sockdiag *sd, struct target *target)
     if (!target->local || !has_handshake(target->transport.kind))
         return;
     for (size_t i = 0; i < target->attempt_count; i++)
-        any |= is_untraced(&target->attempts[i]);
+        any |= peers_is_untraced(&target->attempts[i]);
     if (any && conntrack_count() <= 0)
         target->translation = TRANSLATION_NONE;
     else if (any)

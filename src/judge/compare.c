@@ -14,7 +14,7 @@ struct interval judge_listener_measure(const struct listener *listener, enum mea
     return (struct interval){true, value.number, figures[figure].form == AS_INTERVAL ? value.most : value.number};
 }
 
-static bool judge_compare(int64_t seen, enum compare compare, int64_t expected)
+static bool holds(int64_t seen, enum compare compare, int64_t expected)
 {
     switch (compare) {
     case COMPARE_EQ:
@@ -40,7 +40,7 @@ enum expectation_outcome judge_compare_interval(const struct interval *seen, enu
     if (!seen->known)
         return OUTCOME_OPEN;
     int64_t min = (int64_t)seen->min, max = (int64_t)seen->max;
-    bool low = judge_compare(min, compare, expected), high = judge_compare(max, compare, expected);
+    bool low = holds(min, compare, expected), high = holds(max, compare, expected);
     bool inside = min < expected && expected < max;
     if (inside && (compare == COMPARE_EQ || compare == COMPARE_NE))
         return OUTCOME_OPEN;

@@ -75,8 +75,10 @@ static enum reason reason_by_counters(const struct target *target, const struct 
     if (target->discarded + on_the_way < syns || overflows + other + on_the_way < syns)
         return REASON_NONE;
     if (!alone)
-        return target->discarded == syns && overflows >= syns && target->after.queue >= target->after.capacity ? REASON_QUEUE_FULL
-                                                                                                               : REASON_NONE;
+        return !target->undropped && target->discarded == syns && overflows >= syns &&
+                       target->after.queue >= target->after.capacity
+                   ? REASON_QUEUE_FULL
+                   : REASON_NONE;
     return overflows >= other ? REASON_QUEUE_FULL : REASON_SYN_QUEUE_FULL;
 }
 

@@ -44,7 +44,7 @@ static void tell_carrier(struct explanation *s, const struct target *target)
 {
     char place[ENDPOINT_TEXT_SIZE];
     const struct listener *there = &target->carrier;
-    endpoint_text(target->translation == TRANSLATION_FOUND ? &target->carried_to : &target->served, place);
+    endpoint_text(target->carried_to.family ? &target->carried_to : &target->served, place);
     if (!there->known) {
         tell(s, "Netfilter's address translation carries them to %s, and no listener was found there from here.", place);
         return;

@@ -244,12 +244,12 @@ static json_t *counters_json(const struct run *run)
 /* Where the server's side is, if not at the address. */
 static json_t *elsewhere_json(const struct run *run, const struct target *target)
 {
-    const struct endpoint *at = target->translation == TRANSLATION_FOUND ? &target->carried_to : &target->served;
+    const struct endpoint *at = target->carried_to.family ? &target->carried_to : &target->served;
     const struct listener *there = &target->carrier;
     if (!at->family)
         return json_null();
     return json_pack("{s:o, s:i, s:b, s:o, s:o}", "address", json_address(at), "port", at->port, "translated",
-                     target->translation == TRANSLATION_FOUND, "netns", json_known(there->netns, there->netns), "listener",
+                     target->carried_to.family != 0, "netns", json_known(there->netns, there->netns), "listener",
                      listener_json(run, there));
 }
 

@@ -1,13 +1,10 @@
 /* The experiment that `probe`, `run` and what repeats it share. It only wires: the engine produces facts, the judge verdicts. */
 #include "experiment_internal.h"
 
-#include "backlogctl/conntrack.h"
 #include "backlogctl/judge.h"
 #include "backlogctl/listener.h"
 #include "backlogctl/netns.h"
-#include "backlogctl/owner.h"
 #include "backlogctl/peers.h"
-#include "backlogctl/way.h"
 
 #include <errno.h>
 #include <stddef.h>

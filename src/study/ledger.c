@@ -1,3 +1,4 @@
+/* Readings of the listener's counter around the SYNs of a burst. */
 #include "ledger.h"
 
 #include "backlogctl/clock.h"
