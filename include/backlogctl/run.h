@@ -71,7 +71,8 @@ struct run {
     size_t expectation_count;
     struct socket_holder holders[RUN_HOLDERS_MAX]; /* their causes are written by the judge */
     size_t holder_count;                           /* 0: nobody is asked why, or nobody was seen */
-    bool still_waiting;                            /* the clients of that queue still waited a moment later */
+    bool still_waiting;                            /* the clients of that queue still waited a moment later; */
+    bool queue_shrank;                             /* it was shorter then */
     int signal;                                    /* ended early by this signal; 0: not */
     char incomplete[160];                          /* why evidence is missing, "" when it is complete */
     /* Written by the judge: */

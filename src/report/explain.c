@@ -213,10 +213,10 @@ static void say_traps(struct explanation *s)
 /* What the processes do that hold the listener. */
 static void say_why(struct explanation *s)
 {
-    struct listener at = {.shrank = !s->run->still_waiting};
+    struct listener at = {.shrank = s->run->queue_shrank};
     if (!s->run->holder_count)
         return;
-    tell(s, "What they do that hold it:");
+    tell(s, "Its holders:");
     putc(' ', s->out);
     write_holder_causes(s->out, &at, s->run->holders, s->run->holder_count);
 }

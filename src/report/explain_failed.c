@@ -39,22 +39,23 @@ void explain_queue_full(struct explanation *s)
         tell_patience(s);
 }
 
-/* Where address translation carried connections: the place, and what is known of the listener there. */
+/* Where connections were carried: the place, and what is known of the listener there. Only conntrack tells by what. */
 static void tell_carrier(struct explanation *s, const struct target *target)
 {
-    char place[ENDPOINT_TEXT_SIZE];
+    char place[ENDPOINT_TEXT_SIZE], holder[96] = "";
     const struct listener *there = &target->carrier;
-    endpoint_text(target->carried_to.family ? &target->carried_to : &target->served, place);
+    bool translated = target->carried_to.family;
+    endpoint_text(translated ? &target->carried_to : &target->served, place);
+    tell(s, "%s carries them to %s%s:", translated ? "Address translation" : "Something (a redirect rule, a BPF program)", place,
+         there->known && there->netns ? ", in another network namespace of this host" : "");
     if (!there->known) {
-        tell(s, "Netfilter's address translation carries them to %s, and no listener was found there from here.", place);
+        tell(s, "no listener was found there from here.");
         return;
     }
-    char holder[96] = "";
     if (there->pid)
         snprintf(holder, sizeof holder, " of %s[%d]", there->process, (int)there->pid);
-    tell(s, "Address translation carries them to %s%s: the listener%s there has %" PRIu64 " of %" PRIu64 " in its queue%s.",
-         place, there->netns ? ", in another network namespace of this host" : "", holder, there->queue, there->capacity,
-         there->queue >= there->capacity ? ", so it is full and drops them" : "");
+    tell(s, "the listener%s there has %" PRIu64 " of %" PRIu64 " in its queue%s.", holder, there->queue, there->capacity,
+         there->queue >= there->capacity ? ", so it is full, and newcomers are dropped" : "");
     if (there->netns)
         tell(s, "'backlogctl list --all-netns --port %u' shows it.", there->local.port);
 }

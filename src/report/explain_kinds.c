@@ -19,8 +19,7 @@ static void explain_members(struct explanation *s)
         tell(s, "One of the %zu queues holds %" PRIu64 " of %" PRIu64 ", another %" PRIu64 ":", target->member_count,
              fullest->queue, fullest->capacity, emptiest->queue);
         if (fullest->pid && fullest->pid != emptiest->pid && !s->run->has_server)
-            tell(s, "the process of the fuller one is %s (pid %d), and it alone can accept from it.", fullest->process,
-                 (int)fullest->pid);
+            tell(s, "the fuller one is held by %s (pid %d).", fullest->process, (int)fullest->pid);
         else
             tell(s, "each is accepted from by itself, so look at the server that is slow, or stuck.");
     }

@@ -76,7 +76,8 @@ static void text_rate(const struct watch_layout *layout, const struct listener_h
     if (!one->last.overflows.known)
         snprintf(out, WATCH_TEXT_SIZE, "-");
     else if (one->last.overflows.min != one->last.overflows.max)
-        snprintf(out, WATCH_TEXT_SIZE, "%.0f..%.0f", one->last.least_a_second, one->last.most_a_second);
+        snprintf(out, WATCH_TEXT_SIZE, "%" PRIu64 "..%" PRIu64, (uint64_t)one->last.least_a_second,
+                 (uint64_t)(one->last.most_a_second + 0.999)); /* a little is not nothing */
     else if (rate > 0 && rate < 9.95)
         snprintf(out, WATCH_TEXT_SIZE, "%.1f", rate < 0.1 ? 0.1 : rate); /* a little is not nothing */
     else

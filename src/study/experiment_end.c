@@ -16,6 +16,21 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Of a reuseport group only those that a report compares: each costs a walk through the descriptors of all processes. */
+static void name_extremes(struct target *target)
+{
+    struct listener *fullest = target->members, *emptiest = fullest;
+    for (size_t i = 1; i < target->member_count; i++) {
+        struct listener *m = &target->members[i];
+        fullest = m->queue > fullest->queue ? m : fullest;
+        emptiest = m->queue < emptiest->queue ? m : emptiest;
+    }
+    if (!target->member_count || fullest->queue == emptiest->queue)
+        return;
+    owner_find(fullest);
+    owner_find(emptiest);
+}
+
 static void name_owners(struct experiment *x)
 {
     for (size_t t = 0; t < x->run.target_count; t++) {
@@ -27,8 +42,7 @@ static void name_owners(struct experiment *x)
             snprintf(listener->process, sizeof listener->process, "backlogctl");
         } else {
             owner_find(listener);
-            for (size_t i = 0; i < x->run.targets[t].member_count; i++)
-                owner_find(&x->run.targets[t].members[i]);
+            name_extremes(&x->run.targets[t]);
         }
     }
 }
@@ -209,6 +223,7 @@ static void look_at_holders(struct experiment *x)
             x->run.holder_count = count < RUN_HOLDERS_MAX ? count : RUN_HOLDERS_MAX;
             memcpy(x->run.holders, holders, x->run.holder_count * sizeof *holders);
             x->run.still_waiting = survey.listeners[i].waits_on;
+            x->run.queue_shrank = survey.listeners[i].shrank;
         }
     }
     survey_release(&survey);
