@@ -223,8 +223,24 @@ static void write_given_up(FILE *out, const struct survey *survey)
     fprintf(out, ": %" PRIu64 " of %" PRIu64 " clients", gone, queue);
 }
 
+/* A queue of one that is full does not prove that it was lowered, as a longer one would. */
+static void write_no_backlog(FILE *out, const struct survey *survey)
+{
+    bool any = false;
+    for (size_t i = 0; i < survey->count; i++) {
+        const struct listener *l = &survey->listeners[i];
+        any |= l->remarks >> REMARK_FULL & 1 && !(l->remarks >> REMARK_LOWERED & 1) && !l->backlog;
+    }
+    if (any)
+        fputs(". A backlog of 0 was asked for, or the application has lowered it at a limit of its own, as memcached does at its "
+              "limit of connections",
+              out);
+}
+
 static void write_more(FILE *out, const struct survey *survey, enum remark remark)
 {
+    if (remark == REMARK_FULL)
+        write_no_backlog(out, survey);
     if (remark == REMARK_SYN_QUEUE_FULL)
         write_cookies(out, survey);
     if (remark == REMARK_GIVEN_UP)

@@ -309,6 +309,24 @@ START_TEST(namespaces_that_do_not_differ_share_a_line)
 }
 END_TEST
 
+/* That it was lowered is certain of a queue that is longer than it may be, and else only possible. */
+START_TEST(a_full_queue_without_backlog_is_explained)
+{
+    struct netns_facts netns = {.ours = true, .somaxconn = 4096};
+    for (uint64_t backlog = 0; backlog < 2; backlog++) {
+        struct listener one = sample_listener(backlog, backlog + 1, 0);
+        struct survey survey = {.listeners = &one, .count = 1, .namespaces = &netns, .namespace_count = 1};
+        judge_survey(&survey);
+        FILE *out = catch_begin();
+        report_survey_text(out, &survey, &(struct list_view){0}, &(struct report_style){.columns = 400});
+        char *text = catch_end(out);
+        assert_has(text, "The accept queue is full");
+        ck_assert_int_eq(strstr(text, "A backlog of 0 was") != NULL, backlog == 0);
+        free(text);
+    }
+}
+END_TEST
+
 START_TEST(labels_are_escaped)
 {
     struct netns_facts netns = {.ours = true, .somaxconn = 4096};
@@ -331,6 +349,7 @@ static Suite *make_suite(void)
                                   mangled_unix_messages_do_no_harm,
                                   every_column_has_something_to_say,
                                   namespaces_that_do_not_differ_share_a_line,
+                                  a_full_queue_without_backlog_is_explained,
                                   labels_are_escaped};
     Suite *suite = suite_create("survey");
     TCase *tcase = tcase_create("rows");
