@@ -209,7 +209,10 @@ static void judge_without_trace(struct attempt *a, const struct witness *w)
     else if (!a->was_queued && !a->translated && (w->lost_possible || (a->was_half_open && w->target->discarded)))
         decide(a, VERDICT_LOST, REASON_NONE, EVIDENCE_PEER_SOCKET);
     else
-        judge_from_client(a, w, a->translated ? REASON_TRANSLATED : REASON_NO_TRACE);
+        judge_from_client(a, w,
+                          a->translated              ? REASON_TRANSLATED
+                          : w->target->listener_gone ? REASON_LISTENER_GONE
+                                                     : REASON_NO_TRACE);
 }
 
 static void judge_connected_client(struct attempt *a, const struct witness *w)

@@ -258,7 +258,7 @@ static const struct {
     {REASON_NO_LISTENER, "no listener is on this local address, so something carries them elsewhere"},
     {REASON_NO_TRACE, "a listener is here, yet the kernel shows neither the server's sockets nor drops that explain it"},
     {REASON_TRANSLATED, "address translation carries them elsewhere"},
-    {REASON_LISTENER_GONE, "the listener has gone, and what it had of them went with it"},
+    {REASON_LISTENER_GONE, "the listener has gone, so what it had made of them cannot be told"},
     {REASON_UNACKNOWLEDGED, "what was sent on them was repeated in vain, so the server's side is half-open "
                             "or lost, or the path loses packets"},
     {REASON_REPEATED,
