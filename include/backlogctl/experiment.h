@@ -3,12 +3,29 @@
 #define BACKLOGCTL_EXPERIMENT_H
 
 #include "backlogctl/error.h"
+#include "backlogctl/freeze.h"
 #include "backlogctl/run.h"
 
 #define SYSCTLS_MAX 32
 struct sysctl_list {
     const char *list[SYSCTLS_MAX]; /* KEY=VALUE */
     size_t count;
+};
+
+/* A server to be started. In its words and variables {backlog} and {port} stand for those of the run. */
+struct start_plan {
+    char *const *words; /* NULL at the end; NULL: none is to be started */
+    struct environment environment;
+    const char *user; /* whose rights it has; NULL: ours */
+    const char *log;  /* a file for its output; NULL: only the last of it is kept */
+    nsec wait;        /* for it to listen */
+    nsec warm_up;     /* then, before the burst */
+    bool freeze;      /* it stands still during the burst: */
+    enum freeze_method freeze_method;
+    /* Where it listens, if that was said; else it is found. */
+    bool has_host, has_port;
+    int family;       /* AF_UNSPEC: any */
+    bool has_backlog; /* it was said, too; where {backlog} stands nowhere, listen(2) is called again on its socket */
 };
 
 /* Plain values; what its pointers point to outlives the experiment. */
@@ -20,13 +37,15 @@ struct experiment_plan {
     struct probe_settings probe;
     struct expectations expect;
     bool timeline; /* record one */
-    /* The lab: a server of our own in a private network namespace. Without it the burst goes to a server that is there. */
+    /* The lab: a server of our own, or one that is started, in a private network namespace. Without it the burst goes to a server
+       that is there. */
     bool lab;
-    struct server_settings server; /* its transport is the plan's */
-    struct sysctl_list sysctls;    /* of the private namespace */
-    nsec delay;                    /* of a path in it, one way, whose near end takes the place of the address; 0: none */
-    bool host_net;                 /* a server of our own, but no namespace */
-    bool only_private;             /* the command has no --host-net to offer */
+    struct server_settings server; /* its transport is the plan's; of a server to be started the backlog alone counts */
+    struct start_plan start;
+    struct sysctl_list sysctls; /* of the private namespace */
+    nsec delay;                 /* of a path in it, one way, whose near end takes the place of the address; 0: none */
+    bool host_net;              /* a server of our own, but no namespace */
+    bool only_private;          /* the command has no --host-net to offer */
 };
 
 /* What is told on the way; each may be NULL. */

@@ -61,6 +61,10 @@ int counters_read(struct counters *out, struct error *err);
 /* after - before; known only if both are. */
 struct counters counters_change(const struct counters *before, const struct counters *after);
 
+/* How often anybody in this namespace called connect(2) so that a SYN went out (Tcp: ActiveOpens of /proc/thread-self/net/snmp, which
+   tcp_connect() counts); -1: unknown. */
+int64_t counters_connects(void);
+
 /* TCP sockets allocated on the whole machine, in all namespaces ("alloc" of /proc/net/sockstat); 0 when unknown. A dump
    walks the table of them all. */
 uint64_t sockets_allocated(void);

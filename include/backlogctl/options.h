@@ -65,6 +65,17 @@ struct size_settings {
     uint32_t checks; /* runs with the answer, none of which may drop */
 };
 
+#define OPTIONS_MAX 80
+
+/* A server to be started, beside its words. */
+struct start_settings {
+    nsec wait;    /* for it to listen */
+    nsec warm_up; /* then */
+    const char *user, *log;
+    struct environment environment;
+    enum freeze_method freeze; /* only if that is given */
+};
+
 /* What every command is told. Started from settings_default, filled by the parser, then passed down as const. */
 struct settings {
     bool help, version;
@@ -91,6 +102,10 @@ struct settings {
     const char *svg;    /* a file for the picture, NULL: none */
     const char *preset; /* NULL: none */
     bool list_presets;
+    char **words; /* a server to be started, NULL at the end; NULL: none */
+    struct start_settings start;
+    const char *given[OPTIONS_MAX]; /* the names of the options that were given */
+    size_t given_count;
     char names[1024]; /* those given with escapes, without them; `names_used` of these bytes are taken */
     size_t names_used;
 };
@@ -115,15 +130,17 @@ struct option_group {
     const struct option_spec *options;
 };
 extern const struct option_group options_target, options_socket, options_server, options_account, options_probe, options_running,
-    options_lab, options_output, options_select, options_vary, options_sweep, options_load, options_pace, options_size,
-    options_list, options_resize, options_measure, options_watch;
+    options_lab, options_start, options_output, options_select, options_vary, options_sweep, options_load, options_pace,
+    options_size, options_list, options_resize, options_measure, options_watch;
 
-#define OPTION_GROUPS_MAX 9
+#define OPTION_GROUPS_MAX 10
 struct command {
     const char *name;
     const char *summary; /* one line */
     int (*run)(const struct command *command, const struct settings *settings);
     const struct option_group *groups[OPTION_GROUPS_MAX]; /* NULL at the end */
+    /* Those of a server of our own; NULL: the command starts no other. */
+    const struct option_group *own_server;
 };
 /* A group hides options of the same name in those behind it. */
 bool option_is_hidden(const struct command *command, const struct option_spec *spec);
@@ -133,6 +150,9 @@ int options_set(const struct command *command, const char *name, const char *tex
 
 extern const struct command command_serve, command_probe, command_run, command_list, command_resize, command_measure,
     command_watch, command_sweep, command_size;
+
+/* Whether the option of this long name was given, also by a preset. */
+bool settings_given(const struct settings *settings, const char *name);
 
 /* The transport that the options name. The path is the settings' own. */
 struct transport settings_transport(const struct settings *settings);

@@ -7,6 +7,7 @@
 #include "backlogctl/interval.h"
 #include "backlogctl/run_settings.h"
 #include "backlogctl/socket_holder.h"
+#include "backlogctl/started_server.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -52,7 +53,9 @@ struct run {
     struct probe_settings probe;
     struct server_settings server; /* only when has_server */
     bool has_server;               /* the server was ours: asked backlog and exact accept times are known */
+    struct started_server started; /* or it was started for this run */
     bool private_namespace;
+    bool alone;         /* every packet in it belongs to the run */
     nsec delay;         /* of the path, one way; 0: none but loopback's */
     uint32_t somaxconn; /* of this network namespace; 0: unknown */
     struct run_sysctls sysctls;

@@ -5,17 +5,15 @@
 #include <getopt.h>
 #include <string.h>
 
-#define OPTIONS_MAX 64
 #define NAME_SIZE 64
 #define LONG_VALUE 256 /* getopt's value of the i-th option is LONG_VALUE + i, so that letters stay apart */
 
 /* A command's options in one row, for getopt_long and for looking up what it found. */
 struct table {
     const struct option_spec *specs[OPTIONS_MAX];
-    bool given[OPTIONS_MAX];
     size_t count;
     struct option longs[OPTIONS_MAX + 1];
-    char letters[2 + 2 * OPTIONS_MAX];
+    char letters[3 + 2 * OPTIONS_MAX];
 };
 
 bool option_is_hidden(const struct command *command, const struct option_spec *spec)
@@ -34,6 +32,7 @@ static void table_build(const struct command *command, struct table *table)
 {
     memset(table, 0, sizeof *table);
     char *letter = table->letters;
+    *letter++ = '+'; /* the first word that is no option ends them */
     *letter++ = ':'; /* a missing value is told apart from an unknown option */
     for (size_t g = 0; command->groups[g]; g++)
         for (const struct option_spec *spec = command->groups[g]->options; spec->name; spec++) {
@@ -84,38 +83,66 @@ static int take(struct table *table, size_t i, const char *text, struct settings
             return error_set(err, EINVAL, "--%s '%.80s': %s", spec->name, text, why.text);
         return error_set(err, EINVAL, "--%s: %s", spec->name, why.text);
     }
-    table->given[i] = true;
+    if (!settings_given(settings, spec->name))
+        settings->given[settings->given_count++] = spec->name;
     return 0;
 }
 
-static bool is_given(const struct table *table, const char *name)
+bool settings_given(const struct settings *settings, const char *name)
 {
-    for (size_t i = 0; i < table->count; i++)
-        if (table->given[i] && !strcmp(table->specs[i]->name, name))
+    for (size_t i = 0; i < settings->given_count; i++)
+        if (!strcmp(settings->given[i], name))
             return true;
     return false;
 }
 
-static int check_needs(const struct table *table, struct error *err)
+static int check_needs(const struct table *table, const struct settings *settings, struct error *err)
 {
-    for (size_t i = 0; i < table->count; i++)
-        if (table->given[i] && table->specs[i]->needs && !is_given(table, table->specs[i]->needs))
-            return error_set(err, EINVAL, "--%s goes with --%s only: give both", table->specs[i]->name, table->specs[i]->needs);
+    for (size_t i = 0; i < table->count; i++) {
+        const struct option_spec *spec = table->specs[i];
+        if (spec->needs && settings_given(settings, spec->name) && !settings_given(settings, spec->needs))
+            return error_set(err, EINVAL, "--%s goes with --%s only: give both", spec->name, spec->needs);
+    }
     return 0;
 }
 
-static int check_exclusive(const struct table *table, struct error *err)
+static int check_exclusive(const struct table *table, const struct settings *settings, struct error *err)
 {
-    for (size_t i = 0; i < table->count; i++)
-        for (const char *p = table->specs[i]->excludes; p && table->given[i]; p = *p == ',' ? p + 1 : NULL) {
+    for (size_t i = 0; i < table->count; i++) {
+        const struct option_spec *spec = table->specs[i];
+        const char *p = settings_given(settings, spec->name) ? spec->excludes : NULL;
+        for (; p; p = *p == ',' ? p + 1 : NULL) {
             char name[NAME_SIZE];
             size_t length = strcspn(p, ",");
             snprintf(name, sizeof name, "%.*s", (int)length, p);
-            if (is_given(table, name))
-                return error_set(err, EINVAL, "--%s and --%s exclude each other: give one of them", table->specs[i]->name, name);
+            if (settings_given(settings, name))
+                return error_set(err, EINVAL, "--%s and --%s exclude each other: give one of them", spec->name, name);
             p += length;
         }
-    return check_needs(table, err);
+    }
+    return check_needs(table, settings, err);
+}
+
+/* Beside a server that is started, what describes one of our own means nothing; but it has a backlog, too. */
+static int check_server_options(const struct command *command, const struct settings *settings, struct error *err)
+{
+    for (const struct option_spec *spec = command->own_server->options; spec->name; spec++)
+        if (strcmp(spec->name, "backlog") && settings_given(settings, spec->name))
+            return error_set(err, EINVAL, "--%s is for a server of our own: leave it out beside -- COMMAND", spec->name);
+    return 0;
+}
+
+/* What follows the options: nothing, or after "--" a server to be started. */
+static int take_words(const struct command *command, int argc, char **argv, bool dashes, struct settings *settings,
+                      struct error *err)
+{
+    if (optind >= argc)
+        return dashes && command->own_server ? error_set(err, EINVAL, "a command is missing after --") : 0;
+    if (!command->own_server || !dashes)
+        return error_set(err, EINVAL, "unexpected argument '%.80s': everything is given by options%s", argv[optind],
+                         command->own_server ? ", and a server to be started comes after --" : "");
+    settings->words = argv + optind;
+    return check_server_options(command, settings, err);
 }
 
 int options_parse(const struct command *command, int argc, char **argv, struct settings *settings, struct error *err)
@@ -124,10 +151,13 @@ int options_parse(const struct command *command, int argc, char **argv, struct s
     table_build(command, &table);
     opterr = 0;
     optind = 0;
-    for (;;) {
+    bool dashes = false;
+    for (int before = 1;; before = optind) {
         int value = getopt_long(argc, argv, table.letters, table.longs, NULL);
-        if (value == -1)
+        if (value == -1) {
+            dashes = optind > before;
             break;
+        }
         if (value == '?')
             return explain_rejection(&table, argv, err);
         size_t i = table_find(&table, value == ':' ? optopt : value);
@@ -139,9 +169,8 @@ int options_parse(const struct command *command, int argc, char **argv, struct s
         if (settings->help || settings->version)
             return 0;
     }
-    if (optind < argc)
-        return error_set(err, EINVAL, "unexpected argument '%.80s': everything is given by options", argv[optind]);
-    return check_exclusive(&table, err);
+    int status = take_words(command, argc, argv, dashes, settings, err);
+    return status ? status : check_exclusive(&table, settings, err);
 }
 
 int options_set(const struct command *command, const char *name, const char *text, struct settings *settings, struct error *err)
@@ -190,7 +219,8 @@ static void print_option(FILE *out, const struct option_spec *spec)
 
 void options_help(const struct command *command, FILE *out)
 {
-    fprintf(out, "Usage: backlogctl %s [OPTION]...\n%s.\n", command->name, command->summary);
+    fprintf(out, "Usage: backlogctl %s [OPTION]...%s\n%s.\n", command->name, command->own_server ? " [-- COMMAND [ARG]...]" : "",
+            command->summary);
     for (size_t g = 0; command->groups[g]; g++) {
         fprintf(out, "\n%s:\n", command->groups[g]->title);
         for (const struct option_spec *spec = command->groups[g]->options; spec->name; spec++)

@@ -4,6 +4,23 @@
 /* The JSON of larger bursts has a timeline only when it is asked for: it takes more room than all the rest. */
 #define TIMELINE_UNASKED_MAX 10000
 
+static void plan_start(struct experiment_plan *plan, const struct settings *settings)
+{
+    const struct start_settings *start = &settings->start;
+    plan->start = (struct start_plan){.words = settings->words,
+                                      .environment = start->environment,
+                                      .user = start->user,
+                                      .log = start->log,
+                                      .wait = start->wait,
+                                      .warm_up = start->warm_up,
+                                      .freeze = settings_given(settings, "freeze"),
+                                      .freeze_method = start->freeze,
+                                      .has_host = settings_given(settings, "host"),
+                                      .has_port = settings_given(settings, "port"),
+                                      .has_backlog = settings_given(settings, "backlog"),
+                                      .family = settings->family};
+}
+
 void plan_options(struct experiment_plan *plan, const struct settings *settings)
 {
     const struct probe_settings *probe = &settings->probe;
@@ -17,6 +34,7 @@ void plan_options(struct experiment_plan *plan, const struct settings *settings)
     plan->sysctls = settings->sysctls;
     plan->delay = settings->delay;
     plan->host_net = settings->host_net;
+    plan_start(plan, settings);
 }
 
 int plan_addresses(struct experiment_plan *plan, const struct settings *settings, struct error *err)

@@ -15,6 +15,7 @@ const struct command command_run = {
     .name = "run",
     .summary = "Run server and burst together in a private network namespace",
     .run = run_run,
-    .groups = {&options_server, &options_probe, &options_lab, &options_target, &options_socket, &options_account,
+    .own_server = &options_server,
+    .groups = {&options_server, &options_probe, &options_lab, &options_start, &options_target, &options_socket, &options_account,
                &options_output},
 };

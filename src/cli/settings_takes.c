@@ -252,6 +252,18 @@ int take_sysctl(const struct option_spec *spec, const char *text, void *field, s
     return 0;
 }
 
+int take_environment(const struct option_spec *spec, const char *text, void *field, struct error *err)
+{
+    (void)spec;
+    option_environment *environment = field;
+    if (strcspn(text, "=") == 0 || !strchr(text, '='))
+        return error_set(err, EINVAL, "want NAME=VALUE");
+    if (environment->count == ENVIRONMENT_MAX)
+        return error_set(err, EINVAL, "want at most %d variables", ENVIRONMENT_MAX);
+    environment->list[environment->count++] = text;
+    return 0;
+}
+
 int take_sources(const struct option_spec *spec, const char *text, void *field, struct error *err)
 {
     (void)spec;

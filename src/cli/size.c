@@ -44,5 +44,6 @@ const struct command command_size = {
     .name = "size",
     .summary = "Find the smallest backlog that takes a load without a drop",
     .run = size_run,
-    .groups = {&options_load, &options_pace, &options_size, &options_output},
+    .own_server = &options_pace,
+    .groups = {&options_load, &options_pace, &options_size, &options_start, &options_output},
 };

@@ -207,6 +207,7 @@ const struct command command_sweep = {
     .name = "sweep",
     .summary = "Repeat 'run' over ranges and show how the outcome depends on them",
     .run = sweep_run,
-    .groups = {&options_vary, &options_sweep, &options_server, &options_probe, &options_lab, &options_target, &options_socket,
-               &options_output},
+    .own_server = &options_server,
+    .groups = {&options_vary, &options_sweep, &options_server, &options_probe, &options_lab, &options_start, &options_target,
+               &options_socket, &options_output},
 };

@@ -68,7 +68,7 @@ static struct cause_facts facts_of(const struct run *run, const struct target *t
     struct cause_facts facts = {0};
     const struct counters *c = &run->counters;
     bool counted = c->known && target->local; /* those of another host are not to be seen */
-    set(&facts, FACT_ALONE, true, run->private_namespace);
+    set(&facts, FACT_ALONE, true, run->alone);
     set(&facts, FACT_LOCAL, true, target->local);
     set(&facts, FACT_OVERFLOWED, counted, c->value[COUNTER_LISTEN_OVERFLOWS]);
     set(&facts, FACT_DISCARDED, target->local && target->discarded_known, target->discarded);

@@ -390,7 +390,7 @@ void judge_run(struct run *run)
         run->counts[v] = 0;
     for (size_t t = 0; t < run->target_count; t++) {
         struct target *target = &run->targets[t];
-        struct witness w = witness_of(target, &run->counters, run->private_namespace);
+        struct witness w = witness_of(target, &run->counters, run->alone);
         for (size_t i = 0; i < target->attempt_count; i++)
             judge_attempt(&target->attempts[i], &w);
     }

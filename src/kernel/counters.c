@@ -11,6 +11,7 @@
 /* /proc/net would be the namespace of the process's first thread. */
 #define NETSTAT "/proc/thread-self/net/netstat"
 #define NETDEV "/proc/thread-self/net/dev"
+#define SNMP "/proc/thread-self/net/snmp"
 
 /* A few thousand bytes today. */
 #define NETSTAT_SIZE 65536
@@ -30,6 +31,18 @@ static void note_counter(struct counters *out, const char *name, size_t length, 
         if (strlen(known) == length && !memcmp(known, name, length))
             out->value[c] = value;
     }
+}
+
+/* RFC 4022's names are in this order since there is /proc/net/snmp: ActiveOpens is the fifth. */
+int64_t counters_connects(void)
+{
+    char *text = malloc(NETSTAT_SIZE);
+    unsigned long long connects;
+    const char *names = text && !read_all(SNMP, text, NETSTAT_SIZE, NULL) ? strstr(text, "\nTcp: Rto") : NULL;
+    const char *values = names ? strstr(names + 1, "\nTcp: ") : NULL;
+    bool known = values && sscanf(values, " Tcp: %*s %*s %*s %*s %llu", &connects) == 1;
+    free(text);
+    return known ? (int64_t)connects : -1;
 }
 
 /* Two lines side by side: "TcpExt: NAME NAME ..." and "TcpExt: VALUE VALUE ...". */

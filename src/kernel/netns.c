@@ -5,9 +5,11 @@
 #include "backlogctl/procfs.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <net/if.h>
 #include <sched.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -85,13 +87,36 @@ static int bring_up_loopback(int flags, struct error *err)
     return 0;
 }
 
+static void write_once(const char *path, const char *text)
+{
+    SCOPED_FD fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0 || write(fd, text, strlen(text)) < 0)
+        return; /* the ids then read as those of nobody, and files are made as before */
+}
+
+/* In the user namespace we are who we were: an ordinary user may map his own ids alone, and must give up setgroups(2) for it
+   (user_namespaces(7)). */
+static void keep_ids(uid_t uid, gid_t gid)
+{
+    char map[64];
+    snprintf(map, sizeof map, "%u %u 1", (unsigned)uid, (unsigned)uid);
+    write_once("/proc/self/uid_map", map);
+    write_once("/proc/self/setgroups", "deny");
+    snprintf(map, sizeof map, "%u %u 1", (unsigned)gid, (unsigned)gid);
+    write_once("/proc/self/gid_map", map);
+}
+
 int netns_enter_private(struct error *err)
 {
     int flags = CLONE_NEWNET;
     int status = unshare(flags);
     if (status && errno == EPERM) {
+        uid_t uid = geteuid();
+        gid_t gid = getegid();
         flags = CLONE_NEWUSER | CLONE_NEWNET;
         status = unshare(flags);
+        if (!status)
+            keep_ids(uid, gid);
     }
     if (status)
         return refused(err, errno, flags,

@@ -6,6 +6,8 @@
 #include "backlogctl/netns.h"
 #include "backlogctl/peers.h"
 
+#include "started.h"
+
 #include <errno.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -134,14 +136,24 @@ static int prepare_burst(struct experiment *x, size_t t, struct error *err)
     return flood_open(&x->floods[t], &flood, target->attempts, &x->loop, err);
 }
 
+/* Nobody accepts: the queue is as long as it gets. */
+static void look_frozen(struct experiment *x)
+{
+    experiment_look(x);
+    experiment_settle(x, x->current);
+    started_thaw(x->lab.started, x->current->after.queue);
+}
+
 static void burst(struct experiment *x, size_t t)
 {
     if (x->lab.server)
         x->accepted_before = server_accepted(x->lab.server);
     /* In a namespace of our own the sums tell it all. */
     x->ledger = (struct ledger){0};
-    if (x->diag.netlink.socket && x->current->local && !x->run.private_namespace && x->plan->probe.threads <= 1)
+    if (x->diag.netlink.socket && x->current->local && !x->run.alone && x->plan->probe.threads <= 1)
         ledger_begin(&x->ledger, &x->diag, x->current, x->current->attempt_count);
+    if (x->lab.started)
+        started_freeze(x->lab.started, &x->current->before);
     size_t opened = flood_burst(x->floods[t], x->epoch);
     x->current->attempt_count = opened;
     ledger_end(&x->ledger);
@@ -153,6 +165,8 @@ static void burst(struct experiment *x, size_t t)
     }
     if (server_is_immediate(x))
         wait_for_server(x, 1);
+    if (x->run.started.words && x->plan->start.freeze)
+        look_frozen(x);
     experiment_follow(x, &x->run.targets[t]);
 }
 
@@ -195,7 +209,7 @@ static void later_rounds(struct experiment *x)
 
 static void set_target(struct experiment *x, struct target *target, const struct endpoint *address)
 {
-    target->transport = x->plan->transport;
+    target->transport = x->lab.transport;
     target->address = target->bound = *address;
     bool packets = has_handshake(target->transport.kind);
     target->reflected = x->lab.wire && packets;
@@ -231,27 +245,27 @@ static int begin(struct experiment *x, struct error *err)
     run->probe = x->plan->probe;
     run->server = x->plan->server;
     run->has_server = x->lab.server != NULL;
-    run->private_namespace = x->lab.server && !x->plan->host_net;
+    run->private_namespace = x->plan->lab && !x->plan->host_net;
+    run->alone = run->private_namespace && run->has_server; /* one that is started may connect itself, see the end */
     run->somaxconn = sysctl_somaxconn();
     run->sysctls = (struct run_sysctls){.abort_on_overflow = sysctl_number("net.ipv4.tcp_abort_on_overflow"),
                                         .syncookies = sysctl_number("net.ipv4.tcp_syncookies"),
                                         .syn_retries = sysctl_number("net.ipv4.tcp_syn_retries"),
                                         .syn_linear_timeouts = sysctl_number("net.ipv4.tcp_syn_linear_timeouts")};
-    run->connection_count = run->probe.arrivals.count;
+    run->connection_count = x->lab.count ? run->probe.arrivals.count : 0;
     run->target_count = x->lab.count;
     run->expectation_count = x->plan->expect.count;
     memcpy(run->expectations, x->plan->expect.list, sizeof run->expectations);
     run->delay = x->plan->delay;
     for (size_t t = 0; t < x->lab.count; t++)
         set_target(x, &run->targets[t], &x->lab.addresses[t]);
-    int status = loop_init(&x->loop, true, err);
-    if (status)
-        return status;
     struct error diag_error = {0};
     if (sockdiag_open(&x->diag, &diag_error))
         experiment_note(x, &diag_error);
     run->asked = !diag_error.code;
-    status = open_recorder(x, err);
+    if (!run->target_count) /* the server cannot be tested */
+        return 0;
+    int status = open_recorder(x, err);
     if (!status)
         status = choose_attempts(x, 0, err);
     return status ? status : prepare_burst(x, 0, err);
@@ -267,7 +281,10 @@ int experiment_open(struct experiment **out, const struct experiment_plan *plan,
     x->plan = plan;
     x->hooks = hooks;
     x->loop.epoll = -1;
-    int status = lab_open(&x->lab, plan, hooks, err);
+    loop_block_signals(); /* before the path has a thread */
+    int status = loop_init(&x->loop, true, err);
+    if (!status)
+        status = lab_open(&x->lab, plan, hooks, &x->loop, &x->run.started, err);
     if (!status)
         status = begin(x, err);
     if (status)
@@ -290,10 +307,12 @@ int experiment_go(struct experiment *x, struct error *err)
     if (x->diag.netlink.socket)
         listener_list(&x->diag, &x->listeners_before, &(struct error){0}, NULL);
     counters_read(&x->counters_before, NULL);
+    x->connects_before = counters_connects();
     x->epoch = clock_now();
     clock_stamp_at(x->epoch, x->run.started_at);
     x->progress_due = x->epoch + PROGRESS_PAUSE;
-    burst(x, 0);
+    if (x->run.target_count)
+        burst(x, 0);
     later_rounds(x);
     if (x->run.target_count > 1)
         experiment_look(x);

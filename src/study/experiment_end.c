@@ -4,10 +4,13 @@
 
 #include "backlogctl/conntrack.h"
 #include "backlogctl/judge.h"
+#include "backlogctl/netns.h"
 #include "backlogctl/owner.h"
 #include "backlogctl/peers.h"
 #include "backlogctl/surveyor.h"
 #include "backlogctl/way.h"
+
+#include "started.h"
 
 #include <errno.h>
 #include <stddef.h>
@@ -181,6 +184,18 @@ static void sum_others(struct experiment *x)
     free(now.list);
 }
 
+/* In a private namespace a server that was started may have other listeners, and clients of its own. Where no more connections were
+   begun than ours, and no other listener discarded anything, every packet that counts was of the run. */
+static void find_alone(struct experiment *x)
+{
+    int64_t connects = counters_connects(), ours = 0;
+    for (size_t t = 0; t < x->run.target_count; t++)
+        for (size_t i = 0; i < x->run.targets[t].attempt_count; i++)
+            ours += x->run.targets[t].attempts[i].opened != NSEC_NEVER && !x->run.targets[t].attempts[i].refused_here;
+    if (x->run.private_namespace && connects >= 0 && x->connects_before >= 0 && x->run.others_known && !x->run.others)
+        x->run.alone = x->run.alone || connects - x->connects_before <= ours;
+}
+
 /* ---- Why nobody accepts ---- */
 
 static bool anybody_accepted(const struct run *run)
@@ -232,11 +247,13 @@ static void look_at_holders(struct experiment *x)
 void experiment_gather(struct experiment *x)
 {
     x->run.signal = x->loop.signal;
+    if (x->lab.started)
+        started_look(x->lab.started);
     for (size_t t = 0; t < x->run.target_count; t++)
         if (x->run.targets[t].member_count)
             peers_members(&x->diag, &x->run.targets[t], NULL);
     x->run.sysctls.conntrack_count = conntrack_count();
-    for (size_t t = 0; t < x->run.target_count && x->diag.netlink.socket && !x->run.private_namespace; t++)
+    for (size_t t = 0; t < x->run.target_count && x->diag.netlink.socket && !x->run.alone; t++)
         way_look(&x->diag, &x->run.targets[t]);
     name_owners(x);
     for (size_t t = 0; t < x->run.target_count; t++)
@@ -250,5 +267,6 @@ void experiment_gather(struct experiment *x)
     spread_times(x, offsetof(struct attempt, established), &x->run.to_established);
     spread_times(x, offsetof(struct attempt, accepted), &x->run.to_accepted);
     sum_others(x);
+    find_alone(x);
     look_at_holders(x);
 }

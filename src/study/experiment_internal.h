@@ -16,8 +16,11 @@
 struct lab {
     struct endpoint addresses[TARGETS_MAX]; /* where the server's side is */
     size_t count;
-    struct server *server; /* a server of ours that is open but not started, or NULL */
-    struct wire *wire;     /* a path with a delay, or NULL */
+    struct transport transport;
+    char path[UNIX_NAME_SIZE]; /* of the transport, if it was found */
+    struct server *server;     /* a server of ours that is open but not started, or NULL */
+    struct started *started;   /* one that was started for it, or NULL */
+    struct wire *wire;         /* a path with a delay, or NULL */
 };
 
 struct experiment {
@@ -28,6 +31,7 @@ struct experiment {
     struct loop loop;
     struct sockdiag diag;
     struct counters counters_before;
+    int64_t connects_before;
     struct listener_list listeners_before; /* all of the namespace, read before those counters */
     nsec epoch;
     struct flood *floods[TARGETS_MAX];
@@ -43,9 +47,11 @@ struct experiment {
 
 /* ---- lab.c ---- */
 
-/* Enters the private namespace that the plan asks for, with its sysctls and its path, and opens the server in it. 0 or -errno;
+/* Enters the private namespace that the plan asks for, with its sysctls and its path, and opens the server in it, or starts it and
+   waits for it on `loop`: then the facts are filled in, and without an address the burst has nowhere to go. 0 or -errno;
    lab_close whatever it returned. */
-int lab_open(struct lab *lab, const struct experiment_plan *plan, const struct experiment_hooks *hooks, struct error *err);
+int lab_open(struct lab *lab, const struct experiment_plan *plan, const struct experiment_hooks *hooks, struct loop *loop,
+             struct started_server *facts, struct error *err);
 void lab_close(struct lab *lab);
 
 /* ---- experiment_looks.c ---- */
@@ -55,6 +61,9 @@ void experiment_note(struct experiment *x, const struct error *err);
 
 /* Every fact anew, and the verdicts that follow. */
 void experiment_look(struct experiment *x);
+
+/* Looks again until two looks agree, or no verdict can change any more. */
+void experiment_settle(struct experiment *x, const struct target *target);
 
 /* Follows a burst until all is final or the patience ends. Nothing tells a client that it was accepted, so that much has
    to be asked for again and again. */

@@ -97,7 +97,7 @@ static void wait_until(struct experiment *x, nsec until)
     }
 }
 
-static void settle(struct experiment *x, const struct target *target)
+void experiment_settle(struct experiment *x, const struct target *target)
 {
     for (int looks = 0; looks < SETTLE_LOOKS && !x->loop.signal && !judge_is_settled(target); looks++) {
         uint64_t before = signature(target);
@@ -126,5 +126,5 @@ void experiment_follow(struct experiment *x, const struct target *target)
         wait_until(x, next < deadline ? next : deadline);
         pause = pause * 2 < LONGEST_PAUSE ? pause * 2 : LONGEST_PAUSE;
     }
-    settle(x, target);
+    experiment_settle(x, target);
 }

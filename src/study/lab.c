@@ -3,6 +3,8 @@
 
 #include "backlogctl/netns.h"
 
+#include "started.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -27,7 +29,7 @@ static int enter(struct lab *lab, const struct experiment_plan *plan, struct err
         return 0;
     if (netns_enter_private(&why))
         return error_set(err, why.code, "%s%s", why.text,
-                         plan->only_private ? "" : ". Give --host-net to use this host's network instead");
+                         plan->only_private ? "" : ". As root it is allowed; --host-net uses this host's network instead");
     int status = set_sysctls(plan, err);
     return !status && plan->delay ? wire_open(&lab->wire, plan->delay, err) : status;
 }
@@ -60,32 +62,67 @@ static void aim(struct lab *lab, const struct endpoint *addresses, size_t count,
     }
 }
 
-int lab_open(struct lab *lab, const struct experiment_plan *plan, const struct experiment_hooks *hooks, struct error *err)
+/* A server that is started says itself where it listens. Aimed at is nothing if it cannot be tested. */
+static int start_server(struct lab *lab, const struct experiment_plan *plan, struct loop *loop, struct started_server *facts,
+                        struct error *err)
+{
+    struct listener listener;
+    int status = started_open(&lab->started, plan, loop, facts, &listener, err);
+    if (status || facts->trouble || !listener.known)
+        return status;
+    lab->count = 1;
+    if (!has_handshake((enum socket_kind)listener.kind)) {
+        snprintf(lab->path, sizeof lab->path, "%s", listener.path);
+        lab->transport = (struct transport){.kind = listener.kind, .path = lab->path};
+        lab->addresses[0] = (struct endpoint){.family = AF_UNIX};
+        return 0;
+    }
+    lab->addresses[0] = endpoint_reachable(&listener.local);
+    if (!plan->delay)
+        return 0;
+    lab->addresses[0] = wire_ends(listener.local.family).near;
+    lab->addresses[0].port = listener.local.port;
+    if (!endpoint_is_any(&listener.local) && !endpoint_equal(&listener.local, &lab->addresses[0])) {
+        facts->trouble = STARTED_UNREACHABLE;
+        facts->places[facts->place_count++] = listener;
+        lab->count = 0;
+    }
+    return 0;
+}
+
+static int open_server(struct lab *lab, const struct experiment_plan *plan, const struct experiment_hooks *hooks,
+                       struct error *err)
 {
     struct endpoint addresses[TARGETS_MAX];
     struct error errors[TARGETS_MAX] = {0};
     struct server_settings server = plan->server;
-    *lab = (struct lab){0};
-    loop_block_signals(); /* before the path has a thread */
     size_t count = choose_addresses(plan, addresses);
-    if (!plan->lab) {
-        memcpy(lab->addresses, addresses, sizeof lab->addresses);
-        lab->count = count;
-        return 0;
-    }
-    int status = enter(lab, plan, err);
-    if (status)
-        return status;
     server.transport = plan->transport;
-    status = server_open(&lab->server, &server, addresses, count, errors, err);
+    int status = server_open(&lab->server, &server, addresses, count, errors, err);
     if (!status)
         aim(lab, addresses, count, errors, hooks);
     return status;
 }
 
+int lab_open(struct lab *lab, const struct experiment_plan *plan, const struct experiment_hooks *hooks, struct loop *loop,
+             struct started_server *facts, struct error *err)
+{
+    *lab = (struct lab){.transport = plan->transport};
+    if (!plan->lab) {
+        memcpy(lab->addresses, plan->addresses, sizeof lab->addresses);
+        lab->count = plan->address_count;
+        return 0;
+    }
+    int status = enter(lab, plan, err);
+    if (status)
+        return status;
+    return plan->start.words ? start_server(lab, plan, loop, facts, err) : open_server(lab, plan, hooks, err);
+}
+
 void lab_close(struct lab *lab)
 {
     server_release(lab->server);
+    started_close(lab->started);
     wire_release(lab->wire);
     *lab = (struct lab){0};
 }

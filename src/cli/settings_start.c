@@ -1,0 +1,28 @@
+/* The options of a server that is started. */
+#include "settings_takes.h"
+
+static const struct option_spec start[] = {
+    {.name = "wait",
+     .argument = "DUR",
+     READS(duration, start.wait),
+     .min = NSEC_PER_MSEC,
+     .max = 3600 * NSEC_PER_SEC,
+     .help = "wait so long for COMMAND to listen (default 10s)"},
+    {.name = "warm-up", .argument = "DUR", READS(duration, start.warm_up), .help = "then let it settle for this time"},
+    {.name = "env",
+     .argument = "NAME=VALUE",
+     READS(environment, start.environment),
+     .help = "a variable of its environment; repeatable; {backlog} and {port} are replaced in its arguments and here"},
+    {.name = "user", .argument = "NAME", READS(text, start.user), .help = "run it as this user; takes root"},
+    {.name = "server-log",
+     .argument = "FILE",
+     READS(text, start.log),
+     .help = "write its output there (default: the last of it is shown when it fails)"},
+    {.name = "freeze",
+     .argument = "HOW",
+     READS(freeze, start.freeze),
+     .help = "it stands still during the burst, so that its queue is counted exactly: auto, ptrace or stop"},
+    {0},
+};
+
+const struct option_group options_start = {"A server that is started: -- COMMAND", start};

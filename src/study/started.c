@@ -1,0 +1,341 @@
+/* The life of a server that is started for an experiment. */
+#include "started.h"
+
+#include "backlogctl/borrow.h"
+#include "backlogctl/fd.h"
+#include "backlogctl/launch.h"
+#include "backlogctl/measurer.h"
+#include "backlogctl/owner.h"
+
+#include "start_words.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Nothing announces a listen(2), so it is asked for this often. */
+#define LOOK_PAUSE NSEC_PER_MSEC
+
+/* A server that listens at several places does so one after the other: it is ready when none has come for this long. */
+#define SETTLED (8 * NSEC_PER_MSEC)
+
+/* The burst and its looks are over long before; the guardian lets go then. */
+#define FREEZE_BUDGET (10 * NSEC_PER_SEC)
+
+struct started {
+    const struct experiment_plan *plan;
+    struct loop *loop;
+    struct started_server *facts;
+    struct launch *launch;
+    char **words, **environment;
+    bool has_port; /* it is said where it listens; 0 leaves it to the server */
+    int log;
+    struct sockdiag diag;
+    struct listener_list others; /* of the namespace, before it was started */
+    struct listener_list now;    /* its own */
+    struct freeze *freeze;
+};
+
+/* ---- Starting ---- */
+
+static int fill_words(struct started *s, struct error *err)
+{
+    const struct start_plan *start = &s->plan->start;
+    uint16_t port = s->plan->addresses[0].port;
+    s->words = start_words_fill(start->words, s->plan->server.backlog, port);
+    s->environment = start_environment_fill(&start->environment, s->plan->server.backlog, port);
+    if (!s->words || !s->environment)
+        return error_set(err, ENOMEM, "no memory for the command");
+    s->has_port = port && (start->has_port || start_words_have(start->words, &start->environment, PORT_WORD));
+    s->facts->words = s->words;
+    s->facts->log = start->log;
+    s->facts->wait = start->wait;
+    s->facts->backlog = s->plan->server.backlog;
+    s->facts->listened = NSEC_NEVER;
+    s->facts->way = start_words_have(start->words, &start->environment, BACKLOG_WORD) ? BACKLOG_WORD_GIVEN
+                    : start->has_backlog                                              ? BACKLOG_LISTEN
+                                                                                      : BACKLOG_OWN;
+    return 0;
+}
+
+static int start(struct started *s, struct error *err)
+{
+    const struct start_plan *plan = &s->plan->start;
+    if (plan->log) {
+        s->log = open(plan->log, O_RDWR | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOCTTY, 0666);
+        if (s->log < 0)
+            return error_errno(err, "cannot open --server-log %.200s", plan->log);
+    }
+    struct launch_settings settings = {
+        .words = s->words, .environment = s->environment, .user = plan->user, .log = s->log, .may_share_pids = s->plan->host_net};
+    int status = launch_begin(&s->launch, &settings, err);
+    return status ? status : launch_watch(s->launch, s->loop, err);
+}
+
+/* ---- Where it listens ---- */
+
+static bool is_known(const struct listener_list *list, const struct listener *l)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (list->list[i].cookie == l->cookie)
+            return true;
+    return false;
+}
+
+/* Its own listeners: those that were not there before. */
+static int list_own(struct started *s, struct error *err)
+{
+    size_t kept = 0;
+    s->now.count = 0;
+    int status = listener_list(&s->diag, &s->now, NULL, err);
+    for (size_t i = 0; i < s->now.count && !status; i++)
+        if (!is_known(&s->others, &s->now.list[i]))
+            s->now.list[kept++] = s->now.list[i];
+    s->now.count = kept;
+    return status;
+}
+
+/* Whether it is where the server was told, or said, to listen. */
+static bool suits(const struct started *s, const struct listener *l)
+{
+    const struct experiment_plan *plan = s->plan;
+    const struct endpoint *wanted = plan->addresses;
+    if (plan->transport.path)
+        return l->kind == plan->transport.kind && !strcmp(l->path, plan->transport.path);
+    if (!has_handshake((enum socket_kind)l->kind))
+        return !s->has_port && !plan->start.has_host && !plan->delay;
+    if (s->has_port && l->local.port != wanted[0].port)
+        return false;
+    for (size_t i = 0; i < plan->address_count && plan->start.has_host; i++) {
+        struct endpoint at = wanted[i], reached = endpoint_reachable(&l->local);
+        at.port = reached.port = 0;
+        if (endpoint_equal(&at, &reached) || endpoint_is_any(&l->local))
+            return true;
+    }
+    return !plan->start.has_host && (plan->start.family == AF_UNSPEC || plan->start.family == l->local.family || l->dual_stack);
+}
+
+static bool same_place(const struct listener *a, const struct listener *b)
+{
+    bool packets = has_handshake((enum socket_kind)a->kind);
+    if (packets != has_handshake((enum socket_kind)b->kind))
+        return false;
+    return packets ? a->local.port == b->local.port : !strcmp(a->path, b->path);
+}
+
+static void note_place(struct started_server *facts, const struct listener *l)
+{
+    for (size_t i = 0; i < facts->place_count; i++)
+        if (same_place(&facts->places[i], l))
+            return;
+    if (facts->place_count < STARTED_PLACES_MAX)
+        facts->places[facts->place_count++] = *l;
+}
+
+/* The one that the burst goes to. Of several addresses with one port the first, IPv4 before IPv6; a TCP port goes before socket files,
+   by which servers are managed. Without a choice, *several is set. */
+static const struct listener *choose(const struct started *s, bool *several)
+{
+    const struct listener *chosen = NULL;
+    *several = false;
+    for (size_t i = 0; i < s->now.count; i++) {
+        const struct listener *l = &s->now.list[i];
+        if (!suits(s, l))
+            continue;
+        if (!chosen)
+            chosen = l;
+        else if (!same_place(chosen, l) &&
+                 has_handshake((enum socket_kind)chosen->kind) == has_handshake((enum socket_kind)l->kind))
+            *several = true;
+    }
+    return chosen;
+}
+
+static void note_places(struct started *s, enum started_trouble trouble)
+{
+    s->facts->trouble = trouble;
+    for (size_t i = 0; i < s->now.count; i++)
+        if (trouble != STARTED_SEVERAL || suits(s, &s->now.list[i]))
+            note_place(s->facts, &s->now.list[i]);
+}
+
+/* ---- Waiting for it ---- */
+
+/* Whether it can still be hoped for; the trouble is noted when not. A command that ends with status 0 may have become a daemon. */
+static bool still_runs(struct started *s)
+{
+    struct launch_state state;
+    launch_look(s->launch, &state);
+    s->facts->shares_pids = state.shares_pids;
+    s->facts->host_proc = state.host_proc;
+    s->facts->daemon = state.end == LAUNCH_EXITED && !state.code && !state.gone;
+    if (state.end == LAUNCH_RUNS || s->facts->daemon)
+        return true;
+    s->facts->code = state.code;
+    s->facts->trouble = state.end == LAUNCH_NOT_STARTED ? STARTED_NOT_EXECUTED
+                        : state.end == LAUNCH_KILLED    ? STARTED_KILLED
+                                                        : STARTED_EXITED;
+    return false;
+}
+
+/* Until then, a signal, or its end. */
+static int pause_until(struct started *s, nsec until, struct error *err)
+{
+    int status = 0;
+    while (!status && clock_now() < until && !s->loop->signal && still_runs(s))
+        status = loop_run(s->loop, until, err);
+    return status;
+}
+
+static int wait_for_listener(struct started *s, struct listener *out, struct error *err)
+{
+    nsec began = clock_now(), changed = began, until = began + s->facts->wait;
+    size_t before = 0;
+    for (;;) {
+        bool several;
+        int status = list_own(s, err);
+        nsec now = clock_now();
+        if (status || s->loop->signal || !still_runs(s))
+            return status;
+        const struct listener *chosen = choose(s, &several);
+        changed = s->now.count != before ? now : changed;
+        before = s->now.count;
+        if (chosen && now - changed >= SETTLED) {
+            s->facts->listened = changed - began;
+            for (size_t i = 0; i < s->now.count; i++)
+                s->facts->other_listeners += !same_place(&s->now.list[i], chosen);
+            if (several)
+                note_places(s, STARTED_SEVERAL);
+            else
+                *out = *chosen;
+            return 0;
+        }
+        if (!chosen && now >= until) {
+            note_places(s, s->now.count ? STARTED_ELSEWHERE : STARTED_NEVER_LISTENED);
+            return 0;
+        }
+        if ((status = pause_until(s, now + LOOK_PAUSE, err)))
+            return status;
+    }
+}
+
+/* ---- Its backlog ---- */
+
+static void call_listen(struct started *s, struct listener *listener)
+{
+    for (size_t i = 0; i < s->now.count && !s->facts->trouble; i++) {
+        struct listener *l = &s->now.list[i];
+        struct error why = {0};
+        if (!same_place(l, listener))
+            continue;
+        owner_find(l);
+        if (!l->pid)
+            error_set(&why, EPERM, "its process cannot be seen");
+        else
+            borrow_listen(l->pid, l->inode, s->facts->backlog, &why);
+        if (why.code) {
+            s->facts->trouble = STARTED_NO_BACKLOG;
+            s->facts->code = why.code;
+        }
+    }
+}
+
+/* ---- The burst ---- */
+
+void started_freeze(struct started *s, const struct listener *listener)
+{
+    struct freeze_settings settings = {.budget = FREEZE_BUDGET, .method = s->plan->start.freeze_method};
+    struct owner_list owners = {0};
+    struct error why = {0};
+    if (!s->plan->start.freeze)
+        return;
+    owners_find(&owners, listener);
+    if (freeze_begin(&s->freeze, owners.pids, owners.count, &settings, &why)) {
+        s->facts->trouble = STARTED_NOT_FROZEN;
+        s->facts->code = why.code;
+    }
+    owners_release(&owners);
+}
+
+void started_thaw(struct started *s, uint64_t queue)
+{
+    struct freeze_facts facts;
+    if (!s->freeze)
+        return;
+    s->facts->frozen = freeze_holds(s->freeze);
+    s->facts->held = queue;
+    freeze_end(s->freeze, &facts);
+    s->freeze = NULL;
+    s->facts->ptraced = facts.method == FREEZE_PTRACE;
+    s->facts->frozen_for = facts.lasted;
+    if (!s->facts->frozen)
+        s->facts->trouble = STARTED_NOT_FROZEN;
+}
+
+/* ---- Beginning and end ---- */
+
+int started_open(struct started **out, const struct experiment_plan *plan, struct loop *loop, struct started_server *facts,
+                 struct listener *listener, struct error *err)
+{
+    struct started *s = *out = calloc(1, sizeof *s);
+    *listener = (struct listener){0};
+    if (!s)
+        return error_set(err, ENOMEM, "no memory");
+    s->plan = plan;
+    s->loop = loop;
+    s->facts = facts;
+    s->log = -1;
+    int status = sockdiag_open(&s->diag, err);
+    if (!status && plan->host_net)
+        status = listener_list(&s->diag, &s->others, NULL, err);
+    if (!status)
+        status = fill_words(s, err);
+    if (!status)
+        status = start(s, err);
+    if (!status)
+        status = wait_for_listener(s, listener, err);
+    if (!status && listener->known && facts->way == BACKLOG_LISTEN)
+        call_listen(s, listener);
+    if (!status && listener->known && plan->start.warm_up)
+        status = pause_until(s, clock_now() + plan->start.warm_up, err);
+    if (!status && !facts->trouble)
+        still_runs(s);
+    return status;
+}
+
+void started_look(struct started *s)
+{
+    if (!s->facts->trouble)
+        still_runs(s);
+    if (s->facts->trouble)
+        s->facts->output_length = launch_output(s->launch, s->facts->output, sizeof s->facts->output);
+}
+
+/* Of one that is killed they would stay. It may find them gone when it ends. */
+static void remove_files(struct started *s)
+{
+    if (!s->diag.netlink.socket || list_own(s, NULL))
+        return;
+    for (size_t i = 0; i < s->now.count; i++)
+        if (!has_handshake((enum socket_kind)s->now.list[i].kind))
+            listener_remove_file(&s->now.list[i]);
+}
+
+void started_close(struct started *s)
+{
+    if (!s)
+        return;
+    started_thaw(s, 0);
+    if (s->launch && !s->plan->host_net)
+        remove_files(s);
+    launch_end(s->launch);
+    sockdiag_close(&s->diag);
+    free(s->others.list);
+    free(s->now.list);
+    free(s->words);
+    free(s->environment);
+    fd_close(&s->log);
+    free(s);
+}

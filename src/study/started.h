@@ -1,0 +1,26 @@
+/* The life of a server that is started for an experiment: until it listens, during the burst, at its end. */
+#ifndef STUDY_STARTED_H
+#define STUDY_STARTED_H
+
+#include "backlogctl/experiment.h"
+#include "backlogctl/listener.h"
+#include "backlogctl/loop.h"
+
+struct started;
+
+/* Starts it in the namespaces of this process and waits until it listens, or cannot be tested: facts->trouble. *listener is where the
+   burst goes, known only without trouble and unless a signal came (loop->signal). 0 or -errno; started_close whatever it returned. */
+int started_open(struct started **out, const struct experiment_plan *plan, struct loop *loop, struct started_server *facts,
+                 struct listener *listener, struct error *err);
+
+/* For the burst. Trouble is noted in the facts. */
+void started_freeze(struct started *started, const struct listener *listener);
+void started_thaw(struct started *started, uint64_t queue);
+
+/* What is known of it at the verdict. */
+void started_look(struct started *started);
+
+/* Ends it, and removes the socket files that it leaves. NULL is fine. */
+void started_close(struct started *started);
+
+#endif
