@@ -33,9 +33,10 @@ enum launch_end {
 struct launch_state {
     enum launch_end end; /* of the command itself */
     int code;
-    bool gone;        /* nothing that it started runs any more */
-    bool shares_pids; /* no pid namespace was to be had */
-    bool host_proc;   /* no /proc of its own could be mounted */
+    bool user_refused; /* not started because it could not become that user */
+    bool gone;         /* nothing that it started runs any more */
+    bool shares_pids;  /* no pid namespace was to be had */
+    bool host_proc;    /* no /proc of its own could be mounted */
 };
 
 struct launch;

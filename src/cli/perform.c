@@ -1,11 +1,13 @@
 /* An experiment with its report: what `probe` and `run` end with. */
 #include "plan.h"
 
+#include "backlogctl/escape.h"
 #include "backlogctl/output.h"
 #include "backlogctl/presets.h"
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 struct performance {
@@ -57,6 +59,36 @@ static int begin_report(const struct performance *p)
     return output_report(p->command, status);
 }
 
+/* The last lines that the server wrote tell more than we can. */
+#define LINES_SHOWN 10
+
+static void say_trouble(const struct performance *p)
+{
+    const struct started_server *started = &p->run->started;
+    char text[STARTED_OUTPUT_SIZE + 1];
+    size_t length = 0, lines = 0;
+    say(p->command, "%s", started->why);
+    for (size_t i = 0; i < started->output_length; i++)
+        if (started->output[i])
+            text[length++] = started->output[i];
+    while (length && text[length - 1] == '\n')
+        length--;
+    text[length] = '\0';
+    char *from = text + length;
+    while (from > text && (from[-1] != '\n' || ++lines < LINES_SHOWN))
+        from--;
+    for (char *line = from, *next; *line; line = next) {
+        next = line + strcspn(line, "\n");
+        if (*next)
+            *next++ = '\0';
+        fputs("  | ", stderr);
+        terminal_put(stderr, line);
+        fputc('\n', stderr);
+    }
+    if (started->log && *from)
+        say(p->command, "all that it wrote is in %s", started->log);
+}
+
 static int end_report(const struct performance *p)
 {
     struct report_style style = output_style(p->settings);
@@ -85,8 +117,12 @@ static int end_report(const struct performance *p)
     struct error err = {0};
     if (p->settings->svg && output_file("--svg", p->settings->svg, draw, p->run, &err))
         return say_error(p->command, &err);
+    if (p->run->started.trouble)
+        say_trouble(p);
     if (p->run->signal)
         return EXIT_SIGNAL + p->run->signal;
+    if (p->run->started.trouble)
+        return EXIT_CANNOT;
     return output_status(p->run->outcome);
 }
 

@@ -196,6 +196,7 @@ void launch_look(const struct launch *l, struct launch_state *out)
     *out = (struct launch_state){.gone = gone, .shares_pids = l->shares_pids, .host_proc = atomic_load(&l->shared->host_proc)};
     if (code) {
         out->end = LAUNCH_NOT_STARTED;
+        out->user_refused = atomic_load(&l->shared->user_refused);
         out->code = code;
     } else if (atomic_load(&l->shared->ended)) {
         status = atomic_load(&l->shared->status);

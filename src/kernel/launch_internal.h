@@ -14,6 +14,7 @@ struct launch_shared {
     atomic_int exec_error; /* an errno value */
     atomic_int status;     /* as wait(2) has it */
     atomic_bool ended;     /* ... once this is set */
+    atomic_bool user_refused;
     atomic_bool host_proc;
     atomic_uint_least64_t written; /* bytes, the last LAUNCH_TAIL of which are in `tail` */
     char tail[LAUNCH_TAIL];

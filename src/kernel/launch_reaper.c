@@ -68,7 +68,9 @@ _Noreturn static void be_command(const struct reaper *r)
     reset_signals();
     prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
     keep_streams(r);
-    if (!change_user(r))
+    if (change_user(r))
+        atomic_store(&r->shared->user_refused, true);
+    else
         execvp(r->words[0], r->words);
     atomic_store(&r->shared->exec_error, errno);
     _exit(127);

@@ -279,4 +279,13 @@ json_t *json_netns(const struct netns_facts *facts);
 /* Writes an object on one line and drops the reference. 0 or -ENOMEM. */
 int write_json_line(FILE *out, json_t *object);
 
+/* ---- started.c ---- */
+
+/* The command of a server that was started, in quotes and cut to what fits a heading. */
+void write_started_words(FILE *out, const struct started_server *started);
+/* A line of what it is and did. */
+void write_started(FILE *out, const struct run *run);
+/* null: none was started. */
+json_t *started_json(const struct run *run);
+
 #endif

@@ -351,6 +351,7 @@ static json_t *conclusion_json(const struct run *run)
                                json_span(run->elapsed), "interrupted_by", interruption_json(run), "incomplete",
                                json_text(*run->incomplete ? run->incomplete : NULL), "explanation", json_text(words), "ok",
                                json_outcome(run->outcome));
+    json_put(&object, "server", started_json(run));
     free(words);
     return object;
 }

@@ -39,7 +39,10 @@ static void write_heading(FILE *out, const struct run *run)
     const struct probe_settings *probe = &run->probe;
     char span[NSEC_TEXT_SIZE];
     fprintf(out, "%s ", run->command);
-    write_destination(out, run);
+    if (run->target_count || !run->started.words)
+        write_destination(out, run);
+    else
+        write_started_words(out, &run->started);
     if (run->private_namespace)
         fputs(" in a private namespace", out);
     if (run->delay)
@@ -51,6 +54,10 @@ static void write_heading(FILE *out, const struct run *run)
             fprintf(out, "%" PRIu32 " listeners, each with ", run->server.reuseport);
         fprintf(out, "backlog %" PRId32 ", ", run->server.backlog);
         write_accept_plan(out, &run->server);
+        fputs("; ", out);
+    }
+    if (run->started.words && run->target_count) {
+        write_started_words(out, &run->started);
         fputs("; ", out);
     }
     fprintf(out, "%" PRIu32 " connection%s", probe->arrivals.count, plural(probe->arrivals.count));
@@ -248,7 +255,14 @@ static void write_preset(FILE *out, const struct run *run)
 
 int report_text_end(FILE *out, const struct run *run, const struct report_style *style)
 {
+    if (!run->target_count) { /* the server that was started cannot be tested */
+        fputs("nothing was sent\n", out);
+        write_notes(out, run, style);
+        return 0;
+    }
     write_listeners(out, run, style->columns);
+    if (run->started.words)
+        write_line_of(out, write_started, run, style->columns);
     putc('\n', out);
     int status = 0;
     if (!run->probe.summary) {

@@ -83,8 +83,7 @@ static int start_server(struct lab *lab, const struct experiment_plan *plan, str
     lab->addresses[0] = wire_ends(listener.local.family).near;
     lab->addresses[0].port = listener.local.port;
     if (!endpoint_is_any(&listener.local) && !endpoint_equal(&listener.local, &lab->addresses[0])) {
-        facts->trouble = STARTED_UNREACHABLE;
-        facts->places[facts->place_count++] = listener;
+        started_fail_unreachable(lab->started, &listener, &lab->addresses[0]);
         lab->count = 0;
     }
     return 0;

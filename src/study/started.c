@@ -11,6 +11,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -35,8 +38,59 @@ struct started {
     struct sockdiag diag;
     struct listener_list others; /* of the namespace, before it was started */
     struct listener_list now;    /* its own */
+    struct listener chosen;
     struct freeze *freeze;
 };
+
+/* ---- Trouble ---- */
+
+__attribute__((format(printf, 4, 5))) static void fail(struct started *s, enum started_trouble trouble, int code,
+                                                       const char *format, ...)
+{
+    va_list args;
+    if (s->facts->trouble)
+        return;
+    s->facts->trouble = trouble;
+    s->facts->code = code;
+    va_start(args, format);
+    vsnprintf(s->facts->why, sizeof s->facts->why, format, args);
+    va_end(args);
+}
+
+static const char *moment(const struct started *s)
+{
+    return s->facts->listened == NSEC_NEVER ? "before it listened" : "before the verdict";
+}
+
+static void fail_ended(struct started *s, const struct launch_state *state)
+{
+    const char *name = s->words[0], *signal = sigabbrev_np(state->code);
+    if (state->user_refused)
+        fail(s, STARTED_NOT_EXECUTED, state->code, "cannot become --user '%.64s': %s: it takes root", s->plan->start.user,
+             strerror(state->code));
+    else if (state->end == LAUNCH_NOT_STARTED)
+        fail(s, STARTED_NOT_EXECUTED, state->code, "'%.80s' cannot be executed: %s%s", name, strerror(state->code),
+             state->code == ENOENT && !strchr(name, '/') ? ": it is not in PATH" : "");
+    else if (state->end == LAUNCH_KILLED)
+        fail(s, STARTED_KILLED, state->code, "'%.80s' was killed by signal %d (SIG%s) %s", name, state->code,
+             signal ? signal : "?", moment(s));
+    else
+        fail(s, STARTED_EXITED, state->code, "'%.80s' exited with status %d %s", name, state->code, moment(s));
+}
+
+/* The places where it listens, in words. */
+static const char *places_text(const struct started_server *facts, char *out, size_t size)
+{
+    char text[ENDPOINT_TEXT_SIZE];
+    *out = '\0';
+    for (size_t i = 0; i < facts->place_count; i++) {
+        const struct listener *l = &facts->places[i];
+        size_t used = strlen(out);
+        snprintf(out + used, size - used, "%s%.80s", i ? ", " : "",
+                 has_handshake((enum socket_kind)l->kind) ? endpoint_text(&l->local, text) : l->path);
+    }
+    return out;
+}
 
 /* ---- Starting ---- */
 
@@ -153,12 +207,37 @@ static const struct listener *choose(const struct started *s, bool *several)
     return chosen;
 }
 
-static void note_places(struct started *s, enum started_trouble trouble)
+static void note_places(struct started *s, bool all)
 {
-    s->facts->trouble = trouble;
     for (size_t i = 0; i < s->now.count; i++)
-        if (trouble != STARTED_SEVERAL || suits(s, &s->now.list[i]))
+        if (all || suits(s, &s->now.list[i]))
             note_place(s->facts, &s->now.list[i]);
+}
+
+static void fail_several(struct started *s)
+{
+    char text[200];
+    note_places(s, false);
+    fail(s, STARTED_SEVERAL, 0, "'%.80s' listens at several places: %s: choose one with --port, --host or --unix", s->words[0],
+         places_text(s->facts, text, sizeof text));
+}
+
+static void fail_no_listener(struct started *s)
+{
+    char text[200], span[NSEC_TEXT_SIZE], port[16];
+    note_places(s, true);
+    nsec_text(s->facts->wait, span);
+    snprintf(port, sizeof port, "port %u", (unsigned)s->plan->addresses[0].port);
+    if (!s->now.count)
+        fail(s, STARTED_NEVER_LISTENED, 0, "'%.80s' did not listen within %s: give it more by --wait, or see what it wrote",
+             s->words[0], span);
+    else
+        fail(s, STARTED_ELSEWHERE, 0,
+             "'%.80s' does not listen at %s within %s, but at %s: choose that with --port, --host or --unix", s->words[0],
+             s->plan->transport.path ? s->plan->transport.path
+             : s->has_port           ? port
+                                     : "that address",
+             span, places_text(s->facts, text, sizeof text));
 }
 
 /* ---- Waiting for it ---- */
@@ -173,10 +252,7 @@ static bool still_runs(struct started *s)
     s->facts->daemon = state.end == LAUNCH_EXITED && !state.code && !state.gone;
     if (state.end == LAUNCH_RUNS || s->facts->daemon)
         return true;
-    s->facts->code = state.code;
-    s->facts->trouble = state.end == LAUNCH_NOT_STARTED ? STARTED_NOT_EXECUTED
-                        : state.end == LAUNCH_KILLED    ? STARTED_KILLED
-                                                        : STARTED_EXITED;
+    fail_ended(s, &state);
     return false;
 }
 
@@ -204,16 +280,15 @@ static int wait_for_listener(struct started *s, struct listener *out, struct err
         before = s->now.count;
         if (chosen && now - changed >= SETTLED) {
             s->facts->listened = changed - began;
-            for (size_t i = 0; i < s->now.count; i++)
-                s->facts->other_listeners += !same_place(&s->now.list[i], chosen);
+            s->chosen = *chosen;
             if (several)
-                note_places(s, STARTED_SEVERAL);
+                fail_several(s);
             else
                 *out = *chosen;
             return 0;
         }
         if (!chosen && now >= until) {
-            note_places(s, s->now.count ? STARTED_ELSEWHERE : STARTED_NEVER_LISTENED);
+            fail_no_listener(s);
             return 0;
         }
         if ((status = pause_until(s, now + LOOK_PAUSE, err)))
@@ -235,10 +310,9 @@ static void call_listen(struct started *s, struct listener *listener)
             error_set(&why, EPERM, "its process cannot be seen");
         else
             borrow_listen(l->pid, l->inode, s->facts->backlog, &why);
-        if (why.code) {
-            s->facts->trouble = STARTED_NO_BACKLOG;
-            s->facts->code = why.code;
-        }
+        if (why.code)
+            fail(s, STARTED_NO_BACKLOG, why.code,
+                 "the backlog of '%.80s' cannot be set: %.200s: put {backlog} into its arguments", s->words[0], why.text);
     }
 }
 
@@ -252,10 +326,8 @@ void started_freeze(struct started *s, const struct listener *listener)
     if (!s->plan->start.freeze)
         return;
     owners_find(&owners, listener);
-    if (freeze_begin(&s->freeze, owners.pids, owners.count, &settings, &why)) {
-        s->facts->trouble = STARTED_NOT_FROZEN;
-        s->facts->code = why.code;
-    }
+    if (freeze_begin(&s->freeze, owners.pids, owners.count, &settings, &why))
+        fail(s, STARTED_NOT_FROZEN, why.code, "'%.80s' cannot be stopped for the burst: %.200s", s->words[0], why.text);
     owners_release(&owners);
 }
 
@@ -271,7 +343,7 @@ void started_thaw(struct started *s, uint64_t queue)
     s->facts->ptraced = facts.method == FREEZE_PTRACE;
     s->facts->frozen_for = facts.lasted;
     if (!s->facts->frozen)
-        s->facts->trouble = STARTED_NOT_FROZEN;
+        fail(s, STARTED_NOT_FROZEN, 0, "'%.80s' did not stand still during the whole burst", s->words[0]);
 }
 
 /* ---- Beginning and end ---- */
@@ -305,10 +377,21 @@ int started_open(struct started **out, const struct experiment_plan *plan, struc
     return status;
 }
 
+void started_fail_unreachable(struct started *s, const struct listener *listener, const struct endpoint *near)
+{
+    char at[ENDPOINT_TEXT_SIZE], text[ENDPOINT_TEXT_SIZE];
+    note_place(s->facts, listener);
+    fail(s, STARTED_UNREACHABLE, 0, "'%.80s' listens at %s, where the path of --delay does not lead: let it listen at %s",
+         s->words[0], endpoint_text(&listener->local, at), endpoint_address_text(near, text));
+}
+
 void started_look(struct started *s)
 {
     if (!s->facts->trouble)
         still_runs(s);
+    if (s->chosen.known && !list_own(s, NULL))
+        for (size_t i = 0; i < s->now.count; i++)
+            s->facts->other_listeners += !same_place(&s->now.list[i], &s->chosen);
     if (s->facts->trouble)
         s->facts->output_length = launch_output(s->launch, s->facts->output, sizeof s->facts->output);
 }

@@ -17,6 +17,9 @@ int started_open(struct started **out, const struct experiment_plan *plan, struc
 void started_freeze(struct started *started, const struct listener *listener);
 void started_thaw(struct started *started, uint64_t queue);
 
+/* It listens where no path leads. */
+void started_fail_unreachable(struct started *started, const struct listener *listener, const struct endpoint *near);
+
 /* What is known of it at the verdict. */
 void started_look(struct started *started);
 

@@ -95,6 +95,9 @@ static void perform(const struct experiment_plan *plan, struct trial *out)
     int status = experiment_open(&x, plan, NULL, &err);
     if (!status)
         status = experiment_go(x, &err);
+    const struct started_server *started = status ? NULL : &experiment_run(x)->started;
+    if (started && started->trouble)
+        status = error_set(&err, ECHILD, "%s", started->why);
     if (!status) {
         keep(experiment_run(x), out);
     } else {
