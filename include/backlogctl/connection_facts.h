@@ -42,6 +42,7 @@ struct attempt {
     bool answered : 1;        /* a look saw the server's request while the client knew of no answer */
     bool drop_full : 1;       /* the listener discarded a packet while this SYN was sent, its queue being full before and after */
     bool drop_open : 1;       /* the same, its queue being full neither before nor after */
+    bool accepted_in_packet : 1; /* `accepted` is when the server's first data or FIN came */
     /* Written by the judge: */
     bool decides : 1; /* this attempt's verdict is the connection's (see judge.h) */
     uint8_t verdict;  /* enum verdict */

@@ -11,6 +11,11 @@
    forbidden here, with a text that names the call and, where one is known, the sysctl that forbids it. */
 int netns_enter_private(struct error *err);
 
+/* In the user namespace that was made for it the process is who it was before: an ordinary user may map his own ids alone, and gives up
+   setgroups(2) for it (user_namespaces(7)). Without that, and where it fails, all ids there read as nobody's. Where none was made nothing
+   changes. */
+void netns_keep_ids(uid_t uid, gid_t gid);
+
 /* The number in "net:[4026531840]", what the link /proc/PID/ns/net reads; 0 when it cannot be read. `pid` 0: the calling
    thread's own. */
 uint64_t netns_inode(pid_t pid);

@@ -3,6 +3,7 @@
 #define BACKLOGCTL_SIZING_H
 
 #include "backlogctl/run_settings.h"
+#include "backlogctl/started_server.h"
 
 /* Who comes, and how fast the server takes them. */
 struct load {
@@ -24,6 +25,10 @@ struct prediction {
 
 struct sizing {
     struct load load;
+    char *const *words;   /* of a server that is started for each run, as given; NULL: it is one of our own */
+    enum backlog_way way; /* how that gets its backlog */
+    uint32_t reuseport;   /* listeners of our own server that share the port; 0: one */
+    struct transport transport;
     char kernel[72];
     char started_at[CLOCK_STAMP_SIZE];
     struct prediction predicted;
@@ -34,6 +39,7 @@ struct sizing {
     uint32_t smallest; /* the smallest backlog that dropped nothing in the bisection */
     uint32_t backlog;  /* the answer; 0 until it is known */
     bool answered;
+    bool calculated;              /* or there is none, and `backlog` is what the arithmetic says */
     size_t checks, checks_failed; /* runs with the answer, and how many of them dropped or lost */
     nsec longest_wait;            /* of any client in them, from connect() to accepted */
     size_t runs;                  /* in all */

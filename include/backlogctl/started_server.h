@@ -52,7 +52,7 @@ struct started_server {
     size_t place_count;                         /* more are left out */
     enum started_trouble trouble;
     int code;
-    char why[400]; /* the same in words, which may have any bytes of its own; "": no trouble */
+    char why[400];                    /* the same in words, which may have any bytes of its own; "": no trouble */
     bool daemon;                      /* the command itself has ended with status 0, and what it has started runs on */
     bool shares_pids;                 /* it has no pid namespace of its own */
     bool host_proc;                   /* its /proc is this host's */

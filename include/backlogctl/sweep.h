@@ -4,6 +4,7 @@
 
 #include "backlogctl/interval.h"
 #include "backlogctl/clock.h"
+#include "backlogctl/started_server.h"
 #include "backlogctl/vocabulary.h"
 
 #define AXES_MAX 2
@@ -24,6 +25,7 @@ struct trial {
     int error; /* positive errno when it could not be done: then `why` says so, and all else is 0 */
     char why[200];
     uint64_t counts[VERDICT_COUNT];
+    enum socket_kind kind;
     struct interval overflows;                     /* dropped on full accept queues */
     uint64_t capacity, backlog;                    /* of the listener; 0: not known */
     uint64_t longest;                              /* the longest queue; 0 without a timeline */
@@ -51,6 +53,8 @@ struct middle {
 struct sweep {
     char kernel[72];
     char started_at[CLOCK_STAMP_SIZE];
+    char *const *words;   /* of a server that is started for each run, as given; NULL: it is one of our own */
+    enum backlog_way way; /* how that gets its backlog */
     struct axis axes[AXES_MAX];
     size_t axis_count;
     size_t repeat;        /* 1..REPEAT_MAX */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define NAME_SIZE 64
+#define WORD 1
 #define LONG_VALUE 256 /* getopt's value of the i-th option is LONG_VALUE + i, so that letters stay apart */
 
 /* A command's options in one row, for getopt_long and for looking up what it found. */
@@ -32,7 +33,7 @@ static void table_build(const struct command *command, struct table *table)
 {
     memset(table, 0, sizeof *table);
     char *letter = table->letters;
-    *letter++ = '+'; /* the first word that is no option ends them */
+    *letter++ = '-'; /* a word that is no option comes as the value of option 1 */
     *letter++ = ':'; /* a missing value is told apart from an unknown option */
     for (size_t g = 0; command->groups[g]; g++)
         for (const struct option_spec *spec = command->groups[g]->options; spec->name; spec++) {
@@ -132,15 +133,30 @@ static int check_server_options(const struct command *command, const struct sett
     return 0;
 }
 
+/* The other way round. */
+static int check_start_options(const struct command *command, const struct settings *settings, struct error *err)
+{
+    for (const struct option_spec *spec = options_start.options; spec->name && command->own_server; spec++)
+        if (settings_given(settings, spec->name))
+            return error_set(err, EINVAL, "--%s goes with -- COMMAND only: give both", spec->name);
+    return 0;
+}
+
+static int stray(const struct command *command, const char *word, struct error *err)
+{
+    return error_set(err, EINVAL, "unexpected argument '%.80s': everything is given by options%s", word,
+                     command->own_server ? ", and a server to be started comes after --" : "");
+}
+
 /* What follows the options: nothing, or after "--" a server to be started. */
 static int take_words(const struct command *command, int argc, char **argv, bool dashes, struct settings *settings,
                       struct error *err)
 {
     if (optind >= argc)
-        return dashes && command->own_server ? error_set(err, EINVAL, "a command is missing after --") : 0;
-    if (!command->own_server || !dashes)
-        return error_set(err, EINVAL, "unexpected argument '%.80s': everything is given by options%s", argv[optind],
-                         command->own_server ? ", and a server to be started comes after --" : "");
+        return dashes && command->own_server ? error_set(err, EINVAL, "a command is missing after --")
+                                             : check_start_options(command, settings, err);
+    if (!command->own_server)
+        return stray(command, argv[optind], err);
     settings->words = argv + optind;
     return check_server_options(command, settings, err);
 }
@@ -151,12 +167,17 @@ int options_parse(const struct command *command, int argc, char **argv, struct s
     table_build(command, &table);
     opterr = 0;
     optind = 0;
+    const char *word = NULL;
     bool dashes = false;
     for (int before = 1;; before = optind) {
         int value = getopt_long(argc, argv, table.letters, table.longs, NULL);
         if (value == -1) {
             dashes = optind > before;
             break;
+        }
+        if (value == WORD) {
+            word = word ? word : optarg;
+            continue;
         }
         if (value == '?')
             return explain_rejection(&table, argv, err);
@@ -169,6 +190,8 @@ int options_parse(const struct command *command, int argc, char **argv, struct s
         if (settings->help || settings->version)
             return 0;
     }
+    if (word)
+        return stray(command, word, err);
     int status = take_words(command, argc, argv, dashes, settings, err);
     return status ? status : check_exclusive(&table, settings, err);
 }

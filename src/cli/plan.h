@@ -15,11 +15,12 @@ int plan_addresses(struct experiment_plan *plan, const struct settings *settings
 /* Does what is planned and reports as the options say. Returns the exit status of the program. */
 int plan_perform(const struct command *command, const struct settings *settings, const struct experiment_plan *plan);
 
-/* How far a series of runs has come, in a line on stderr if that is a terminal. trials_line_begin returns what to tell it by, NULL
-   when nobody looks. */
+/* How far a series of runs has come: on stderr, in a line that changes if that is a terminal, else in one now and then.
+   trials_line_begin returns what to tell it by. */
 struct trials_line {
     struct series_progress progress;
     struct report_style style;
+    nsec due; /* of the next line */
 };
 const struct series_progress *trials_line_begin(struct trials_line *line);
 void trials_line_end(const struct trials_line *line);

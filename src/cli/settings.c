@@ -279,6 +279,13 @@ static const struct option_spec load[] = {
 };
 
 static const struct option_spec pace[] = {
+    {.name = "reuseport",
+     .argument = "K",
+     READS(u32, server.reuseport),
+     .min = 1,
+     .max = REUSEPORT_MAX,
+     .excludes = "unix",
+     .help = "K listeners share the port by SO_REUSEPORT; the backlog is that of each"},
     {.name = "accept-delay",
      .letter = 'd',
      .argument = "DUR",

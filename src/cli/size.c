@@ -45,5 +45,5 @@ const struct command command_size = {
     .summary = "Find the smallest backlog that takes a load without a drop",
     .run = size_run,
     .own_server = &options_pace,
-    .groups = {&options_load, &options_pace, &options_size, &options_start, &options_output},
+    .groups = {&options_load, &options_pace, &options_size, &options_target, &options_socket, &options_start, &options_output},
 };

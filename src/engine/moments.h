@@ -12,6 +12,7 @@ enum moment_kind {
     MOMENT_ACK,       /* a segment without SYN arrived at the server */
     MOMENT_DATA,      /* the same, with data */
     MOMENT_ANSWERED,  /* a segment without SYN arrived at the client */
+    MOMENT_SERVED,    /* the same with data or FIN: a process of the server sent it, or closed */
     MOMENT_QUEUED,
     MOMENT_CLOSED,
 };

@@ -52,9 +52,12 @@ static void note_from_server(struct gathering *g, const struct target *target, c
 {
     if (!p->arrived)
         return;
+    /* Of what no process has accepted the kernel closes nothing but by a reset, and sends no data. */
+    if (!(p->flags & TH_RST) && (p->flags & TH_FIN || p->payload))
+        note(g, target, a, MOMENT_SERVED, p);
     if (p->flags & (TH_FIN | TH_RST))
         note(g, target, a, MOMENT_CLOSED, p);
-    else
+    else if (!p->payload)
         note(g, target, a, p->flags & TH_SYN ? MOMENT_SYN_ACK : MOMENT_ANSWERED, p);
 }
 
@@ -117,6 +120,7 @@ int packets_gather(struct capture *capture, struct moments *log, struct target *
 struct packet_history {
     nsec candidate;   /* it would have entered the queue then; NSEC_NEVER: not yet */
     nsec unanswered;  /* a SYN that has come and has no answer yet */
+    nsec served;      /* a process of the server had accepted it by then */
     bool fixed;       /* the server has sent more than SYN-ACKs: it had entered */
     bool asking;      /* data has come and has no answer yet */
     bool established; /* the first SYN-ACK has come */
@@ -196,6 +200,10 @@ static void tell_moment(struct packet_history *s, struct lane *lane, const struc
     case MOMENT_ANSWERED:
         s->fixed = true;
         break;
+    case MOMENT_SERVED:
+        s->fixed = true;
+        s->served = s->served == NSEC_NEVER ? m->at : s->served;
+        break;
     case MOMENT_CLOSED:
         s->unanswered = NSEC_NEVER;
         if (lane->closed == NSEC_NEVER)
@@ -220,11 +228,13 @@ static void end_history(struct packet_history *s, struct lane *lane, const struc
         s->candidate = lane->queued;
     if (s->candidate == NSEC_NEVER)
         return;
-    if (lane->queued == NSEC_NEVER && !had_entered(a)) { /* its last ACK, or its data, was dropped */
+    if (lane->queued == NSEC_NEVER && s->served == NSEC_NEVER && !had_entered(a)) { /* its last ACK, or its data, was dropped */
         changes_add(out, (struct change){.at = s->candidate, .drop = true});
         return;
     }
     lane->queued = s->candidate;
+    if (s->served != NSEC_NEVER && (lane->accepted == NSEC_NEVER || s->served < lane->accepted))
+        lane->accepted = s->served;
     changes_add(out, (struct change){.at = lane->queued, .queue = 1});
     if (lane->accepted != NSEC_NEVER) {
         /* The clocks of packets and of accepts are read a moment apart. */
@@ -239,7 +249,7 @@ static int tell_stories(const struct moments *log, struct target *target, struct
     if (!histories)
         return error_set(err, ENOMEM, "no memory for a timeline");
     for (size_t i = 0; i < target->attempt_count; i++)
-        histories[i] = (struct packet_history){.candidate = NSEC_NEVER, .unanswered = NSEC_NEVER};
+        histories[i] = (struct packet_history){.candidate = NSEC_NEVER, .unanswered = NSEC_NEVER, .served = NSEC_NEVER};
     for (size_t m = 0; m < log->count; m++)
         if (log->list[m].target == target) {
             uint32_t i = log->list[m].attempt;

@@ -94,9 +94,7 @@ static void write_once(const char *path, const char *text)
         return; /* the ids then read as those of nobody, and files are made as before */
 }
 
-/* In the user namespace we are who we were: an ordinary user may map his own ids alone, and must give up setgroups(2) for it
-   (user_namespaces(7)). */
-static void keep_ids(uid_t uid, gid_t gid)
+void netns_keep_ids(uid_t uid, gid_t gid)
 {
     char map[64];
     snprintf(map, sizeof map, "%u %u 1", (unsigned)uid, (unsigned)uid);
@@ -111,12 +109,8 @@ int netns_enter_private(struct error *err)
     int flags = CLONE_NEWNET;
     int status = unshare(flags);
     if (status && errno == EPERM) {
-        uid_t uid = geteuid();
-        gid_t gid = getegid();
         flags = CLONE_NEWUSER | CLONE_NEWNET;
         status = unshare(flags);
-        if (!status)
-            keep_ids(uid, gid);
     }
     if (status)
         return refused(err, errno, flags,

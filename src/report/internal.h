@@ -281,8 +281,11 @@ int write_json_line(FILE *out, json_t *object);
 
 /* ---- started.c ---- */
 
-/* The command of a server that was started, in quotes and cut to what fits a heading. */
-void write_started_words(FILE *out, const struct started_server *started);
+/* The words of a command, NULL at the end: in quotes and cut to what fits a heading; as an array. */
+void write_command_words(FILE *out, char *const *words);
+json_t *json_words(char *const *words);
+/* How a backlog came about, behind "its backlog". */
+const char *backlog_way_words(enum backlog_way way);
 /* A line of what it is and did. */
 void write_started(FILE *out, const struct run *run);
 /* null: none was started. */

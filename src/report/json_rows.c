@@ -2,9 +2,9 @@
 #include "emit.h"
 #include "internal.h"
 
-/* A row with an attempt at every address stays below this: 24 members of at most 100 bytes in each of 17
+/* A row with an attempt at every address stays below this: 25 members of at most 100 bytes in each of 17
  * objects. */
-#define ROW_MAX (24 * 100 * (TARGETS_MAX + 1))
+#define ROW_MAX (25 * 100 * (TARGETS_MAX + 1))
 _Static_assert(EMITTER_SIZE >= 2 * ROW_MAX, "a row fits with room to spare");
 
 static void emit_error(struct emitter *e, int code)
@@ -17,7 +17,7 @@ static void emit_error(struct emitter *e, int code)
 }
 
 /* The members that a connection and each of its attempts have in common. */
-static void emit_attempt(struct emitter *e, const struct attempt *a, const struct target *target)
+static void emit_attempt(struct emitter *e, const struct run *run, const struct attempt *a, const struct target *target)
 {
     EMIT(e, "\"source\":");
     emit_json_endpoint(e, &a->source);
@@ -38,6 +38,11 @@ static void emit_attempt(struct emitter *e, const struct attempt *a, const struc
     emit_json_span(e, a->established);
     EMIT(e, ",\"accepted_us\":");
     emit_json_span(e, a->accepted);
+    EMIT(e, ",\"accepted_by\":");
+    if (a->accepted == NSEC_NEVER)
+        EMIT(e, "null");
+    else
+        emit_json_word(e, run->has_server ? "accept" : a->accepted_in_packet ? "packet" : "look");
     EMIT(e, ",\"age_us\":");
     emit_json_span(e, a->age_ms < 0 ? NSEC_NEVER : a->age_ms * NSEC_PER_MSEC);
     EMIT(e, ",\"syn_retransmits\":");
@@ -56,7 +61,7 @@ static void emit_attempts(struct emitter *e, const struct run *run, const struct
         if (!first)
             EMIT(e, ",");
         EMIT(e, "{");
-        emit_attempt(e, row->attempts[t], &run->targets[t]);
+        emit_attempt(e, run, row->attempts[t], &run->targets[t]);
         EMIT(e, "}");
         first = false;
     }
@@ -78,7 +83,7 @@ void write_json_rows(FILE *out, const struct run *run)
         EMIT(&e, "\n{\"id\":");
         emit_number(&e, row.id);
         EMIT(&e, ",");
-        emit_attempt(&e, row.deciding, several ? row.target : NULL);
+        emit_attempt(&e, run, row.deciding, several ? row.target : NULL);
         if (several)
             emit_attempts(&e, run, &row);
         EMIT(&e, "}");

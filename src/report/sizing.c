@@ -44,6 +44,39 @@ static void pace_text(const struct load *load, char out[WORDS_SIZE])
         snprintf(out + used, WORDS_SIZE - (size_t)used, " and once stalls for %s", nsec_text(load->stall, stall));
 }
 
+static void write_server_pace(FILE *out, const struct sizing *s)
+{
+    char pace[WORDS_SIZE];
+    if (!s->words) {
+        pace_text(&s->load, pace);
+        fputs(pace, out);
+        return;
+    }
+    write_command_words(out, s->words);
+    fprintf(out, ", started for each run, its backlog %s", backlog_way_words(s->way));
+}
+
+/* The kind of socket, where it is not an ordinary TCP one. */
+static void write_sized_kind(FILE *out, const struct sizing *s)
+{
+    if (s->transport.kind != KIND_TCP)
+        fprintf(out, " (%s)", socket_kind_name(s->transport.kind));
+    if (s->reuseport > 1)
+        fprintf(out, " (%" PRIu32 " listeners by SO_REUSEPORT)", s->reuseport);
+}
+
+static void write_heading(FILE *out, const struct sizing *s, const struct report_style *style)
+{
+    char arrivals[WORDS_SIZE];
+    struct fold fold;
+    FILE *line = fold_begin(&fold, out, words_width(style), 2);
+    arrivals_text(&s->load, arrivals);
+    fprintf(line, "size: %s, at ", arrivals);
+    write_server_pace(line, s);
+    write_sized_kind(line, s);
+    fold_end(&fold);
+}
+
 static void write_overload(FILE *out, const struct sizing *s, const struct report_style *style)
 {
     const struct prediction *p = &s->predicted;
@@ -59,6 +92,15 @@ static void write_arithmetic(FILE *out, const struct sizing *s, const struct rep
 {
     const struct prediction *p = &s->predicted;
     char emptied[NSEC_TEXT_SIZE], percent[64] = "";
+    if (s->words) {
+        paragraph(out, style, "arithmetic: %.6g clients a second come on average%s%s", p->arrivals,
+                  s->load.arrivals.burst
+                      ? ", each burst in the same instant; whatever the server's pace, a burst needs no more than "
+                        "a place for each of its clients"
+                      : ". How long the queue gets follows from the server's pace, which is measured",
+                  ".");
+        return;
+    }
     if (p->accepts > 0)
         snprintf(percent, sizeof percent, " (%.3g%% of what it can take)", 100 * p->arrivals / p->accepts);
     paragraph(out, style,
@@ -82,8 +124,8 @@ static void write_measured(FILE *out, const struct sizing *s, const struct repor
         snprintf(most, sizeof most, " to %" PRIu64, s->longest_most);
     if (s->looks)
         paragraph(out, style,
-                  "measured: with room for all, the longest queue was %" PRIu64 "%s in %zu runs of %" PRIu64 " client%s.",
-                  s->longest_least, most, s->looks, s->predicted.count, plural(s->predicted.count));
+                  "measured: with room for all, the longest queue was %s%" PRIu64 "%s in %zu runs of %" PRIu64 " client%s.",
+                  s->words ? "at most " : "", s->longest_least, most, s->looks, s->predicted.count, plural(s->predicted.count));
     if (s->smallest_known)
         paragraph(out, style, "by bisection: %" PRIu32 " is the smallest backlog that dropped nothing in 2 runs.", s->smallest);
     if (s->answered)
@@ -95,7 +137,13 @@ static void write_measured(FILE *out, const struct sizing *s, const struct repor
         paragraph(out, style, "interrupted by %s after %zu runs: this is what was known by then", signal_text(s->signal, name),
                   s->runs);
     if (*s->why)
-        paragraph(out, style, "no answer: %s.", s->why);
+        paragraph(out, style, "not measured: %s.", s->why);
+    if (s->calculated)
+        paragraph(out, style,
+                  "%" PRIu32
+                  " is what arithmetic says; a queue can be longer for a moment when the server or this machine is busy. To "
+                  "go on: measure again when the machine is idle, with fewer --checks, or take it with a reserve.",
+                  s->backlog);
 }
 
 static void write_somaxconn(FILE *out, const struct sizing *s, const struct report_style *style)
@@ -127,25 +175,22 @@ static void write_settings(FILE *out, const struct sizing *s, const struct repor
 
 void report_sizing_text(FILE *out, const struct sizing *s, const struct report_style *style)
 {
-    char arrivals[WORDS_SIZE], pace[WORDS_SIZE];
-    arrivals_text(&s->load, arrivals);
-    pace_text(&s->load, pace);
-    paragraph(out, style, "size: %s, at %s", arrivals, pace);
+    write_heading(out, s, style);
     putc('\n', out);
     if (s->predicted.overload) {
         write_overload(out, s, style);
         return;
     }
-    if (s->answered) {
+    if (s->answered || s->calculated) {
         fputs("backlog ", out);
         char text[16];
         snprintf(text, sizeof text, "%" PRIu32, s->backlog);
-        write_colored(out, style, COLOR_GREEN, text);
-        fputs("\n\n", out);
+        write_colored(out, style, s->answered ? COLOR_GREEN : COLOR_YELLOW, text);
+        fputs(s->answered ? "\n\n" : " (by arithmetic, not measured)\n\n", out);
     }
     write_arithmetic(out, s, style);
     write_measured(out, s, style);
-    if (!s->answered)
+    if (!s->answered && !s->calculated)
         return;
     write_somaxconn(out, s, style);
     write_settings(out, s, style);
@@ -165,7 +210,7 @@ static json_t *load_json(const struct load *load)
 static json_t *settings_json(const struct sizing *s)
 {
     json_t *array = json_array();
-    for (const struct knob *knob = knobs; knob->server && s->answered; knob++) {
+    for (const struct knob *knob = knobs; knob->server && (s->answered || s->calculated); knob++) {
         char line[KNOB_LINE_SIZE];
         knob_line(knob, s->backlog, line);
         json_add(&array, json_pack("{s:s, s:s, s:s, s:s?}", "server", knob->server, "line", line, "documented", knob->where,
@@ -188,13 +233,18 @@ int report_sizing_json(FILE *out, const struct sizing *s)
                   "smallest_backlog", json_known(s->smallest_known, s->smallest), "checks", (json_int_t)s->checks,
                   "checks_failed", (json_int_t)s->checks_failed, "longest_wait_us",
                   s->answered ? json_span(s->longest_wait) : json_null(), "runs", (json_int_t)s->runs);
-    return write_json_line(out, json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "schema",
-                                          "backlogctl.size/2", "version", BACKLOGCTL_VERSION, "kernel", s->kernel, "started_at",
-                                          s->started_at, "load", load_json(&s->load), "predicted", predicted, "measured",
-                                          measured, "backlog", json_known(s->answered, s->backlog), "somaxconn",
-                                          json_known(s->somaxconn, s->somaxconn), "somaxconn_needed",
-                                          json_known(s->answered, s->backlog), "settings", settings_json(s), "elapsed_us",
-                                          json_span(s->elapsed), "interrupted_by",
-                                          s->signal ? json_string(signal_text(s->signal, name)) : json_null(), "why",
-                                          json_text(*s->why ? s->why : NULL)));
+    json_t *object =
+        json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "schema", "backlogctl.size/2",
+                  "version", BACKLOGCTL_VERSION, "kernel", s->kernel, "started_at", s->started_at, "load", load_json(&s->load),
+                  "predicted", predicted, "measured", measured, "backlog", json_known(s->answered || s->calculated, s->backlog),
+                  "somaxconn", json_known(s->somaxconn, s->somaxconn), "somaxconn_needed",
+                  json_known(s->answered || s->calculated, s->backlog), "settings", settings_json(s), "elapsed_us",
+                  json_span(s->elapsed), "interrupted_by", s->signal ? json_string(signal_text(s->signal, name)) : json_null(),
+                  "why", json_text(*s->why ? s->why : NULL));
+    json_put(&object, "answer_by", json_text(s->answered ? "measurement" : s->calculated ? "arithmetic" : NULL));
+    json_put(&object, "command", s->words ? json_words(s->words) : json_null());
+    json_put(&object, "backlog_by", json_text(s->words ? backlog_way_name(s->way) : NULL));
+    json_put(&object, "kind", json_text(socket_kind_name(s->transport.kind)));
+    json_put(&object, "reuseport", json_known(s->reuseport, s->reuseport));
+    return write_json_line(out, object);
 }

@@ -7,12 +7,12 @@
 /* A heading has no room for more; JSON has all. */
 #define HEADING_SIZE 160
 
-void write_started_words(FILE *out, const struct started_server *started)
+void write_command_words(FILE *out, char *const *words)
 {
     char text[HEADING_SIZE] = "";
     size_t used = 0;
-    for (char *const *word = started->words; *word && used < sizeof text - 4; word++)
-        used += (size_t)snprintf(text + used, sizeof text - used, "%s%s", word == started->words ? "" : " ", *word);
+    for (char *const *word = words; *word && used < sizeof text - 4; word++)
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s%s", word == words ? "" : " ", *word);
     if (used >= sizeof text - 4)
         strcpy(text + sizeof text - 4, "...");
     putc('\'', out);
@@ -20,22 +20,22 @@ void write_started_words(FILE *out, const struct started_server *started)
     putc('\'', out);
 }
 
-static void write_way(FILE *out, const struct started_server *started)
+const char *backlog_way_words(enum backlog_way way)
 {
-    if (started->way == BACKLOG_LISTEN)
-        fprintf(out, ", its backlog of %" PRId32 " was set by calling listen(2) again on its socket", started->backlog);
-    else if (started->way == BACKLOG_WORD_GIVEN)
-        fprintf(out, ", told a backlog of %" PRId32, started->backlog);
-    else
-        fputs(", its backlog is its own", out);
+    static const char *const words[] = {[BACKLOG_OWN] = "is its own",
+                                        [BACKLOG_WORD_GIVEN] = "set by {backlog} in its arguments or environment",
+                                        [BACKLOG_LISTEN] = "set by calling listen(2) again on its socket"};
+    return words[way];
 }
 
 void write_started(FILE *out, const struct run *run)
 {
     const struct started_server *started = &run->started;
     char span[NSEC_TEXT_SIZE];
-    fprintf(out, "server: listened after %s", nsec_text(started->listened, span));
-    write_way(out, started);
+    fprintf(out, "server: listened after %s, its backlog %s", nsec_text(started->listened, span),
+            backlog_way_words(started->way));
+    if (started->way != BACKLOG_OWN)
+        fprintf(out, " (%" PRId32 ")", started->backlog);
     if (started->other_listeners)
         fprintf(out, ", listens at %" PRIu64 " more place%s", started->other_listeners, plural(started->other_listeners));
     if (started->frozen)
@@ -47,7 +47,7 @@ void write_started(FILE *out, const struct run *run)
         fputs(", sees this host's /proc", out);
 }
 
-static json_t *words_json(char *const *words)
+json_t *json_words(char *const *words)
 {
     json_t *array = json_array();
     for (char *const *word = words; *word; word++)
@@ -93,7 +93,7 @@ json_t *started_json(const struct run *run)
         return json_null();
     bool exited = s->trouble == STARTED_EXITED || s->daemon, killed = s->trouble == STARTED_KILLED;
     json_t *object =
-        json_pack("{s:o, s:o, s:s, s:o, s:o, s:b}", "command", words_json(s->words), "listened_us", json_span(s->listened),
+        json_pack("{s:o, s:o, s:s, s:o, s:o, s:b}", "command", json_words(s->words), "listened_us", json_span(s->listened),
                   "backlog_by", backlog_way_name(s->way), "asked", json_known(s->way != BACKLOG_OWN, (uint64_t)s->backlog),
                   "other_listeners", json_integer((json_int_t)s->other_listeners), "pid_namespace", !s->shares_pids);
     json_put(&object, "trouble", json_text(s->trouble ? started_trouble_name(s->trouble) : NULL));

@@ -92,6 +92,16 @@ static void write_axis_name(FILE *out, const struct axis *axis)
     terminal_printf(out, "%s %s..%s (%zu)", axis->name, axis->values[0], axis->values[axis->count - 1], axis->count);
 }
 
+static void write_server(FILE *out, const struct sweep *sweep, const struct report_style *style)
+{
+    struct fold fold;
+    FILE *line = fold_begin(&fold, out, words_width(style), 2);
+    fputs("of ", line);
+    write_command_words(line, sweep->words);
+    fprintf(line, ", its backlog %s", backlog_way_words(sweep->way));
+    fold_end(&fold);
+}
+
 int report_sweep_text(FILE *out, const struct sweep *sweep, const struct report_style *style)
 {
     char span[NSEC_TEXT_SIZE], name[SIGNAL_TEXT_SIZE];
@@ -100,7 +110,10 @@ int report_sweep_text(FILE *out, const struct sweep *sweep, const struct report_
         fputs(a ? " and " : "", out);
         write_axis_name(out, &sweep->axes[a]);
     }
-    fprintf(out, ", %zu run%s each\n\n", sweep->repeat, plural(sweep->repeat));
+    fprintf(out, ", %zu run%s each\n", sweep->repeat, plural(sweep->repeat));
+    if (sweep->words)
+        write_server(out, sweep, style);
+    fputc('\n', out);
     int status = write_rows(out, sweep, style);
     fprintf(out, "\n%zu of %zu runs in %s, up to %u at a time", sweep->done, sweep->cells * sweep->repeat,
             nsec_text(sweep->elapsed, span), sweep->jobs);
@@ -157,14 +170,16 @@ int report_sweep_json(FILE *out, const struct sweep *sweep)
     json_t *cells = json_array();
     for (size_t cell = 0; cell < sweep->cells; cell++)
         json_add(&cells, cell_json(sweep, cell));
-    return write_json_line(out,
-                           json_pack("{s:s, s:s, s:s, s:s, s:o, s:I, s:o, s:I, s:I, s:o, s:i, s:o, s:o}", "schema",
-                                     "backlogctl.sweep/2", "version", BACKLOGCTL_VERSION, "kernel", sweep->kernel, "started_at",
-                                     sweep->started_at, "axes", axes_json(sweep), "repeat", (json_int_t)sweep->repeat, "cells",
-                                     cells, "done", (json_int_t)sweep->done, "failed", (json_int_t)sweep->failed, "elapsed_us",
-                                     json_span(sweep->elapsed), "jobs", (int)sweep->jobs, "interrupted_by",
-                                     sweep->signal ? json_string(signal_text(sweep->signal, name)) : json_null(), "ok",
-                                     json_outcome(sweep->outcome)));
+    json_t *object =
+        json_pack("{s:s, s:s, s:s, s:s, s:o, s:I, s:o, s:I, s:I, s:o, s:i, s:o, s:o}", "schema", "backlogctl.sweep/2", "version",
+                  BACKLOGCTL_VERSION, "kernel", sweep->kernel, "started_at", sweep->started_at, "axes", axes_json(sweep),
+                  "repeat", (json_int_t)sweep->repeat, "cells", cells, "done", (json_int_t)sweep->done, "failed",
+                  (json_int_t)sweep->failed, "elapsed_us", json_span(sweep->elapsed), "jobs", (int)sweep->jobs, "interrupted_by",
+                  sweep->signal ? json_string(signal_text(sweep->signal, name)) : json_null(), "ok",
+                  json_outcome(sweep->outcome));
+    json_put(&object, "command", sweep->words ? json_words(sweep->words) : json_null());
+    json_put(&object, "backlog_by", json_text(sweep->words ? backlog_way_name(sweep->way) : NULL));
+    return write_json_line(out, object);
 }
 
 /* ---- CSV ---- */

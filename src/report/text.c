@@ -42,7 +42,7 @@ static void write_heading(FILE *out, const struct run *run)
     if (run->target_count || !run->started.words)
         write_destination(out, run);
     else
-        write_started_words(out, &run->started);
+        write_command_words(out, run->started.words);
     if (run->private_namespace)
         fputs(" in a private namespace", out);
     if (run->delay)
@@ -57,7 +57,7 @@ static void write_heading(FILE *out, const struct run *run)
         fputs("; ", out);
     }
     if (run->started.words && run->target_count) {
-        write_started_words(out, &run->started);
+        write_command_words(out, run->started.words);
         fputs("; ", out);
     }
     fprintf(out, "%" PRIu32 " connection%s", probe->arrivals.count, plural(probe->arrivals.count));

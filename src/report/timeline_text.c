@@ -27,6 +27,7 @@ static const struct {
 struct strip {
     const struct target *target;
     const struct report_style *style;
+    bool server_told; /* when it accepted: it is ours */
     size_t cells;
     nsec span; /* of one cell */
 };
@@ -250,7 +251,7 @@ static void write_legend(FILE *out, const struct strip *s, const struct bundles 
     write_folded(out, line, words_width(s->style), 2);
 }
 
-static void write_source(FILE *out, const struct target *target, const struct report_style *style)
+static void write_source(FILE *out, const struct strip *s)
 {
     static const char *const words[TIMELINE_SOURCE_COUNT] = {
         [TIMELINE_PACKETS] = "exact, from the packets and the server's accepts",
@@ -258,12 +259,15 @@ static void write_source(FILE *out, const struct target *target, const struct re
         [TIMELINE_SAMPLES] =
             "sampled every 10ms or so: a moment is at most that late, and a queue may have been longer in between",
     };
-    const struct timeline *t = &target->timeline;
-    struct drop_parts parts = drop_parts(target);
+    const struct timeline *t = &s->target->timeline;
+    struct drop_parts parts = drop_parts(s->target);
     char place[REPORT_PLACE_SIZE];
     struct fold fold;
-    FILE *line = fold_begin(&fold, out, words_width(style), 2);
-    fprintf(line, "timeline of %.100s (%s)", target_place(target, place), words[t->source]);
+    FILE *line = fold_begin(&fold, out, words_width(s->style), 2);
+    bool guessed = t->source == TIMELINE_PACKETS && !s->server_told;
+    fprintf(line, "timeline of %.100s (%s)", target_place(s->target, place),
+            guessed ? "exact, from the packets, but for accepts: these at the server's first data, or else when they were seen"
+                    : words[t->source]);
     if (parts.known && parts.counted != parts.placed) {
         fputs("; ", line);
         write_drops(line, &parts);
@@ -278,7 +282,7 @@ static int write_strip(FILE *out, const struct strip *s)
     struct bundles bundles = {0};
     int status = collect(s, &bundles) ? 0 : -ENOMEM;
     if (!status) {
-        write_source(out, s->target, s->style);
+        write_source(out, s);
         write_axis(out, s);
         for (size_t n = 0; n < bundles.count; n++)
             write_lane(out, s, &bundles, &bundles.list[n]);
@@ -300,7 +304,7 @@ int write_timeline(FILE *out, const struct run *run, const struct report_style *
         if (target->timeline.source == TIMELINE_NONE || !target->attempt_count)
             continue;
         int room = words_width(style) - LABEL_WIDTH;
-        struct strip s = {.target = target, .style = style, .cells = CELLS_LEAST};
+        struct strip s = {.target = target, .style = style, .server_told = run->has_server, .cells = CELLS_LEAST};
         if (room > CELLS_LEAST)
             s.cells = room < CELLS_MAX ? (size_t)room : CELLS_MAX;
         s.span = target->timeline.end / (nsec)s.cells + 1;

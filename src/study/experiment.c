@@ -230,9 +230,10 @@ static int open_recorder(struct experiment *x, struct error *err)
     if (!x->plan->timeline)
         return 0;
     unsigned inner = x->lab.wire ? wire_inner_device(x->lab.wire) : 0;
-    enum timeline_source source = !x->run.private_namespace                         ? TIMELINE_SAMPLES
-                                  : has_handshake(x->run.targets[0].transport.kind) ? TIMELINE_PACKETS
-                                                                                    : TIMELINE_CALLS;
+    bool packets = has_handshake(x->run.targets[0].transport.kind);
+    enum timeline_source source = x->run.private_namespace && packets         ? TIMELINE_PACKETS
+                                  : x->run.private_namespace && x->lab.server ? TIMELINE_CALLS
+                                                                              : TIMELINE_SAMPLES;
     return recorder_open(&x->recorder, source, x->plan->probe.arrivals.count, inner, err);
 }
 

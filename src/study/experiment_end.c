@@ -117,6 +117,8 @@ static void use_exact_times(struct target *target)
         struct attempt *a = &target->attempts[i];
         if (lane->established != NSEC_NEVER && a->established != NSEC_NEVER)
             a->established = lane->established;
+        a->accepted_in_packet =
+            lane->accepted != NSEC_NEVER && (a->accepted == NSEC_NEVER || lane->accepted < a->accepted - NSEC_PER_USEC);
         if (lane->accepted != NSEC_NEVER)
             a->accepted = lane->accepted;
         /* With Fast Open before the SYN-ACK is at the client: then that is when the connection was there for both. */

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static int set_sysctls(const struct experiment_plan *plan, struct error *err)
 {
@@ -25,11 +26,15 @@ static int set_sysctls(const struct experiment_plan *plan, struct error *err)
 static int enter(struct lab *lab, const struct experiment_plan *plan, struct error *err)
 {
     struct error why = {0};
+    uid_t uid = geteuid();
+    gid_t gid = getegid();
     if (plan->host_net)
         return 0;
     if (netns_enter_private(&why))
         return error_set(err, why.code, "%s%s", why.text,
                          plan->only_private ? "" : ". As root it is allowed; --host-net uses this host's network instead");
+    if (plan->start.words)
+        netns_keep_ids(uid, gid);
     int status = set_sysctls(plan, err);
     return !status && plan->delay ? wire_open(&lab->wire, plan->delay, err) : status;
 }

@@ -4,6 +4,8 @@
 #include "backlogctl/judge.h"
 #include "backlogctl/netns.h"
 
+#include "start_words.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,11 +27,15 @@
 /* Patience beyond the time that the queue should take to empty. */
 #define SLACK (500 * NSEC_PER_MSEC)
 
+/* A server that is started has a pace of its own, which the first runs tell: until then, patience enough for any. */
+#define LONG_PATIENCE (20 * NSEC_PER_SEC)
+
 struct search {
     const struct size_plan *plan;
     const struct series_progress *progress;
     struct sizing *s;
     uint32_t backlog; /* of the runs that go on */
+    nsec patience;    /* of each */
     size_t planned;   /* runs in all, as far as it can be said */
     struct trial *trials;
     nsec began;
@@ -42,7 +48,8 @@ static void make_plan(void *context, size_t i, struct experiment_plan *plan)
     *plan = search->plan->run;
     plan->server.backlog = (int32_t)search->backlog;
     plan->probe.arrivals.count = (uint32_t)search->s->predicted.count;
-    plan->probe.timeout = search->s->predicted.emptied + SLACK;
+    plan->probe.timeout = search->patience;
+    plan->start.has_backlog = true;
     plan->timeline = true;
     /* First: what the user sets counts. */
     memmove(&plan->sysctls.list[1], &plan->sysctls.list[0], plan->sysctls.count * sizeof plan->sysctls.list[0]);
@@ -63,8 +70,8 @@ static void tell_progress(void *context, size_t done, nsec elapsed)
 
 static bool passed(const struct search *search, const struct trial *t)
 {
-    return t->done && !t->error && t->overflows.known && !t->overflows.max &&
-           t->counts[VERDICT_CONNECTED] == search->s->predicted.count;
+    bool dropped = has_handshake(t->kind) && (!t->overflows.known || t->overflows.max);
+    return t->done && !t->error && !dropped && t->counts[VERDICT_CONNECTED] == search->s->predicted.count;
 }
 
 /* So many runs with a backlog, one after the other: the pace must not suffer. Returns how many passed; fewer are run once one has
@@ -93,7 +100,7 @@ static int run_some(struct search *search, uint32_t backlog, size_t count, bool 
     int status = trials_run(&trials, &search->s->signal, err);
     for (size_t i = 0; i < count && !status; i++) {
         if (search->trials[i].error)
-            return error_set(err, search->trials[i].error, "a run of the lab failed: %s", search->trials[i].why);
+            return error_set(err, search->trials[i].error, "a run failed: %s", search->trials[i].why);
         *pass += passed(search, &search->trials[i]);
     }
     return status;
@@ -103,6 +110,7 @@ static int run_some(struct search *search, uint32_t backlog, size_t count, bool 
 static int look(struct search *search, struct error *err)
 {
     size_t pass;
+    nsec slowest = 0;
     uint32_t room = (uint32_t)search->s->predicted.count;
     int status = run_some(search, room, LOOKS, true, &pass, err);
     if (status || search->s->signal)
@@ -120,7 +128,11 @@ static int look(struct search *search, struct error *err)
         uint64_t longest = search->trials[i].longest;
         search->s->longest_least = longest < search->s->longest_least ? longest : search->s->longest_least;
         search->s->longest_most = longest > search->s->longest_most ? longest : search->s->longest_most;
+        if (search->plan->run.start.words && search->trials[i].last_accept > slowest)
+            slowest = search->trials[i].last_accept;
     }
+    if (search->plan->run.start.words)
+        search->patience = 2 * slowest + SLACK;
     return 0;
 }
 
@@ -149,7 +161,9 @@ static int bisect(struct search *search, struct error *err)
 static int check(struct search *search, struct error *err)
 {
     struct sizing *s = search->s;
-    uint64_t seen = s->longest_most ? s->longest_most - 1 : 0, spread = s->longest_most - s->longest_least;
+    /* The queues of a group were seen as one, while each has such a backlog. */
+    bool group = search->plan->run.server.reuseport > 1;
+    uint64_t seen = s->longest_most && !group ? s->longest_most - 1 : 0, spread = group ? 0 : s->longest_most - s->longest_least;
     uint64_t least = seen > s->smallest ? seen : s->smallest, twentieth = least / 20 + 1;
     uint64_t answer = least + (spread > twentieth ? spread : twentieth);
     for (int round = 0; round < ROUNDS && !s->signal; round++) {
@@ -175,6 +189,12 @@ static int check(struct search *search, struct error *err)
     return 0;
 }
 
+/* Of a server with a pace of its own there is nothing to calculate with, unless all come at once. */
+static bool can_calculate(const struct sizing *s)
+{
+    return !s->words || s->load.arrivals.burst;
+}
+
 static int find(struct search *search, struct error *err)
 {
     struct sizing *s = search->s;
@@ -192,6 +212,9 @@ static int find(struct search *search, struct error *err)
     if (!status && !s->signal && !*s->why)
         status = check(search, err);
     s->elapsed = clock_now() - search->began;
+    s->calculated = !status && !s->signal && !s->answered && can_calculate(s);
+    if (s->calculated)
+        s->backlog = s->predicted.longest > 1 ? (uint32_t)s->predicted.longest - 1 : 0;
     free(search->trials);
     return status;
 }
@@ -209,6 +232,12 @@ int series_size(struct sizing *s, const struct size_plan *plan, const struct ser
                             .stall = plan->run.server.stall,
                             .stall_every = plan->run.server.stall_every};
     s->load.arrivals.count = 0;
+    s->words = plan->run.start.words;
+    s->reuseport = plan->run.server.reuseport;
+    s->transport = plan->run.transport;
+    if (s->words)
+        s->way = start_words_have(s->words, &plan->run.start.environment, BACKLOG_WORD) ? BACKLOG_WORD_GIVEN : BACKLOG_LISTEN;
     judge_predict(&s->load, &s->predicted);
+    search.patience = s->words ? LONG_PATIENCE : s->predicted.emptied + SLACK;
     return s->predicted.overload ? 0 : find(&search, err);
 }

@@ -3,6 +3,8 @@
 
 #include "backlogctl/judge.h"
 
+#include "start_words.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,10 +45,20 @@ static unsigned suitable_jobs(const struct sweeping *s)
             continue;                      /* its values have been seen in the first row and the first column */
         s->plan->cell(s->plan->context, cell, &plan);
         bool file = plan.transport.path && *plan.transport.path != '@';
-        alone = alone || plan.probe.arrivals.burst || plan.probe.arrivals.rate || plan.server.stall || file || plan.host_net;
+        alone = alone || plan.probe.arrivals.burst || plan.probe.arrivals.rate || plan.server.stall || file || plan.host_net ||
+                plan.start.words; /* which may have files of its own */
         small = small && plan.probe.timeout && plan.probe.arrivals.count <= SMALL_RUN;
     }
     return s->plan->jobs ? s->plan->jobs : alone ? 1 : trials_jobs(small ? 4 : 1);
+}
+
+static void note_server(const struct sweeping *s)
+{
+    struct experiment_plan plan = {0};
+    s->plan->cell(s->plan->context, 0, &plan);
+    s->sweep->words = plan.start.words;
+    if (plan.start.words)
+        s->sweep->way = start_plan_way(&plan.start);
 }
 
 int series_sweep(struct sweep *sweep, const struct sweep_plan *plan, const struct series_progress *progress, struct error *err)
@@ -68,6 +80,7 @@ int series_sweep(struct sweep *sweep, const struct sweep_plan *plan, const struc
                             .progress = progress ? tell_progress : NULL,
                             .context = &s};
     sweep->jobs = trials.jobs;
+    note_server(&s);
     int status = trials_run(&trials, &sweep->signal, err);
     sweep->elapsed = clock_now() - began;
     judge_sweep(sweep);

@@ -81,6 +81,13 @@ bool start_words_have(char *const *words, const struct environment *environment,
     return false;
 }
 
+enum backlog_way start_plan_way(const struct start_plan *plan)
+{
+    if (start_words_have(plan->words, &plan->environment, BACKLOG_WORD))
+        return BACKLOG_WORD_GIVEN;
+    return plan->has_backlog ? BACKLOG_LISTEN : BACKLOG_OWN;
+}
+
 char **start_words_fill(char *const *words, int32_t backlog, uint16_t port)
 {
     struct filling f = filling_of(backlog, port);

@@ -2,12 +2,15 @@
 #ifndef STUDY_START_WORDS_H
 #define STUDY_START_WORDS_H
 
-#include "backlogctl/started_server.h"
+#include "backlogctl/experiment.h"
 
 #include <stdint.h>
 
 #define BACKLOG_WORD "{backlog}"
 #define PORT_WORD "{port}"
+
+/* How a server that is started gets its backlog. */
+enum backlog_way start_plan_way(const struct start_plan *plan);
 
 /* Whether a word, or the value of a variable, has `what`. */
 bool start_words_have(char *const *words, const struct environment *environment, const char *what);

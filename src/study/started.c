@@ -108,9 +108,7 @@ static int fill_words(struct started *s, struct error *err)
     s->facts->wait = start->wait;
     s->facts->backlog = s->plan->server.backlog;
     s->facts->listened = NSEC_NEVER;
-    s->facts->way = start_words_have(start->words, &start->environment, BACKLOG_WORD) ? BACKLOG_WORD_GIVEN
-                    : start->has_backlog                                              ? BACKLOG_LISTEN
-                                                                                      : BACKLOG_OWN;
+    s->facts->way = start_plan_way(start);
     return 0;
 }
 

@@ -70,6 +70,7 @@ static void keep(const struct run *run, struct trial *out)
     const struct listener *listener = &run->targets[0].after;
     bool accepted = run->to_accepted.samples;
     *out = (struct trial){.done = !run->signal,
+                          .kind = run->targets[0].transport.kind,
                           .capacity = listener->capacity,
                           .backlog = listener->backlog,
                           .left = listener->queue,

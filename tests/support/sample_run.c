@@ -125,7 +125,7 @@ void sample_full_queue(uint32_t count)
 void sample_ours(int32_t backlog)
 {
     sample.command = "run";
-    sample.has_server = sample.private_namespace = true;
+    sample.has_server = sample.private_namespace = sample.alone = true;
     sample.server = (struct server_settings){.backlog = backlog, .accept_count = 1};
 }
 

@@ -54,7 +54,7 @@ START_TEST(facts_to_causes)
 {
     const struct world *w = &rows[_i].world;
     struct attempt reset = {.verdict = VERDICT_RESET, .accepted = w->accepted ? 5 : NSEC_NEVER};
-    struct run run = {.private_namespace = w->alone, .target_count = 1, .counters.known = !w->unknown};
+    struct run run = {.private_namespace = w->alone, .alone = w->alone, .target_count = 1, .counters.known = !w->unknown};
     struct target *target = &run.targets[0];
     run.sysctls.abort_on_overflow = w->unknown ? -1 : w->aborts;
     run.sysctls.conntrack_count = w->tracked ? 3 : -1;

@@ -288,7 +288,7 @@ static void make_world(struct run *run, struct attempt *attempts, const struct j
     run->counters.value[COUNTER_LOOPBACK_DROPPED] = world->loopback_dropped;
     run->counters.value[COUNTER_REQ_QFULL_DROP] = world->no_room;
     run->counters.value[COUNTER_SYN_CHALLENGE] = world->challenges;
-    run->private_namespace = !world->shared;
+    run->private_namespace = run->alone = !world->shared;
 }
 
 START_TEST(facts_to_verdict)

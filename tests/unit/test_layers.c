@@ -60,6 +60,8 @@ static const struct {
     {"socket_holder.h", MODEL},
     {"connection_facts.h", MODEL},
     {"run_settings.h", MODEL},
+    {"started_server.h", MODEL},
+    {"launch.h", KERNEL},
     {"expectation.h", MODEL},
     {"run.h", MODEL},
     {"server_event.h", MODEL},
