@@ -63,6 +63,15 @@ int output_version(void)
     return output_flush(NULL);
 }
 
+/* An option of a server of our own, which says nothing of one that is started; its backlog does. */
+static const struct option_spec *server_option(const struct command *command, const char *word)
+{
+    for (const struct option_spec *spec = command->own_server->options; spec->name; spec++)
+        if (!strncmp(word, "--", 2) && !strcmp(word + 2, spec->name) && strcmp(spec->name, "backlog"))
+            return spec;
+    return NULL;
+}
+
 /* The preset's words come first, so that those of the command line count. */
 static int parse_with_preset(const struct command *command, int count, char **words, struct settings *settings, struct error *err)
 {
@@ -72,8 +81,13 @@ static int parse_with_preset(const struct command *command, int count, char **wo
     if (!all)
         return error_set(err, ENOMEM, "no memory");
     all[used++] = words[0];
-    for (size_t i = 0; preset->words[i]; i++)
-        all[used++] = (char *)(uintptr_t)preset->words[i];
+    for (size_t i = 0; preset->words[i]; i++) {
+        const struct option_spec *left_out = settings->words ? server_option(command, preset->words[i]) : NULL;
+        if (left_out)
+            i += left_out->argument != NULL;
+        else
+            all[used++] = (char *)(uintptr_t)preset->words[i];
+    }
     for (int i = 1; i < count; i++)
         all[used++] = words[i];
     *settings = settings_default;

@@ -41,7 +41,7 @@ static void head(const struct performance *p)
     const struct preset *preset = p->settings->preset ? preset_find(p->settings->preset) : NULL;
     p->run->command = p->command->name;
     p->run->host = p->settings->host;
-    if (preset) {
+    if (preset && !p->settings->words) { /* what it explains is a server of ours */
         p->run->preset = preset->name;
         p->run->preset_words = preset->explanation;
     }

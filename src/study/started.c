@@ -24,6 +24,9 @@
 /* A server that listens at several places does so one after the other: it is ready when none has come for this long. */
 #define SETTLED (8 * NSEC_PER_MSEC)
 
+/* The sockets of a process that ends are closed some time before it can be waited for. */
+#define END_PATIENCE NSEC_PER_SEC
+
 /* The burst and its looks are over long before; the guardian lets go then. */
 #define FREEZE_BUDGET (10 * NSEC_PER_SEC)
 
@@ -383,11 +386,22 @@ void started_fail_unreachable(struct started *s, const struct listener *listener
          s->words[0], endpoint_text(&listener->local, at), endpoint_address_text(near, text));
 }
 
+static bool has_place(const struct started *s)
+{
+    for (size_t i = 0; i < s->now.count; i++)
+        if (same_place(&s->now.list[i], &s->chosen))
+            return true;
+    return false;
+}
+
 void started_look(struct started *s)
 {
+    bool listed = s->chosen.known && !list_own(s, NULL);
+    if (listed && !has_place(s))
+        pause_until(s, clock_now() + END_PATIENCE, NULL);
     if (!s->facts->trouble)
         still_runs(s);
-    if (s->chosen.known && !list_own(s, NULL))
+    if (listed)
         for (size_t i = 0; i < s->now.count; i++)
             s->facts->other_listeners += !same_place(&s->now.list[i], &s->chosen);
     if (s->facts->trouble)
