@@ -32,7 +32,8 @@ static int enter(struct lab *lab, const struct experiment_plan *plan, struct err
         return 0;
     if (netns_enter_private(&why))
         return error_set(err, why.code, "%s%s", why.text,
-                         plan->only_private ? ": root may" : ": root may, and --host-net goes on without one, in this host's network");
+                         plan->only_private ? ": root may"
+                                            : ": root may, and --host-net goes on without one, in this host's network");
     if (plan->start.words)
         netns_keep_ids(uid, gid);
     int status = set_sysctls(plan, err);

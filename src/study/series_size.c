@@ -100,7 +100,7 @@ static int run_some(struct search *search, uint32_t backlog, size_t count, bool 
     int status = trials_run(&trials, &search->s->signal, err);
     for (size_t i = 0; i < count && !status; i++) {
         if (search->trials[i].error)
-            return error_set(err, search->trials[i].error, "a run failed: %s", search->trials[i].why);
+            return error_set(err, search->trials[i].error, "a run of the lab failed: %s", search->trials[i].why);
         *pass += passed(search, &search->trials[i]);
     }
     return status;

@@ -100,7 +100,7 @@ static const struct bad_line bad_lines[] = {
     {{"probe", "-jx"}, 2, "unknown option '-x'"},
     {{"serve", "--accept-", "1"}, 2, "ambiguous option '--accept-'"},
     {{"probe", "127.0.0.1"}, 2, "unexpected argument '127.0.0.1'"},
-    {{"run", "--", "x"}, 2, "unexpected argument 'x'"},
+    {{"probe", "--", "x"}, 2, "unexpected argument 'x'"},
     {{"probe", "--backlog", "2"}, 2, "unknown option '--backlog'"},
     {{"serve", "--count", "2"}, 2, "unknown option '--count'"},
     {{"probe", "--sysctl", "net.core.somaxconn=1"}, 2, "unknown option '--sysctl'"},
@@ -148,9 +148,9 @@ static const struct bad_line bad_lines[] = {
     {{"serve", "--duration", "5d"}, 2, "--duration '5d': want a duration"},
     {{"probe", "--wait", "abc"}, 2, "--wait 'abc': want a duration"},
     /* options of probe that would do nothing where the server is the command's own */
-    {{"run", "--wait", "1s"}, 2, "unknown option '--wait'"},
+    {{"run", "--wait", "1s"}, 2, "--wait goes with -- COMMAND only"},
     {{"run", "--allow-remote"}, 2, "unknown option '--allow-remote'"},
-    {{"sweep", "-b", "1,2", "--wait=1s"}, 2, "unknown option '--wait'"},
+    {{"sweep", "-b", "1,2", "--wait=1s"}, 2, "--wait goes with -- COMMAND only"},
     {{"sweep", "-b", "1,2", "--allow-remote"}, 2, "unknown option '--allow-remote'"},
     {{"sweep", "-b", "1,2", "--summary"}, 2, "unknown option '--summary'"},
     /* words */
