@@ -164,6 +164,10 @@ static json_t *options_json(const struct run *run)
     json_put(&options, "burst", json_known(probe->arrivals.burst, probe->arrivals.burst));
     json_put(&options, "every_us", probe->arrivals.burst ? json_span(probe->arrivals.every) : json_null());
     json_put(&options, "fastopen", json_boolean(run->target_count && run->targets[0].transport.fastopen));
+    if (run->started.words) {
+        json_put(&options, "private_namespace", json_boolean(run->private_namespace));
+        json_put(&options, "delay_us", json_span(run->delay));
+    }
     if (!run->has_server)
         return options;
     json_t *more =
