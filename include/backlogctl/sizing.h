@@ -33,8 +33,9 @@ struct sizing {
     char started_at[CLOCK_STAMP_SIZE];
     struct prediction predicted;
     /* Measured: */
-    size_t looks;                         /* runs with room for all, ... */
-    uint64_t longest_least, longest_most; /* ... and the longest queue in them */
+    size_t looks;       /* runs with room for all, ... */
+    bool longest_known; /* ... and the longest queue in them, if that can be known: */
+    uint64_t longest_least, longest_most;
     bool smallest_known;
     uint32_t smallest; /* the smallest backlog that dropped nothing in the bisection */
     uint32_t backlog;  /* the answer; 0 until it is known */

@@ -101,7 +101,9 @@ static int make_reaper(struct launch *l, struct reaper *r, bool may_share, struc
     if (l->pid > 0)
         return 0;
     l->reaper.fd = -1;
-    return error_errno(err, "cannot make a pid namespace for the command (clone3)");
+    return error_set(err, errno,
+                     "cannot make a pid namespace for the command: clone3: %s: root may, and --host-net goes on without one",
+                     strerror(errno));
 }
 
 static int begin(struct launch *l, const struct launch_settings *s, struct ends *e, struct error *err)

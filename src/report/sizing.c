@@ -122,17 +122,20 @@ static void write_measured(FILE *out, const struct sizing *s, const struct repor
     char span[NSEC_TEXT_SIZE], name[SIGNAL_TEXT_SIZE], most[32] = "";
     if (s->longest_most > s->longest_least)
         snprintf(most, sizeof most, " to %" PRIu64, s->longest_most);
-    if (s->looks)
+    if (s->looks && !s->longest_known)
+        paragraph(out, style, "measured: with room for all %" PRIu64 " clients nobody was dropped in %zu runs.",
+                  s->predicted.count, s->looks);
+    if (s->looks && s->longest_known)
         paragraph(out, style,
-                  "measured: with room for all, the longest queue was %s%" PRIu64 "%s in %zu runs of %" PRIu64 " client%s.",
-                  s->words ? "at most " : "", s->longest_least, most, s->looks, s->predicted.count, plural(s->predicted.count));
+                  "measured: with room for all, the longest queue was %" PRIu64 "%s in %zu runs of %" PRIu64 " client%s.",
+                  s->longest_least, most, s->looks, s->predicted.count, plural(s->predicted.count));
     if (s->smallest_known)
         paragraph(out, style, "by bisection: %" PRIu32 " is the smallest backlog that dropped nothing in 2 runs.", s->smallest);
     if (s->answered)
         paragraph(out, style,
                   "checked: %" PRIu32
-                  ", which is that with a reserve, dropped and lost nobody in %zu run%s; the longest wait until accept() was %s.",
-                  s->backlog, s->checks, plural(s->checks), nsec_text(s->longest_wait, span));
+                  ", which is that with a reserve, dropped and lost nobody in %zu run%s; the longest wait until accept() was %s%s.",
+                  s->backlog, s->checks, plural(s->checks), s->words ? "at most " : "", nsec_text(s->longest_wait, span));
     if (s->signal)
         paragraph(out, style, "interrupted by %s after %zu runs: this is what was known by then", signal_text(s->signal, name),
                   s->runs);
@@ -229,9 +232,9 @@ int report_sizing_json(FILE *out, const struct sizing *s)
                                   "emptied_us", p->overload ? json_null() : json_span(p->emptied), "cut", p->cut);
     json_t *measured =
         json_pack("{s:I, s:o, s:o, s:o, s:I, s:I, s:o, s:I}", "looks", (json_int_t)s->looks, "longest_queue_least",
-                  json_known(s->looks, s->longest_least), "longest_queue_most", json_known(s->looks, s->longest_most),
-                  "smallest_backlog", json_known(s->smallest_known, s->smallest), "checks", (json_int_t)s->checks,
-                  "checks_failed", (json_int_t)s->checks_failed, "longest_wait_us",
+                  json_known(s->longest_known, s->longest_least), "longest_queue_most",
+                  json_known(s->longest_known, s->longest_most), "smallest_backlog", json_known(s->smallest_known, s->smallest),
+                  "checks", (json_int_t)s->checks, "checks_failed", (json_int_t)s->checks_failed, "longest_wait_us",
                   s->answered ? json_span(s->longest_wait) : json_null(), "runs", (json_int_t)s->runs);
     json_t *object =
         json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "schema", "backlogctl.size/2",

@@ -68,6 +68,13 @@ static void tell_progress(void *context, size_t done, nsec elapsed)
                                clock_now() - search->began);
 }
 
+/* Another server does not tell when it accepts, and the queues of a group are seen as one, while each has such a backlog: then only the
+   runs that pass tell. */
+static bool queue_is_known(const struct search *search)
+{
+    return !search->s->words && search->plan->run.server.reuseport <= 1;
+}
+
 static bool passed(const struct search *search, const struct trial *t)
 {
     bool dropped = has_handshake(t->kind) && (!t->overflows.known || t->overflows.max);
@@ -106,11 +113,26 @@ static int run_some(struct search *search, uint32_t backlog, size_t count, bool 
     return status;
 }
 
+static void note_longest(struct search *search, const struct trial *t, bool first)
+{
+    struct sizing *s = search->s;
+    s->longest_known = queue_is_known(search);
+    s->longest_least = first || t->longest < s->longest_least ? t->longest : s->longest_least;
+    s->longest_most = t->longest > s->longest_most ? t->longest : s->longest_most;
+}
+
+static nsec slowest_accept(const struct trial *trials)
+{
+    nsec slowest = 0;
+    for (size_t i = 0; i < LOOKS; i++)
+        slowest = trials[i].last_accept > slowest ? trials[i].last_accept : slowest;
+    return slowest;
+}
+
 /* How long the queue gets when there is room for all. */
 static int look(struct search *search, struct error *err)
 {
     size_t pass;
-    nsec slowest = 0;
     uint32_t room = (uint32_t)search->s->predicted.count;
     int status = run_some(search, room, LOOKS, true, &pass, err);
     if (status || search->s->signal)
@@ -123,23 +145,18 @@ static int look(struct search *search, struct error *err)
         return 0;
     }
     search->s->looks = LOOKS;
-    search->s->longest_least = UINT64_MAX;
-    for (size_t i = 0; i < LOOKS; i++) {
-        uint64_t longest = search->trials[i].longest;
-        search->s->longest_least = longest < search->s->longest_least ? longest : search->s->longest_least;
-        search->s->longest_most = longest > search->s->longest_most ? longest : search->s->longest_most;
-        if (search->plan->run.start.words && search->trials[i].last_accept > slowest)
-            slowest = search->trials[i].last_accept;
-    }
-    if (search->plan->run.start.words)
-        search->patience = 2 * slowest + SLACK;
+    for (size_t i = 0; i < LOOKS; i++)
+        note_longest(search, &search->trials[i], !i);
+    if (search->s->words)
+        search->patience = 2 * slowest_accept(search->trials) + SLACK;
     return 0;
 }
 
 /* Between a backlog that is too small and one that suffices. */
 static int bisect(struct search *search, struct error *err)
 {
-    int64_t low = -1, high = (int64_t)search->s->longest_most;
+    int64_t low = -1,
+            high = search->s->longest_known ? (int64_t)search->s->longest_most : (int64_t)search->s->predicted.count - 1;
     while (high - low > 1 && !search->s->signal) {
         size_t pass;
         int64_t middle = (low + high) / 2;
@@ -157,15 +174,20 @@ static int bisect(struct search *search, struct error *err)
 }
 
 /* What passed twice may fail the next time: the answer has the longest queue that was seen, and as a reserve the spread of those, or
-   a twentieth. */
+   a twentieth; where no queue was seen, a quarter. */
+static uint64_t first_answer(const struct sizing *s)
+{
+    if (!s->longest_known)
+        return s->smallest + s->smallest / 4 + 1;
+    uint64_t seen = s->longest_most ? s->longest_most - 1 : 0, spread = s->longest_most - s->longest_least;
+    uint64_t least = seen > s->smallest ? seen : s->smallest, twentieth = least / 20 + 1;
+    return least + (spread > twentieth ? spread : twentieth);
+}
+
 static int check(struct search *search, struct error *err)
 {
     struct sizing *s = search->s;
-    /* The queues of a group were seen as one, while each has such a backlog. */
-    bool group = search->plan->run.server.reuseport > 1;
-    uint64_t seen = s->longest_most && !group ? s->longest_most - 1 : 0, spread = group ? 0 : s->longest_most - s->longest_least;
-    uint64_t least = seen > s->smallest ? seen : s->smallest, twentieth = least / 20 + 1;
-    uint64_t answer = least + (spread > twentieth ? spread : twentieth);
+    uint64_t answer = first_answer(s);
     for (int round = 0; round < ROUNDS && !s->signal; round++) {
         size_t pass;
         /* Nobody needs more than one place for each who comes, and a queue holds one more than its backlog. */
@@ -182,7 +204,7 @@ static int check(struct search *search, struct error *err)
         if (s->answered)
             return 0;
         s->checks_failed++;
-        answer += answer / 20 + 1;
+        answer += answer / (s->longest_known ? 20 : 4) + 1;
     }
     if (!s->answered)
         snprintf(s->why, sizeof s->why, "backlogs up to %u still dropped clients now and then", s->backlog);

@@ -157,8 +157,9 @@ static bool suits(const struct started *s, const struct listener *l)
 {
     const struct experiment_plan *plan = s->plan;
     const struct endpoint *wanted = plan->addresses;
+    struct listener one = *l;
     if (plan->transport.path)
-        return l->kind == plan->transport.kind && !strcmp(l->path, plan->transport.path);
+        return l->kind == plan->transport.kind && listener_keep_at(plan->transport.path, &one, 1);
     if (!has_handshake((enum socket_kind)l->kind))
         return !s->has_port && !plan->start.has_host && !plan->delay;
     if (s->has_port && l->local.port != wanted[0].port)
