@@ -129,9 +129,9 @@ struct option_group {
     const char *title;
     const struct option_spec *options;
 };
-extern const struct option_group options_target, options_socket, options_server, options_account, options_probe, options_running,
-    options_lab, options_start, options_output, options_select, options_vary, options_sweep, options_load, options_pace,
-    options_size, options_list, options_resize, options_measure, options_watch;
+extern const struct option_group options_target, options_socket, options_server, options_full, options_account, options_probe,
+    options_running, options_lab, options_start, options_output, options_select, options_vary, options_sweep, options_load,
+    options_pace, options_size, options_list, options_resize, options_measure, options_watch;
 
 #define OPTION_GROUPS_MAX 10
 struct command {

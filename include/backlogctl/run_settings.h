@@ -21,7 +21,8 @@ struct server_settings {
     int32_t backlog;      /* as given to listen(2): -2147483648..2147483647 */
     nsec accept_delay;    /* before each accept; 0: none */
     int64_t accept_count; /* accepts before stopping; ACCEPT_UNLIMITED or 0.. */
-    nsec stall;           /* it accepts nobody for so long, first when the first client comes; 0: never */
+    bool full;  /* what is accepted is bounded, and then clients of its own keep the queue full; no reuseport, no defer_accept */
+    nsec stall; /* it accepts nobody for so long, first when the first client comes; 0: never */
     nsec stall_every;     /* ... and again so long after the beginning of each stall; 0: once */
     nsec duration;        /* life of the listener; 0: no bound */
     const char *greeting; /* sent to each accepted client, with a newline; NULL: none */

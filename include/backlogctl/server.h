@@ -19,7 +19,7 @@ struct server;
    cannot be bound are left out as long as one can; `left_out[i]` then has its error (code 0 otherwise; room for
    `count`; may be NULL). An IPv6 any-address is dual-stack unless the list has an IPv4 address too. Raises the limit on
    open files: to fs.nr_open where that is permitted, else the soft one to the hard one. The settings' strings must outlive the
-   server.
+   server. With `full` and an accept_count of 0 the queues are full when it returns.
    0, or -errno of the first address when none could be bound. The caller owns *out and releases it. */
 int server_open(struct server **out, const struct server_settings *settings, const struct endpoint *addresses, size_t count,
                 struct error *left_out, struct error *err);
@@ -38,7 +38,8 @@ void server_listener(const struct server *server, size_t index, struct listener 
    The limit on open files binds each descriptor table, not the server: when the table of the thread that accepts is full,
    a further thread with a table of its own goes on, and one that clients have left accepts again. Without descriptors or
    memory for another client or thread it tells SERVER_STARVED, tries again every 100 ms and after each client that leaves.
-   With accept_count 0, SERVER_STOPPED comes at once. Changes of a queue and drops are told every 10 ms at most, the last
+   With accept_count 0, SERVER_STOPPED comes at once. With `full` the queues are filled after SERVER_STOPPED, and SERVER_FULL is told
+   of each unless they are full already; whoever makes a queue longer, it is full again within some 100 ms. Changes of a queue and drops are told every 10 ms at most, the last
    ones always; drops wake nobody and are looked for when others arrive and, while a queue is full, every 200 ms. The queue
    of an accept is counted down from the last look. on_event may be NULL. */
 int server_attach(struct server *server, struct loop *loop, server_listen_event *on_event, void *context, struct error *err);

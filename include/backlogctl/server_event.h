@@ -15,6 +15,7 @@
     X(SERVER_QUEUE, "queue")       /* the accept queue's length changed */                     \
     X(SERVER_DROPPED, "dropped")   /* the listener's drop counter rose */                      \
     X(SERVER_STOPPED, "stopped")   /* accept_count was reached: the rest stays in the queue */ \
+    X(SERVER_FULL, "full")         /* the queues have been filled, and stay full */            \
     X(SERVER_STARVED, "starved")   /* no descriptor or memory for another client: accepts again when there is */
 enum server_event_kind { SERVER_EVENTS(MODEL_ENUM) SERVER_EVENT_COUNT };
 const char *server_event_name(enum server_event_kind value);

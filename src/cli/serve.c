@@ -10,6 +10,7 @@
 struct serving {
     const struct command *command;
     const struct settings *settings;
+    struct server_settings plan;
     struct report_style style;
     struct loop *loop;
     struct timer flush; /* once the events at hand are printed */
@@ -50,9 +51,9 @@ static void print_ready(struct serving *serving, const struct server *server)
         struct listener listener;
         server_listener(server, i, &listener);
         if (serving->settings->json)
-            status = report_ready_json(stdout, &listener, &serving->settings->server, somaxconn);
+            status = report_ready_json(stdout, &listener, &serving->plan, somaxconn);
         else if (!serving->settings->quiet)
-            report_ready_text(stdout, &listener, &serving->settings->server, somaxconn);
+            report_ready_text(stdout, &listener, &serving->plan, somaxconn);
     }
     flush(serving, status);
 }
@@ -80,15 +81,29 @@ static int serve_until_end(struct serving *serving, struct server *server, struc
     return serving->loop->signal ? EXIT_SIGNAL + serving->loop->signal : EXIT_DONE;
 }
 
+static void make_plan(struct serving *serving)
+{
+    struct server_settings *plan = &serving->plan;
+    plan->transport = settings_transport(serving->settings);
+    if (plan->full && plan->accept_count == ACCEPT_UNLIMITED)
+        plan->accept_count = 0;
+    if (plan->full && has_handshake(plan->transport.kind) && sysctl_number("net.ipv4.tcp_abort_on_overflow") > 0)
+        say(serving->command, "net.ipv4.tcp_abort_on_overflow is 1: a client whose handshake began before the queue was full is "
+                              "reset; one that comes later times out all the same");
+}
+
 static int serve_run(const struct command *command, const struct settings *settings)
 {
     struct endpoint addresses[TARGETS_MAX];
     struct error err = {0}, left_out[TARGETS_MAX] = {0};
     struct server *server = NULL;
-    struct server_settings plan = settings->server;
     struct loop loop;
-    struct serving serving = {
-        .command = command, .settings = settings, .style = output_style(settings), .loop = &loop, .flush.fired = flush_due};
+    struct serving serving = {.command = command,
+                              .settings = settings,
+                              .plan = settings->server,
+                              .style = output_style(settings),
+                              .loop = &loop,
+                              .flush.fired = flush_due};
     int count = settings_resolve(settings, addresses, &err);
     if (count < 0)
         return say_error(command, &err);
@@ -96,8 +111,8 @@ static int serve_run(const struct command *command, const struct settings *setti
     if (loop_init(&loop, true, &err))
         return say_error(command, &err);
     int status = EXIT_CANNOT;
-    plan.transport = settings_transport(settings);
-    if (server_open(&server, &plan, addresses, (size_t)count, left_out, &err)) {
+    make_plan(&serving);
+    if (server_open(&server, &serving.plan, addresses, (size_t)count, left_out, &err)) {
         say_error(command, &err);
     } else {
         for (int i = 0; i < count; i++)
@@ -115,5 +130,5 @@ const struct command command_serve = {
     .name = "serve",
     .summary = "Listen with a given backlog, accept at a given pace, echo lines with a !",
     .run = serve_run,
-    .groups = {&options_target, &options_socket, &options_server, &options_output},
+    .groups = {&options_target, &options_socket, &options_server, &options_full, &options_output},
 };

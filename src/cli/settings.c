@@ -110,6 +110,15 @@ static const struct option_spec server[] = {
     {0},
 };
 
+static const struct option_spec full[] = {
+    {.name = "full",
+     READS(flag, server.full),
+     .excludes = "reuseport,defer-accept,fastopen",
+     .help = "accept nobody and keep the queue full with clients of its own, so that every connect() times out (on an AF_UNIX "
+             "socket it blocks, or fails with EAGAIN); ready when it is full; with --accept-count, accept N first"},
+    {0},
+};
+
 static const struct option_spec probe[] = {
     {.name = "count",
      .letter = 'n',
@@ -512,6 +521,7 @@ int settings_resolve(const struct settings *settings, struct endpoint out[ENDPOI
 const struct option_group options_target = {"Where", target};
 const struct option_group options_socket = {"The kind of socket", kind};
 const struct option_group options_server = {"The server", server};
+const struct option_group options_full = {"A queue that stays full", full};
 const struct option_group options_probe = {"The burst", probe};
 const struct option_group options_vary = {"What varies", vary};
 const struct option_group options_sweep = {"The sweep", sweep};

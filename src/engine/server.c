@@ -5,6 +5,7 @@
 
 #include "server_accept.h"
 #include "server_events.h"
+#include "server_fill.h"
 #include "server_holder.h"
 #include "server_listen.h"
 #include "server_record.h"
@@ -17,10 +18,31 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+static void caller_ready(struct loop_source *source, uint32_t events)
+{
+    struct server *server = (struct server *)((char *)source - offsetof(struct server, told));
+    events_told(source, events);
+    if (server->settings.full && atomic_load(&server->accepting.finished) && !server->filler.look.armed)
+        fill_keep(server);
+}
+
+/* Who never accepts is full before anybody knows of it. */
+static int fill(struct server *server, struct error *err)
+{
+    int status = fill_check(server, err);
+    if (status || server->settings.accept_count)
+        return status;
+    status = fill_queues(server, err);
+    server->filler.full = !status;
+    for (size_t i = 0; i < server->listener_count; i++)
+        server->listeners[i].told_queue = server->listeners[i].now.queue;
+    return status;
+}
+
 static int prepare(struct server *server, struct error *err)
 {
     const char *greeting = server->settings.greeting;
-    server->told = (struct loop_source){.ready = events_told, .fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+    server->told = (struct loop_source){.ready = caller_ready, .fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
     server->news = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (server->told.fd < 0 || server->news < 0)
         return error_errno(err, "eventfd");
@@ -53,6 +75,8 @@ int server_open(struct server **out, const struct server_settings *settings, con
     status = listeners_open(server, addresses, count, left_out, err);
     if (!status)
         status = prepare(server, err);
+    if (!status && settings->full)
+        status = fill(server, err);
     if (status) {
         server_release(server);
         return status;
@@ -136,6 +160,7 @@ void server_release(struct server *server)
     fd_close(&server->told.fd);
     fd_close(&server->news);
     waiting_release(server);
+    fill_release(server);
     free(server->events.pending);
     free(server->events.spare);
     free(server->listeners);

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 
 /* Accepts, and conversations begun, before the other descriptors have a turn. */
@@ -28,6 +29,8 @@ static void accept_finished(struct server *server, struct listening *last)
     events_tell(last, (struct server_event){.kind = SERVER_STOPPED});
     server_unlock(server);
     accepts_finish(server);
+    if (server->settings.full)
+        eventfd_write(server->told.fd, 1); /* the caller's thread fills the queues */
 }
 
 static bool accept_count_reached(const struct server *server)

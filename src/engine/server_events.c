@@ -97,12 +97,13 @@ static void look_by(struct holder *holder, nsec due)
         loop_arm(holder->loop, &holder->sample, due);
 }
 
-static void look(struct listening *listener)
+bool events_read(struct listening *listener)
 {
     struct server *server = listener->server;
-    listener_read(listener->source.fd, &listener->now);
+    bool read = listener_read(listener->source.fd, &listener->now);
     if (listener->now.queue > server->peak_queue)
         server->peak_queue = listener->now.queue;
+    return read;
 }
 
 static bool has_changed(const struct listening *listener)
@@ -126,7 +127,7 @@ void events_look(struct holder *holder, struct listening *listener)
     struct server *server = holder->server;
     nsec now = clock_now();
     server_lock(server);
-    look(listener);
+    events_read(listener);
     nsec due = server->changes_told + CHANGES_PAUSE;
     if (listener->now.queue >= listener->now.capacity)
         look_by(holder, now + FULL_PAUSE);
@@ -157,7 +158,7 @@ void server_flush(struct server *server)
 {
     server_lock(server);
     for (size_t i = 0; i < server->listener_count; i++) {
-        look(&server->listeners[i]);
+        events_read(&server->listeners[i]);
         tell_changes(&server->listeners[i]);
     }
     server_unlock(server);

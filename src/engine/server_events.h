@@ -7,6 +7,9 @@
 /* Puts an event on its way; with the lock. */
 void events_tell(struct listening *listener, struct server_event event);
 
+/* Reads a listener's figures; with the lock. False: it has none any more. */
+bool events_read(struct listening *listener);
+
 /* Events that have not reached the caller yet. */
 size_t events_pending(struct server *server);
 

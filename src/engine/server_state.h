@@ -1,6 +1,6 @@
 /* What the server's parts share. From the bottom up, each calling only those below it: its record of accepts (server_record.c), its
-   listeners (server_listen.c), its events (server_events.c), the threads that hold clients (server_holder.c), accepting
-   (server_accept.c), its life as a whole (server.c). */
+   listeners (server_listen.c), its events (server_events.c), the clients that keep its queues full (server_fill.c), the threads that
+   hold clients (server_holder.c), accepting (server_accept.c), its life as a whole (server.c). */
 #ifndef ENGINE_SERVER_STATE_H
 #define ENGINE_SERVER_STATE_H
 
@@ -77,6 +77,14 @@ struct accepting {
 
 #define NOBODY_WAITS UINT64_MAX
 
+/* The caller's thread alone: clients of the server's own, in its queues. */
+struct filler {
+    int *clients;
+    size_t count, room;
+    bool full; /* every queue has been */
+    struct timer look;
+};
+
 /* What a holder does with clients: accepting's part, which the holders know by these alone. */
 struct holder_duties {
     int (*begin)(struct holder *first, struct error *err); /* the server begins to serve */
@@ -101,6 +109,7 @@ struct server {
     struct timer life;       /* in the first holder's loop: when the listeners end */
     const struct holder_duties *duties;
     struct accepting accepting;
+    struct filler filler;
 
     pthread_mutex_t lock;
     pthread_cond_t changed; /* a holder is ready, has stopped, or may be released */

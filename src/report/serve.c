@@ -20,6 +20,8 @@ void report_ready_text(FILE *out, const struct listener *listener, const struct 
     }
     fputs(", ", out);
     write_accept_plan(out, settings);
+    if (settings->full)
+        fputs(settings->accept_count ? ", and is kept full then" : ", is kept full", out);
     if (settings->duration > 0)
         fprintf(out, ", ends after %s", nsec_text(settings->duration, text));
     putc('\n', out);
@@ -34,6 +36,7 @@ static const char *event_color(enum server_event_kind kind)
         return COLOR_YELLOW;
     case SERVER_DROPPED:
     case SERVER_STARVED:
+    case SERVER_FULL:
         return COLOR_RED;
     case SERVER_CLOSED:
     case SERVER_STOPPED:
@@ -64,6 +67,9 @@ static void emit_details(struct emitter *e, const struct server_event *event)
         break;
     case SERVER_STOPPED:
         EMIT(e, " accepting, the rest stays in the queue,");
+        break;
+    case SERVER_FULL:
+        EMIT(e, " from now on, queue");
         break;
     case SERVER_STARVED:
         emit_text(e, event->number == EMFILE || event->number == ENFILE ? " of descriptors" : " of memory");
@@ -118,15 +124,16 @@ void report_totals_text(FILE *out, const struct server_totals *totals, nsec elap
 
 int report_ready_json(FILE *out, const struct listener *listener, const struct server_settings *settings, uint32_t somaxconn)
 {
-    json_t *object = json_pack("{s:s, s:s, s:o, s:o, s:i, s:I, s:I, s:o, s:b, s:o, s:o, s:o, s:o}", "event", "listening", "kind",
-                               socket_kind_name((enum socket_kind)listener->kind), "family", json_family(&listener->local),
-                               "address", json_address(&listener->local), "asked", (int)settings->backlog, "backlog",
-                               (json_int_t)listener->backlog, "capacity", (json_int_t)listener->capacity, "somaxconn",
-                               json_known(somaxconn, somaxconn), "clamped", backlog_clamped(settings->backlog, listener),
-                               "accept_count", json_known(settings->accept_count >= 0, (uint64_t)settings->accept_count),
-                               "accept_delay_us", json_span(settings->accept_delay), "duration_us",
-                               settings->duration > 0 ? json_span(settings->duration) : json_null(), "greeting",
-                               json_text(settings->greeting));
+    json_t *object =
+        json_pack("{s:s, s:s, s:o, s:o, s:i, s:I, s:I, s:o, s:b, s:o, s:o, s:o, s:o, s:b}", "event", "listening", "kind",
+                  socket_kind_name((enum socket_kind)listener->kind), "family", json_family(&listener->local), "address",
+                  json_address(&listener->local), "asked", (int)settings->backlog, "backlog", (json_int_t)listener->backlog,
+                  "capacity", (json_int_t)listener->capacity, "somaxconn", json_known(somaxconn, somaxconn), "clamped",
+                  backlog_clamped(settings->backlog, listener), "accept_count",
+                  json_known(settings->accept_count >= 0, (uint64_t)settings->accept_count), "accept_delay_us",
+                  json_span(settings->accept_delay), "duration_us",
+                  settings->duration > 0 ? json_span(settings->duration) : json_null(), "greeting", json_text(settings->greeting),
+                  "full", settings->full && !settings->accept_count);
     json_add_listener_place(&object, listener);
     return write_json_line(out, object);
 }

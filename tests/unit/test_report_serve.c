@@ -44,6 +44,16 @@ static const struct {
      "none, "
      "ends after 1m30s\n",
      false},
+    {{.backlog = 2, .accept_count = 0, .full = true},
+     2,
+     4096,
+     "listening on 127.0.0.1:60001: backlog 2 asked, 2 effective, holds 3, never accepts, is kept full\n",
+     false},
+    {{.backlog = 2, .accept_count = 1, .full = true},
+     2,
+     4096,
+     "listening on 127.0.0.1:60001: backlog 2 asked, 2 effective, holds 3, accepts 1, then none, and is kept full then\n",
+     false},
 };
 
 START_TEST(ready_line)
@@ -67,6 +77,7 @@ START_TEST(ready_line)
     assert_integer(object, "backlog", (json_int_t)ready[_i].effective);
     assert_integer(object, "capacity", (json_int_t)ready[_i].effective + 1);
     ck_assert_int_eq(json_is_true(member(object, "clamped")), ready[_i].clamped);
+    ck_assert_int_eq(json_is_true(member(object, "full")), ready[_i].settings.full && !ready[_i].settings.accept_count);
     json_decref(object);
     free(text);
 }
@@ -88,6 +99,7 @@ static const struct {
      "dropped",
      "dropped"},
     {{SERVER_STOPPED, AT, .queue = 2}, "+0.012s  stopped accepting, the rest stays in the queue, 2 of 3\n", "stopped", "queue"},
+    {{SERVER_FULL, AT, .queue = 3}, "+0.012s  full from now on, queue 3 of 3 (full)\n", "full", "queue"},
     {{SERVER_STARVED, AT, .number = EMFILE, .queue = 2},
      "+0.012s  starved of descriptors, accepts again when there is some, queue 2 of 3\n",
      "starved",
