@@ -43,6 +43,8 @@ void server_listener(const struct server *server, size_t index, struct listener 
    ones always; drops wake nobody and are looked for when others arrive and, while a queue is full, every 200 ms. The queue
    of an accept is counted down from the last look. on_event may be NULL. */
 int server_attach(struct server *server, struct loop *loop, server_listen_event *on_event, void *context, struct error *err);
+/* Why an attached server has stopped its loop before its time: its queues cannot be kept full. 0 (it has not), or -errno. */
+int server_failure(const struct server *server, struct error *err);
 /* Takes the last events (queue, drops) before a summary. For an attached server from its loop's thread. */
 void server_flush(struct server *server);
 

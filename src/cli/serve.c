@@ -65,6 +65,8 @@ static int serve_until_end(struct serving *serving, struct server *server, struc
     int status = server_attach(server, serving->loop, silent ? NULL : print_event, serving, err);
     if (!status)
         status = loop_run(serving->loop, NSEC_NEVER, err);
+    if (!status)
+        status = server_failure(server, err);
     if (status)
         return say_error(serving->command, err);
     server_stop(server);

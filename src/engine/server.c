@@ -113,6 +113,12 @@ int server_start(struct server *server, struct error *err)
     return status;
 }
 
+int server_failure(const struct server *server, struct error *err)
+{
+    const struct error *failure = &server->filler.failure;
+    return failure->code ? error_set(err, failure->code, "%s", failure->text) : 0;
+}
+
 void server_stop(struct server *server)
 {
     server_lock(server);

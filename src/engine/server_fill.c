@@ -132,13 +132,16 @@ void fill_keep(struct server *server)
     server_unlock(server);
     if (ended)
         return;
-    bool full = !fill_queues(server, NULL);
-    for (size_t i = 0; full && !filler->full && i < server->listener_count; i++) {
+    if (fill_queues(server, &filler->failure)) {
+        loop_stop(server->loop);
+        return;
+    }
+    for (size_t i = 0; !filler->full && i < server->listener_count; i++) {
         server_lock(server);
         events_tell(&server->listeners[i], (struct server_event){.kind = SERVER_FULL});
         server_unlock(server);
     }
-    filler->full = filler->full || full;
+    filler->full = true;
     filler->look.fired = look_again;
     loop_arm(server->loop, &filler->look, clock_now() + FILL_PAUSE);
 }

@@ -11,8 +11,8 @@ int fill_check(const struct server *server, struct error *err);
    clients. */
 int fill_queues(struct server *server, struct error *err);
 
-/* Keeps them full from now on, in the caller's loop, and tells SERVER_FULL unless they have been full before. What fails is tried
-   again. */
+/* Keeps them full from now on, in the caller's loop, and tells SERVER_FULL unless they have been full before. A failure
+   stops the loop: see server_failure. */
 void fill_keep(struct server *server);
 
 void fill_release(struct server *server);

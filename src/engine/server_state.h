@@ -83,6 +83,7 @@ struct filler {
     size_t count, room;
     bool full; /* every queue has been */
     struct timer look;
+    struct error failure;
 };
 
 /* What a holder does with clients: accepting's part, which the holders know by these alone. */

@@ -187,6 +187,29 @@ START_TEST(a_longer_queue_is_filled_too)
 }
 END_TEST
 
+/* A promise that cannot be kept is not made, or ends with the reason. */
+START_TEST(a_queue_that_cannot_be_filled_ends_it)
+{
+    static const char *const drop = "nft 'add table inet t; add chain inet t c { type filter hook input priority 0; }; "
+                                    "add rule inet t c tcp dport 60001 drop'";
+    need_program("nft");
+    in_private_namespace();
+    struct outcome outcome;
+    if (_i) {
+        struct process server = serve_start(ARGS("--full", "--backlog", "2"), NULL);
+        free(shell("%s && %s resize --quiet --port 60001 --backlog 7", drop, BACKLOGCTL));
+        outcome = process_finish(&server, PATIENCE);
+    } else {
+        free(shell("%s", drop));
+        outcome = process_run(ARGS(BACKLOGCTL, "serve", "--full", "--backlog", "2"), NULL);
+        ck_assert_str_eq(outcome.out, "");
+    }
+    ck_assert_int_eq(outcome.status, 3);
+    ck_assert_msg(strstr(outcome.err, "cannot fill the queue, client "), "%s", outcome.err);
+    outcome_free(&outcome);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *suite = suite_create("serve --full");
@@ -197,6 +220,7 @@ static Suite *make_suite(void)
     tcase_add_loop_test(tcase, without_a_handshake_it_blocks_or_says_eagain, 0, 4);
     tcase_add_test(tcase, with_an_accept_count_it_serves_these_first);
     tcase_add_test(tcase, a_longer_queue_is_filled_too);
+    tcase_add_loop_test(tcase, a_queue_that_cannot_be_filled_ends_it, 0, 2);
     suite_add_tcase(suite, tcase);
     return suite;
 }
