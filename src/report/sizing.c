@@ -132,10 +132,11 @@ static void write_measured(FILE *out, const struct sizing *s, const struct repor
     if (s->smallest_known)
         paragraph(out, style, "by bisection: %" PRIu32 " is the smallest backlog that dropped nothing in 2 runs.", s->smallest);
     if (s->answered)
-        paragraph(out, style,
-                  "checked: %" PRIu32
-                  ", which is that with a reserve, dropped and lost nobody in %zu run%s; the longest wait until accept() was %s%s.",
-                  s->backlog, s->checks, plural(s->checks), s->words ? "at most " : "", nsec_text(s->longest_wait, span));
+        paragraph(
+            out, style,
+            "checked: %" PRIu32
+            ", which is that with a reserve, dropped and lost nobody in %zu run%s; the longest wait until accept() was %s%s.",
+            s->backlog, s->checks, plural(s->checks), s->words ? "at most " : "", nsec_text(s->longest_wait, span));
     if (s->signal)
         paragraph(out, style, "interrupted by %s after %zu runs: this is what was known by then", signal_text(s->signal, name),
                   s->runs);
