@@ -240,7 +240,7 @@ void write_drops(FILE *out, const struct drop_parts *parts);
 /* A round step for an axis that gets at most `most` of them: 1, 2 or 5 times a power of ten. */
 nsec axis_step(nsec end, unsigned most);
 
-/* ---- json.c: a value that could not be made for want of memory is NULL, and so becomes all that holds it ---- */
+/* ---- json_values.c: a value that could not be made for want of memory is NULL, and so becomes all that holds it ---- */
 
 /* Put a value into an object or array, or the members of another object, which are theirs from then on. */
 void json_put(json_t **object, const char *name, json_t *value);
@@ -269,15 +269,15 @@ void write_outcome(FILE *out, const struct report_style *style, const struct exp
 #define INTERVAL_TEXT_SIZE 48
 const char *interval_text(const struct interval *interval, char out[INTERVAL_TEXT_SIZE]);
 json_t *json_known(bool known, uint64_t value); /* null when not known */
+/* Writes a value with jansson's `flags`, and drops the reference; the other on a line. 0 or -ENOMEM; a write error stays in the stream. */
+int json_dump(FILE *out, json_t *value, size_t flags);
+int write_json_line(FILE *out, json_t *object);
 
 /* ---- survey_json.c ---- */
 
 json_t *json_holder_causes(uint32_t causes);
 json_t *json_listener(const struct listener *listener);
 json_t *json_netns(const struct netns_facts *facts);
-
-/* Writes an object on one line and drops the reference. 0 or -ENOMEM. */
-int write_json_line(FILE *out, json_t *object);
 
 /* ---- started.c ---- */
 
