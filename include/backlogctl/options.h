@@ -99,6 +99,8 @@ struct settings {
     struct sysctl_list sysctls;
     bool host_net;
     nsec delay;         /* of the lab's path, one way */
+    bool tap;           /* expectations as tests, on stdout; */
+    const char *junit;  /* and into this file; NULL: not */
     const char *svg;    /* a file for the picture, NULL: none */
     const char *preset; /* NULL: none */
     bool list_presets;
@@ -130,8 +132,8 @@ struct option_group {
     const struct option_spec *options;
 };
 extern const struct option_group options_target, options_socket, options_server, options_full, options_account, options_probe,
-    options_running, options_lab, options_start, options_output, options_select, options_vary, options_sweep, options_load,
-    options_pace, options_size, options_list, options_resize, options_measure, options_watch;
+    options_running, options_lab, options_start, options_checks, options_output, options_select, options_vary, options_sweep,
+    options_load, options_pace, options_size, options_list, options_resize, options_measure, options_watch;
 
 #define OPTION_GROUPS_MAX 10
 struct command {

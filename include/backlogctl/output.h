@@ -19,6 +19,9 @@ enum exit_status {
 /* "backlogctl probe: TEXT" on stderr. */
 __attribute__((format(printf, 2, 3))) void say(const struct command *command, const char *format, ...);
 
+/* The last TEXT that say() was given; "" before. Static storage. */
+const char *output_last_said(void);
+
 /* The exit status of what came of all expectations. */
 int output_status(enum expectation_outcome outcome);
 

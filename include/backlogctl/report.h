@@ -81,9 +81,26 @@ const char *report_place(const struct listener *listener, char out[REPORT_PLACE_
 int report_survey_text(FILE *out, const struct survey *survey, const struct list_view *view, const struct report_style *style);
 int report_survey_json(FILE *out, const struct survey *survey);
 
-/* Why an expectation of a survey does not hold, where the report itself does not tell. Returns out. */
-#define REPORT_BROKEN_SIZE 160
-const char *report_broken(const struct survey *survey, const struct expectation *e, char out[REPORT_BROKEN_SIZE]);
+/* What came of expectations: of a run, a measurement or a survey, whichever is not NULL. */
+struct checks {
+    const char *command; /* "probe" */
+    const struct expectation *list;
+    size_t count;
+    const struct run *run;
+    const struct survey *survey;
+    const char *started_at; /* RFC 3339; NULL: unknown */
+    nsec took;
+    const char *cannot; /* why the job was not done, or not to the end; NULL: it was */
+};
+
+/* Why an expectation does not hold, where the report itself does not tell. Returns out. */
+#define REPORT_BROKEN_SIZE 256
+const char *report_broken(const struct checks *checks, const struct expectation *e, char out[REPORT_BROKEN_SIZE]);
+
+/* As tests: in the Test Anything Protocol, version 13, and as a JUnit XML file. What cannot be decided is no success: "not ok", an
+   error. */
+void report_tap(FILE *out, const struct checks *checks);
+void report_junit(FILE *out, const struct checks *checks);
 
 void report_resize_text(FILE *out, const struct resizing *resizing, const struct report_style *style);
 int report_resize_json(FILE *out, const struct resizing *resizing);

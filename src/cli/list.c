@@ -1,4 +1,5 @@
 /* backlogctl list: every listener, how full it is, what it dropped, and whose it is. */
+#include "checks.h"
 #include "select.h"
 
 #include "backlogctl/output.h"
@@ -7,7 +8,7 @@ static int print(FILE *out, const struct settings *settings, const struct survey
 {
     struct report_style style =
         to_file ? (struct report_style){.color = settings->color == COLOR_ALWAYS} : output_style(settings);
-    if (settings->quiet)
+    if (settings->quiet || settings->tap)
         return 0;
     if (settings->json)
         return report_survey_json(out, survey);
@@ -28,15 +29,6 @@ static int print_to_file(FILE *out, void *context)
     return print(out, p->settings, p->survey, true);
 }
 
-/* Without a report the reason for status 1 would be nowhere. */
-static void say_broken(const struct command *command, const struct survey *survey)
-{
-    char text[REPORT_BROKEN_SIZE];
-    for (size_t i = 0; i < survey->expectation_count; i++)
-        if (survey->expectations[i].outcome != OUTCOME_HELD)
-            say(command, "%s", report_broken(survey, &survey->expectations[i], text));
-}
-
 static int report(const struct command *command, const struct settings *settings, const struct survey *survey, struct error *err)
 {
     if (settings->list.output) {
@@ -48,9 +40,15 @@ static int report(const struct command *command, const struct settings *settings
         if (status)
             return status;
     }
+    const struct checks checks = {.command = command->name,
+                                  .list = survey->expectations,
+                                  .count = survey->expectation_count,
+                                  .survey = survey,
+                                  .started_at = survey->taken_at};
     if (settings->quiet || settings->list.prometheus)
-        say_broken(command, survey);
-    return output_status(survey->outcome);
+        checks_say_broken(command, &checks);
+    int status = checks_report(command, settings, &checks);
+    return status ? status : output_status(survey->outcome);
 }
 
 static int list_run(const struct command *command, const struct settings *settings)
@@ -70,5 +68,5 @@ const struct command command_list = {
     .name = "list",
     .summary = "Show every listener: how full its queue is, what it dropped, whose it is",
     .run = list_run,
-    .groups = {&options_select, &options_list, &options_output},
+    .groups = {&options_select, &options_list, &options_checks, &options_output},
 };

@@ -1,4 +1,5 @@
 /* backlogctl measure: proves how many connections the queue of a running server holds. */
+#include "checks.h"
 #include "select.h"
 
 #include "backlogctl/escape.h"
@@ -61,7 +62,7 @@ static int finish(const struct command *command, const struct settings *settings
     int status = 0;
     if (settings->json)
         status = report_measurement_json(stdout, m);
-    else if (!settings->quiet)
+    else if (!settings->quiet && !settings->tap)
         report_measurement_text(stdout, m, &style);
     status = output_report(command, status);
     if (status)
@@ -70,6 +71,16 @@ static int finish(const struct command *command, const struct settings *settings
         say(command, "it was not measured to the end: %s", *m->incomplete ? m->incomplete : "the queue was not seen full");
     if (m->served == NSEC_NEVER && !m->signal)
         say(command, "the server has not accepted a fresh connection: look at it");
+    const struct checks checks = {.command = command->name,
+                                  .list = m->expectations,
+                                  .count = m->expectation_count,
+                                  .took = m->frozen,
+                                  .cannot = m->signal || !m->full ? "it was not measured to the end" : NULL};
+    if (settings->quiet)
+        checks_say_broken(command, &checks);
+    status = checks_report(command, settings, &checks);
+    if (status)
+        return status;
     if (m->signal)
         return EXIT_SIGNAL + m->signal;
     return m->full ? output_status(m->outcome) : EXIT_CANNOT;
@@ -132,5 +143,5 @@ const struct command command_measure = {
     .name = "measure",
     .summary = "Stop a running server for a moment and count what its queue holds",
     .run = measure_run,
-    .groups = {&options_select, &options_measure, &options_output},
+    .groups = {&options_select, &options_measure, &options_checks, &options_output},
 };

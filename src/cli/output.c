@@ -1,4 +1,6 @@
 /* Messages, colours, and the care that a report really arrives. */
+#include "checks.h"
+
 #include "backlogctl/escape.h"
 #include "backlogctl/output.h"
 #include "backlogctl/presets.h"
@@ -11,6 +13,13 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+static char last_said[TERMINAL_PRINTF_SIZE];
+
+const char *output_last_said(void)
+{
+    return last_said;
+}
+
 void say(const struct command *command, const char *format, ...)
 {
     char text[TERMINAL_PRINTF_SIZE];
@@ -18,6 +27,7 @@ void say(const struct command *command, const char *format, ...)
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    strcpy(last_said, text);
     fprintf(stderr, "backlogctl%s%s: ", command ? " " : "", command ? command->name : "");
     terminal_put(stderr, text);
     fputc('\n', stderr);
@@ -114,7 +124,10 @@ int command_main(const struct command *command, int count, char **words)
         options_help(command, stdout);
         return output_flush(command);
     }
-    return command->run(command, &settings);
+    struct error junit_err = {0};
+    if (output_file_check("--junit", settings.junit, &junit_err))
+        return say_error(command, &junit_err);
+    return checks_finish(command, &settings, command->run(command, &settings));
 }
 
 int output_columns(int fd)

@@ -1,4 +1,5 @@
 /* An experiment with its report: what `probe` and `run` end with. */
+#include "checks.h"
 #include "plan.h"
 
 #include "backlogctl/escape.h"
@@ -54,7 +55,7 @@ static int begin_report(const struct performance *p)
     head(p);
     if (p->settings->json)
         status = report_json_begin(stdout, p->run);
-    else if (!p->settings->quiet)
+    else if (!p->settings->quiet && !p->settings->tap)
         report_text_begin(stdout, p->run, &style);
     return output_report(p->command, status);
 }
@@ -89,31 +90,36 @@ static void say_trouble(const struct performance *p)
         say(p->command, "all that it wrote is in %s", started->log);
 }
 
+static struct checks checks_of(const struct performance *p)
+{
+    const struct run *run = p->run;
+    const char *cannot = run->started.trouble ? run->started.why : run->signal ? "interrupted before all was known" : NULL;
+    return (struct checks){.command = p->command->name,
+                           .list = run->expectations,
+                           .count = run->target_count ? run->expectation_count : 0,
+                           .run = run,
+                           .started_at = run->started_at,
+                           .took = run->elapsed,
+                           .cannot = cannot};
+}
+
 static int end_report(const struct performance *p)
 {
     struct report_style style = output_style(p->settings);
     int status = 0;
     if (p->settings->json)
         status = report_json_end(stdout, p->run);
-    else if (!p->settings->quiet)
+    else if (!p->settings->quiet && !p->settings->tap)
         status = report_text_end(stdout, p->run, &style);
     status = output_report(p->command, status);
     if (status)
         return status;
-    /* Without a report the reason for status 1 would be nowhere. */
-    for (size_t i = 0; i < p->run->expectation_count && p->settings->quiet; i++) {
-        const struct expectation *e = &p->run->expectations[i];
-        if (e->outcome == OUTCOME_OPEN && e->seen_known)
-            say(p->command, "expected %s, which cannot be decided: it is %lld to %lld", e->text, (long long)e->seen,
-                (long long)e->seen_max);
-        else if (e->outcome == OUTCOME_OPEN)
-            say(p->command, "expected %s, which cannot be decided: %s", e->text,
-                p->run->asked ? "the listener is not known" : "the kernel could not be asked about the listener");
-        else if (e->outcome == OUTCOME_FAILED && !e->seen_known)
-            say(p->command, "expected %s, but nobody listens there", e->text);
-        else if (e->outcome == OUTCOME_FAILED)
-            say(p->command, "expected %s, seen %lld", e->text, (long long)e->seen);
-    }
+    const struct checks checks = checks_of(p);
+    if (p->settings->quiet)
+        checks_say_broken(p->command, &checks);
+    status = checks_report(p->command, p->settings, &checks);
+    if (status)
+        return status;
     struct error err = {0};
     if (p->settings->svg && output_file("--svg", p->settings->svg, draw, p->run, &err))
         return say_error(p->command, &err);

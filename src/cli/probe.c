@@ -99,5 +99,6 @@ const struct command command_probe = {
     .name = "probe",
     .summary = "Open connections at a server and say what became of each",
     .run = probe_run,
-    .groups = {&options_target, &options_socket, &options_probe, &options_running, &options_account, &options_output},
+    .groups = {&options_target, &options_socket, &options_probe, &options_running, &options_account, &options_checks,
+               &options_output},
 };

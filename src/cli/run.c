@@ -17,5 +17,5 @@ const struct command command_run = {
     .run = run_run,
     .own_server = &options_server,
     .groups = {&options_server, &options_probe, &options_lab, &options_start, &options_target, &options_socket, &options_account,
-               &options_output},
+               &options_checks, &options_output},
 };

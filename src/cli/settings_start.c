@@ -1,4 +1,4 @@
-/* The options of a server that is started. */
+/* The options of a server that is started, and of tests. */
 #include "settings_takes.h"
 
 static const struct option_spec start[] = {
@@ -25,4 +25,19 @@ static const struct option_spec start[] = {
     {0},
 };
 
+static const struct option_spec checks[] = {
+    {.name = "tap",
+     READS(flag, tap),
+     .excludes = "json,quiet,prometheus,output",
+     .needs = "expect",
+     .help = "no report, but each expectation as a test, in the Test Anything Protocol"},
+    {.name = "junit",
+     .argument = "FILE",
+     READS(text, junit),
+     .needs = "expect",
+     .help = "write the same into FILE, as JUnit's XML"},
+    {0},
+};
+
+const struct option_group options_checks = {"For programs that count tests", checks};
 const struct option_group options_start = {"A server that is started: -- COMMAND", start};

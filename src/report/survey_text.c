@@ -363,20 +363,6 @@ static void write_closed(FILE *out, const struct survey *survey)
                 plural(survey->namespaces_closed));
 }
 
-const char *report_broken(const struct survey *survey, const struct expectation *e, char out[REPORT_BROKEN_SIZE])
-{
-    char seen[INTERVAL_TEXT_SIZE];
-    interval_text(&(struct interval){e->seen_known, (uint64_t)e->seen, (uint64_t)e->seen_max}, seen);
-    if (e->outcome == OUTCOME_OPEN)
-        snprintf(out, REPORT_BROKEN_SIZE, "expected %s, which cannot be decided: it is %s", e->text, seen);
-    else if (e->seen_known)
-        snprintf(out, REPORT_BROKEN_SIZE, "expected %s, seen %s", e->text, seen);
-    else
-        snprintf(out, REPORT_BROKEN_SIZE, "expected %s, but %s", e->text,
-                 survey->count ? "AF_UNIX listeners have none" : "no listener was selected");
-    return out;
-}
-
 static void write_expectation(FILE *out, const struct survey *survey, const struct expectation *e)
 {
     char place[LIST_CELL_SIZE], seen[INTERVAL_TEXT_SIZE];

@@ -28,6 +28,8 @@ void svg_escaped(FILE *out, const char *text)
             fputs("&lt;", out);
         else if (*at == '>')
             fputs("&gt;", out);
+        else if (*at == '"')
+            fputs("&quot;", out);
         else
             putc(*at, out);
     }
