@@ -59,8 +59,11 @@ static bool read_pod(const char *part, size_t length, struct socket_holder_place
     return false;
 }
 
-static void read_part(const char *part, size_t length, struct socket_holder_place *out)
+typedef void part_each(void *context, const char *part, size_t length);
+
+static void read_part(void *context, const char *part, size_t length)
 {
+    struct socket_holder_place *out = context;
     if (read_container(part, length, out))
         return;
     struct socket_holder_place pod;
@@ -72,12 +75,15 @@ static void read_part(const char *part, size_t length, struct socket_holder_plac
         snprintf(out->unit, sizeof out->unit, "%.*s", (int)length, part);
 }
 
-static void read_path(const char *path, size_t length, struct socket_holder_place *out)
+/* The parts of the path of a line "number:controllers:path". */
+static void each_part(const char *line, size_t length, part_each *each, void *context)
 {
-    for (const char *end = path + length; path < end;) {
+    const char *end = line + length, *path = memchr(line, ':', length);
+    path = path ? memchr(path + 1, ':', (size_t)(end - (path + 1))) : NULL;
+    for (path = path ? path + 1 : end; path < end;) {
         size_t part = strcspn(path, "/\n");
         part = part < (size_t)(end - path) ? part : (size_t)(end - path);
-        read_part(path, part, out);
+        each(context, path, part);
         path += part + 1;
     }
 }
@@ -93,14 +99,33 @@ void socket_holder_read_place(const char *cgroup, struct socket_holder_place *ou
     *out = (struct socket_holder_place){0};
     for (const char *line = cgroup; *line;) {
         size_t length = strcspn(line, "\n");
-        const char *path = memchr(line, ':', length);
-        path = path ? memchr(path + 1, ':', length - (size_t)(path + 1 - line)) : NULL;
         struct socket_holder_place told = {0};
-        if (path)
-            read_path(path + 1, length - (size_t)(path + 1 - line), &told);
+        each_part(line, length, read_part, &told);
         take(out->unit, told.unit, sizeof out->unit);
         take(out->container, told.container, sizeof out->container);
         take(out->pod, told.pod, sizeof out->pod);
+        line += length + (line[length] == '\n');
+    }
+}
+
+struct containers {
+    socket_holder_container *each;
+    void *context;
+};
+
+static void tell_container(void *context, const char *part, size_t length)
+{
+    const struct containers *containers = context;
+    struct socket_holder_place told;
+    if (read_container(part, length, &told))
+        containers->each(containers->context, told.container);
+}
+
+void socket_holder_containers(const char *cgroup, socket_holder_container *each, void *context)
+{
+    for (const char *line = cgroup; *line;) {
+        size_t length = strcspn(line, "\n");
+        each_part(line, length, tell_container, &(struct containers){each, context});
         line += length + (line[length] == '\n');
     }
 }

@@ -50,6 +50,7 @@ static const struct {
     {"parse.h", BASE},
     {"procfs.h", BASE},
     {"conntrack.h", KERNEL},
+    {"container.h", KERNEL},
     {"causes.h", MODEL},
     {"way.h", ENGINE},
     {"interval.h", MODEL},

@@ -54,6 +54,31 @@ START_TEST(place_is_read_from_the_cgroup)
 }
 END_TEST
 
+/* Every one, from the outermost on; of each hierarchy. */
+static const struct {
+    const char *cgroup, *ids;
+} around[] = {
+    {"", ""},
+    {"0::/system.slice/nginx.service\n", ""},
+    {"0::/docker/" ID "/docker/" OTHER "/init\n", ID " " OTHER " "},
+    {"4:memory:/docker/" ID "\n0::/system.slice/docker-" OTHER ".scope", ID " " OTHER " "},
+    {"0::/lxc.payload.web/docker/" ID "\n", "web " ID " "},
+    {"docker/" ID "\n", ""},
+};
+
+static void note_id(void *context, const char *id)
+{
+    strcat(strcat(context, id), " ");
+}
+
+START_TEST(containers_around_are_told)
+{
+    char ids[256] = "";
+    socket_holder_containers(around[_i].cgroup, note_id, ids);
+    ck_assert_str_eq(ids, around[_i].ids);
+}
+END_TEST
+
 static const struct {
     const char *names[3];
     size_t shown;
@@ -79,6 +104,7 @@ static Suite *make_suite(void)
     Suite *suite = suite_create("socket holder");
     TCase *rows = tcase_create("rows");
     tcase_add_loop_test(rows, place_is_read_from_the_cgroup, 0, COUNT(places));
+    tcase_add_loop_test(rows, containers_around_are_told, 0, COUNT(around));
     tcase_add_loop_test(rows, who_accepts_is_shown, 0, COUNT(shown));
     suite_add_tcase(suite, rows);
     return suite;
