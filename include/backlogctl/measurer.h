@@ -14,9 +14,8 @@ struct owner_list {
 void owners_find(struct owner_list *owners, const struct listener *listener);
 void owners_release(struct owner_list *owners);
 
-/* The connections are made from where the server is: goes to the namespace that the query names, and stays there. The query then is
-   one about this process's own. 0 or -errno. */
-int measurer_enter(struct survey_query *query, struct error *err);
+/* The connections are made from where the listener is: goes to its namespace, and stays there. 0 or -errno. */
+int measurer_enter(const struct survey *survey, const struct listener *listener, struct error *err);
 
 struct measure_plan {
     struct freeze_settings freeze;

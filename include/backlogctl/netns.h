@@ -23,17 +23,24 @@ uint64_t netns_inode(pid_t pid);
 /* The calling thread's pid namespace if `pid` is in another: its number; 0: the same, or unknown. */
 uint64_t netns_foreign_pidns(pid_t pid);
 
-/* Opens a namespace: that of a process, or a name in /run/netns, or a path, or pid:N. A descriptor or -errno. */
+/* Opens a namespace: that of a process, or what a name says: one of ip-netns(8), a path (with a '/'), pid:N, or container:ID
+   (container_find). *inside (may be NULL) becomes the process that such a name leads to, else 0. A descriptor or -errno. */
 int netns_open_pid(pid_t pid, struct error *err);
-int netns_open_name(const char *name, struct error *err);
+int netns_open_name(const char *name, pid_t *inside, struct error *err);
 
-/* N of "pid:N", else 0. */
-pid_t netns_name_pid(const char *name);
+/* That of the calling thread. */
+int netns_open_own(struct error *err);
+
+/* Whether a name is one: -EINVAL for pid: without a number, container: without an id. */
+int netns_name_check(const char *name, struct error *err);
 
 /* Moves the calling thread into an open network namespace (setns(2): CAP_SYS_ADMIN here and in its user namespace). Without
    that right and with the `pid` (0: none) of a process in it, its user namespace is entered first: who made that may, but
-   cannot come back. 0 or -errno. */
+   cannot come back. Staying takes no right. 0 or -errno. */
 int netns_enter(int fd, pid_t pid, struct error *err);
+
+/* Opens a namespace by its name and enters it: for who stays there. */
+int netns_move(const char *name, struct error *err);
 
 /* Calls `each` once for every network namespace that a process in /proc is in or that has a name in /run/netns, with one such
    process (0: none) and name (NULL: none). Returns how many processes do not let us see theirs (CAP_SYS_PTRACE). */

@@ -15,9 +15,9 @@ size_t owners_walk(const uint32_t *inodes, size_t count, owner_each *each, void 
 /* Whether a process holds a socket now; false also when it is gone or hidden from us. */
 bool owner_holds(pid_t pid, uint32_t inode);
 
-/* The inodes of all sockets that a process holds, ascending, malloc'ed. 0; -ESRCH there is no such process, -EACCES we may not look,
-   -ENOMEM. */
-int owner_sockets(pid_t pid, uint32_t **inodes, size_t *count, struct error *err);
+/* Calls `each` for every socket that a process holds, and again for each further descriptor of it. 0; -ESRCH there is no such
+   process, -EACCES we may not look. */
+int owner_sockets(pid_t pid, owner_each *each, void *context, struct error *err);
 
 /* Who a process is: its command name and place; both empty when it is gone. */
 void owner_read(pid_t pid, struct socket_holder *out);

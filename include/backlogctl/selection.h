@@ -15,7 +15,4 @@ struct selection_plan {
 /* Takes a survey into a zeroed struct, judges it (expectations included) and sorts it. 0 or -errno. */
 int selection_take(struct survey *survey, const struct selection_plan *plan, struct error *err);
 
-/* Keeps the listeners that this process holds, and calls them its own: --pid of commands that act on one server. */
-void selection_keep_held(struct survey *survey, pid_t pid);
-
 #endif

@@ -8,10 +8,11 @@
 
 /* A network namespace, and what in it binds listeners. */
 struct netns_facts {
-    uint64_t inode; /* as the link /proc/PID/ns/net shows it */
-    char name[64];  /* in /run/netns (ip-netns(8)), any bytes; "" for none */
-    bool ours;      /* where this program was started */
-    pid_t pid;      /* a process that is in it; 0: none seen */
+    uint64_t inode;   /* as the link /proc/PID/ns/net shows it */
+    char name[64];    /* in /run/netns (ip-netns(8)), any bytes; "" for none */
+    const char *path; /* the query's, by which it was asked for; NULL: by no path */
+    bool ours;        /* where this program was started */
+    pid_t pid;        /* a process that is in it; 0: none seen */
     int64_t somaxconn, tcp_max_syn_backlog, tcp_syncookies, tcp_abort_on_overflow; /* sysctls; -1: unknown */
     struct counters counters;                                                      /* since the namespace was made */
     uint64_t overflows_after; /* ListenOverflows read again, after the listeners; as in `counters`, which were read before them */
@@ -44,7 +45,8 @@ struct survey_query {
     struct endpoint address; /* as bound; its port does not count; family AF_UNSPEC: any */
     const char *process;     /* command name of one of those that hold it; NULL: any */
     pid_t pid;               /* what this process holds, in whatever namespace; 0: whoever holds it */
-    const char *netns;       /* a name in /run/netns, a path, or pid:N; NULL: ours */
+    const char *container;   /* likewise what its processes hold, as container_find() takes it; NULL: whoever holds it */
+    const char *netns;       /* as netns_open_name() takes it; NULL: ours */
     bool all_netns;          /* every one that can be reached through /proc and /run/netns */
     bool no_owners;          /* do not look for processes: that reads the descriptors of all of them */
     const struct waiting_note *notes; /* with no_waiting: the oldest clients of an earlier survey */

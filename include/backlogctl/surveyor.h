@@ -7,10 +7,13 @@
 
 /* Fills in a zeroed survey. The calling thread visits the namespaces that are asked for (setns(2)) and comes back; for
    another user's namespace (a rootless container's) it may have to enter its user namespace, and then stays there.
-   0; -ESRCH, -ENOENT, -EPERM when the namespace cannot be entered, -errno when the kernel cannot be asked. What could not
+   0; -ESRCH, -ENOENT, -EEXIST when what was asked for is not there or not one thing, -EPERM when the namespace cannot be entered, -errno when the kernel cannot be asked. What could not
    be seen for want of rights is no error: it is left unknown and counted. */
 int survey_take(struct survey *survey, const struct survey_query *query, struct error *err);
 void survey_release(struct survey *survey);
+
+/* Opens a namespace of a survey again. A descriptor or -errno. */
+int survey_open_netns(const struct netns_facts *facts, struct error *err);
 
 /* Looks twice, a moment apart, at what all do that hold a listener with one of these remarks, and fills in their states. Costs some
    50 ms if there is one. */

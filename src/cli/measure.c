@@ -114,26 +114,23 @@ static int measure_one(const struct command *command, const struct settings *set
     return measurer_run(&m, listener, owners, &plan, &err) ? say_error(command, &err) : finish(command, settings, &m);
 }
 
-static int measure_run(const struct command *command, const struct settings *given)
+static int measure_run(const struct command *command, const struct settings *settings)
 {
-    struct settings settings = *given;
     struct survey survey = {0};
     struct owner_list owners = {0};
     struct error err = {0};
-    if (!settings.survey.port && !settings.survey.path)
+    if (!settings->survey.port && !settings->survey.path)
         return say_usage(command, "--port or --unix is needed: which listener?");
-    if (settings.survey.all_netns)
-        return say_usage(command, "--all-netns: want one namespace: --pid or --netns");
-    int status = measurer_enter(&settings.survey, &err);
-    if (!status)
-        status = select_listeners(&survey, &settings, &err);
-    if (!status && given->survey.pid)
-        selection_keep_held(&survey, given->survey.pid);
+    if (settings->survey.all_netns)
+        return say_usage(command, "--all-netns: want one namespace: --netns, --pid or --container");
+    int status = select_listeners(&survey, settings, &err);
     if (!status)
         status = select_is_one(&survey, &err);
     if (!status)
+        status = measurer_enter(&survey, survey.listeners, &err);
+    if (!status)
         owners_find(&owners, survey.listeners);
-    int exit_status = status ? say_error(command, &err) : measure_one(command, &settings, survey.listeners, &owners);
+    int exit_status = status ? say_error(command, &err) : measure_one(command, settings, survey.listeners, &owners);
     owners_release(&owners);
     survey_release(&survey);
     return exit_status;

@@ -173,6 +173,12 @@ int take_pid(const struct option_spec *spec, const char *text, void *field, stru
     return status;
 }
 
+int take_netns(const struct option_spec *spec, const char *text, void *field, struct error *err)
+{
+    int status = netns_name_check(text, err);
+    return status ? status : take_name(spec, text, field, err);
+}
+
 int take_address(const struct option_spec *spec, const char *text, void *field, struct error *err)
 {
     (void)spec;

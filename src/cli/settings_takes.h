@@ -15,6 +15,7 @@
     X(port, uint16_t)                    \
     X(backlog, int32_t)                  \
     X(pid, pid_t)                        \
+    X(netns, const char *)               \
     X(u32, uint32_t)                     \
     X(i64, int64_t)                      \
     X(duration, nsec)                    \

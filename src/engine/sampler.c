@@ -4,6 +4,7 @@
 #include "backlogctl/fd.h"
 #include "backlogctl/listener.h"
 #include "backlogctl/netns.h"
+#include "backlogctl/surveyor.h"
 
 #include <errno.h>
 #include <stddef.h>
@@ -25,8 +26,8 @@
 
 static int open_there(struct sampler *sampler, const struct netns_facts *facts, struct error *err)
 {
-    SCOPED_FD there = facts->pid ? netns_open_pid(facts->pid, err) : netns_open_name(facts->name, err);
-    SCOPED_FD back = there < 0 ? -1 : netns_open_name("/proc/thread-self/ns/net", err);
+    SCOPED_FD there = survey_open_netns(facts, err);
+    SCOPED_FD back = there < 0 ? -1 : netns_open_own(err);
     if (there < 0 || back < 0)
         return there < 0 ? there : back;
     int status = netns_enter(there, 0, err);

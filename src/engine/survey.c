@@ -7,6 +7,7 @@
 #include "backlogctl/owner.h"
 #include "backlogctl/parse.h"
 
+#include "held.h"
 #include "socket_holders.h"
 #include "waiting.h"
 
@@ -122,6 +123,13 @@ static void note_namespace(void *context, uint64_t inode, pid_t pid, const char 
         snprintf(facts->name, sizeof facts->name, "%.63s", name);
 }
 
+int survey_open_netns(const struct netns_facts *facts, struct error *err)
+{
+    return facts->path  ? netns_open_name(facts->path, NULL, err)
+           : facts->pid ? netns_open_pid(facts->pid, err)
+                        : netns_open_name(facts->name, NULL, err);
+}
+
 /* One namespace that is not ours; the caller brings us back. */
 static int survey_there(struct surveyor *s, struct netns_facts *facts, int fd, bool may_change_user, struct error *err)
 {
@@ -136,14 +144,14 @@ static int survey_there(struct surveyor *s, struct netns_facts *facts, int fd, b
 static int survey_others(struct surveyor *s, uint64_t last, struct error *err)
 {
     struct survey *survey = s->survey;
-    SCOPED_FD home = netns_open_name("/proc/thread-self/ns/net", err);
+    SCOPED_FD home = netns_open_own(err);
     if (home < 0)
         return home;
     size_t kept = 1;
     int status = 0;
     for (size_t i = 1; i < survey->namespace_count && !status; i++) {
         struct netns_facts facts = survey->namespaces[i];
-        SCOPED_FD fd = facts.pid ? netns_open_pid(facts.pid, NULL) : netns_open_name(facts.name, NULL);
+        SCOPED_FD fd = survey_open_netns(&facts, NULL);
         bool is_last = last && facts.inode == last;
         int entered = fd < 0 ? fd : survey_there(s, &facts, fd, is_last, is_last ? err : NULL);
         if (entered)
@@ -176,20 +184,14 @@ static int survey_all(struct surveyor *s, struct error *err)
     return status ? status : survey_others(s, 0, err);
 }
 
-/* ---- What a process holds ---- */
+/* ---- What processes hold ---- */
 
-static int compare_inodes(const void *a, const void *b)
-{
-    uint32_t left = *(const uint32_t *)a, right = *(const uint32_t *)b;
-    return left < right ? -1 : left > right;
-}
-
-/* Keeps the listeners that are among these sockets, and the namespaces that have one; the last one if none has. */
-static void keep_held(struct survey *survey, const uint32_t *inodes, size_t count)
+/* Keeps the listeners that they hold, and the namespaces that have one; the last one if none has. */
+static void keep_held(struct survey *survey, const struct held *held)
 {
     size_t kept = 0, spaces = 0;
     for (size_t i = 0; i < survey->count; i++)
-        if (count && bsearch(&survey->listeners[i].inode, inodes, count, sizeof *inodes, compare_inodes))
+        if (held_by(held, survey->listeners[i].inode))
             survey->listeners[kept++] = survey->listeners[i];
     survey->count = kept;
     for (size_t n = 0; n < survey->namespace_count; n++) {
@@ -202,36 +204,37 @@ static void keep_held(struct survey *survey, const uint32_t *inodes, size_t coun
     survey->namespace_count = spaces;
 }
 
-/* A process can hold sockets of several namespaces: it may have moved, or been given them. So all are looked into that can be; only
-   its own has to be. */
-static int survey_held(struct surveyor *s, pid_t pid, struct error *err)
+/* The one that has to be looked into is the last: we may not come back from it. */
+static void put_last(struct survey *survey, uint64_t inode, pid_t pid)
 {
-    struct survey *survey = s->survey;
-    struct namespace_visit collection = {.survey = survey, .ours = survey->namespaces[0].inode};
-    uint32_t *inodes;
-    size_t count;
-    int status = owner_sockets(pid, &inodes, &count, err);
-    uint64_t own = status ? 0 : netns_inode(pid);
-    if (!status) {
-        netns_list(note_namespace, &collection);
-        status = collection.out_of_memory ? error_set(err, ENOMEM, "no memory for the list of network namespaces") : 0;
-    }
-    for (size_t n = 1; n < survey->namespace_count && own; n++)
-        if (survey->namespaces[n].inode == own) { /* the last: we may not come back from it */
+    for (size_t n = 1; n < survey->namespace_count && inode; n++)
+        if (survey->namespaces[n].inode == inode) {
             struct netns_facts facts = survey->namespaces[n], *end = &survey->namespaces[survey->namespace_count - 1];
             facts.pid = pid;
             survey->namespaces[n] = *end;
             *end = facts;
-            break;
+            return;
         }
-    if (!status)
-        status = survey_here(s, &survey->namespaces[0], err);
+}
+
+/* A process can hold sockets of several namespaces: it may have moved, or been given them. So all are looked into that can be; only
+   its own has to be, of a container that of its first process. */
+static int survey_held(struct surveyor *s, const struct held *held, struct error *err)
+{
+    struct survey *survey = s->survey;
+    struct namespace_visit collection = {.survey = survey, .ours = survey->namespaces[0].inode};
+    uint64_t own = netns_inode(held->first);
+    netns_list(note_namespace, &collection);
+    if (collection.out_of_memory)
+        return error_set(err, ENOMEM, "no memory for the list of network namespaces");
+    put_last(survey, own, held->first);
+    int status = survey_here(s, &survey->namespaces[0], err);
     if (!status)
         status = survey_others(s, own == collection.ours ? 0 : own, err);
     survey->namespaces_closed = 0;
+    note(s, &held->unseen);
     if (!status)
-        keep_held(survey, inodes, count);
-    free(inodes);
+        keep_held(survey, held);
     return status;
 }
 
@@ -241,16 +244,15 @@ static int survey_one(struct surveyor *s, struct error *err)
     struct netns_facts *facts = &s->survey->namespaces[0];
     if (!query->netns)
         return survey_here(s, facts, err);
-    SCOPED_FD fd = netns_open_name(query->netns, err);
+    SCOPED_FD fd = netns_open_name(query->netns, &facts->pid, err);
     if (fd < 0)
         return fd;
-    SCOPED_FD home = netns_open_name("/proc/thread-self/ns/net", err);
+    SCOPED_FD home = netns_open_own(err);
     uint64_t ours = facts->inode;
-    facts->pid = netns_name_pid(query->netns);
-    if (!facts->pid && !strchr(query->netns, '/'))
+    if (!facts->pid && strchr(query->netns, '/'))
+        facts->path = query->netns;
+    else if (!facts->pid)
         snprintf(facts->name, sizeof facts->name, "%.63s", query->netns);
-    if (facts->pid && netns_inode(facts->pid) == ours)
-        return survey_here(s, facts, err);
     int status = survey_there(s, facts, fd, true, err);
     facts->ours = facts->inode == ours;
     netns_enter(home, 0, NULL); /* may fail from another user namespace: see survey_take */
@@ -287,14 +289,15 @@ static void keep_wanted(struct survey *survey, const struct survey_query *query)
     survey->count = kept;
 }
 
-/* Whoever else holds them: they were asked for as those of this process. */
-static void show_asked(struct survey *survey, pid_t pid)
+/* Whoever else holds them: they were asked for as those of these processes. */
+static void show_asked(struct survey *survey, const struct held *held)
 {
-    struct socket_holder holder;
-    owner_read(pid, &holder);
-    holder.pidns = netns_foreign_pidns(pid);
-    for (size_t i = 0; i < survey->count; i++)
+    for (size_t i = 0; i < survey->count; i++) {
+        struct socket_holder holder;
+        owner_read(held_by(held, survey->listeners[i].inode), &holder);
+        holder.pidns = netns_foreign_pidns(holder.pid);
         survey_show_holder(&survey->listeners[i], &holder);
+    }
 }
 
 int survey_take(struct survey *survey, const struct survey_query *query, struct error *err)
@@ -309,15 +312,19 @@ int survey_take(struct survey *survey, const struct survey_query *query, struct 
         return error_set(err, ENOMEM, "no memory for a survey");
     ours->ours = true;
     ours->inode = netns_inode(0);
-    int status = query->pid ? survey_held(&s, query->pid, err) : query->all_netns ? survey_all(&s, err) : survey_one(&s, err);
+    struct held held = {0};
+    bool by_holder = query->pid || query->container;
+    int status = by_holder ? held_find(&held, query, err) : 0;
+    if (!status)
+        status = by_holder ? survey_held(&s, &held, err) : query->all_netns ? survey_all(&s, err) : survey_one(&s, err);
     if (!status)
         status = query->no_owners ? 0 : socket_holders_find(survey, err);
-    if (status)
-        return status;
-    if (query->pid)
-        show_asked(survey, query->pid);
-    keep_wanted(survey, query);
-    return 0;
+    if (!status && by_holder)
+        show_asked(survey, &held);
+    if (!status)
+        keep_wanted(survey, query);
+    held_release(&held);
+    return status;
 }
 
 void survey_release(struct survey *survey)

@@ -60,7 +60,7 @@ static void visit(void *context, uint64_t inode, pid_t pid, const char *name)
     struct search *search = context;
     if (inode == search->ours || search->target->carrier.known)
         return;
-    SCOPED_FD fd = pid ? netns_open_pid(pid, NULL) : netns_open_name(name, NULL);
+    SCOPED_FD fd = pid ? netns_open_pid(pid, NULL) : netns_open_name(name, NULL, NULL);
     if (fd < 0 || netns_enter(fd, 0, NULL))
         return;
     look_there(search);
@@ -79,7 +79,7 @@ static void find_carrier(struct sockdiag *sd, struct target *target)
     if (local) {
         listener_find(sd, at, &target->transport, &target->carrier, NULL);
     } else {
-        SCOPED_FD home = netns_open_name("/proc/thread-self/ns/net", NULL);
+        SCOPED_FD home = netns_open_own(NULL);
         if (home >= 0)
             netns_list(visit, &(struct search){target, at, netns_inode(0), home});
     }

@@ -1,6 +1,7 @@
 /* Network namespaces of others: found, opened, entered. */
 #include "backlogctl/netns.h"
 
+#include "backlogctl/container.h"
 #include "backlogctl/fd.h"
 #include "backlogctl/parse.h"
 
@@ -63,24 +64,59 @@ int netns_open_pid(pid_t pid, struct error *err)
     return error_errno(err, "cannot open the network namespace of process %d (another user's takes CAP_SYS_PTRACE)", (int)pid);
 }
 
-pid_t netns_name_pid(const char *name)
+/* What follows `prefix` in a name; NULL: it begins otherwise. */
+static const char *behind(const char *name, const char *prefix)
 {
-    static const char prefix[] = "pid:";
-    int64_t pid;
-    if (strncmp(name, prefix, sizeof prefix - 1) || parse_integer(name + sizeof prefix - 1, 1, INT_MAX, &pid, NULL))
-        return 0;
-    return (pid_t)pid;
+    size_t length = strlen(prefix);
+    return strncmp(name, prefix, length) ? NULL : name + length;
 }
 
-int netns_open_name(const char *name, struct error *err)
+#define PID_PREFIX "pid:"
+#define CONTAINER_PREFIX "container:"
+
+int netns_name_check(const char *name, struct error *err)
 {
-    pid_t pid = netns_name_pid(name);
-    if (pid)
-        return netns_open_pid(pid, err);
+    int64_t pid;
+    const char *number = behind(name, PID_PREFIX), *id = behind(name, CONTAINER_PREFIX);
+    if (number && parse_integer(number, 1, INT_MAX, &pid, NULL))
+        return error_set(err, EINVAL, "want the number of a process behind " PID_PREFIX);
+    if (id && !*id)
+        return error_set(err, EINVAL, "want the id of a container behind " CONTAINER_PREFIX);
+    return 0;
+}
+
+/* The process that a name names or, of a container, one that stands for it; 0: neither. Or -errno. */
+static pid_t process_named(const char *name, struct error *err)
+{
+    const char *number = behind(name, PID_PREFIX), *id = behind(name, CONTAINER_PREFIX);
+    int status = netns_name_check(name, err);
+    if (status || number)
+        return status ? status : (pid_t)strtol(number, NULL, 10);
+    if (!id)
+        return 0;
+    struct container container = {0};
+    status = container_find(id, &container, err);
+    pid_t first = container.first;
+    container_release(&container);
+    return status ? status : first;
+}
+
+int netns_open_name(const char *name, pid_t *inside, struct error *err)
+{
     char path[512];
+    pid_t pid = process_named(name, err);
+    if (inside)
+        *inside = pid > 0 ? pid : 0;
+    if (pid)
+        return pid < 0 ? pid : netns_open_pid(pid, err);
     snprintf(path, sizeof path, strchr(name, '/') ? "%s" : NAMES "/%s", name);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     return fd >= 0 ? fd : error_errno(err, "cannot open the network namespace %.200s", path);
+}
+
+int netns_open_own(struct error *err)
+{
+    return netns_open_name("/proc/thread-self/ns/net", NULL, err);
 }
 
 /* The user namespace of who can be entered by anybody who made it. */
@@ -94,6 +130,9 @@ static int enter_user_namespace(pid_t pid)
 
 int netns_enter(int fd, pid_t pid, struct error *err)
 {
+    struct stat status;
+    if (!fstat(fd, &status) && status.st_ino == netns_inode(0))
+        return 0; /* without a right */
     if (!setns(fd, CLONE_NEWNET))
         return 0;
     if (errno == EINVAL)
@@ -101,6 +140,13 @@ int netns_enter(int fd, pid_t pid, struct error *err)
     if (errno == EPERM && pid && !enter_user_namespace(pid) && !setns(fd, CLONE_NEWNET))
         return 0;
     return error_set(err, EPERM, "cannot enter that network namespace: it takes CAP_SYS_ADMIN");
+}
+
+int netns_move(const char *name, struct error *err)
+{
+    pid_t pid;
+    SCOPED_FD fd = netns_open_name(name, &pid, err);
+    return fd < 0 ? fd : netns_enter(fd, pid, err);
 }
 
 /* ---- All of them ---- */

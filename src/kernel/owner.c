@@ -80,31 +80,6 @@ static void walk_descriptors(DIR *directory, pid_t pid, owner_each *each, void *
     }
 }
 
-struct question {
-    uint32_t inode;
-    bool found;
-};
-
-static void answer(void *context, uint32_t inode, pid_t pid, bool registered)
-{
-    struct question *question = context;
-    (void)pid, (void)registered;
-    question->found = question->found || inode == question->inode;
-}
-
-bool owner_holds(pid_t pid, uint32_t inode)
-{
-    char path[32];
-    struct question question = {.inode = inode};
-    snprintf(path, sizeof path, "/proc/%d/fd", (int)pid);
-    DIR *descriptors = open_directory(AT_FDCWD, path);
-    if (!descriptors)
-        return false;
-    walk_descriptors(descriptors, pid, answer, &question);
-    closedir(descriptors);
-    return question.found;
-}
-
 struct walk {
     const uint32_t *inodes;
     size_t count, hidden;
@@ -162,47 +137,36 @@ void owner_name(pid_t pid, char out[OWNER_NAME_SIZE])
     out[length] = '\0';
 }
 
-struct socket_list {
-    uint32_t *inodes;
-    size_t count, room;
-    bool out_of_memory;
-};
-
-static void add_socket(void *context, uint32_t inode, pid_t pid, bool registered)
-{
-    struct socket_list *list = context;
-    (void)pid, (void)registered;
-    if (list->count == list->room) {
-        size_t room = list->room ? 2 * list->room : 64;
-        uint32_t *inodes = realloc(list->inodes, room * sizeof *inodes);
-        list->out_of_memory = list->out_of_memory || !inodes;
-        if (!inodes)
-            return;
-        list->inodes = inodes;
-        list->room = room;
-    }
-    list->inodes[list->count++] = inode;
-}
-
-int owner_sockets(pid_t pid, uint32_t **inodes, size_t *count, struct error *err)
+int owner_sockets(pid_t pid, owner_each *each, void *context, struct error *err)
 {
     char path[32];
-    struct socket_list list = {0};
     snprintf(path, sizeof path, "/proc/%d/fd", (int)pid);
-    *inodes = NULL;
-    *count = 0;
     DIR *descriptors = open_directory(AT_FDCWD, path);
     if (!descriptors && errno == ENOENT)
         return error_set(err, ESRCH, "there is no process %d", (int)pid);
     if (!descriptors)
         return error_errno(err, "cannot see what process %d holds (another user's takes CAP_SYS_PTRACE)", (int)pid);
-    walk_descriptors(descriptors, pid, add_socket, &list);
+    walk_descriptors(descriptors, pid, each, context);
     closedir(descriptors);
-    *inodes = list.inodes;
-    *count = list.count;
-    if (list.count)
-        qsort(list.inodes, list.count, sizeof *list.inodes, compare_inodes);
-    return list.out_of_memory ? error_set(err, ENOMEM, "no memory for the sockets of process %d", (int)pid) : 0;
+    return 0;
+}
+
+struct question {
+    uint32_t inode;
+    bool found;
+};
+
+static void answer(void *context, uint32_t inode, pid_t pid, bool registered)
+{
+    struct question *question = context;
+    (void)pid, (void)registered;
+    question->found = question->found || inode == question->inode;
+}
+
+bool owner_holds(pid_t pid, uint32_t inode)
+{
+    struct question question = {.inode = inode};
+    return !owner_sockets(pid, answer, &question, NULL) && question.found;
 }
 
 void owner_read(pid_t pid, struct socket_holder *out)

@@ -6,6 +6,7 @@
 #include "backlogctl/judge.h"
 #include "backlogctl/netns.h"
 #include "backlogctl/owner.h"
+#include "backlogctl/surveyor.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -43,19 +44,13 @@ void owners_release(struct owner_list *owners)
     *owners = (struct owner_list){0};
 }
 
-int measurer_enter(struct survey_query *query, struct error *err)
+int measurer_enter(const struct survey *survey, const struct listener *listener, struct error *err)
 {
-    pid_t pid = query->pid;
-    if (!pid && !query->netns)
+    const struct netns_facts *facts = netns_facts_find(survey->namespaces, survey->namespace_count, listener->netns);
+    if (listener->netns == netns_inode(0) || !facts)
         return 0;
-    pid = pid ? pid : netns_name_pid(query->netns);
-    SCOPED_FD fd = pid ? netns_open_pid(pid, err) : netns_open_name(query->netns, err);
-    if (fd < 0)
-        return fd;
-    bool already = pid && netns_inode(pid) == netns_inode(0);
-    query->pid = 0;
-    query->netns = NULL;
-    return already ? 0 : netns_enter(fd, pid, err);
+    SCOPED_FD fd = survey_open_netns(facts, err);
+    return fd < 0 ? fd : netns_enter(fd, facts->pid, err);
 }
 
 /* A server that forks all the time has lost some of its processes before all stand still: it is looked again who holds the listener. */

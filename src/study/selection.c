@@ -2,7 +2,6 @@
 #include "backlogctl/selection.h"
 
 #include "backlogctl/judge.h"
-#include "backlogctl/owner.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -33,15 +32,4 @@ int selection_take(struct survey *survey, const struct selection_plan *plan, str
         judge_survey(survey); /* expectations name listeners by their place */
     }
     return 0;
-}
-
-void selection_keep_held(struct survey *survey, pid_t pid)
-{
-    size_t kept = 0;
-    for (size_t i = 0; i < survey->count; i++)
-        if (owner_holds(pid, survey->listeners[i].inode)) {
-            survey->listeners[kept] = survey->listeners[i];
-            survey->listeners[kept++].pid = pid;
-        }
-    survey->count = kept;
 }
