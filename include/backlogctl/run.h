@@ -48,7 +48,9 @@ struct run {
     const char *command;               /* "probe" or "run" */
     const char *preset, *preset_words; /* its name, and what it shows; NULL: none */
     const char *host;                  /* as typed */
-    char kernel[72];                   /* release, as uname -r */
+    const char *netns;    /* likewise, where the burst was sent; NULL: where this program was started, or in a private one */
+    uint64_t netns_inode; /* of the namespace that it was sent in; 0: unknown */
+    char kernel[72];      /* release, as uname -r */
     char started_at[CLOCK_STAMP_SIZE]; /* the zero of all spans since the start of the run */
     struct probe_settings probe;
     struct server_settings server; /* only when has_server */

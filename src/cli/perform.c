@@ -42,6 +42,7 @@ static void head(const struct performance *p)
     const struct preset *preset = p->settings->preset ? preset_find(p->settings->preset) : NULL;
     p->run->command = p->command->name;
     p->run->host = p->settings->host;
+    p->run->netns = p->settings->survey.netns;
     if (preset && !p->settings->words) { /* what it explains is a server of ours */
         p->run->preset = preset->name;
         p->run->preset_words = preset->explanation;

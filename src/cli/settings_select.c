@@ -61,6 +61,20 @@ static const struct option_spec running[] = {
     {.name = "allow-remote",
      READS(flag, probe.allow_remote),
      .help = "allow a target that is not this host: at most 1000 connections, 1000 a second"},
+    {.name = "netns",
+     .argument = "NAME",
+     READS(netns, survey.netns),
+     .excludes = "pid,container",
+     .help = "send the burst in this network namespace: a name of ip-netns(8), a path, or pid:N or container:ID for that of a "
+             "process or container"},
+    {.name = "pid",
+     .argument = "PID",
+     READS(pid, survey.pid),
+     .min = 1,
+     .max = INT_MAX,
+     .excludes = "container",
+     .help = "the same as --netns pid:PID"},
+    {.name = "container", .argument = "ID", READS(name, survey.container), .help = "the same as --netns container:ID"},
     {0},
 };
 

@@ -36,6 +36,7 @@ static json_t *options_json(const struct run *run)
                                 json_known(probe->arrivals.rate, probe->arrivals.rate), "send", json_text(probe->send), "wait_us",
                                 json_span(probe->wait), "allow_remote", probe->allow_remote, "summary", probe->summary, "threads",
                                 json_known(probe->threads, probe->threads), "source", json_text(probe->sources.text));
+    json_put(&options, "netns", json_text(run->netns));
     json_put(&options, "burst", json_known(probe->arrivals.burst, probe->arrivals.burst));
     json_put(&options, "every_us", probe->arrivals.burst ? json_span(probe->arrivals.every) : json_null());
     json_put(&options, "fastopen", json_boolean(run->target_count && run->targets[0].transport.fastopen));
@@ -67,9 +68,10 @@ static json_t *preset_json(const struct run *run)
 int report_json_begin(FILE *out, const struct run *run)
 {
     putc('{', out);
-    return write_members(out, json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "schema", SCHEMA, "version", BACKLOGCTL_VERSION,
-                                        "command", json_text(run->command), "kernel", json_text(run->kernel), "target",
-                                        target_json(run), "options", options_json(run), "preset", preset_json(run)));
+    return write_members(out, json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "schema", SCHEMA, "version",
+                                        BACKLOGCTL_VERSION, "command", json_text(run->command), "kernel", json_text(run->kernel),
+                                        "target", target_json(run), "netns", json_known(run->netns_inode, run->netns_inode),
+                                        "options", options_json(run), "preset", preset_json(run)));
 }
 
 /* ---- After it ---- */

@@ -45,6 +45,8 @@ static void write_heading(FILE *out, const struct run *run)
         write_command_words(out, run->started.words);
     if (run->private_namespace)
         fputs(" in a private namespace", out);
+    if (run->netns)
+        fprintf(out, " in netns %s", run->netns);
     if (run->delay)
         fprintf(out, ", %s each way", nsec_text(run->delay, span));
     write_kind(out, run);

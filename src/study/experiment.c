@@ -248,6 +248,7 @@ static int begin(struct experiment *x, struct error *err)
     run->has_server = x->lab.server != NULL;
     run->private_namespace = x->plan->lab && !x->plan->host_net;
     run->alone = run->private_namespace && run->has_server; /* one that is started may connect itself, see the end */
+    run->netns_inode = netns_inode(0);
     run->somaxconn = sysctl_somaxconn();
     run->sysctls = (struct run_sysctls){.abort_on_overflow = sysctl_number("net.ipv4.tcp_abort_on_overflow"),
                                         .syncookies = sysctl_number("net.ipv4.tcp_syncookies"),

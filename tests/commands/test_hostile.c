@@ -224,6 +224,8 @@ START_TEST(a_namespace_may_have_any_name)
                    metrics = clean("C", "list --all-netns --prometheus --port 6017"),
                    json = clean("C", "list --all-netns --json --port 6017"),
                    watched = clean("C.UTF-8", "watch --all-netns --port 6017 --batch --iterations 1 --interval 100ms");
+    snprintf(command, sizeof command, "probe --port 6017 --count 1 --netns 'backlogctl-test-%d-\\x1b[2J\\xff'", (int)getpid());
+    struct outcome probed = clean("C.UTF-8", command);
     process_signal(&server, SIGTERM);
     struct outcome ended = process_finish(&server, PATIENCE);
     free(shell("ip netns delete \"$NAME\"")); /* before anything can fail */
@@ -233,6 +235,9 @@ START_TEST(a_namespace_may_have_any_name)
     assert_has(named.out, "127.0.0.1:6017");
     assert_has(metrics.out, "-\\\\x1b[2J\\\\xff\"} ");
     assert_has(json.out, "-\\u001B[2J\\\\xff\"");
+    snprintf(command, sizeof command, "in netns backlogctl-test-%d-\\x1b[2J\\xff: ", (int)getpid());
+    assert_has(probed.out, command);
+    outcome_free(&probed);
     free(line);
     outcome_free(&named);
     outcome_free(&all);
