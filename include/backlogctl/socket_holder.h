@@ -45,8 +45,8 @@ struct socket_holder {
 /* Reads /proc/PID/cgroup, of either hierarchy (cgroups(7): lines "number:controllers:path"). What no line tells is "". */
 void socket_holder_read_place(const char *cgroup, struct socket_holder_place *out);
 
-/* Calls `each` with the id of every container that such a file names: an inner one comes behind those around it, and each once for
-   every hierarchy. */
+/* Calls `each` with the id of every container that such a file names: an inner one comes behind those around it, and each once
+   for every hierarchy. */
 typedef void socket_holder_container(void *context, const char *id);
 void socket_holder_containers(const char *cgroup, socket_holder_container *each, void *context);
 

@@ -7,8 +7,9 @@
 
 /* Fills in a zeroed survey. The calling thread visits the namespaces that are asked for (setns(2)) and comes back; for
    another user's namespace (a rootless container's) it may have to enter its user namespace, and then stays there.
-   0; -ESRCH, -ENOENT, -EEXIST when what was asked for is not there or not one thing, -EPERM when the namespace cannot be entered, -errno when the kernel cannot be asked. What could not
-   be seen for want of rights is no error: it is left unknown and counted. */
+   0; -ESRCH, -ENOENT, -EEXIST when what was asked for is not there or not one, -EPERM when the namespace cannot be entered,
+   -errno when the kernel cannot be asked. What could not be seen for want of rights is no error: it is left unknown and
+   counted. */
 int survey_take(struct survey *survey, const struct survey_query *query, struct error *err);
 void survey_release(struct survey *survey);
 

@@ -18,8 +18,8 @@ struct held {
     struct error unseen; /* why those of some processes are missing; code 0: none are */
 };
 
-/* Fills in a zeroed struct for the query's pid or container. 0; -ESRCH, -ENOENT, -EEXIST it is not there or not one, -EACCES none of
-   them lets us look, -ENOMEM. */
+/* Fills in a zeroed struct for the query's pid or container. 0; -ESRCH, -ENOENT, -EEXIST it is not there or not one, -EACCES none
+   of them lets us look, -ENOMEM. */
 int held_find(struct held *held, const struct survey_query *query, struct error *err);
 void held_release(struct held *held);
 

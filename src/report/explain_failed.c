@@ -254,7 +254,8 @@ static const struct {
 } unseen[] = {
     {REASON_NONE, "nothing more is known"},
     {REASON_REMOTE, "the server's side is on another host or in another network namespace, so a queued connection and an "
-                    "accepted one look the same; only an answer of the application would tell (--send)"},
+                    "accepted one look the same; only an answer of the application would tell (--send), or "
+                    "a burst sent there (--netns, --container)"},
     {REASON_NO_LISTENER, "no listener is on this local address, so something carries them elsewhere"},
     {REASON_NO_TRACE, "a listener is here, yet the kernel shows neither the server's sockets nor drops that explain it"},
     {REASON_TRANSLATED, "address translation carries them elsewhere"},

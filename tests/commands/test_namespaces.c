@@ -1,5 +1,5 @@
-/* One grammar for the network namespaces and containers of others: by their names, processes and ids, list, probe, resize, measure and
-   watch find a server there. */
+/* One grammar for the network namespaces and containers of others: by their names, processes and ids, list, probe, resize, measure
+   and watch find a server there. */
 #include "suite.h"
 
 #include "place.h"
@@ -495,6 +495,8 @@ START_TEST(zones_are_those_of_the_namespace)
         server_in_namespace(UP "os.system('ip link add va type veth peer name vb && ip link set vb up && ip link set va up && "
                                "ip addr add fe80::5/64 dev va nodad')\n" LISTENING "tcp('::',6021)" AND_ACCEPT,
                             NULL);
+    await("nsenter -t %d -n ip -6 route show table local | grep -q fe80::5",
+          (int)server.pid); /* the device is up a moment later */
     snprintf(command, sizeof command, "probe --json -p 6021 -n 3 --host fe80::5%%va --timeout " PATIENCE_TEXT " --netns pid:%d",
              (int)server.pid);
     json_t *report = json_says(command, NULL);
