@@ -5,6 +5,7 @@
 #include "backlogctl/endpoint.h"
 #include "backlogctl/error.h"
 #include "backlogctl/listener_facts.h"
+#include "backlogctl/survey.h"
 
 /* Moves the calling process, which must have one thread only, into a new network namespace and brings lo up. Without
    CAP_SYS_ADMIN a user namespace is made first (user_namespaces(7)). 0; -EPERM, -ENOSPC, ... when namespaces are
@@ -27,6 +28,8 @@ uint64_t netns_foreign_pidns(pid_t pid);
    (container_find). *inside (may be NULL) becomes the process that such a name leads to, else 0. A descriptor or -errno. */
 int netns_open_pid(pid_t pid, struct error *err);
 int netns_open_name(const char *name, pid_t *inside, struct error *err);
+/* One that a survey found, again. */
+int netns_open_facts(const struct netns_facts *facts, struct error *err);
 
 /* That of the calling thread. */
 int netns_open_own(struct error *err);

@@ -13,9 +13,6 @@
 int survey_take(struct survey *survey, const struct survey_query *query, struct error *err);
 void survey_release(struct survey *survey);
 
-/* Opens a namespace of a survey again. A descriptor or -errno. */
-int survey_open_netns(const struct netns_facts *facts, struct error *err);
-
 /* Looks twice, a moment apart, at what all do that hold a listener with one of these remarks, and fills in their states. Costs some
    50 ms if there is one. */
 void survey_look_at_holders(struct survey *survey, uint32_t remarks);

@@ -26,7 +26,7 @@
 
 static int open_there(struct sampler *sampler, const struct netns_facts *facts, struct error *err)
 {
-    SCOPED_FD there = survey_open_netns(facts, err);
+    SCOPED_FD there = netns_open_facts(facts, err);
     SCOPED_FD back = there < 0 ? -1 : netns_open_own(err);
     if (there < 0 || back < 0)
         return there < 0 ? there : back;

@@ -137,7 +137,7 @@ static bool queue_now(const struct survey *survey, const struct listener *listen
     const struct netns_facts *facts = netns_facts_find(survey->namespaces, survey->namespace_count, listener->netns);
     bool away = netns_inode(0) != listener->netns;
     SCOPED_FD home = away ? netns_open_own(NULL) : -1;
-    SCOPED_FD there = away && facts ? survey_open_netns(facts, NULL) : -1;
+    SCOPED_FD there = away && facts ? netns_open_facts(facts, NULL) : -1;
     if (away && (home < 0 || there < 0 || netns_enter(there, 0, NULL)))
         return false;
     bool seen = !sockdiag_open(&sd, NULL) && !listener_look(&sd, listener, queue, &drops, NULL);

@@ -123,13 +123,6 @@ static void note_namespace(void *context, uint64_t inode, pid_t pid, const char 
         snprintf(facts->name, sizeof facts->name, "%.63s", name);
 }
 
-int survey_open_netns(const struct netns_facts *facts, struct error *err)
-{
-    return facts->path  ? netns_open_name(facts->path, NULL, err)
-           : facts->pid ? netns_open_pid(facts->pid, err)
-                        : netns_open_name(facts->name, NULL, err);
-}
-
 /* One namespace that is not ours; the caller brings us back. */
 static int survey_there(struct surveyor *s, struct netns_facts *facts, int fd, bool may_change_user, struct error *err)
 {
@@ -151,7 +144,7 @@ static int survey_others(struct surveyor *s, uint64_t last, struct error *err)
     int status = 0;
     for (size_t i = 1; i < survey->namespace_count && !status; i++) {
         struct netns_facts facts = survey->namespaces[i];
-        SCOPED_FD fd = survey_open_netns(&facts, NULL);
+        SCOPED_FD fd = netns_open_facts(&facts, NULL);
         bool is_last = last && facts.inode == last;
         int entered = fd < 0 ? fd : survey_there(s, &facts, fd, is_last, is_last ? err : NULL);
         if (entered)

@@ -119,6 +119,13 @@ int netns_open_own(struct error *err)
     return netns_open_name("/proc/thread-self/ns/net", NULL, err);
 }
 
+int netns_open_facts(const struct netns_facts *facts, struct error *err)
+{
+    return facts->path  ? netns_open_name(facts->path, NULL, err)
+           : facts->pid ? netns_open_pid(facts->pid, err)
+                        : netns_open_name(facts->name, NULL, err);
+}
+
 /* The user namespace of who can be entered by anybody who made it. */
 static int enter_user_namespace(pid_t pid)
 {

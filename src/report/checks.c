@@ -85,14 +85,14 @@ void report_tap(FILE *out, const struct checks *checks)
 static void write_case(FILE *out, const struct checks *checks, const char *name)
 {
     fprintf(out, "<testcase classname=\"backlogctl.%s\" name=\"", checks->command);
-    svg_escaped(out, name);
+    svg_attribute(out, name);
     fprintf(out, "\" time=\"%.6f\">", (double)checks->took / NSEC_PER_SEC);
 }
 
 static void write_problem(FILE *out, const char *element, const char *message, const char *place)
 {
     fprintf(out, "\n<%s message=\"", element);
-    svg_escaped(out, message);
+    svg_attribute(out, message);
     fputs("\">", out);
     svg_escaped(out, place ? place : message);
     fprintf(out, "</%s>\n", element);

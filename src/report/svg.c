@@ -17,7 +17,7 @@ const char *svg_number(double value, char out[SVG_NUMBER_SIZE])
 }
 
 /* What XML cannot hold goes with what is not printable. */
-void svg_escaped(FILE *out, const char *text)
+static void escaped(FILE *out, const char *text, bool attribute)
 {
     char safe[ESCAPED_SIZE(1024)];
     escape_text(text, ESCAPE_UNPRINTABLE, safe, sizeof safe);
@@ -28,11 +28,21 @@ void svg_escaped(FILE *out, const char *text)
             fputs("&lt;", out);
         else if (*at == '>')
             fputs("&gt;", out);
-        else if (*at == '"')
+        else if (*at == '"' && attribute)
             fputs("&quot;", out);
         else
             putc(*at, out);
     }
+}
+
+void svg_escaped(FILE *out, const char *text)
+{
+    escaped(out, text, false);
+}
+
+void svg_attribute(FILE *out, const char *text)
+{
+    escaped(out, text, true);
 }
 
 void svg_begin(FILE *out, double width, double height, const char *title, const char *description)

@@ -16,8 +16,9 @@
 void svg_begin(FILE *out, double width, double height, const char *title, const char *description);
 void svg_end(FILE *out);
 
-/* Text with what XML forbids replaced. */
+/* Text with what XML forbids replaced; as the value of an attribute, in its quotes. */
 void svg_escaped(FILE *out, const char *text);
+void svg_attribute(FILE *out, const char *text);
 
 /* `anchor` is start, middle or end; `class` t or s. */
 void svg_text(FILE *out, double x, double y, const char *anchor, const char *class, const char *text);

@@ -49,7 +49,7 @@ int measurer_enter(const struct survey *survey, const struct listener *listener,
     const struct netns_facts *facts = netns_facts_find(survey->namespaces, survey->namespace_count, listener->netns);
     if (listener->netns == netns_inode(0) || !facts)
         return 0;
-    SCOPED_FD fd = survey_open_netns(facts, err);
+    SCOPED_FD fd = netns_open_facts(facts, err);
     return fd < 0 ? fd : netns_enter(fd, facts->pid, err);
 }
 

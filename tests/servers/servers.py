@@ -298,6 +298,8 @@ def measure(program, spec, folder, command):
 def serve(program, spec, folder, command):
     """The log has a line for everybody who is called connected and for those who waited in the queue, and for nobody else."""
     before = lines(folder, spec["log"]) if spec["log"] else 0
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(f"{folder}/pid")  # of one that was killed: process numbers begin anew, so somebody would have it
     if spec["log"]:
         command = ["sh", "-c", LINGER.format(log=f"{folder}/{spec['log']}", folder=folder), "sh"] + command
     options = ["--count", str(CLIENTS), "--timeout", "20s"] + (["--send", spec["request"]] if spec["request"] else [])

@@ -20,7 +20,7 @@ static const struct command *const commands[] = {&command_serve,  &command_probe
                                                  &command_watch,  &command_sweep,   &command_size};
 static const char *const pages[] = {"backlogctl.1",        "backlogctl-serve.1",   "backlogctl-probe.1", "backlogctl-run.1",
                                     "backlogctl-resize.1", "backlogctl-measure.1", "backlogctl-list.1",  "backlogctl-watch.1",
-                                    "backlogctl-sweep.1",  "backlogctl-size.1",    "backlogctl.7"};
+                                    "backlogctl-sweep.1",  "backlogctl-size.1",    "backlogctl-ci.7",    "backlogctl.7"};
 
 /* ---- Reading pages ---- */
 

@@ -1,0 +1,66 @@
+/* A command from its words to its exit status. */
+#include "checks.h"
+
+#include "backlogctl/output.h"
+#include "backlogctl/presets.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* An option of a server of our own, which says nothing of one that is started; its backlog does. */
+static const struct option_spec *server_option(const struct command *command, const char *word)
+{
+    for (const struct option_spec *spec = command->own_server->options; spec->name; spec++)
+        if (!strncmp(word, "--", 2) && !strcmp(word + 2, spec->name) && strcmp(spec->name, "backlog"))
+            return spec;
+    return NULL;
+}
+
+/* The preset's words come first, so that those of the command line count. */
+static int parse_with_preset(const struct command *command, int count, char **words, struct settings *settings, struct error *err)
+{
+    const struct preset *preset = preset_find(settings->preset);
+    char **all = calloc((size_t)count + PRESET_WORDS_MAX + 1, sizeof *all);
+    int used = 0;
+    if (!all)
+        return error_set(err, ENOMEM, "no memory");
+    all[used++] = words[0];
+    for (size_t i = 0; preset->words[i]; i++) {
+        const struct option_spec *left_out = settings->words ? server_option(command, preset->words[i]) : NULL;
+        if (left_out)
+            i += left_out->argument != NULL;
+        else
+            all[used++] = (char *)(uintptr_t)preset->words[i];
+    }
+    for (int i = 1; i < count; i++)
+        all[used++] = words[i];
+    *settings = settings_default;
+    int status = options_parse(command, used, all, settings, err);
+    settings->probe.timeline = settings->probe.timeline || preset->timeline;
+    free(all);
+    return status;
+}
+
+int command_main(const struct command *command, int count, char **words)
+{
+    struct settings settings = settings_default;
+    struct error err = {0};
+    if (options_parse(command, count, words, &settings, &err) ||
+        (settings.preset && parse_with_preset(command, count, words, &settings, &err)))
+        return say_usage(command, err.text);
+    if (settings.version)
+        return output_version();
+    if (settings.list_presets) {
+        presets_print(stdout);
+        return output_flush(command);
+    }
+    if (settings.help) {
+        options_help(command, stdout);
+        return output_flush(command);
+    }
+    struct error junit_err = {0};
+    if (output_file_check("--junit", settings.junit, &junit_err))
+        return say_error(command, &junit_err);
+    return checks_finish(command, &settings, command->run(command, &settings));
+}
