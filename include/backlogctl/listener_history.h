@@ -52,6 +52,13 @@ struct alert {
     struct listener by;           /* and who met it; not known if it is about their number */
 };
 
+/* Why nobody accepts at one listener, as of some look. */
+struct watch_why {
+    uint64_t cookie, netns; /* 0: of none */
+    nsec at;
+    struct holders_look look;
+};
+
 struct watch_model {
     struct listener_history *list; /* owned */
     size_t count, room;
@@ -66,6 +73,7 @@ struct watch_model {
     uint64_t number;           /* complete intervals */
     size_t owners_unseen, processes_hidden;
     char incomplete[160]; /* why evidence is missing, "" when it is complete */
+    struct watch_why why; /* of the listener that is looked at fast, while it is in trouble */
     struct alert alerts[EXPECTATIONS_MAX];
     size_t alert_count;
 };

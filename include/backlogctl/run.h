@@ -41,9 +41,6 @@ struct run_sysctls {
 
 #define TARGETS_MAX ENDPOINTS_MAX
 
-/* Processes that hold the listener at which clients wait while nobody accepts; more are left out. */
-#define RUN_HOLDERS_MAX 16
-
 struct run {
     const char *command;               /* "probe" or "run" */
     const char *preset, *preset_words; /* its name, and what it shows; NULL: none */
@@ -74,12 +71,9 @@ struct run {
     struct spread to_accepted;    /* from connect() to accepted */
     struct expectation expectations[EXPECTATIONS_MAX];
     size_t expectation_count;
-    struct socket_holder holders[RUN_HOLDERS_MAX]; /* their causes are written by the judge */
-    size_t holder_count;                           /* 0: nobody is asked why, or nobody was seen */
-    bool still_waiting;                            /* the clients of that queue still waited a moment later; */
-    bool queue_shrank;                             /* it was shorter then */
-    int signal;                                    /* ended early by this signal; 0: not */
-    char incomplete[160];                          /* why evidence is missing, "" when it is complete */
+    struct holders_look stuck; /* at the listener where clients wait while nobody accepts */
+    int signal;                /* ended early by this signal; 0: not */
+    char incomplete[160];      /* why evidence is missing, "" when it is complete */
     /* Written by the judge: */
     uint64_t counts[VERDICT_COUNT];   /* one a connection: of its deciding attempt */
     bool discarded_known;             /* of at least one listener */

@@ -15,4 +15,8 @@ struct selection_plan {
 /* Takes a survey into a zeroed struct, judges it (expectations included) and sorts it. 0 or -errno. */
 int selection_take(struct survey *survey, const struct selection_plan *plan, struct error *err);
 
+/* Looks at the holders of one listener, which the query finds, among others perhaps; its netns 0 stands for ours. Zeroes *out where it is
+   there no more. Costs a survey and some 50 ms. */
+void holders_look(const struct survey_query *query, const struct listener *listener, struct holders_look *out);
+
 #endif

@@ -57,4 +57,13 @@ bool socket_holder_is_keeper(const char *process);
 /* The one whose name stands for all: the first that is no keeper, else the first. `count` is not 0. */
 size_t socket_holder_shown(const struct socket_holder *list, size_t count);
 
+/* Two looks at what all do that hold a listener at which clients wait. */
+#define HOLDERS_LOOK_MAX 16
+struct holders_look {
+    struct socket_holder holders[HOLDERS_LOOK_MAX]; /* more are left out; their causes are written by the judge */
+    size_t count;                                   /* 0: nobody was asked, or nobody was seen */
+    bool waits_on;                                  /* its queue was as full still at the second; */
+    bool shrank;                                    /* it was shorter */
+};
+
 #endif

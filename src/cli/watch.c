@@ -89,6 +89,7 @@ static void end_interval(struct watch_run *run)
         watch_fail(run, &(struct error){.code = ENOMEM, .text = "no memory"});
         return;
     }
+    watch_ask_why(run);
     tell_news(run);
     if (run->screen)
         watch_draw(run);

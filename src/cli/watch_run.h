@@ -29,6 +29,7 @@ struct watch_run {
     uint64_t cookie, netns;      /* of the selected one; cookie 0: none */
     size_t sort;                 /* chosen at the screen; 0: as --sort says, or by default */
     bool reverse;
+    nsec why_due; /* not before then is it asked again why nobody accepts */
     char filter[FILTER_SIZE];
     /* The screen: */
     bool wants_screen, typing, help;
@@ -41,6 +42,8 @@ struct watch_run {
 void watch_fail(struct watch_run *run, const struct error *err);
 /* Ends what was written to stdout; `status` is what the functions of the report returned. */
 void watch_flush(struct watch_run *run, int status);
+/* Asks why nobody accepts at the selected listener, if that is the question, and seldom: run->w.why. */
+void watch_ask_why(struct watch_run *run);
 /* Points the sampler at the selected listener. */
 void watch_aim(struct watch_run *run);
 

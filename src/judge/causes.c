@@ -114,8 +114,8 @@ void judge_causes(struct run *run)
         for (enum symptom s = 0; s < SYMPTOM_COUNT; s++)
             target->causes[s] = causes_of(s, &facts);
     }
-    if (run->holder_count)
-        judge_holders(run->holders, run->holder_count, run->still_waiting);
+    if (run->stuck.count)
+        judge_holders(run->stuck.holders, run->stuck.count, run->stuck.waits_on);
     run->syn_time_count = 0;
     if (run->sysctls.syn_retries >= 0)
         run->syn_time_count =

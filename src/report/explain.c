@@ -213,12 +213,12 @@ static void say_traps(struct explanation *s)
 /* What the processes do that hold the listener. */
 static void say_why(struct explanation *s)
 {
-    struct listener at = {.shrank = s->run->queue_shrank};
-    if (!s->run->holder_count)
+    struct listener at = {.shrank = s->run->stuck.shrank};
+    if (!s->run->stuck.count)
         return;
     tell(s, "Its holders:");
     putc(' ', s->out);
-    write_holder_causes(s->out, &at, s->run->holders, s->run->holder_count);
+    write_holder_causes(s->out, &at, s->run->stuck.holders, s->run->stuck.count);
 }
 
 static void advise_more_room(struct explanation *s)

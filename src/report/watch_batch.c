@@ -2,6 +2,7 @@
 #include "watch_internal.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define SCHEMA "backlogctl.watch/2"
@@ -29,6 +30,23 @@ static void write_heading(FILE *out, const struct watch_model *w, size_t count)
     if (w->namespace_count == 1 && w->namespaces[0].somaxconn >= 0)
         fprintf(out, ", net.core.somaxconn %" PRId64, w->namespaces[0].somaxconn);
     putc('\n', out);
+}
+
+/* As long as it is news: the next blocks do not repeat it. */
+static void write_why(FILE *out, const struct watch_model *w, const struct report_style *style)
+{
+    struct fold fold;
+    const struct listener_history *one = NULL;
+    char place[REPORT_PLACE_SIZE];
+    for (size_t i = 0; i < w->count; i++)
+        if (w->why.cookie && w->list[i].now.cookie == w->why.cookie && w->list[i].now.netns == w->why.netns)
+            one = &w->list[i];
+    if (!one || w->why.at < w->elapsed)
+        return;
+    FILE *line = fold_begin(&fold, out, words_width(style), 2);
+    fprintf(line, "%s: ", report_place(&one->now, place));
+    watch_why_words(line, w);
+    fold_end(&fold);
 }
 
 /* Once is enough: the first block says what holds for all. */
@@ -68,6 +86,7 @@ void report_watch_text(FILE *out, const struct watch_model *w, const size_t *ord
             fputs(text, out);
         putc('\n', out);
     }
+    write_why(out, w, style);
     write_notes(out, w, order, count, sampled);
     putc('\n', out);
 }
@@ -104,6 +123,22 @@ static json_t *rates_json(const struct listener_history *one)
     return json_pack("{s:f, s:f}", "min", one->last.least_a_second, "max", one->last.most_a_second);
 }
 
+/* Of the interval in which it was asked. */
+static json_t *why_json(const struct watch_model *w, const struct listener_history *one)
+{
+    struct keep keep;
+    if (!w->why.cookie || one->now.cookie != w->why.cookie || one->now.netns != w->why.netns || w->why.at < w->elapsed)
+        return json_null();
+    FILE *memory = keep_begin(&keep);
+    if (memory)
+        write_holder_causes(memory, &(struct listener){.shrank = w->why.look.shrank}, w->why.look.holders, w->why.look.count);
+    char *text = memory ? keep_end(&keep) : NULL;
+    json_t *object = json_pack("{s:o, s:o, s:o}", "at_us", json_span(w->why.at), "causes", json_holder_causes(one->now.causes),
+                               "text", json_text(text));
+    free(text);
+    return object;
+}
+
 static json_t *watched_json(const struct watch_model *w, const struct listener_history *one)
 {
     json_t *object = json_listener(&one->now);
@@ -116,6 +151,7 @@ static json_t *watched_json(const struct watch_model *w, const struct listener_h
                   "drops_per_second", rates_json(one), "interval_discarded", json_known(known, one->last.discarded), "samples",
                   (json_int_t)one->last.samples, "sampled_hz", json_real((double)(int64_t)(watch_hz(w, one) * 10 + 0.5) / 10));
     json_merge(&object, more);
+    json_put(&object, "why", why_json(w, one));
     return object;
 }
 

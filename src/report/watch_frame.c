@@ -202,6 +202,21 @@ static void add_remarks(struct frame *frame, const struct listener_history *one)
         }
 }
 
+/* What its holders did at the last look at them, which is told with its age. */
+static void add_why(struct frame *frame, const struct watch_model *w, const struct listener_history *one)
+{
+    struct keep keep;
+    if (w->why.cookie != one->now.cookie || w->why.netns != one->now.netns || !w->why.cookie)
+        return;
+    FILE *memory = keep_begin(&keep);
+    if (memory)
+        watch_why_words(memory, w);
+    char *text = memory ? keep_end(&keep) : NULL;
+    if (text)
+        add_folded(frame, FRAME_PLAIN, text);
+    free(text);
+}
+
 /* The more important lines first, as many as there is room for. */
 static void add_details(struct frame *frame, const struct watch_model *w, const struct watch_view *view, size_t room)
 {
@@ -218,6 +233,7 @@ static void add_details(struct frame *frame, const struct watch_model *w, const 
         add_drops(frame, one);
         add_sampling(frame, w, view, one);
         add_remarks(frame, one);
+        add_why(frame, w, one);
     }
     while (frame->count < end)
         add(frame, FRAME_PLAIN);

@@ -51,4 +51,7 @@ bool watch_is_new(const struct watch_model *w, const struct listener_history *on
 /* Looks a second in the last interval. */
 double watch_hz(const struct watch_model *w, const struct listener_history *one);
 
+/* w->why in words: "why, 3s ago: ...". */
+void watch_why_words(FILE *out, const struct watch_model *w);
+
 #endif

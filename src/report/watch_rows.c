@@ -311,3 +311,15 @@ enum frame_style watch_bar_style(const struct listener_history *one)
         return FRAME_ALARM;
     return one->now.percent >= 50 ? FRAME_WARNING : one->now.queue ? FRAME_GOOD : FRAME_DIM;
 }
+
+void watch_why_words(FILE *out, const struct watch_model *w)
+{
+    char span[NSEC_TEXT_SIZE];
+    nsec age = w->elapsed > w->why.at ? w->elapsed - w->why.at : 0;
+    age -= age % NSEC_PER_SEC;
+    if (age)
+        fprintf(out, "why, %s ago: ", nsec_text(age, span));
+    else
+        fputs("why: ", out);
+    write_holder_causes(out, &(struct listener){.shrank = w->why.look.shrank}, w->why.look.holders, w->why.look.count);
+}

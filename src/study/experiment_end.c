@@ -7,6 +7,7 @@
 #include "backlogctl/netns.h"
 #include "backlogctl/owner.h"
 #include "backlogctl/peers.h"
+#include "backlogctl/selection.h"
 #include "backlogctl/surveyor.h"
 #include "backlogctl/way.h"
 
@@ -223,27 +224,8 @@ static const struct listener *stuck_listener(const struct run *run)
 static void look_at_holders(struct experiment *x)
 {
     const struct listener *stuck = x->lab.server ? NULL : stuck_listener(&x->run);
-    struct survey survey = {0};
-    struct survey_query query = {.no_waiting = true};
-    if (!stuck)
-        return;
-    query.port = stuck->local.port;
-    if (!survey_take(&survey, &query, NULL)) {
-        for (size_t i = 0; i < survey.count; i++)
-            survey.listeners[i].remarks = survey.listeners[i].cookie == stuck->cookie ? 1u << REMARK_FULL : 0;
-        survey_look_at_holders(&survey, 1u << REMARK_FULL);
-        for (size_t i = 0; i < survey.count; i++) {
-            size_t count;
-            const struct socket_holder *holders = survey_holders(&survey, &survey.listeners[i], &count);
-            if (!survey.listeners[i].remarks || !holders)
-                continue;
-            x->run.holder_count = count < RUN_HOLDERS_MAX ? count : RUN_HOLDERS_MAX;
-            memcpy(x->run.holders, holders, x->run.holder_count * sizeof *holders);
-            x->run.still_waiting = survey.listeners[i].waits_on;
-            x->run.queue_shrank = survey.listeners[i].shrank;
-        }
-    }
-    survey_release(&survey);
+    if (stuck)
+        holders_look(&(struct survey_query){.port = stuck->local.port}, stuck, &x->run.stuck);
 }
 
 void experiment_gather(struct experiment *x)

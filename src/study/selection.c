@@ -33,3 +33,36 @@ int selection_take(struct survey *survey, const struct selection_plan *plan, str
     }
     return 0;
 }
+
+static void copy_look(const struct survey *survey, const struct listener *listener, struct holders_look *out)
+{
+    const struct socket_holder *holders = survey_holders(survey, listener, &out->count);
+    if (!holders)
+        out->count = 0;
+    if (out->count > HOLDERS_LOOK_MAX)
+        out->count = HOLDERS_LOOK_MAX;
+    if (out->count)
+        memcpy(out->holders, holders, out->count * sizeof *holders);
+    out->waits_on = listener->waits_on;
+    out->shrank = listener->shrank;
+}
+
+void holders_look(const struct survey_query *query, const struct listener *listener, struct holders_look *out)
+{
+    struct survey survey = {0};
+    struct survey_query quick = *query;
+    *out = (struct holders_look){0};
+    quick.no_waiting = true;
+    if (!survey_take(&survey, &quick, NULL)) {
+        for (size_t i = 0; i < survey.count; i++) {
+            struct listener *l = &survey.listeners[i];
+            bool same = l->cookie == listener->cookie && (!listener->netns || l->netns == listener->netns);
+            l->remarks = same ? 1u << REMARK_FULL : 0; /* of the others nobody asks */
+        }
+        survey_look_at_holders(&survey, 1u << REMARK_FULL);
+        for (size_t i = 0; i < survey.count; i++)
+            if (survey.listeners[i].remarks)
+                copy_look(&survey, &survey.listeners[i], out);
+    }
+    survey_release(&survey);
+}

@@ -90,6 +90,37 @@ START_TEST(figures_are_those_of_ss)
 }
 END_TEST
 
+/* A server that is stopped accepts nobody: the process itself tells why. */
+START_TEST(why_nobody_accepts_is_told)
+{
+    in_private_namespace();
+    struct process server = serve_start(ARGS("--backlog", "2"), NULL);
+    process_signal(&server, SIGSTOP);
+    await("grep -q '^State:.T' /proc/%d/status", (int)server.pid);
+    struct process probe = process_start(ARGS(BACKLOGCTL, "probe", "--count", "3", "--timeout", PATIENCE_TEXT), NULL);
+    await("ss -Hltn sport = :60001 | awk '{exit $2 != 3}'");
+    struct process watch = process_start(ARGS(BACKLOGCTL, "watch", "--json", "-i", "100ms"), NULL);
+    const char *cause = NULL;
+    while (!cause) {
+        json_t *record = next_record(&watch), *one = listener_in(record, PORT), *why = one ? json_object_get(one, "why") : NULL;
+        ck_assert_ptr_nonnull(why);
+        if (json_is_object(why)) {
+            cause = json_string_value(json_array_get(json_object_get(why, "causes"), 0));
+            ck_assert_msg(cause && !strcmp(cause, "stopped"), "%s", cause ? cause : "no cause");
+            ck_assert(strstr(report_text(why, "text"), "stopped by a signal (state T)") != NULL);
+        }
+        json_decref(record);
+    }
+    stop(&watch, 128 + SIGTERM);
+    struct outcome text = process_run(ARGS(BACKLOGCTL, "watch", "--batch", "-i", "100ms", "--iterations", "1"), NULL);
+    ck_assert_msg(strstr(text.out, "127.0.0.1:60001: why: backlogctl/") != NULL, "%s", text.out);
+    outcome_free(&text);
+    process_signal(&server, SIGCONT);
+    stop(&probe, 128 + SIGTERM);
+    free(serve_stop(&server));
+}
+END_TEST
+
 START_TEST(iterations_and_duration_bound_it)
 {
     static const struct {
@@ -414,6 +445,7 @@ static Suite *make_suite(void)
 {
     const TTest *const tests[] = {
         figures_are_those_of_ss,
+        why_nobody_accepts_is_told,
         iterations_and_duration_bound_it,
         listeners_that_come_and_go_are_shown_as_such,
         process_selects_what_comes_later_too,
