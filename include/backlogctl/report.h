@@ -117,7 +117,7 @@ int report_watch_json(FILE *out, const struct watch_model *w, const size_t *orde
 void report_alert_text(FILE *out, const struct alert *alert, const struct report_style *style);
 int report_alert_json(FILE *out, const struct alert *alert);
 /* "queue>=5: 127.0.0.1:80 had 7", not safe to print. Returns out. */
-#define REPORT_ALERT_SIZE (REPORT_PLACE_SIZE + 100)
+#define REPORT_ALERT_SIZE (REPORT_PLACE_SIZE + 160)
 const char *report_alert(const struct alert *alert, char out[REPORT_ALERT_SIZE]);
 
 /* The live view: lines of text for a screen of `rows` x `columns` cells, each in one style, with other styles in parts. */

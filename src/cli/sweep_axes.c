@@ -18,7 +18,9 @@ static int add(struct axis *axis, const char *value, struct error *err)
     if (!values)
         return error_set(err, ENOMEM, "no memory for the values");
     axis->values = values;
-    snprintf(values[axis->count++], AXIS_VALUE_SIZE, "%s", value);
+    size_t length = strnlen(value, AXIS_VALUE_SIZE - 1); /* it fits: who calls has seen to that */
+    memcpy(values[axis->count], value, length);
+    values[axis->count++][length] = '\0';
     return 0;
 }
 

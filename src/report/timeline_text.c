@@ -192,12 +192,8 @@ static char queue_sign(uint64_t queue, uint64_t capacity)
 static void write_points(FILE *out, const struct strip *s)
 {
     uint32_t longest[CELLS_MAX], dropped[CELLS_MAX];
-    uint64_t capacity = s->target->after.capacity, most = 0, sum = 0;
+    uint64_t capacity = s->target->after.capacity;
     collect_points(s, longest, dropped);
-    for (size_t cell = 0; cell < s->cells; cell++) {
-        most = longest[cell] > most ? longest[cell] : most;
-        sum += dropped[cell];
-    }
     fprintf(out, "%-*s", LABEL_WIDTH, "      queue");
     for (size_t cell = 0; cell < s->cells; cell++)
         write_sign(out, s, capacity && longest[cell] >= capacity ? COLOR_RED : "", queue_sign(longest[cell], capacity));
