@@ -115,8 +115,10 @@ START_TEST(why_nobody_accepts_is_told)
     struct outcome text = process_run(ARGS(BACKLOGCTL, "watch", "--batch", "-i", "100ms", "--iterations", "1"), NULL);
     ck_assert_msg(strstr(text.out, "127.0.0.1:60001: why: backlogctl/") != NULL, "%s", text.out);
     outcome_free(&text);
-    process_signal(&server, SIGCONT);
-    stop(&probe, 128 + SIGTERM);
+    process_signal(&server, SIGCONT); /* now it accepts them all */
+    struct outcome outcome = process_finish(&probe, PATIENCE);
+    ck_assert_int_eq(outcome.status, 0);
+    outcome_free(&outcome);
     free(serve_stop(&server));
 }
 END_TEST
