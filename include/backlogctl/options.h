@@ -101,6 +101,7 @@ struct settings {
     nsec delay;         /* of the lab's path, one way */
     bool tap;           /* expectations as tests, on stdout; */
     const char *junit;  /* and into this file; NULL: not */
+    bool *tests_told;   /* they were; owned by command_main */
     const char *svg;    /* a file for the picture, NULL: none */
     const char *preset; /* NULL: none */
     bool list_presets;

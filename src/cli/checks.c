@@ -3,8 +3,6 @@
 
 #include "backlogctl/output.h"
 
-static bool reported;
-
 static int write_junit(FILE *out, void *context)
 {
     report_junit(out, context);
@@ -16,7 +14,7 @@ int checks_report(const struct command *command, const struct settings *settings
     struct error err = {0};
     if (!settings->tap && !settings->junit)
         return 0;
-    reported = true;
+    *settings->tests_told = true;
     if (settings->tap) {
         report_tap(stdout, checks);
         int status = output_flush(command);
@@ -38,7 +36,7 @@ void checks_say_broken(const struct command *command, const struct checks *check
 int checks_finish(const struct command *command, const struct settings *settings, int exit_status)
 {
     const struct checks nothing = {.command = command->name, .cannot = output_last_said()};
-    if (!reported && exit_status == EXIT_CANNOT)
+    if (!*settings->tests_told && exit_status == EXIT_CANNOT)
         checks_report(command, settings, &nothing);
     return exit_status;
 }

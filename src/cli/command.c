@@ -60,6 +60,8 @@ int command_main(const struct command *command, int count, char **words)
         return output_flush(command);
     }
     struct error junit_err = {0};
+    bool tests_told = false;
+    settings.tests_told = &tests_told;
     if (output_file_check("--junit", settings.junit, &junit_err))
         return say_error(command, &junit_err);
     return checks_finish(command, &settings, command->run(command, &settings));

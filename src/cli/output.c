@@ -10,6 +10,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+/* As errno: for who hears only that something was said. */
 static char last_said[TERMINAL_PRINTF_SIZE];
 
 const char *output_last_said(void)
