@@ -39,8 +39,9 @@ void plan_options(struct experiment_plan *plan, const struct settings *settings)
 
 int plan_addresses(struct experiment_plan *plan, const struct settings *settings, struct error *err)
 {
-    /* The path has addresses of its own. */
-    if (settings->delay && has_handshake(plan->transport.kind)) {
+    /* The path has addresses of its own, and a server that is started is found where it listens. */
+    bool found = settings->words && !settings_given(settings, "host");
+    if ((settings->delay || found) && has_handshake(plan->transport.kind)) {
         plan->addresses[0] =
             (struct endpoint){.family = settings->family == AF_INET6 ? AF_INET6 : AF_INET, .port = settings->port};
         plan->address_count = 1;

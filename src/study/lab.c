@@ -73,7 +73,8 @@ static int start_server(struct lab *lab, const struct experiment_plan *plan, str
                         struct error *err)
 {
     struct listener listener;
-    int status = started_open(&lab->started, plan, loop, facts, &listener, err);
+    struct endpoint address;
+    int status = started_open(&lab->started, plan, loop, facts, &listener, &address, err);
     if (status || facts->trouble || !listener.known)
         return status;
     lab->count = 1;
@@ -83,10 +84,10 @@ static int start_server(struct lab *lab, const struct experiment_plan *plan, str
         lab->addresses[0] = (struct endpoint){.family = AF_UNIX};
         return 0;
     }
-    lab->addresses[0] = endpoint_reachable(&listener.local);
+    lab->addresses[0] = address;
     if (!plan->delay)
         return 0;
-    lab->addresses[0] = wire_ends(listener.local.family).near;
+    lab->addresses[0] = wire_ends(address.family).near;
     lab->addresses[0].port = listener.local.port;
     if (!endpoint_is_any(&listener.local) && !endpoint_equal(&listener.local, &lab->addresses[0])) {
         started_fail_unreachable(lab->started, &listener, &lab->addresses[0]);

@@ -152,6 +152,31 @@ static int list_own(struct started *s, struct error *err)
     return status;
 }
 
+/* Whether a client that connects to this address comes to the listener; ports do not count. */
+static bool reaches(const struct endpoint *address, const struct listener *l)
+{
+    struct endpoint at = *address, bound = l->local;
+    at.port = bound.port = 0;
+    if (endpoint_is_any(&bound))
+        return at.family == bound.family || (at.family == AF_INET && l->dual_stack);
+    return endpoint_equal(&at, &bound);
+}
+
+/* Where the burst goes: to the address that was said, if one was, of the family that was said. */
+static struct endpoint aim_at(const struct started *s, const struct listener *l)
+{
+    struct endpoint at = l->local;
+    for (size_t i = 0; i < s->plan->address_count && s->plan->start.has_host; i++)
+        if (reaches(&s->plan->addresses[i], l)) {
+            at = s->plan->addresses[i];
+            break;
+        }
+    if (s->plan->start.family == AF_INET && at.family == AF_INET6)
+        at = (struct endpoint){.family = AF_INET}; /* it takes IPv4 too */
+    at.port = l->local.port;
+    return endpoint_reachable(&at);
+}
+
 /* Whether it is where the server was told, or said, to listen. */
 static bool suits(const struct started *s, const struct listener *l)
 {
@@ -164,12 +189,9 @@ static bool suits(const struct started *s, const struct listener *l)
         return !s->has_port && !plan->start.has_host && !plan->delay;
     if (s->has_port && l->local.port != wanted[0].port)
         return false;
-    for (size_t i = 0; i < plan->address_count && plan->start.has_host; i++) {
-        struct endpoint at = wanted[i], reached = endpoint_reachable(&l->local);
-        at.port = reached.port = 0;
-        if (endpoint_equal(&at, &reached) || endpoint_is_any(&l->local))
+    for (size_t i = 0; i < plan->address_count && plan->start.has_host; i++)
+        if (reaches(&wanted[i], l))
             return true;
-    }
     return !plan->start.has_host && (plan->start.family == AF_UNSPEC || plan->start.family == l->local.family || l->dual_stack);
 }
 
@@ -267,7 +289,7 @@ static int pause_until(struct started *s, nsec until, struct error *err)
     return status;
 }
 
-static int wait_for_listener(struct started *s, struct listener *out, struct error *err)
+static int wait_for_listener(struct started *s, struct listener *out, struct endpoint *address, struct error *err)
 {
     nsec began = clock_now(), changed = began, until = began + s->facts->wait;
     size_t before = 0;
@@ -287,6 +309,7 @@ static int wait_for_listener(struct started *s, struct listener *out, struct err
                 fail_several(s);
             else
                 *out = *chosen;
+            *address = aim_at(s, chosen);
             return 0;
         }
         if (!chosen && now >= until) {
@@ -351,7 +374,7 @@ void started_thaw(struct started *s, uint64_t queue)
 /* ---- Beginning and end ---- */
 
 int started_open(struct started **out, const struct experiment_plan *plan, struct loop *loop, struct started_server *facts,
-                 struct listener *listener, struct error *err)
+                 struct listener *listener, struct endpoint *address, struct error *err)
 {
     struct started *s = *out = calloc(1, sizeof *s);
     *listener = (struct listener){0};
@@ -369,7 +392,7 @@ int started_open(struct started **out, const struct experiment_plan *plan, struc
     if (!status)
         status = start(s, err);
     if (!status)
-        status = wait_for_listener(s, listener, err);
+        status = wait_for_listener(s, listener, address, err);
     if (!status && listener->known && facts->way == BACKLOG_LISTEN)
         call_listen(s, listener);
     if (!status && listener->known && plan->start.warm_up)

@@ -8,10 +8,10 @@
 
 struct started;
 
-/* Starts it in the namespaces of this process and waits until it listens, or cannot be tested: facts->trouble. *listener is where the
-   burst goes, known only without trouble and unless a signal came (loop->signal). 0 or -errno; started_close whatever it returned. */
+/* Starts it in the namespaces of this process and waits until it listens, or cannot be tested: facts->trouble. *listener is the
+   one that the burst goes to, at *address; known only without trouble and unless a signal came (loop->signal). 0 or -errno; started_close whatever it returned. */
 int started_open(struct started **out, const struct experiment_plan *plan, struct loop *loop, struct started_server *facts,
-                 struct listener *listener, struct error *err);
+                 struct listener *listener, struct endpoint *address, struct error *err);
 
 /* For the burst. Trouble is noted in the facts. */
 void started_freeze(struct started *started, const struct listener *listener);

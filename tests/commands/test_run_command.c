@@ -108,6 +108,47 @@ START_TEST(a_fin_tells_of_the_accept)
 }
 END_TEST
 
+#define ANY_OF_BOTH LISTENING "tcp('::',60001,5,0,0)" AND_WAIT
+#define ANY_IPV6 LISTENING "tcp('::',60001,5,0,1)" AND_WAIT
+
+static const struct {
+    const char *program;
+    const char *const options[3];
+    const char *address; /* NULL: it cannot be reached so */
+} aims[] = {
+    {ANY_OF_BOTH, {NULL}, "::1"},
+    {ANY_OF_BOTH, {"-4"}, "127.0.0.1"},
+    {ANY_OF_BOTH, {"-6"}, "::1"},
+    {ANY_OF_BOTH, {"--host", "127.0.0.5"}, "127.0.0.5"},
+    {ANY_OF_BOTH, {"-4", "--delay=1ms"}, "10.9.0.2"},
+    {ANY_IPV6, {"--host", "::1"}, "::1"},
+    {ANY_IPV6, {"-4"}, NULL},
+    {ANY_IPV6, {"--host", "127.0.0.1"}, NULL},
+};
+
+/* Without an address it goes to the first that the server listens at; with one to that alone. */
+START_TEST(the_burst_goes_where_it_is_sent)
+{
+    need_program("python3");
+    const char *argv[20] = {BACKLOGCTL,  "run",    "--json",
+                            "--timeout", "0",      "--count",
+                            "2",         "--wait", aims[_i].address ? PATIENCE_TEXT : "3s"};
+    size_t count = 9;
+    for (size_t i = 0; i < 3 && aims[_i].options[i]; i++)
+        argv[count++] = aims[_i].options[i];
+    const char *const command[] = {"--", "python3", "-c", aims[_i].program, NULL};
+    memcpy(&argv[count], command, sizeof command);
+    json_t *report = report_of(argv, NULL, aims[_i].address ? 0 : 3);
+    if (aims[_i].address) {
+        ck_assert_str_eq(report_text(report, "target.address"), aims[_i].address);
+        ck_assert_int_eq(report_count(report, "queued"), 2);
+    } else {
+        ck_assert_str_eq(report_text(report, "server.trouble"), "listens_elsewhere");
+    }
+    json_decref(report);
+}
+END_TEST
+
 /* ---- Its backlog ---- */
 
 static const struct {
@@ -492,6 +533,7 @@ static Suite *make_suite(void)
     Suite *suite = suite_create("run_command");
     suite_add(suite, "plain", plain, COUNT(plain));
     TCase *rows = tcase_create("table rows");
+    tcase_add_loop_test(rows, the_burst_goes_where_it_is_sent, 0, COUNT(aims));
     tcase_add_loop_test(rows, the_backlog_is_set_either_way, 0, COUNT(ways));
     tcase_add_loop_test(rows, what_goes_wrong_is_told, 0, COUNT(troubles));
     tcase_add_loop_test(rows, bad_words_start_nothing, 0, COUNT(bad));
