@@ -34,7 +34,8 @@ int selection_take(struct survey *survey, const struct selection_plan *plan, str
     return 0;
 }
 
-static void copy_look(const struct survey *survey, const struct listener *listener, struct holders_look *out)
+static void copy_look(const struct survey *survey, const struct listener *listener, const struct listener *before,
+                      struct holders_look *out)
 {
     const struct socket_holder *holders = survey_holders(survey, listener, &out->count);
     if (!holders)
@@ -43,8 +44,8 @@ static void copy_look(const struct survey *survey, const struct listener *listen
         out->count = HOLDERS_LOOK_MAX;
     if (out->count)
         memcpy(out->holders, holders, out->count * sizeof *holders);
-    out->waits_on = listener->waits_on;
-    out->shrank = listener->shrank;
+    out->shrank = listener->shrank || listener->queue < before->queue;
+    out->waits_on = listener->waits_on && !out->shrank;
 }
 
 void holders_look(const struct survey_query *query, const struct listener *listener, struct holders_look *out)
@@ -62,7 +63,7 @@ void holders_look(const struct survey_query *query, const struct listener *liste
         survey_look_at_holders(&survey, 1u << REMARK_FULL);
         for (size_t i = 0; i < survey.count; i++)
             if (survey.listeners[i].remarks)
-                copy_look(&survey, &survey.listeners[i], out);
+                copy_look(&survey, &survey.listeners[i], listener, out);
     }
     survey_release(&survey);
 }
