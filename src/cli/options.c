@@ -253,7 +253,8 @@ void options_help(const struct command *command, FILE *out)
     fprintf(out,
             "\nDurations carry a unit (250ms, 2s, 1m); counts accept k (10k).\n"
             "Exit status: 0 done and every expectation held, 1 an expectation did not hold,\n"
-            "2 usage, 3 could not do the job, 128+n ended by signal n.\n"
+            "4 none failed and one cannot be decided, 2 usage, 3 could not do the job,\n"
+            "128+n ended by signal n.\n"
             "See backlogctl-%s(1).\n",
             command->name);
 }

@@ -410,6 +410,30 @@ void started_fail_unreachable(struct started *s, const struct listener *listener
          s->words[0], endpoint_text(&listener->local, at), endpoint_address_text(near, text));
 }
 
+/* What programs write that miss the network. */
+static const char *const network_words[] = {"Network is unreachable",
+                                            "No route to host",
+                                            "Name or service not known",
+                                            "name resolution",
+                                            "ENETUNREACH",
+                                            "EHOSTUNREACH",
+                                            "ENOTFOUND",
+                                            "EAI_AGAIN",
+                                            "no such host"};
+
+static void note_network(struct started *s)
+{
+    struct started_server *facts = s->facts;
+    bool early = facts->trouble == STARTED_EXITED || facts->trouble == STARTED_KILLED || facts->trouble == STARTED_NEVER_LISTENED;
+    for (size_t i = 0; i < sizeof network_words / sizeof *network_words && early && !s->plan->host_net; i++)
+        if (memmem(facts->output, facts->output_length, network_words[i], strlen(network_words[i]))) {
+            size_t used = strlen(facts->why);
+            snprintf(facts->why + used, sizeof facts->why - used,
+                     "; what it wrote speaks of the network: it has none but the lab's");
+            return;
+        }
+}
+
 static bool has_place(const struct started *s)
 {
     for (size_t i = 0; i < s->now.count; i++)
@@ -430,6 +454,7 @@ void started_look(struct started *s)
             s->facts->other_listeners += !same_place(&s->now.list[i], &s->chosen);
     if (s->facts->trouble)
         s->facts->output_length = launch_output(s->launch, s->facts->output, sizeof s->facts->output);
+    note_network(s);
 }
 
 /* Of one that is killed they would stay. It may find them gone when it ends. */

@@ -332,6 +332,21 @@ START_TEST(what_goes_wrong_is_told)
 }
 END_TEST
 
+START_TEST(a_server_that_misses_the_network_is_told_why)
+{
+    need_program("python3");
+    struct outcome outcome =
+        process_run((const char *[]){BACKLOGCTL, "run", "--quiet", "--wait", PATIENCE_TEXT, "--", "python3", "-c",
+                                     "import socket;socket.create_connection(('192.0.2.1',5432))", NULL},
+                    NULL);
+    ck_assert_int_eq(outcome.status, 3);
+    ck_assert_msg(strstr(outcome.err,
+                         "exited with status 1 before it listened; what it wrote speaks of the network: it has none") != NULL,
+                  "%s", outcome.err);
+    outcome_free(&outcome);
+}
+END_TEST
+
 START_TEST(a_path_that_does_not_lead_there_is_told)
 {
     need_program("python3");
@@ -527,6 +542,7 @@ static Suite *make_suite(void)
                                   its_output_goes_to_a_file,
                                   another_user_takes_root,
                                   a_path_that_does_not_lead_there_is_told,
+                                  a_server_that_misses_the_network_is_told_why,
                                   an_interrupt_while_it_is_waited_for_ends_it,
                                   a_socket_file_is_found_and_removed,
                                   it_is_sized_for_its_own_pace};
