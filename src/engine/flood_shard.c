@@ -108,6 +108,14 @@ static void look_at_repeats(struct attempt *a, const struct tcp_info *info, bool
     a->acknowledged = a->acknowledged || (info->tcpi_unacked == 0 && info->tcpi_notsent_bytes == 0);
 }
 
+/* Only a process of the server sends bytes, and it has accepted the connection before. */
+static void note_reply(const struct flood *flood, struct attempt *a)
+{
+    a->replied = true;
+    if (a->accepted == NSEC_NEVER)
+        a->accepted = since_epoch(flood);
+}
+
 /* Returns the state. */
 static enum tcp_state look_at_state(struct flood *flood, size_t i)
 {
@@ -124,6 +132,8 @@ static enum tcp_state look_at_state(struct flood *flood, size_t i)
     else if (a->state != STATE_SYN_SENT && a->established == NSEC_NEVER)
         note_established(flood, a);
     a->segments_in = capped16(info.tcpi_segs_in);
+    if (info.tcpi_bytes_received) /* also where a reset came right behind them */
+        note_reply(flood, a);
     look_at_repeats(a, &info, first);
     return (enum tcp_state)a->state;
 }
@@ -166,11 +176,8 @@ static void receive(struct flood *flood, size_t i)
     struct attempt *a = &flood->attempts[i];
     char discarded[4096];
     ssize_t got;
-    while ((got = recv(flood->fds[i], discarded, sizeof discarded, MSG_DONTWAIT)) > 0) {
-        a->replied = true;
-        if (a->accepted == NSEC_NEVER)
-            a->accepted = since_epoch(flood);
-    }
+    while ((got = recv(flood->fds[i], discarded, sizeof discarded, MSG_DONTWAIT)) > 0)
+        note_reply(flood, a);
     if (got < 0 && errno != EAGAIN && errno != EINTR)
         note_error(flood, a, errno, false);
 }

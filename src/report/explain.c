@@ -152,11 +152,13 @@ static void say_accepted(struct explanation *s)
 {
     char text[SUBJECT_SIZE];
     uint64_t queued = told_of(s, VERDICT_QUEUED);
+    /* What was reset without a sign of accept() may have been accepted all the same. */
+    const char *least = told_of(s, VERDICT_RESET) > s->reset_accepted ? "at least " : "";
     if (s->reset_accepted)
-        tell(s, "The server accepted %s and reset %" PRIu64 " of them%s", subject(s, s->accepted, text), s->reset_accepted,
-             queued ? ";" : ".");
+        tell(s, "The server accepted %s%s and reset %" PRIu64 " of them%s", least, subject(s, s->accepted, text),
+             s->reset_accepted, queued ? ";" : ".");
     else if (s->accepted)
-        tell(s, "The server accepted %s%s", subject(s, s->accepted, text), queued ? ";" : ".");
+        tell(s, "The server accepted %s%s%s", least, subject(s, s->accepted, text), queued ? ";" : ".");
     else if (queued && nobody_accepted(s))
         tell(s, "The server accepted none of the connections;");
     /* Neither here nor, for all that its counters tell, by any listener of the namespace. */

@@ -236,6 +236,12 @@ static void accepted_and_reset(void)
     tell(VERDICT_QUEUED, REASON_NONE, EVIDENCE_PEER_SOCKET);
 }
 
+static void accepted_and_reset_unseen(void)
+{
+    accepted_and_reset();
+    sample_decide(4, VERDICT_RESET, REASON_NONE, EVIDENCE_SOCKET_ERROR);
+}
+
 /* It may have been accepted before. */
 static void reset_beside_queued(void)
 {
@@ -405,6 +411,7 @@ static const struct {
     {reset, "reset by the other side.", "--source"},
     {reset_beside_queued, "1 waits in the accept queue", "accepted none"},
     {accepted_and_reset, "The server accepted 2 connections and reset 1 of them; 1 waits", "accepted none"},
+    {accepted_and_reset_unseen, "The server accepted at least 2 connections and reset 1 of them; 1 waits", "accepted none"},
     {reset_of_many_sources, "They came from 3 source addresses, and a server may serve one of them only", "dropped the SYNs"},
     {unreachable, "found no way to the address", "server"},
     {no_descriptors, "RLIMIT_NOFILE", "ip_local_port_range"},
