@@ -103,8 +103,8 @@ def judge(report, cell, account):
     began = datetime.datetime.fromisoformat(report["started_at"].replace("Z", "+00:00")).timestamp()
     accepted = account_until(account, began + report["elapsed_us"] / 1e6)
     ever = account_until(account, float("inf"))
-    if "--delay" in cell["options"]:  # the server sees each client at the far address
-        accepted, ever = ({s.split(":")[1] for s in sources} for sources in (accepted, ever))
+    if "--delay" in cell["options"]:  # the server sees each client at the far address, and its own at loopback's
+        accepted, ever = ({s.split(":")[1] for s in sources if not s.startswith("127.")} for sources in (accepted, ever))
     for connection in report["connections"]:
         source, verdict = connection["source"], connection["verdict"]
         if source and "--delay" in cell["options"]:
