@@ -59,6 +59,10 @@ struct endpoint endpoint_from_sockaddr(const struct sockaddr_storage *address);
 /* The name of an AF_UNIX socket, '@' in front of an abstract one; 0 when it is too long for sun_path. */
 socklen_t endpoint_unix_sockaddr(const char *path, struct sockaddr_storage *out);
 
+/* The name of a network device of this namespace, in IF_NAMESIZE bytes, which may be any; false when there is none. It asks a netlink
+   socket: who only reads (rights.h) may have no other. */
+bool device_name(uint32_t index, char *out);
+
 /* "127.0.0.1:80", "[::1]:80", "@0001f"; a zone and a name may hold anything, and are not safe to print. Returns out. */
 #define ENDPOINT_TEXT_SIZE 80
 const char *endpoint_text(const struct endpoint *e, char out[ENDPOINT_TEXT_SIZE]);

@@ -19,6 +19,10 @@ enum escape {
 /* Like snprintf: returns the length of the whole, and cuts between two characters or escapes. `what`: bits of enum escape. */
 size_t escape_text(const char *text, unsigned what, char *out, size_t size);
 
+/* The first character alone, for a format with escapes of its own around these: its escaped form in `out`. Returns the bytes of it. */
+#define ESCAPE_ONE_SIZE 17
+size_t escape_first(const char *text, unsigned what, char out[ESCAPE_ONE_SIZE]);
+
 /* The same, written; takes no memory. */
 void escape_put(FILE *out, const char *text, unsigned what);
 

@@ -43,6 +43,7 @@ struct experiment_plan {
     struct server_settings server; /* its transport is the plan's; of a server to be started the backlog alone counts */
     struct start_plan start;
     struct sysctl_list sysctls; /* of the private namespace */
+    bool unclamped;             /* net.core.somaxconn is first raised out of the way, where this kernel has it there */
     nsec delay;                 /* of a path in it, one way, whose near end takes the place of the address; 0: none */
     bool host_net;              /* a server of our own, but no namespace */
     bool only_private;          /* the command has no --host-net to offer */

@@ -91,7 +91,7 @@ struct figure {
     X(KIND, PART_WHERE, AS_KIND, known(l->kind), "kind", .label = {"kind"},                                                      \
       .column = {"kind", "tcp, mptcp, unix_stream or unix_seqpacket", .leaves = 1})                                              \
     X(FAMILY, PART_WHERE, AS_WORD, word(endpoint_family_name(&l->local)), "family")                                              \
-    X(ADDRESS, PART_WHERE, AS_PLACE, word(l->path), "address", .label = {"listener"}, .watch = {10, "address", 14, 1},           \
+    X(ADDRESS, PART_WHERE, AS_PLACE, word(l->path), "address", .label = {"listener"}, .watch = {10, "address", 20, 1},           \
       .column = {"address", "where it listens; *:PORT takes IPv6 and IPv4; a leading @: an abstract AF_UNIX name", .shrinks = 3, \
                  .shrinks_to = 21})                                                                                              \
     X(PORT, PART_WHERE, AS_NUMBER, known_if(!is_unix(l->kind), l->local.port), "port")                                           \
@@ -107,9 +107,9 @@ struct figure {
     X(CAPACITY, PART_LOAD, AS_NUMBER, known(l->capacity), "capacity", .watch = {40, "holds", 6, 2}, .measures = MEASURES_OF_ALL, \
       .column = {"capacity", "connections that the accept queue holds: backlog + 1", SHOWN_IF_ASKED})                            \
     X(PERCENT, PART_LOAD, AS_PERCENT, known(l->percent), "percent", .measures = MEASURES_OF_LISTENER | MEASURES_OF_WATCH,        \
-      .column = {"full", "queue of capacity"})                                                                                   \
+      .column = {"full", "queue of capacity", .leaves = 7})                                                                      \
     X(HALF_OPEN, PART_LOAD, AS_NUMBER, known_if(l->half_open_known, l->half_open), "half_open", .needs = NEEDS_WAITING,          \
-      .of_tcp = true, .measures = MEASURES_OF_LISTENER | MEASURES_OF_WATCH, .watch = {80, "half", 6, 9},                         \
+      .of_tcp = true, .measures = MEASURES_OF_LISTENER | MEASURES_OF_WATCH, .watch = {80, "half", 6, 11},                        \
       .column = {"half", "half-open requests (SYN queue)", .leaves = 3, .leaves_if_zero = true},                                 \
       .metric = {"backlogctl_listener_half_open", "gauge", "Half-open requests in the SYN queue."})                              \
     X(DROPS, PART_LOAD, AS_INTERVAL, bounds(&l->overflows), "overflows", .measure = "drops", .of_tcp = true,                     \
@@ -125,11 +125,11 @@ struct figure {
                  "Packets that the listener discarded for whatever reason since it was made."})                                  \
     X(OLDEST, PART_LOAD, AS_MSEC, longest(l->oldest_known, nobody_waits(l), l->oldest_ms), "oldest_ms", .needs = NEEDS_WAITING,  \
       .of_tcp = true, .measures = MEASURES_OF_LISTENER | MEASURES_OF_WATCH, .watch = {90, "oldest", 6, 8},                       \
-      .column = {"oldest", "how long the first in the queue has waited", .name = "oldest"},                                      \
+      .column = {"oldest", "how long the first in the queue has waited", .name = "oldest", .leaves = 6},                         \
       .metric = {"backlogctl_listener_oldest_wait_seconds", "gauge", "How long the first in the queue has waited."})             \
     X(CLOSED, PART_LOAD, AS_NUMBER, known_if(l->waiting_known, l->closed), "queue_closed", .needs = NEEDS_WAITING,               \
       .of_tcp = true, .measures = MEASURES_OF_LISTENER | MEASURES_OF_WATCH,                                                      \
-      .column = {"closed", "in the queue, and closed by their clients", SHOWN_IF_ASKED})                                         \
+      .column = {"closed", "in the queue, and closed by their clients, or half-closed", SHOWN_IF_ASKED})                         \
     X(VANISHED, PART_LOAD, AS_NUMBER, known_if(l->waiting_known, l->vanished), "queue_reset", .needs = NEEDS_WAITING,            \
       .of_tcp = true, .measures = MEASURES_OF_LISTENER | MEASURES_OF_WATCH,                                                      \
       .column = {"reset", "in the queue, and reset by their clients", SHOWN_IF_ASKED})                                           \
@@ -143,7 +143,7 @@ struct figure {
     X(PROCESS, PART_HOLDER, AS_HOLDER, word(*l->process ? l->process : NULL), "process", .needs = NEEDS_OWNERS,                  \
       .label = {"process"}, .watch = {110, "process", 13, 7},                                                                    \
       .column = {"process", "name/pid of who holds it (a service before the systemd that keeps its socket), +N: and N more",     \
-                 .shrinks = 2, .shrinks_to = 12})                                                                                \
+                 .leaves = 8, .shrinks = 2, .shrinks_to = 12})                                                                   \
     X(PROCESSES, PART_HOLDER, AS_NUMBER, known(l->processes), "processes", .needs = NEEDS_OWNERS)                                \
     X(PIDNS, PART_HOLDER, AS_NUMBER, known_if(l->pidns, l->pidns), "pidns", .needs = NEEDS_OWNERS,                               \
       .column = {"pidns", "pid namespace of that process, if it is not ours", .leaves = 4})                                      \
@@ -162,8 +162,8 @@ struct figure {
     X(INODE, PART_HOLDER, AS_NUMBER, known_if(l->inode, l->inode), "inode", .label = {"inode", LABEL_OF_UNIX},                   \
       .column = {"inode", "inode of the socket", SHOWN_IF_ASKED})                                                                \
     X(COOKIE, PART_HOLDER, AS_NUMBER, known(l->cookie), "cookie")                                                                \
-    X(REMARKS, PART_LOAD, AS_REMARKS, known(l->remarks), "remarks", .needs = NEEDS_WAITING, .watch = {120, "remarks", 16, 11},   \
-      .column = {"remarks", "what is worth saying, see backlogctl(7)", .shrinks = 1, .shrinks_to = 13})
+    X(REMARKS, PART_LOAD, AS_REMARKS, known(l->remarks), "remarks", .needs = NEEDS_WAITING, .watch = {120, "remarks", 16, 9},    \
+      .column = {"remarks", "what is worth saying, see backlogctl(7)", .shrinks = 1, .shrinks_to = 16}) /* the longest one */
 
 #define FIGURE_ENUM(symbol, ...) FIGURE_##symbol,
 enum figure_id { FIGURES(FIGURE_ENUM) FIGURE_COUNT };

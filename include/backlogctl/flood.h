@@ -6,6 +6,14 @@
 #include "backlogctl/loop.h"
 #include "backlogctl/run.h"
 
+/* What keeps packets for an address of this host on it when address translation carries them elsewhere (netfilter does so after
+   the route was chosen, and asks for another). */
+enum confinement {
+    CONFINED_NOT,
+    CONFINED_TO_LOOPBACK, /* sockets are bound to lo (SO_BINDTODEVICE, which takes no right since Linux 5.7): nothing leaves */
+    CONFINED_TO_ONE_HOP   /* addresses of other devices cannot be reached so; packets live for one hop (IP_TTL, ip(7)) */
+};
+
 struct flood_settings {
     struct endpoint destination;
     /* With a path, that is the destination, and each client gets an abstract name of its own (autobind, unix(7)), by which
@@ -13,6 +21,7 @@ struct flood_settings {
     struct transport transport;
     bool local;  /* the destination is this host: sources are bound, so that no socket connects to itself */
     bool follow; /* keep watching after the burst; needed for `send` too */
+    enum confinement confinement;
     struct arrivals arrivals;
     uint32_t threads;                     /* that open at the same time; 0 or 1: in one order */
     const char *send;                     /* sent with a newline once established; NULL: nothing. Outlives the flood */
@@ -26,6 +35,9 @@ struct flood_settings {
     /* Called as `gate` is, after each connection that has no answer when connect() returns, with its place among the attempts. NULL: none. */
     void (*silent)(void *context, size_t i);
     void *context;
+    /* The one descriptor of the caller that `gate` and `silent` may use: where a burst takes more descriptors than the process may have,
+       they are called on threads with tables of their own, in which any other number is nothing, or a connection. 0 or -1: none. */
+    int kept;
     /* Which connections end with RST when the flood is released, for the caller knows what the server has of them; asked on the thread
        that opened them. NULL: none does. */
     bool (*reset)(const struct attempt *attempt);
@@ -45,6 +57,13 @@ int flood_open(struct flood **out, const struct flood_settings *settings, struct
    then the first so many (several threads: the rest of each share was left out, and its attempts have `opened`
    NSEC_NEVER). A connection that our side could not open has its errno; that ends nothing. */
 size_t flood_burst(struct flood *flood, nsec epoch);
+
+/* For the hooks of a burst, on its thread: the burst ends here, as if a signal had come. */
+void flood_stop(struct flood *flood);
+
+/* For `lead` alone: no connection is confined from here on; a first one whose SYN was discarded for it is begun anew, from the same
+   source. */
+void flood_set_free(struct flood *flood);
 
 /* How the last burst went out. */
 struct pace flood_pace(const struct flood *flood);

@@ -42,6 +42,9 @@ void judge_spread(nsec *samples, size_t count, struct spread *out);
    only one about `listeners` can. */
 void judge_survey(struct survey *survey);
 
+/* Who is worse off, as qsort(3) wants it: by the worst remark, then by how full it is; less than 0: `a`. */
+int judge_compare(const struct listener *a, const struct listener *b);
+
 /* Fills in exact, outcome and the expectations. */
 void judge_measurement(struct measurement *m);
 

@@ -46,7 +46,7 @@ struct listener {
     uint32_t closed;                             /* in the queue, and closed by their clients */
     uint32_t vanished;  /* in the queue, and reset by their clients: no socket is left, the place is until accept() */
     uint32_t with_data; /* in the queue, with bytes to read */
-    bool unmoved;       /* all in the queue have vanished, and it did not become shorter for STILL_SPAN */
+    bool unmoved;       /* all in the queue have vanished, and it did not change for a while */
     uint32_t member;    /* 1..group: its place in a reuseport group; `members` is then 1 */
     uint32_t group;     /* sockets of that group; 1: none */
     uint32_t interface; /* index of the device it is bound to (SO_BINDTODEVICE), 0: any */

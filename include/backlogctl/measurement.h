@@ -23,8 +23,10 @@ struct measurement {
     uint64_t unanswered; /* no answer, or EAGAIN where no handshake is: there was no room */
     bool full;           /* it was seen full: some went unanswered, and nothing ended the burst early */
     /* Afterwards: spans since the release, NSEC_NEVER: not within the patience */
-    nsec drained; /* the queue was no longer than before */
-    nsec served;  /* a fresh connection was accepted */
+    nsec drained;      /* the queue was no longer than before */
+    nsec served;       /* a fresh connection was accepted */
+    bool drain_unseen; /* `drained` tells nothing: the queue could not be looked at */
+    bool untried;      /* `served` tells nothing: no fresh connection could be made or followed from here */
     nsec patience;
     uint64_t accepted; /* of `queued`: accept() returned them */
     bool accepted_known;

@@ -18,6 +18,9 @@ struct netlink {
 int netlink_open(struct netlink *nl, int family, struct error *err);
 void netlink_close(struct netlink *nl);
 
+/* Its descriptor, for a thread with a descriptor table of its own that is to talk, too; -1: not open. */
+int netlink_fd(const struct netlink *nl);
+
 /* A question: a header, the body of its kind, and attributes (mnl_attr_put). */
 union netlink_request {
     struct nlmsghdr header;

@@ -44,7 +44,7 @@ struct watch_settings {
 struct measure_settings {
     struct freeze_settings freeze;
     nsec timeout; /* for the server to have taken in what waits, and to accept one more; each */
-    bool yes, with_waiting;
+    bool yes, with_waiting, all;
 };
 
 /* An option that a sweep varies: its values as typed. */
@@ -78,7 +78,7 @@ struct start_settings {
 
 /* What every command is told. Started from settings_default, filled by the parser, then passed down as const. */
 struct settings {
-    bool help, version;
+    bool help, help_short, version;
     int family; /* AF_UNSPEC, AF_INET or AF_INET6 */
     const char *host;
     uint16_t port; /* 0: any free one; only for a server of our own */
@@ -103,14 +103,22 @@ struct settings {
     const char *junit;  /* and into this file; NULL: not */
     bool *tests_told;   /* they were; owned by command_main */
     const char *svg;    /* a file for the picture, NULL: none */
+    const char *html;   /* one for the page, NULL: none */
     const char *preset; /* NULL: none */
     bool list_presets;
-    char **words; /* a server to be started, NULL at the end; NULL: none */
+    const char *operand; /* the word beside the options, as typed; NULL: none */
+    char **words;        /* a server to be started, NULL at the end; NULL: none */
     struct start_settings start;
-    const char *given[OPTIONS_MAX]; /* the names of the options that were given */
-    size_t given_count;
-    char names[1024]; /* those given with escapes, without them; `names_used` of these bytes are taken */
+    const char *given[OPTIONS_MAX];  /* the names of the options that were given */
+    size_t given_count, typed_count; /* the first `typed_count` were typed, the others are those that the target stands for */
+    struct {
+        const char *name, *text; /* NULL: it takes none */
+    } said[OPTIONS_MAX];         /* each time that an option was given; later ones are forgotten */
+    size_t said_count;
+    char names[2048]; /* those given with escapes, without them, and what a target stands for; `names_used` bytes are taken */
     size_t names_used;
+    char **line; /* the words of the command line, `line_count` of them and NULL; the first is the name of the command */
+    int line_count;
 };
 extern const struct settings settings_default;
 
@@ -120,11 +128,13 @@ struct option_spec {
     char letter;          /* short name, or 0 */
     const char *argument; /* what the help calls its value, NULL for a flag */
     const char *help;     /* ends without a full stop */
+    const char *usual;    /* the same in a line of the short help, which has the usual options only; NULL: it is none of them */
     int (*take)(const struct option_spec *spec, const char *text, void *field, struct error *err);
     size_t field;         /* offset in struct settings */
     int64_t min, max;     /* of numbers; of durations if max is not 0; of expectations max is enum measures */
     const char *excludes; /* long names of options that cannot go with this one, with commas between, or NULL */
     const char *needs;    /* long name of an option without which this one means nothing, or NULL */
+    uint64_t rights;      /* what it takes beside those of its command, see rights.h */
 };
 
 /* A heading in the help and the options under it; the list ends with a name of NULL. */
@@ -134,7 +144,15 @@ struct option_group {
 };
 extern const struct option_group options_target, options_socket, options_server, options_full, options_account, options_probe,
     options_running, options_lab, options_start, options_checks, options_output, options_select, options_vary, options_sweep,
-    options_load, options_pace, options_size, options_list, options_resize, options_measure, options_watch;
+    options_load, options_pace, options_size, options_list, options_resize, options_measure, options_watch, options_about;
+
+/* What a word that is no option means to a command, see target.h. */
+enum target_use {
+    TARGET_NONE,     /* nothing: it is an error */
+    TARGET_PEER,     /* where to connect to */
+    TARGET_LISTEN,   /* where to listen */
+    TARGET_LISTENER, /* who listens already */
+};
 
 #define OPTION_GROUPS_MAX 10
 struct command {
@@ -144,6 +162,11 @@ struct command {
     const struct option_group *groups[OPTION_GROUPS_MAX]; /* NULL at the end */
     /* Those of a server of our own; NULL: the command starts no other. */
     const struct option_group *own_server;
+    enum target_use target;              /* what the one word beside options means; or it is one of some words: */
+    const char *operand;                 /* what the help calls it; NULL: none */
+    const char *(*operand_at)(size_t n); /* the words that it can be; NULL behind the last */
+    uint64_t rights;                     /* those that it keeps where it has them, see rights.h; all where it starts a server */
+    bool only_reads;                     /* under a filter of system calls */
 };
 /* A group hides options of the same name in those behind it. */
 bool option_is_hidden(const struct command *command, const struct option_spec *spec);
@@ -152,10 +175,22 @@ bool option_is_hidden(const struct command *command, const struct option_spec *s
 int options_set(const struct command *command, const char *name, const char *text, struct settings *settings, struct error *err);
 
 extern const struct command command_serve, command_probe, command_run, command_list, command_resize, command_measure,
-    command_watch, command_sweep, command_size;
+    command_watch, command_sweep, command_size, command_completion, command_schema;
+
+/* The n-th command in the order of the help; NULL behind the last. */
+const struct command *command_at(size_t n);
+
+/* NULL: no such command. */
+const struct command *command_find(const char *name);
+
+/* list of those that are in trouble now: what backlogctl alone shows. */
+extern const struct command command_trouble;
 
 /* Whether the option of this long name was given, also by a preset. */
 bool settings_given(const struct settings *settings, const char *name);
+
+/* A copy of the text within the settings, NULL where it does not fit. */
+char *settings_keep(struct settings *settings, const char *text, struct error *err);
 
 /* The transport that the options name. The path is the settings' own. */
 struct transport settings_transport(const struct settings *settings);
@@ -163,10 +198,26 @@ struct transport settings_transport(const struct settings *settings);
 /* Where the options point: the addresses of --host, or the one place of --unix. How many, or -errno. */
 int settings_resolve(const struct settings *settings, struct endpoint out[ENDPOINTS_MAX], struct error *err);
 
-/* Reads argv[1..] into *settings. 0 or -EINVAL with a text that names the option, the value and what is accepted. */
+/* Reads argv[1..] into *settings. 0 or -EINVAL with a text that names the option, the value and what is accepted. A target is only
+   noted: then whoever takes it (target_take) has options_check() look whether the options go together. */
 int options_parse(const struct command *command, int argc, char **argv, struct settings *settings, struct error *err);
 
-void options_help(const struct command *command, FILE *out);
+/* Whether the options that were given go together. 0 or -EINVAL. */
+int options_check(const struct command *command, const struct settings *settings, struct error *err);
+
+/* The word as a shell takes it; returns the length of the whole, like snprintf. */
+size_t shell_quote(const char *word, char *out, size_t size);
+
+/* The words that were parsed, as a shell takes them, without the options whose long names are in `left_out` (commas between) and
+   without the target. Cut where it is longer than `size`. */
+void options_line(const struct command *command, const struct settings *settings, const char *left_out, char *out, size_t size);
+
+/* All options in groups, in lines of at most `width` cells; a screen of the usual ones. */
+void options_help(const struct command *command, int width, FILE *out);
+void options_help_short(const struct command *command, int width, FILE *out);
+
+/* Words folded to the right of a column, where the line is already. */
+void help_fold(FILE *out, const char *text, int indent, int width);
 
 /* Adds the expectations in "connected=1,queued>=3". 0 or -EINVAL. */
 int expectations_parse(const char *text, enum measures kind, struct expectations *out, struct error *err);

@@ -31,11 +31,20 @@ int say_error(const struct command *command, const struct error *err);
 /* A line on stderr that ends with "Try 'backlogctl probe --help'."; returns EXIT_USAGE. */
 int say_usage(const struct command *command, const char *text);
 
+/* Of a command line: EXIT_USAGE, or EXIT_CANNOT when there was no memory to read it. */
+int say_refusal(const struct command *command, const struct error *err);
+
+/* Which of the command's words its operand is; -1 after saying which there are. */
+int operand_place(const struct command *command, const struct settings *settings);
+
 /* Parses a command's words (words[0] is its name), answers --help and --version, or runs it. Returns the exit status. */
 int command_main(const struct command *command, int count, char **words);
 
-/* Prints the version; returns the exit status. */
-int output_version(void);
+/* Prints the help of a command, all of it or a screen, as wide as the terminal; returns the exit status. */
+int output_help(const struct command *command, bool all);
+
+/* Prints the version, in JSON with what it is made of; returns the exit status. */
+int output_version(bool json);
 
 /* Flushes stdout. 0, or EXIT_CANNOT after saying why: a report that did not arrive is a failed run. */
 int output_flush(const struct command *command);
@@ -54,7 +63,8 @@ int output_file_check(const char *option, const char *path, struct error *err);
 /* Colours and width of stdout. */
 struct report_style output_style(const struct settings *settings);
 
-/* Width of the terminal behind `fd`, 0 when it is none. */
+/* Width of the terminal behind `fd`, 0 when it is none; that of lines of help there, or anywhere else. */
 int output_columns(int fd);
+int output_help_width(int fd);
 
 #endif

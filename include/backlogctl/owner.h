@@ -19,15 +19,21 @@ bool owner_holds(pid_t pid, uint32_t inode);
    process, -EACCES we may not look. */
 int owner_sockets(pid_t pid, owner_each *each, void *context, struct error *err);
 
-/* Who a process is: its command name and place; both empty when it is gone. */
-void owner_read(pid_t pid, struct socket_holder *out);
+/* Who a process is: its command name and place, both empty when it is gone. 0, or why there is no name: -ENOENT, -ESRCH: it is
+   gone. */
+int owner_read(pid_t pid, struct socket_holder *out);
 
 /* The command name of a process, which may be any bytes; "" when it is gone. */
 #define OWNER_NAME_SIZE 32
-void owner_name(pid_t pid, char out[OWNER_NAME_SIZE]);
+int owner_name(pid_t pid, char out[OWNER_NAME_SIZE]);
 
 /* Fills in listener->pid, ->process and ->processes from its inode: of a server and the workers that inherited its socket,
    the server, of a service and the systemd that keeps its socket, the service. Leaves them empty when no visible process holds it. */
 void owner_find(struct listener *listener);
+
+/* Says why nobody was found who holds the listener, which is at `place`. Returns -EPERM when it is another user's and processes are
+   hidden from us, else -ESRCH: it is held by no process, in another pid namespace, or by one that was at execve(2), which has no
+   descriptors for a moment. */
+int owner_unseen(const struct listener *listener, const char *place, struct error *err);
 
 #endif

@@ -23,6 +23,6 @@ const struct preset *preset_find(const char *name);
 const struct preset *preset_at(size_t n);
 
 /* Each with its summary and the options that it stands for. */
-void presets_print(FILE *out);
+void presets_print(FILE *out, size_t width);
 
 #endif

@@ -19,14 +19,14 @@ struct report_style {
     int columns; /* width to fold words and cut tables at; 0: do not */
 };
 
-/* What is known before the burst: one heading line of text, or the beginning of the JSON object. To be flushed at once, so
-   that a stdout that cannot be written is found out before any traffic. */
+/* What is known before the burst: one heading line of text, to be flushed at once. */
 void report_text_begin(FILE *out, const struct run *run, const struct report_style *style);
-int report_json_begin(FILE *out, const struct run *run);
 
 /* The rest, after the judge has spoken. */
 int report_text_end(FILE *out, const struct run *run, const struct report_style *style);
-int report_json_end(FILE *out, const struct run *run);
+
+/* All of it, then. JSON has no beginning before the burst, which can be refused: it comes whole or not at all. */
+int report_json(FILE *out, const struct run *run);
 
 /* The paragraph that says in words what happened, on one line; the text report folds it. Returns malloc'ed text, or NULL
    when memory ran out. */
@@ -38,27 +38,33 @@ void report_progress(FILE *out, const struct run *run, nsec elapsed, const struc
 /* The timelines of a run, one below the other, as an SVG 1.1 picture. */
 int report_timeline_svg(FILE *out, const struct run *run);
 
+/* All of a run as one HTML page that loads nothing. `line`: the command line, NULL at the end; NULL: it is not known. */
+int report_html(FILE *out, const struct run *run, char *const *line);
+
 /* ---- Sweeps ---- */
 
 int report_sweep_text(FILE *out, const struct sweep *sweep, const struct report_style *style);
 int report_sweep_json(FILE *out, const struct sweep *sweep);
 void report_sweep_csv(FILE *out, const struct sweep *sweep); /* RFC 4180, a line for each run */
 void report_sweep_svg(FILE *out, const struct sweep *sweep); /* lines for one axis, heat maps for two */
+int report_sweep_html(FILE *out, const struct sweep *sweep, const struct expectations *expect, char *const *line);
 
 /* ---- Sizing ---- */
 
 void report_sizing_text(FILE *out, const struct sizing *s, const struct report_style *style);
+int report_sizing_html(FILE *out, const struct sizing *s, char *const *line);
 int report_sizing_json(FILE *out, const struct sizing *s);
 
 /* "[#####.....] 23 of 65 runs, 3s left", without a newline. */
 void report_trials_progress(FILE *out, size_t done, size_t count, nsec elapsed, const struct report_style *style);
 
 /* A server's ready line, events and summary. */
-void report_ready_text(FILE *out, const struct listener *listener, const struct server_settings *settings, uint32_t somaxconn);
+void report_ready_text(FILE *out, const struct listener *listener, const struct server_settings *settings, uint32_t somaxconn,
+                       const struct report_style *style);
 int report_ready_json(FILE *out, const struct listener *listener, const struct server_settings *settings, uint32_t somaxconn);
 void report_event_text(FILE *out, const struct server_event *event, const struct report_style *style);
 void report_event_json(FILE *out, const struct server_event *event);
-void report_totals_text(FILE *out, const struct server_totals *totals, nsec elapsed);
+void report_totals_text(FILE *out, const struct server_totals *totals, nsec elapsed, const struct report_style *style);
 int report_totals_json(FILE *out, const struct server_totals *totals, nsec elapsed);
 
 /* ---- Surveys ---- */
@@ -72,9 +78,12 @@ struct list_view {
 
 /* Below 0 when a comes first in the order of that figure. */
 int report_compare(enum figure_id figure, const struct listener *a, const struct listener *b);
-void report_columns_help(FILE *out); /* a line each */
+void report_columns_help(FILE *out, const struct report_style *style); /* a line each, folded on a terminal */
 
 /* "127.0.0.1:80", "*:80" (IPv6 and IPv4), "0.0.0.0%eth0:80", a path; as it is: not safe to print (escape.h). Returns out. */
+/* The program, its libraries, and what a build may leave out, in a line of JSON. 0 or -ENOMEM. */
+int report_version_json(FILE *out, const char *kernel, bool filters_calls);
+
 #define REPORT_PLACE_SIZE 1024
 const char *report_place(const struct listener *listener, char out[REPORT_PLACE_SIZE]);
 
@@ -162,6 +171,14 @@ struct watch_view {
     bool typing, paused, reverse, help;
 };
 void report_watch_frame(struct frame *frame, const struct watch_model *w, const struct watch_view *view);
+
+/* ---- What the JSON documents have ---- */
+
+/* The n-th that there is a schema of, NULL behind the last. */
+const char *report_schema_name(size_t n);
+
+/* Its JSON Schema. 0 or -ENOMEM. */
+int report_schema(FILE *out, const char *name);
 
 /* Prometheus text exposition format, version 0.0.4. */
 void report_survey_prometheus(FILE *out, const struct survey *survey);

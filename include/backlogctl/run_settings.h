@@ -60,9 +60,10 @@ struct probe_settings {
     const char *send; /* sent on each established connection, with a newline; NULL: nothing */
     nsec wait;        /* how long to wait for a listener first; 0: not */
     bool allow_remote;
-    bool summary;     /* no row per connection in the report */
-    bool timeline;    /* record when what happened, and show it in the text report */
-    uint32_t threads; /* threads that open at the same time; 0 or 1: one order */
+    struct endpoint owned; /* a destination without the bounds that allow_remote has; family 0: none */
+    bool summary;          /* no row per connection in the report */
+    bool timeline;         /* record when what happened, and show it in the text report */
+    uint32_t threads;      /* threads that open at the same time; 0 or 1: one order */
     struct source_list sources;
 };
 

@@ -23,6 +23,27 @@ struct prediction {
     bool cut;                 /* that takes too long: only the first part is looked at */
 };
 
+#define SIZING_PARTS(X)                                      \
+    X(SIZING_LOOK, "look")           /* with room for all */ \
+    X(SIZING_BISECTION, "bisection") /* for the smallest */  \
+    X(SIZING_CHECK, "check")         /* of that with a reserve */
+#define SIZING_PART_ENUM(symbol, name) symbol,
+enum sizing_part { SIZING_PARTS(SIZING_PART_ENUM) SIZING_PART_COUNT };
+const char *sizing_part_name(enum sizing_part value);
+
+/* Runs with the same backlog. */
+struct sizing_step {
+    enum sizing_part part;
+    uint32_t backlog;
+    size_t runs, passed; /* those that dropped and lost nobody */
+    bool dropped_known;
+    uint64_t dropped; /* at most, by the run that dropped most */
+    bool longest_known;
+    uint64_t longest;  /* the longest queue of any */
+    nsec longest_wait; /* of any client, from connect() to accepted; NSEC_NEVER: none was accepted */
+};
+#define SIZING_STEPS_MAX 64 /* the bisection of 32 bits, and all else */
+
 struct sizing {
     struct load load;
     char *const *words;   /* of a server that is started for each run, as given; NULL: it is one of our own */
@@ -44,6 +65,8 @@ struct sizing {
     size_t checks, checks_failed; /* runs with the answer, and how many of them dropped or lost */
     nsec longest_wait;            /* of any client in them, from connect() to accepted */
     size_t runs;                  /* in all */
+    struct sizing_step steps[SIZING_STEPS_MAX];
+    size_t step_count;
     nsec elapsed;
     uint32_t somaxconn; /* of this host; 0: unknown */
     int signal;         /* ended early by it; 0: not */

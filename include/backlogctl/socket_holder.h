@@ -24,7 +24,8 @@ struct holder_state {
     uint32_t running;                      /* R, */
     uint32_t events, futexes, accepts;     /* or in a system call: for events (epoll, poll, select, io_uring), a futex, accept */
     bool calls_known;                      /* which these are is known of every thread: takes the right to trace it */
-    int64_t call;                          /* a thread's that is in none of these: its number; -1: no such thread */
+    bool calls_foreign;                    /* they are not, as it is a 32-bit program on a 64-bit kernel, or the reverse */
+    int64_t call;                          /* a thread's that is in none of these: its number; -1: none at both looks */
     uint64_t descriptors, descriptors_max; /* those in use below RLIMIT_NOFILE; max 0: unknown */
     bool frozen;                           /* its cgroup */
     bool memory_full;                      /* its cgroup uses memory.high, or all that it may have (v1: under_oom) */
@@ -44,6 +45,12 @@ struct socket_holder {
 
 /* Reads /proc/PID/cgroup, of either hierarchy (cgroups(7): lines "number:controllers:path"). What no line tells is "". */
 void socket_holder_read_place(const char *cgroup, struct socket_holder_place *out);
+
+/* Whether a command name is this one, of which the kernel keeps 15 bytes (proc_pid_comm(5)): systemd-resolved runs as systemd-resolve. */
+bool socket_holder_is_called(const char *process, const char *name);
+
+/* Whether that place is in the unit of this name, whose ".service" may be left out. */
+bool socket_holder_in_unit(const struct socket_holder_place *place, const char *unit);
 
 /* Calls `each` with the id of every container that such a file names: an inner one comes behind those around it, and each once
    for every hierarchy. */

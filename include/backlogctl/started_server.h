@@ -59,7 +59,8 @@ struct started_server {
     bool frozen;                      /* it stood still during the burst, ... */
     bool ptraced;                     /* ... by ptrace(2), else by SIGSTOP, ... */
     nsec frozen_for;                  /* ... for so long, ... */
-    uint64_t held;                    /* ... and its queue was so long at the end of that */
+    bool held_known;                  /* ... and its queue, where that could be seen, ... */
+    uint64_t held;                    /* ... was so long at the end of that */
     char output[STARTED_OUTPUT_SIZE]; /* the last of what it wrote, any bytes; filled in when there is trouble */
     size_t output_length;
 };

@@ -38,17 +38,24 @@ struct waiting_note {
     struct endpoint local, remote;
 };
 
+/* Addresses that one name leads to. */
+#define REACHED_MAX 4
+
 /* What was asked for. */
 struct survey_query {
     uint16_t port;           /* 0: any */
     const char *path;        /* of a socket's file, or '@' and an abstract name; NULL: any. A port leaves those without one out */
-    struct endpoint address; /* as bound; its port does not count; family AF_UNSPEC: any */
-    const char *process;     /* command name of one of those that hold it; NULL: any */
-    pid_t pid;               /* what this process holds, in whatever namespace; 0: whoever holds it */
-    const char *container;   /* likewise what its processes hold, as container_find() takes it; NULL: whoever holds it */
-    const char *netns;       /* as netns_open_name() takes it; NULL: ours */
-    bool all_netns;          /* every one that can be reached through /proc and /run/netns */
-    bool no_owners;          /* do not look for processes: that reads the descriptors of all of them */
+    struct endpoint address; /* as bound; its port and scope do not count; family AF_UNSPEC: any */
+    const char *device;      /* that it is bound to; NULL: any */
+    struct endpoint reached[REACHED_MAX]; /* those that take connections to one of these addresses, whatever they are bound to */
+    size_t reached_count;                 /* 0: any */
+    const char *process;                  /* command name of one of those that hold it; NULL: any */
+    const char *unit;                     /* of systemd, of one of those that hold it, see socket_holder_in_unit(); NULL: any */
+    pid_t pid;                            /* what this process holds, in whatever namespace; 0: whoever holds it */
+    const char *container;            /* likewise what its processes hold, as container_find() takes it; NULL: whoever holds it */
+    const char *netns;                /* as netns_open_name() takes it; NULL: ours */
+    bool all_netns;                   /* every one that can be reached through /proc and /run/netns */
+    bool no_owners;                   /* do not look for processes: that reads the descriptors of all of them */
     const struct waiting_note *notes; /* with no_waiting: the oldest clients of an earlier survey */
     size_t note_count;
     bool no_waiting; /* do not look for half-open and oldest: that walks all TCP sockets */

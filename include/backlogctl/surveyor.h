@@ -17,8 +17,14 @@ void survey_release(struct survey *survey);
    50 ms if there is one. */
 void survey_look_at_holders(struct survey *survey, uint32_t remarks);
 
-/* Whether one of those that hold the listener has this command name. */
-bool survey_holds(const struct survey *survey, const struct listener *listener, const char *process);
+/* Whether one of those that hold the listener has the query's command name and unit, where it asks for them. */
+bool survey_holds(const struct survey *survey, const struct listener *listener, const struct survey_query *query);
+
+/* Whether the query asks who holds it. */
+static inline bool survey_asks_holders(const struct survey_query *query)
+{
+    return query->process || query->unit;
+}
 
 /* Calls the listener this process's: pid, process, pidns, place. */
 void survey_show_holder(struct listener *listener, const struct socket_holder *holder);

@@ -50,11 +50,14 @@ struct middle {
     uint64_t least, median, greatest;
 };
 
+#define SWEEP_FIXED_SIZE 512
+
 struct sweep {
     char kernel[72];
     char started_at[CLOCK_STAMP_SIZE];
-    char *const *words;   /* of a server that is started for each run, as given; NULL: it is one of our own */
-    enum backlog_way way; /* how that gets its backlog */
+    char *const *words;           /* of a server that is started for each run, as given; NULL: it is one of our own */
+    enum backlog_way way;         /* how that gets its backlog */
+    char fixed[SWEEP_FIXED_SIZE]; /* the options that do not vary, as given; "" for none */
     struct axis axes[AXES_MAX];
     size_t axis_count;
     size_t repeat;        /* 1..REPEAT_MAX */

@@ -1,16 +1,20 @@
 /* Endpoints: comparing, printing, converting, resolving. */
 #include "backlogctl/endpoint.h"
 
+#include "backlogctl/fd.h"
 #include "backlogctl/parse.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/netlink.h>
 #include <net/if.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/un.h>
 
 static const uint8_t mapped_prefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
@@ -155,6 +159,17 @@ static const char *unix_text(const struct endpoint *e, char out[ENDPOINT_TEXT_SI
     return out;
 }
 
+bool device_name(uint32_t index, char *out)
+{
+    SCOPED_FD fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+    struct ifreq request = {.ifr_ifindex = (int)index};
+    if (fd < 0 || ioctl(fd, SIOCGIFNAME, &request))
+        return false;
+    memcpy(out, request.ifr_name, IF_NAMESIZE);
+    out[IF_NAMESIZE - 1] = '\0';
+    return true;
+}
+
 const char *endpoint_address_text(const struct endpoint *e, char out[ENDPOINT_TEXT_SIZE])
 {
     if (e->family == AF_UNIX)
@@ -164,7 +179,7 @@ const char *endpoint_address_text(const struct endpoint *e, char out[ENDPOINT_TE
         return out;
     }
     char zone[IF_NAMESIZE];
-    if (e->scope && if_indextoname(e->scope, zone)) {
+    if (e->scope && device_name(e->scope, zone)) {
         size_t used = strlen(out);
         snprintf(out + used, ENDPOINT_TEXT_SIZE - used, "%%%s", zone);
     }

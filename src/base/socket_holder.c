@@ -108,6 +108,22 @@ void socket_holder_read_place(const char *cgroup, struct socket_holder_place *ou
     }
 }
 
+#define COMMAND_NAME_MAX 15
+
+bool socket_holder_is_called(const char *process, const char *name)
+{
+    return !strcmp(process, name) || (strlen(process) == COMMAND_NAME_MAX && !strncmp(process, name, COMMAND_NAME_MAX));
+}
+
+/* What is kept of a longer name is its beginning. */
+bool socket_holder_in_unit(const struct socket_holder_place *place, const char *unit)
+{
+    char service[sizeof place->unit], whole[sizeof place->unit];
+    snprintf(whole, sizeof whole, "%s", unit);
+    snprintf(service, sizeof service, "%s.service", unit);
+    return *place->unit && (!strcmp(place->unit, whole) || !strcmp(place->unit, service));
+}
+
 struct containers {
     socket_holder_container *each;
     void *context;

@@ -1,5 +1,6 @@
 /* The names of the model's enums, from the same lists that make the enums. */
 #include "backlogctl/server_event.h"
+#include "backlogctl/sizing.h"
 #include "backlogctl/started_server.h"
 #include "backlogctl/timeline.h"
 #include "backlogctl/listener_history.h"
@@ -26,3 +27,4 @@ NAMES(watch_state_name, watch_state, WATCH_STATES)
 NAMES(server_event_name, server_event_kind, SERVER_EVENTS)
 NAMES(started_trouble_name, started_trouble, STARTED_TROUBLES)
 NAMES(backlog_way_name, backlog_way, BACKLOG_WAYS)
+NAMES(sizing_part_name, sizing_part, SIZING_PARTS)

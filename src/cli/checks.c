@@ -3,26 +3,32 @@
 
 #include "backlogctl/output.h"
 
+#include <errno.h>
+#include <string.h>
+
 static int write_junit(FILE *out, void *context)
 {
     report_junit(out, context);
     return 0;
 }
 
-int checks_report(const struct command *command, const struct settings *settings, const struct checks *checks)
+static int write_tests(const struct settings *settings, const struct checks *checks, struct error *err)
 {
-    struct error err = {0};
-    if (!settings->tap && !settings->junit)
-        return 0;
     *settings->tests_told = true;
     if (settings->tap) {
         report_tap(stdout, checks);
-        int status = output_flush(command);
-        if (status)
-            return status;
+        errno = 0;
+        if (fflush(stdout) || ferror(stdout))
+            return error_set(err, errno ? errno : EIO, "cannot write to stdout: %s", strerror(errno ? errno : EIO));
     }
     struct checks copy = *checks;
-    return settings->junit && output_file("--junit", settings->junit, write_junit, &copy, &err) ? say_error(command, &err) : 0;
+    return settings->junit ? output_file("--junit", settings->junit, write_junit, &copy, err) : 0;
+}
+
+int checks_report(const struct command *command, const struct settings *settings, const struct checks *checks)
+{
+    struct error err = {0};
+    return write_tests(settings, checks, &err) ? say_error(command, &err) : 0;
 }
 
 void checks_say_broken(const struct command *command, const struct checks *checks)
@@ -37,6 +43,6 @@ int checks_finish(const struct command *command, const struct settings *settings
 {
     const struct checks nothing = {.command = command->name, .cannot = output_last_said()};
     if (!*settings->tests_told && exit_status == EXIT_CANNOT)
-        checks_report(command, settings, &nothing);
+        write_tests(settings, &nothing, NULL); /* why the job failed is said already: that is the one message */
     return exit_status;
 }

@@ -1,6 +1,7 @@
 /* "connected=1,queued>=3" to expectations. */
 #include "backlogctl/options.h"
 
+#include "backlogctl/closest.h"
 #include "backlogctl/parse.h"
 
 #include <errno.h>
@@ -14,12 +15,13 @@ static const char *example(enum measures kind)
     return kind != MEASURES_OF_BURST ? "queue<=10" : "queued=3";
 }
 
-/* Longest first, so that "<=" is not read as "<". */
+/* Longest first, so that "<=" is not read as "<". What is printed is the shorter of two that mean the same. */
 static const struct {
     const char *text;
     enum compare compare;
 } operators[] = {
-    {"!=", COMPARE_NE}, {"<=", COMPARE_LE}, {">=", COMPARE_GE}, {"=", COMPARE_EQ}, {"<", COMPARE_LT}, {">", COMPARE_GT},
+    {"!=", COMPARE_NE}, {"<=", COMPARE_LE}, {">=", COMPARE_GE}, {"==", COMPARE_EQ},
+    {"=", COMPARE_EQ},  {"<", COMPARE_LT},  {">", COMPARE_GT},
 };
 
 static int find_measure(const char *name, enum measures kind, struct error *err)
@@ -28,10 +30,14 @@ static int find_measure(const char *name, enum measures kind, struct error *err)
     int measure = measure_find(name, kind);
     if (measure >= 0)
         return measure;
+    struct closest closest = {.typed = name};
+    char hint[CLOSEST_HINT_SIZE];
     for (size_t m = 0; m < MEASURE_COUNT; m++)
-        if (measure_is_of(m, kind))
+        if (measure_is_of(m, kind)) {
+            closest_try(&closest, measure_name(m));
             snprintf(all + strlen(all), sizeof all - strlen(all), "%s%s", *all ? ", " : "", measure_name(m));
-    return error_set(err, EINVAL, "'%s' is no measure: want one of %s", name, all);
+        }
+    return error_set(err, EINVAL, "'%s' is no measure%s: want one of %s", name, closest_hint(&closest, "", hint), all);
 }
 
 /* One "measure OP number", without blanks. */
@@ -53,8 +59,8 @@ static int parse_term(const char *term, enum measures kind, struct expectation *
             return error_set(err, EINVAL, "'%s' behind %s%s: %s", number, name, operators[i].text, why.text);
         out->measure = (uint8_t)measure;
         out->compare = (uint8_t)operators[i].compare;
-        snprintf(out->text, sizeof out->text, "%s%s%lld", measure_name((size_t)measure), operators[i].text,
-                 (long long)out->expected);
+        snprintf(out->text, sizeof out->text, "%s%s%lld", measure_name((size_t)measure),
+                 out->compare == COMPARE_EQ ? "=" : operators[i].text, (long long)out->expected);
         return 0;
     }
     return error_set(err, EINVAL, "'%s' compares nothing: want MEASURE OP NUMBER with = != < <= > or >=, such as %s", term,
@@ -67,7 +73,7 @@ int expectations_parse(const char *text, enum measures kind, struct expectations
         char term[TERM_SIZE];
         size_t length = 0;
         for (; *p && *p != ','; p++)
-            if (*p != ' ' && length < sizeof term - 1)
+            if (!strchr(" \t\n", *p) && length < sizeof term - 1)
                 term[length++] = *p;
         term[length] = '\0';
         if (!length)

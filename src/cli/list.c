@@ -2,12 +2,17 @@
 #include "checks.h"
 #include "select.h"
 
+#include "backlogctl/judge.h"
 #include "backlogctl/output.h"
+#include "backlogctl/rights.h"
+
+#include <unistd.h>
 
 static int print(FILE *out, const struct settings *settings, const struct survey *survey, bool to_file)
 {
-    struct report_style style =
-        to_file ? (struct report_style){.color = settings->color == COLOR_ALWAYS} : output_style(settings);
+    struct report_style style = {.color = settings->color == COLOR_ALWAYS};
+    if (!to_file)
+        style = output_style(settings);
     if (settings->quiet || settings->tap)
         return 0;
     if (settings->json)
@@ -31,6 +36,8 @@ static int print_to_file(FILE *out, void *context)
 
 static int report(const struct command *command, const struct settings *settings, const struct survey *survey, struct error *err)
 {
+    if (!survey->count && !settings->quiet)
+        select_say_none(command, settings, &settings->expect);
     if (settings->list.output) {
         struct printing printing = {settings, survey};
         if (output_file("--output", settings->list.output, print_to_file, &printing, err))
@@ -56,7 +63,8 @@ static int list_run(const struct command *command, const struct settings *settin
     struct survey survey = {0};
     struct error err = {0};
     if (settings->list.columns_help) {
-        report_columns_help(stdout);
+        struct report_style style = output_style(settings);
+        report_columns_help(stdout, &style);
         return output_flush(command);
     }
     int status = select_listeners(&survey, settings, &err) ? say_error(command, &err) : report(command, settings, &survey, &err);
@@ -67,6 +75,43 @@ static int list_run(const struct command *command, const struct settings *settin
 const struct command command_list = {
     .name = "list",
     .summary = "Show every listener: how full its queue is, what it dropped, whose it is",
+    .rights = RIGHTS_SEE | RIGHT(NET_ADMIN),
+    .only_reads = true,
     .run = list_run,
+    .target = TARGET_LISTENER,
+    .groups = {&options_select, &options_list, &options_checks, &options_output},
+};
+
+/* ---- backlogctl alone ---- */
+
+/* What is not over, and no mere warning. */
+#define WRONG_NOW \
+    (REMARKS_IN_TROUBLE | 1u << REMARK_DROPPING | 1u << REMARK_SYN_QUEUE_FULL | 1u << REMARK_GIVEN_UP | 1u << REMARK_LOWERED)
+
+static int trouble_run(const struct command *command, const struct settings *settings)
+{
+    struct survey survey = {0};
+    struct error err = {0};
+    struct report_style style = output_style(settings);
+    if (select_listeners(&survey, settings, &err))
+        return say_error(command, &err);
+    size_t kept = 0, all = survey.count;
+    for (size_t i = 0; i < all; i++)
+        if (survey.listeners[i].remarks & WRONG_NOW)
+            survey.listeners[kept++] = survey.listeners[i];
+    survey.count = kept;
+    int status = kept ? report_survey_text(stdout, &survey, &settings->list.view, &style) : 0;
+    printf("%s%zu of %zu listeners here %s in trouble now.\n", kept ? "\n" : "", kept, all, kept == 1 ? "is" : "are");
+    help_fold(stdout, "'backlogctl list' shows all, 'backlogctl --help' the commands.", 0, output_help_width(STDOUT_FILENO));
+    survey_release(&survey);
+    return output_report(command, status);
+}
+
+const struct command command_trouble = {
+    .name = "list",
+    .summary = "Show the listeners that are in trouble now",
+    .rights = RIGHTS_SEE | RIGHT(NET_ADMIN),
+    .only_reads = true,
+    .run = trouble_run,
     .groups = {&options_select, &options_list, &options_checks, &options_output},
 };

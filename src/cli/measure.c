@@ -6,6 +6,7 @@
 #include "backlogctl/measurer.h"
 #include "backlogctl/output.h"
 #include "backlogctl/owner.h"
+#include "backlogctl/rights.h"
 
 #include <errno.h>
 #include <unistd.h>
@@ -22,10 +23,7 @@ static int check(const struct settings *settings, const struct listener *listene
                          "they cannot be filled one by one",
                          place, listener->group);
     if (!owners->count)
-        return error_set(err, EPERM,
-                         "the process behind %s cannot be seen: as its user, or as root (CAP_SYS_PTRACE, "
-                         "CAP_DAC_READ_SEARCH), it can",
-                         place);
+        return owner_unseen(listener, place, err);
     if (listener->queue && !settings->measure.with_waiting)
         return error_set(err, EBUSY,
                          "%llu clients wait at %s now, and would wait longer: give --with-waiting to measure all the same",
@@ -37,23 +35,26 @@ static int check(const struct settings *settings, const struct listener *listene
     return 0;
 }
 
-/* A person at a terminal is asked; a script has to say --yes. True: go on. */
-static bool confirmed(const struct settings *settings, const struct listener *listener, size_t processes)
+enum answer { ANSWER_YES, ANSWER_NO, ANSWER_NOBODY };
+
+/* A person at a terminal is asked; a script has to say --yes. */
+static enum answer ask(const struct settings *settings, const struct listener *listener, size_t processes)
 {
-    char answer[8] = "", place[REPORT_PLACE_SIZE], span[NSEC_TEXT_SIZE];
+    char answer[8] = "", place[REPORT_PLACE_SIZE], span[NSEC_TEXT_SIZE], text[1024], safe[ESCAPED_SIZE(sizeof text)];
     if (settings->measure.yes)
-        return true;
+        return ANSWER_YES;
     if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO))
-        return false;
-    terminal_printf(stderr, "This stops %s/%d (%zu process%s) for at most %s and fills the queue of %s.", listener->process,
-                    (int)listener->pid, processes, processes == 1 ? "" : "es", nsec_text(settings->measure.freeze.budget, span),
-                    report_place(listener, place));
-    fprintf(stderr,
-            "\nClients that come meanwhile wait, and those that find it full try again 1s later.\n"
-            "The server will accept %llu connections that are closed without a word; blocking calls in it may return EINTR;\n"
-            "a supervisor may notice. Go on? [y/N] ",
-            (unsigned long long)listener->capacity);
-    return fgets(answer, sizeof answer, stdin) && (*answer == 'y' || *answer == 'Y');
+        return ANSWER_NOBODY;
+    snprintf(text, sizeof text,
+             "This stops %s/%d (%zu process%s) and fills the queue of %s. It stands still for at most %s. Clients that come then "
+             "wait, and those that find it full try again 1s later. It will accept %llu connections that are closed without a "
+             "word. Blocking calls in it may return EINTR, and a supervisor may notice.",
+             listener->process, (int)listener->pid, processes, processes == 1 ? "" : "es", report_place(listener, place),
+             nsec_text(settings->measure.freeze.budget, span), (unsigned long long)listener->capacity);
+    terminal_text(text, safe, sizeof safe);
+    help_fold(stderr, safe, 0, output_help_width(STDERR_FILENO));
+    fputs("Go on? [y/N] ", stderr);
+    return fgets(answer, sizeof answer, stdin) && (*answer == 'y' || *answer == 'Y') ? ANSWER_YES : ANSWER_NO;
 }
 
 static int finish(const struct command *command, const struct settings *settings, const struct measurement *m)
@@ -67,10 +68,14 @@ static int finish(const struct command *command, const struct settings *settings
     status = output_report(command, status);
     if (status)
         return status;
+    bool unserved = m->served == NSEC_NEVER && !m->untried;
     if (!m->full && !m->signal)
-        say(command, "it was not measured to the end: %s", *m->incomplete ? m->incomplete : "the queue was not seen full");
-    if (m->served == NSEC_NEVER && !m->signal)
+        say(command, "it was not measured to the end: %s%s", *m->incomplete ? m->incomplete : "the queue was not seen full",
+            unserved ? "; and the server has not accepted a fresh connection: look at it" : "");
+    else if (unserved && !m->signal)
         say(command, "the server has not accepted a fresh connection: look at it");
+    else if (m->untried && !m->signal)
+        say(command, "whether the server accepts again could not be tried: %s", m->incomplete);
     const struct checks checks = {.command = command->name,
                                   .list = m->expectations,
                                   .count = m->expectation_count,
@@ -107,38 +112,73 @@ static int measure_one(const struct command *command, const struct settings *set
     struct measurement m;
     if (check(settings, listener, owners, &err))
         return say_error(command, &err);
-    if (!confirmed(settings, listener, owners->count))
+    enum answer answer = ask(settings, listener, owners->count);
+    if (answer == ANSWER_NOBODY)
         return say_usage(command, "live clients wait while a server is measured: say --yes, or confirm at a terminal");
+    if (answer == ANSWER_NO)
+        return EXIT_CANNOT; /* who says no knows what was not done */
     if (find_again(listener, owners, &err))
         return say_error(command, &err);
     return measurer_run(&m, listener, owners, &plan, &err) ? say_error(command, &err) : finish(command, settings, &m);
 }
 
+static int measure_there(const struct command *command, const struct settings *settings, const struct survey *survey,
+                         const struct listener *listener)
+{
+    struct owner_list owners = {0};
+    struct error err = {0};
+    if (measurer_enter(survey, listener, &err))
+        return say_error(command, &err);
+    owners_find(&owners, listener);
+    int status = measure_one(command, settings, listener, &owners);
+    owners_release(&owners);
+    return status;
+}
+
+/* What is worse of two; a job that was not done comes before an expectation. */
+static int worse(int a, int b)
+{
+    static const int order[] = {EXIT_USAGE, EXIT_CANNOT, EXIT_EXPECTATION, EXIT_UNDECIDED};
+    for (size_t i = 0; i < sizeof order / sizeof *order; i++)
+        if (a == order[i] || b == order[i])
+            return order[i];
+    return a;
+}
+
+/* One after the other; of a group, whose members cannot be told apart, that is said once. */
+static int measure_each(const struct command *command, const struct settings *settings, const struct survey *survey)
+{
+    int status = EXIT_DONE;
+    for (size_t i = 0; i < survey->count && status < EXIT_SIGNAL; i++) {
+        if (survey->listeners[i].member > 1)
+            continue;
+        int one = measure_there(command, settings, survey, &survey->listeners[i]);
+        status = one >= EXIT_SIGNAL ? one : worse(status, one);
+    }
+    return status;
+}
+
 static int measure_run(const struct command *command, const struct settings *settings)
 {
     struct survey survey = {0};
-    struct owner_list owners = {0};
     struct error err = {0};
-    if (!settings->survey.port && !settings->survey.path)
-        return say_usage(command, "--port or --unix is needed: which listener?");
+    if (select_check(command, settings))
+        return EXIT_USAGE;
     if (settings->survey.all_netns)
         return say_usage(command, "--all-netns: want one namespace: --netns, --pid or --container");
-    int status = select_listeners(&survey, settings, &err);
+    int status = select_listeners(&survey, settings, &err) ? say_error(command, &err)
+                                                           : select_is_one(command, settings, &survey, settings->measure.all);
     if (!status)
-        status = select_is_one(&survey, &err);
-    if (!status)
-        status = measurer_enter(&survey, survey.listeners, &err);
-    if (!status)
-        owners_find(&owners, survey.listeners);
-    int exit_status = status ? say_error(command, &err) : measure_one(command, settings, survey.listeners, &owners);
-    owners_release(&owners);
+        status = measure_each(command, settings, &survey);
     survey_release(&survey);
-    return exit_status;
+    return status;
 }
 
 const struct command command_measure = {
     .name = "measure",
     .summary = "Stop a running server for a moment and count what its queue holds",
+    .rights = RIGHTS_BURST | RIGHTS_SEE | RIGHT(KILL) | RIGHT(SYS_NICE),
     .run = measure_run,
+    .target = TARGET_LISTENER,
     .groups = {&options_select, &options_measure, &options_checks, &options_output},
 };

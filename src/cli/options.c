@@ -1,5 +1,7 @@
-/* The parser and the help text; both know only the table. */
+/* The parser, which knows only the table. */
 #include "backlogctl/options.h"
+
+#include "backlogctl/closest.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -60,6 +62,23 @@ static size_t table_find(const struct table *table, int value)
     return OPTIONS_MAX;
 }
 
+/* A long option that begins several names, or none. */
+static int explain_long(const struct table *table, const char *word, struct error *err)
+{
+    char names[256] = "", typed[NAME_SIZE], hint[CLOSEST_HINT_SIZE];
+    size_t length = strcspn(word + 2, "="), matches = 0;
+    struct closest closest = {.typed = typed};
+    snprintf(typed, sizeof typed, "%.*s", (int)length, word + 2);
+    for (size_t i = 0; i < table->count; i++) {
+        closest_try(&closest, table->specs[i]->name);
+        if (!strncmp(table->specs[i]->name, word + 2, length) && strlen(names) < sizeof names - 1)
+            snprintf(names + strlen(names), sizeof names - strlen(names), "%s--%s", matches++ ? ", " : "", table->specs[i]->name);
+    }
+    if (matches > 1)
+        return error_set(err, EINVAL, "ambiguous option '%.*s': want one of %s", (int)length + 2, word, names);
+    return error_set(err, EINVAL, "unknown option '%.*s'%s", (int)length + 2, word, closest_hint(&closest, "--", hint));
+}
+
 /* getopt says only that something is wrong: find out what. */
 static int explain_rejection(const struct table *table, char **argv, struct error *err)
 {
@@ -68,11 +87,7 @@ static int explain_rejection(const struct table *table, char **argv, struct erro
         return error_set(err, EINVAL, "--%s takes no value", table->specs[i]->name);
     if (optopt)
         return error_set(err, EINVAL, "unknown option '-%c'", optopt);
-    const char *word = argv[optind - 1]; /* a long option, and getopt has gone past it */
-    size_t length = strcspn(word + 2, "="), matches = 0;
-    for (i = 0; i < table->count; i++)
-        matches += !strncmp(table->specs[i]->name, word + 2, length);
-    return error_set(err, EINVAL, "%s option '%.*s'", matches > 1 ? "ambiguous" : "unknown", (int)length + 2, word);
+    return explain_long(table, argv[optind - 1], err); /* getopt has gone past it */
 }
 
 static int take(struct table *table, size_t i, const char *text, struct settings *settings, struct error *err)
@@ -80,12 +95,17 @@ static int take(struct table *table, size_t i, const char *text, struct settings
     const struct option_spec *spec = table->specs[i];
     struct error why = {0};
     if (spec->take(spec, text, (char *)settings + spec->field, &why)) {
+        int code = why.code == ENOMEM ? ENOMEM : EINVAL;
         if (text)
-            return error_set(err, EINVAL, "--%s '%.80s': %s", spec->name, text, why.text);
-        return error_set(err, EINVAL, "--%s: %s", spec->name, why.text);
+            return error_set(err, code, "--%s '%.80s': %s", spec->name, text, why.text);
+        return error_set(err, code, "--%s: %s", spec->name, why.text);
     }
     if (!settings_given(settings, spec->name))
         settings->given[settings->given_count++] = spec->name;
+    if (settings->said_count < OPTIONS_MAX) {
+        settings->said[settings->said_count].name = spec->name;
+        settings->said[settings->said_count++].text = text;
+    }
     return 0;
 }
 
@@ -144,8 +164,20 @@ static int check_start_options(const struct command *command, const struct setti
 
 static int stray(const struct command *command, const char *word, struct error *err)
 {
-    return error_set(err, EINVAL, "unexpected argument '%.80s': everything is given by options%s", word,
+    char most[64] = "everything is given by options";
+    if (command->target || command->operand)
+        snprintf(most, sizeof most, "one %s is enough", command->target ? "target" : command->operand);
+    return error_set(err, EINVAL, "unexpected argument '%.80s': %s%s", word, most,
                      command->own_server ? ", and a server to be started comes after --" : "");
+}
+
+/* The one word that some commands take beside their options. */
+static int take_operand(const struct command *command, const char *word, struct settings *settings, struct error *err)
+{
+    if ((!command->target && !command->operand) || settings->operand)
+        return stray(command, word, err);
+    settings->operand = word;
+    return 0;
 }
 
 /* What follows the options: nothing, or after "--" a server to be started. */
@@ -155,8 +187,11 @@ static int take_words(const struct command *command, int argc, char **argv, bool
     if (optind >= argc)
         return dashes && command->own_server ? error_set(err, EINVAL, "a command is missing after --")
                                              : check_start_options(command, settings, err);
+    for (int i = optind; i < argc && !command->own_server; i++)
+        if (take_operand(command, argv[i], settings, err))
+            return -EINVAL;
     if (!command->own_server)
-        return stray(command, argv[optind], err);
+        return 0;
     settings->words = argv + optind;
     return check_server_options(command, settings, err);
 }
@@ -167,8 +202,11 @@ int options_parse(const struct command *command, int argc, char **argv, struct s
     table_build(command, &table);
     opterr = 0;
     optind = 0;
-    const char *word = NULL;
+    const char *words[2] = {NULL}; /* an error only if no --help follows */
+    size_t word_count = 0;
     bool dashes = false;
+    settings->line = argv;
+    settings->line_count = argc;
     for (int before = 1;; before = optind) {
         int value = getopt_long(argc, argv, table.letters, table.longs, NULL);
         if (value == -1) {
@@ -176,7 +214,8 @@ int options_parse(const struct command *command, int argc, char **argv, struct s
             break;
         }
         if (value == WORD) {
-            word = word ? word : optarg;
+            words[word_count] = optarg;
+            word_count += word_count < 1;
             continue;
         }
         if (value == '?')
@@ -187,13 +226,61 @@ int options_parse(const struct command *command, int argc, char **argv, struct s
         int status = take(&table, i, table.specs[i]->argument ? optarg : NULL, settings, err);
         if (status)
             return status;
+        settings->help_short = settings->help && value == 'h';
         if (settings->help || settings->version)
             return 0;
     }
-    if (word)
-        return stray(command, word, err);
+    for (size_t i = 0; i < 2 && words[i]; i++)
+        if (take_operand(command, words[i], settings, err))
+            return -EINVAL;
+    settings->typed_count = settings->given_count;
     int status = take_words(command, argc, argv, dashes, settings, err);
-    return status ? status : check_exclusive(&table, settings, err);
+    return status || (command->target && settings->operand) ? status : check_exclusive(&table, settings, err);
+}
+
+int options_check(const struct command *command, const struct settings *settings, struct error *err)
+{
+    struct table table;
+    table_build(command, &table);
+    return check_exclusive(&table, settings, err);
+}
+
+static bool is_listed(const char *name, const char *list)
+{
+    size_t length = strlen(name);
+    for (const char *at = strstr(list, name); at; at = strstr(at + 1, name))
+        if ((at == list || at[-1] == ',') && (!at[length] || at[length] == ','))
+            return true;
+    return false;
+}
+
+size_t shell_quote(const char *word, char *out, size_t size)
+{
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-.,:/=@%+";
+    if (*word && !word[strspn(word, plain)])
+        return (size_t)snprintf(out, size, "%s", word);
+    size_t used = (size_t)snprintf(out, size, "'");
+    for (; *word && used < size; word++)
+        used += (size_t)snprintf(out + used, size - used, *word == '\'' ? "'\\''" : "%c", *word);
+    return used + (used < size ? (size_t)snprintf(out + used, size - used, "'") : 0);
+}
+
+void options_line(const struct command *command, const struct settings *settings, const char *left_out, char *out, size_t size)
+{
+    struct table table;
+    table_build(command, &table);
+    size_t used = (size_t)snprintf(out, size, "backlogctl %s", command->name);
+    optind = 0;
+    for (int value; (value = getopt_long(settings->line_count, settings->line, table.letters, table.longs, NULL)) != -1;) {
+        size_t i = table_find(&table, value);
+        if (i == OPTIONS_MAX || is_listed(table.specs[i]->name, left_out) || used >= size)
+            continue;
+        used += (size_t)snprintf(out + used, size - used, " --%s", table.specs[i]->name);
+        if (table.specs[i]->argument && used + 1 < size) {
+            out[used++] = ' ';
+            used += shell_quote(optarg, out + used, size - used);
+        }
+    }
 }
 
 int options_set(const struct command *command, const char *name, const char *text, struct settings *settings, struct error *err)
@@ -204,57 +291,4 @@ int options_set(const struct command *command, const char *name, const char *tex
         if (!strcmp(table.specs[i]->name, name))
             return take(&table, i, text, settings, err);
     return error_set(err, EINVAL, "unknown option '--%s'", name);
-}
-
-/* ---- Help ---- */
-
-#define HELP_INDENT 28
-#define HELP_WIDTH 79
-
-/* Words folded to the right of the option column. */
-static void print_folded(FILE *out, const char *text)
-{
-    int column = HELP_INDENT;
-    while (*text) {
-        int length = (int)strcspn(text, " ");
-        if (column > HELP_INDENT && column + 1 + length > HELP_WIDTH) {
-            fprintf(out, "\n%*s", HELP_INDENT, "");
-            column = HELP_INDENT;
-        }
-        column += fprintf(out, "%s%.*s", column > HELP_INDENT ? " " : "", length, text);
-        text += length;
-        text += strspn(text, " ");
-    }
-    fputc('\n', out);
-}
-
-static void print_option(FILE *out, const struct option_spec *spec)
-{
-    int used = spec->letter ? fprintf(out, "  -%c, --%s", spec->letter, spec->name) : fprintf(out, "      --%s", spec->name);
-    if (spec->argument)
-        used += fprintf(out, " %s", spec->argument);
-    if (used + 2 > HELP_INDENT)
-        fprintf(out, "\n%*s", HELP_INDENT, "");
-    else
-        fprintf(out, "%*s", HELP_INDENT - used, "");
-    print_folded(out, spec->help);
-}
-
-void options_help(const struct command *command, FILE *out)
-{
-    fprintf(out, "Usage: backlogctl %s [OPTION]...%s\n%s.\n", command->name, command->own_server ? " [-- COMMAND [ARG]...]" : "",
-            command->summary);
-    for (size_t g = 0; command->groups[g]; g++) {
-        fprintf(out, "\n%s:\n", command->groups[g]->title);
-        for (const struct option_spec *spec = command->groups[g]->options; spec->name; spec++)
-            if (!option_is_hidden(command, spec))
-                print_option(out, spec);
-    }
-    fprintf(out,
-            "\nDurations carry a unit (250ms, 2s, 1m); counts accept k (10k).\n"
-            "Exit status: 0 done and every expectation held, 1 an expectation did not hold,\n"
-            "4 none failed and one cannot be decided, 2 usage, 3 could not do the job,\n"
-            "128+n ended by signal n.\n"
-            "See backlogctl-%s(1).\n",
-            command->name);
 }

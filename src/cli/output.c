@@ -1,6 +1,7 @@
 /* Messages, colours, and the care that a report really arrives. */
 #include "backlogctl/escape.h"
 #include "backlogctl/output.h"
+#include "backlogctl/rights.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -8,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 /* As errno: for who hears only that something was said. */
@@ -25,7 +27,7 @@ void say(const struct command *command, const char *format, ...)
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    strcpy(last_said, text);
+    memcpy(last_said, text, sizeof last_said);
     fprintf(stderr, "backlogctl%s%s: ", command ? " " : "", command ? command->name : "");
     terminal_put(stderr, text);
     fputc('\n', stderr);
@@ -48,12 +50,19 @@ int say_usage(const struct command *command, const char *text)
     return EXIT_USAGE;
 }
 
+int say_refusal(const struct command *command, const struct error *err)
+{
+    return err->code == ENOMEM ? say_error(command, err) : say_usage(command, err->text);
+}
+
 int output_flush(const struct command *command)
 {
+    int earlier = ferror(stdout) && errno ? errno : EIO; /* of a report that is longer than the buffer */
     errno = 0;
-    if (!fflush(stdout) && !ferror(stdout))
+    /* Also of nothing: what cannot be written to is found out before any traffic. */
+    if (!fflush(stdout) && !ferror(stdout) && write(STDOUT_FILENO, "", 0) >= 0)
         return 0;
-    say(command, "cannot write to stdout: %s", strerror(errno ? errno : EIO));
+    say(command, "cannot write to stdout: %s", strerror(errno ? errno : earlier));
     return EXIT_CANNOT;
 }
 
@@ -65,8 +74,29 @@ int output_report(const struct command *command, int status)
     return EXIT_CANNOT;
 }
 
-int output_version(void)
+#define WIDTH_ELSEWHERE 79
+
+int output_help_width(int fd)
 {
+    int columns = output_columns(fd);
+    return columns > 0 ? columns - 1 : WIDTH_ELSEWHERE;
+}
+
+int output_help(const struct command *command, bool all)
+{
+    if (all)
+        options_help(command, output_help_width(STDOUT_FILENO), stdout);
+    else
+        options_help_short(command, output_help_width(STDOUT_FILENO), stdout);
+    return output_flush(command);
+}
+
+int output_version(bool json)
+{
+    struct utsname system;
+    uname(&system);
+    if (json)
+        return output_report(NULL, report_version_json(stdout, system.release, rights_can_filter()));
     printf("backlogctl %s\n", BACKLOGCTL_VERSION);
     return output_flush(NULL);
 }

@@ -36,6 +36,12 @@ static int draw(FILE *out, void *context)
     return report_timeline_svg(out, context);
 }
 
+static int write_page(FILE *out, void *context)
+{
+    const struct performance *p = context;
+    return report_html(out, p->run, p->settings->line);
+}
+
 /* What the experiment itself does not know. */
 static void head(const struct performance *p)
 {
@@ -52,13 +58,11 @@ static void head(const struct performance *p)
 static int begin_report(const struct performance *p)
 {
     struct report_style style = output_style(p->settings);
-    int status = 0;
     head(p);
-    if (p->settings->json)
-        status = report_json_begin(stdout, p->run);
-    else if (!p->settings->quiet && !p->settings->tap)
+    /* JSON comes whole at the end, or not at all: a burst can still be refused. */
+    if (!p->settings->json && !p->settings->quiet && !p->settings->tap)
         report_text_begin(stdout, p->run, &style);
-    return output_report(p->command, status);
+    return output_report(p->command, 0);
 }
 
 /* The last lines that the server wrote tell more than we can. */
@@ -109,7 +113,7 @@ static int end_report(const struct performance *p)
     struct report_style style = output_style(p->settings);
     int status = 0;
     if (p->settings->json)
-        status = report_json_end(stdout, p->run);
+        status = report_json(stdout, p->run);
     else if (!p->settings->quiet && !p->settings->tap)
         status = report_text_end(stdout, p->run, &style);
     status = output_report(p->command, status);
@@ -123,6 +127,8 @@ static int end_report(const struct performance *p)
         return status;
     struct error err = {0};
     if (p->settings->svg && output_file("--svg", p->settings->svg, draw, p->run, &err))
+        return say_error(p->command, &err);
+    if (p->settings->html && output_file("--html", p->settings->html, write_page, (void *)(uintptr_t)p, &err))
         return say_error(p->command, &err);
     if (p->run->started.trouble)
         say_trouble(p);
@@ -142,6 +148,8 @@ int plan_perform(const struct command *command, const struct settings *settings,
                                      .context = &p};
     struct experiment *x = NULL;
     int status = output_file_check("--svg", settings->svg, &err);
+    if (!status)
+        status = output_file_check("--html", settings->html, &err);
     if (!status)
         status = experiment_open(&x, plan, &hooks, &err);
     if (!status) {

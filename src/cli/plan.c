@@ -29,7 +29,7 @@ void plan_options(struct experiment_plan *plan, const struct settings *settings)
     plan->seqpacket = settings->seqpacket;
     plan->probe = *probe;
     plan->expect = settings->expect;
-    plan->timeline = probe->timeline || settings->svg || in_json || settings->words;
+    plan->timeline = probe->timeline || settings->svg || settings->html || in_json || settings->words;
     plan->server = settings->server;
     plan->sysctls = settings->sysctls;
     plan->delay = settings->delay;

@@ -39,11 +39,11 @@ static const struct preset presets[] = {
     {.name = "abort",
      .summary = "what tcp_abort_on_overflow changes, and what not",
      .explanation =
-         "On a path of 40 ms two bursts of four come 100 ms apart. The second one passes the check while one place is left, "
+         "On a path of 200 ms two bursts of four come 400 ms apart. The second one passes the check while one place is left, "
          "so the last ACKs of three find the queue full. With net.ipv4.tcp_abort_on_overflow=1 these get a reset; "
          "without, they stay half-open. It does nothing for SYNs that were dropped, nor for clients that a SYN cookie let in.",
-     .words = {"--backlog", "4", "--accept-count", "0", "--delay", "20ms", "--count", "8", "--burst", "4", "--every", "100ms",
-               "--timeout", "1s", "--sysctl", "net.ipv4.tcp_abort_on_overflow=1"},
+     .words = {"--backlog", "4", "--accept-count", "0", "--delay", "100ms", "--count", "8", "--burst", "4", "--every", "400ms",
+               "--timeout", "1500ms", "--sysctl", "net.ipv4.tcp_abort_on_overflow=1"},
      .timeline = true},
     {.name = "cookies",
      .summary = "on a real path every client is connected, and the server knows of five",
@@ -83,20 +83,36 @@ const struct preset *preset_find(const char *name)
     return NULL;
 }
 
-void presets_print(FILE *out)
+#define INDENT 11
+
+/* A word of `length` bytes behind the column, or on the next line. */
+static size_t put_word(FILE *out, const char *word, size_t length, size_t column, size_t width)
+{
+    bool breaks = column > INDENT && column + 1 + length > width;
+    if (breaks)
+        fprintf(out, "\n%*s", INDENT, "");
+    bool first = breaks || column == INDENT;
+    fprintf(out, "%s%.*s", first ? "" : " ", (int)length, word);
+    return (breaks ? INDENT : column) + !first + length;
+}
+
+void presets_print(FILE *out, size_t width)
 {
     for (size_t i = 0; i < PRESETS; i++) {
-        fprintf(out, "%-10s %s\n          ", presets[i].name, presets[i].summary);
-        size_t column = 10;
-        for (size_t w = 0; presets[i].words[w]; w++) {
-            size_t length = strlen(presets[i].words[w]);
-            if (column + 1 + length > 79) {
-                fputs("\n          ", out);
-                column = 10;
-            }
-            fprintf(out, " %s", presets[i].words[w]);
-            column += 1 + length;
+        const struct preset *preset = &presets[i];
+        size_t column = INDENT;
+        fprintf(out, "%-*s", INDENT, preset->name);
+        for (const char *word = preset->summary; *word; word += strspn(word, " ")) {
+            size_t length = strcspn(word, " ");
+            column = put_word(out, word, length, column, width);
+            word += length;
         }
-        fputs(presets[i].timeline ? " --timeline\n" : "\n", out);
+        fprintf(out, "\n%*s", INDENT, "");
+        column = INDENT;
+        for (size_t w = 0; preset->words[w]; w++)
+            column = put_word(out, preset->words[w], strlen(preset->words[w]), column, width);
+        if (preset->timeline)
+            put_word(out, "--timeline", strlen("--timeline"), column, width);
+        putc('\n', out);
     }
 }

@@ -4,6 +4,8 @@
 #include "backlogctl/listener.h"
 #include "backlogctl/netns.h"
 #include "backlogctl/output.h"
+#include "backlogctl/rights.h"
+#include "backlogctl/target.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -31,35 +33,75 @@ static int enter(struct settings *settings, char name[NETNS_TEXT_SIZE], struct e
     return settings->survey.netns ? netns_move(settings->survey.netns, err) : 0;
 }
 
-/* Returns EXIT_DONE, or the exit status after saying why not. */
+static bool is_here(const struct endpoint *address)
+{
+    bool local = false;
+    route_is_local(address, &local, NULL);
+    return local || endpoint_is_loopback(address);
+}
+
+static bool is_owned(const struct probe_settings *probe, const struct endpoint *address)
+{
+    return probe->owned.family == address->family && !memcmp(probe->owned.bytes, address->bytes, sizeof address->bytes);
+}
+
+/* What may be sent to a target that may be somebody else's; NULL: that much. */
+static const char *too_much(struct arrivals *arrivals)
+{
+    if (arrivals->count > REMOTE_COUNT_MAX || arrivals->rate > REMOTE_RATE_MAX)
+        return "--allow-remote: want a --count of at most 1000 and a --rate of at most 1000; for more, repeat the target's "
+               "address with "
+               "--i-own-this-target";
+    if (arrivals->burst > arrivals->every / (NSEC_PER_SEC / REMOTE_RATE_MAX))
+        return "--burst: want at most one for each millisecond of --every (1000 a second) with --allow-remote; for more, repeat "
+               "the "
+               "target's address with --i-own-this-target";
+    if (!arrivals->rate)
+        arrivals->rate = REMOTE_RATE_MAX;
+    return NULL;
+}
+
+static int check_owned(const struct command *command, const struct settings *settings, const struct experiment_plan *plan)
+{
+    struct error err = {0};
+    char text[ENDPOINT_TEXT_SIZE], given[ENDPOINT_TEXT_SIZE];
+    for (size_t i = 0; i < plan->address_count; i++)
+        if (is_owned(&plan->probe, &plan->addresses[i]))
+            return EXIT_DONE;
+    error_set(&err, EINVAL, "--i-own-this-target '%s': --host '%.80s' leads to %s",
+              endpoint_address_text(&plan->probe.owned, given), settings->host, endpoint_address_text(&plan->addresses[0], text));
+    return say_usage(command, err.text);
+}
+
+/* Where address translation leads is not known yet, so the bounds hold for every target that it was asked for. Returns EXIT_DONE, or
+   the exit status after saying why not. */
 static int check_remote(const struct command *command, const struct settings *settings, struct experiment_plan *plan)
 {
-    struct arrivals *arrivals = &plan->probe.arrivals;
-    for (size_t i = 0; i < plan->address_count && !plan->transport.path; i++) {
+    struct probe_settings *probe = &plan->probe;
+    bool owned = probe->owned.family != 0;
+    if (plan->transport.path)
+        return EXIT_DONE;
+    if (owned && check_owned(command, settings, plan))
+        return EXIT_USAGE;
+    for (size_t i = 0; i < plan->address_count; i++) {
         struct error err = {0};
-        char text[ENDPOINT_TEXT_SIZE];
-        bool local = false;
-        route_is_local(&plan->addresses[i], &local, NULL);
-        if (local || endpoint_is_loopback(&plan->addresses[i]))
-            continue;
-        endpoint_address_text(&plan->addresses[i], text);
-        if (!plan->probe.allow_remote) {
-            error_set(&err, EINVAL, "--host '%.80s': %s is not an address of this %s: give --allow-remote if it is yours to test",
-                      settings->host, text, settings->survey.netns ? "namespace" : "host");
+        char text[ENDPOINT_TEXT_SIZE], hint[TARGET_HINT_SIZE];
+        const struct endpoint *address = &plan->addresses[i];
+        bool local = is_here(address);
+        owned = owned && is_owned(probe, address);
+        if (!local && !probe->allow_remote && !is_owned(probe, address)) {
+            error_set(&err, EINVAL,
+                      "--host '%.80s': %s is not an address of this %s%s: give --allow-remote if it is yours to test",
+                      settings->host, endpoint_address_text(address, text), settings->survey.netns ? "namespace" : "host",
+                      target_port_hint(settings->operand ? settings->operand : "", hint));
             return say_usage(command, err.text);
         }
-        if (arrivals->count > REMOTE_COUNT_MAX || arrivals->rate > REMOTE_RATE_MAX)
-            return say_usage(command, "--allow-remote: want a --count of at most 1000 and a --rate of at most 1000 "
-                                      "for a target that is not this host");
-        if (arrivals->burst > arrivals->every / (NSEC_PER_SEC / REMOTE_RATE_MAX))
-            return say_usage(command, "--burst: want at most one for each millisecond of --every (1000 a second) "
-                                      "for a target that is not this host");
-        if (plan->probe.wait)
+        if (!local && probe->wait)
             return say_usage(command, "--wait: whether somebody listens can be seen on this host only");
-        if (!arrivals->rate)
-            arrivals->rate = REMOTE_RATE_MAX;
     }
-    return EXIT_DONE;
+    probe->allow_remote = probe->allow_remote || probe->owned.family;
+    const char *refusal = probe->allow_remote && !owned ? too_much(&probe->arrivals) : NULL;
+    return refusal ? say_usage(command, refusal) : EXIT_DONE;
 }
 
 static int listener_exists(struct sockdiag *sd, const struct experiment_plan *plan, struct error *err)
@@ -112,11 +154,19 @@ static int probe_run(const struct command *command, const struct settings *given
     if (!settings.port)
         return say_usage(command, "--port '0': out of range: want 1 to 65535");
     plan_options(&plan, &settings);
-    if (go_there(&plan, &settings, netns, &err))
+    bool host_alone = settings.operand && !plan.transport.path && !settings_given(&settings, "port");
+    int went = go_there(&plan, &settings, netns, &err);
+    if (went && host_alone && !strpbrk(settings.operand, ".:")) { /* it may be the name of a process */
+        say(command, "%s; a word alone is a host here: 'backlogctl list' shows who listens, and where", err.text);
+        return EXIT_CANNOT;
+    }
+    if (went)
         return say_error(command, &err);
     for (size_t i = 0; i < plan.address_count && !plan.transport.path; i++)
         plan.addresses[i] = endpoint_reachable(&plan.addresses[i]);
     int status = check_remote(command, &settings, &plan);
+    if (!status && host_alone && !settings.quiet)
+        say(command, "port %u, for neither the target '%s' nor --port names one", settings.port, settings.operand);
     if (!status && plan.probe.wait)
         status = wait_for_listener(command, &plan);
     return status ? status : plan_perform(command, &settings, &plan);
@@ -125,7 +175,9 @@ static int probe_run(const struct command *command, const struct settings *given
 const struct command command_probe = {
     .name = "probe",
     .summary = "Open connections at a server and say what became of each",
+    .rights = RIGHTS_BURST | RIGHTS_SEE,
     .run = probe_run,
+    .target = TARGET_PEER,
     .groups = {&options_target, &options_socket, &options_probe, &options_running, &options_account, &options_checks,
                &options_output},
 };

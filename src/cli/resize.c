@@ -3,6 +3,7 @@
 
 #include "backlogctl/output.h"
 #include "backlogctl/resizer.h"
+#include "backlogctl/rights.h"
 
 #include <stdlib.h>
 
@@ -14,6 +15,7 @@ static int resize_listeners(const struct command *command, const struct settings
     struct report_style style = output_style(settings);
     struct resizing r = {0};
     struct error err = {0};
+    char place[REPORT_PLACE_SIZE];
     bool failed = false;
     int status = 0;
     if (resizer_run(&r, survey, &plan, &err))
@@ -25,8 +27,8 @@ static int resize_listeners(const struct command *command, const struct settings
     status = output_report(command, status);
     for (size_t i = 0; i < r.count; i++) {
         failed = failed || *r.list[i].error;
-        if (*r.list[i].error && settings->quiet)
-            say(command, "%s", r.list[i].error);
+        if (*r.list[i].error)
+            say(command, "%s: %s", report_place(&r.list[i].before, place), r.list[i].error);
     }
     free(r.list);
     return status ? status : failed ? EXIT_CANNOT : EXIT_DONE;
@@ -37,13 +39,13 @@ static int resize_run(const struct command *command, const struct settings *sett
     struct survey survey = {0};
     struct error err = {0};
     if (!settings->resize.given)
-        return say_usage(command, "--backlog is needed: what shall listen(2) be called with?");
-    if (!settings->survey.port && !settings->survey.path)
-        return say_usage(command, "--port or --unix is needed: which listener?");
-    int status = select_listeners(&survey, settings, &err);
-    if (!status)
-        status = survey.count && settings->resize.all ? 0 : select_is_one(&survey, &err);
-    int exit_status = status ? say_error(command, &err) : resize_listeners(command, settings, &survey);
+        return say_usage(command, "--backlog is needed: what listen(2) is to be called with");
+    if (select_check(command, settings))
+        return EXIT_USAGE;
+    int exit_status = select_listeners(&survey, settings, &err) ? say_error(command, &err)
+                                                                : select_is_one(command, settings, &survey, settings->resize.all);
+    if (!exit_status)
+        exit_status = resize_listeners(command, settings, &survey);
     survey_release(&survey);
     return exit_status;
 }
@@ -51,6 +53,8 @@ static int resize_run(const struct command *command, const struct settings *sett
 const struct command command_resize = {
     .name = "resize",
     .summary = "Change the backlog of a running server",
+    .rights = RIGHTS_SEE,
     .run = resize_run,
+    .target = TARGET_LISTENER,
     .groups = {&options_select, &options_resize, &options_output},
 };

@@ -2,6 +2,7 @@
 #include "plan.h"
 
 #include "backlogctl/output.h"
+#include "backlogctl/rights.h"
 
 static int run_run(const struct command *command, const struct settings *settings)
 {
@@ -14,6 +15,7 @@ static int run_run(const struct command *command, const struct settings *setting
 const struct command command_run = {
     .name = "run",
     .summary = "Run server and burst together in a private network namespace",
+    .rights = RIGHTS_BURST | RIGHTS_SEE,
     .run = run_run,
     .own_server = &options_server,
     .groups = {&options_server, &options_probe, &options_lab, &options_start, &options_target, &options_socket, &options_account,

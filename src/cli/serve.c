@@ -1,10 +1,15 @@
 /* backlogctl serve: the experiment's server, on its own. */
 #include "backlogctl/netns.h"
 #include "backlogctl/output.h"
+#include "backlogctl/rights.h"
 #include "backlogctl/server.h"
+#include "backlogctl/surveyor.h"
 
+#include <errno.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 struct serving {
@@ -53,7 +58,7 @@ static void print_ready(struct serving *serving, const struct server *server)
         if (serving->settings->json)
             status = report_ready_json(stdout, &listener, &serving->plan, somaxconn);
         else if (!serving->settings->quiet)
-            report_ready_text(stdout, &listener, &serving->plan, somaxconn);
+            report_ready_text(stdout, &listener, &serving->plan, somaxconn, &serving->style);
     }
     flush(serving, status);
 }
@@ -76,7 +81,7 @@ static int serve_until_end(struct serving *serving, struct server *server, struc
     if (serving->settings->json)
         status = report_totals_json(stdout, &totals, clock_now() - began);
     else if (!serving->settings->quiet)
-        report_totals_text(stdout, &totals, clock_now() - began);
+        report_totals_text(stdout, &totals, clock_now() - began, &serving->style);
     flush(serving, status);
     if (serving->status)
         return serving->status;
@@ -92,6 +97,35 @@ static void make_plan(struct serving *serving)
     if (plan->full && has_handshake(plan->transport.kind) && sysctl_number("net.ipv4.tcp_abort_on_overflow") > 0)
         say(serving->command, "net.ipv4.tcp_abort_on_overflow is 1: a client whose handshake began before the queue was full is "
                               "reset; one that comes later times out all the same");
+}
+
+/* Who has the place already, as far as that can be seen. */
+static int say_taken(const struct command *command, const struct settings *settings, const struct endpoint *addresses, int count,
+                     const struct error *err)
+{
+    const char *path = settings->transport.path;
+    struct survey_query query = {.port = path ? 0 : settings->port, .path = path, .no_waiting = true};
+    for (int i = 0; i < count && i < REACHED_MAX && !path; i++) { /* only those that are in the way; of the any-address all are */
+        if (endpoint_is_any(&addresses[i])) {
+            query.reached_count = 0;
+            break;
+        }
+        query.reached[query.reached_count++] = addresses[i];
+    }
+    struct survey survey = {0};
+    char place[REPORT_PLACE_SIZE], holder[64] = "a process that cannot be seen";
+    int status = err->code == EADDRINUSE && (path || settings->port) ? survey_take(&survey, &query, NULL) : -ENOENT;
+    if (status || !survey.count) {
+        survey_release(&survey);
+        return say_error(command, err);
+    }
+    const struct listener *l = &survey.listeners[0];
+    if (l->pid)
+        snprintf(holder, sizeof holder, "%s (pid %d)", l->process, (int)l->pid);
+    say(command, "%.*s: %s listens at %s already: end it, or choose another place",
+        (int)(path ? strcspn(err->text, ":") : strlen(err->text)), err->text, holder, report_place(l, place));
+    survey_release(&survey);
+    return EXIT_CANNOT;
 }
 
 static int serve_run(const struct command *command, const struct settings *settings)
@@ -115,7 +149,7 @@ static int serve_run(const struct command *command, const struct settings *setti
     int status = EXIT_CANNOT;
     make_plan(&serving);
     if (server_open(&server, &serving.plan, addresses, (size_t)count, left_out, &err)) {
-        say_error(command, &err);
+        say_taken(command, settings, addresses, count, &err);
     } else {
         for (int i = 0; i < count; i++)
             if (left_out[i].code)
@@ -131,6 +165,8 @@ static int serve_run(const struct command *command, const struct settings *setti
 const struct command command_serve = {
     .name = "serve",
     .summary = "Listen with a given backlog, accept at a given pace, echo lines with a !",
+    .rights = RIGHTS_BURST | RIGHTS_SEE,
     .run = serve_run,
+    .target = TARGET_LISTEN,
     .groups = {&options_target, &options_socket, &options_server, &options_full, &options_output},
 };

@@ -1,4 +1,6 @@
 /* The options of a server that is started, and of tests. */
+#include "backlogctl/rights.h"
+
 #include "settings_takes.h"
 
 static const struct option_spec start[] = {
@@ -13,14 +15,15 @@ static const struct option_spec start[] = {
      .argument = "NAME=VALUE",
      READS(environment, start.environment),
      .help = "a variable of its environment; repeatable; {backlog} and {port} are replaced in its arguments and here"},
-    {.name = "user", .argument = "NAME", READS(text, start.user), .help = "run it as this user; takes root"},
+    {.name = "user", .argument = "NAME", READS(user, start.user), .help = "run it as this user; takes root"},
     {.name = "server-log",
      .argument = "FILE",
-     READS(text, start.log),
+     READS(file, start.log),
      .help = "write its output there (default: the last of it is shown when it fails)"},
     {.name = "freeze",
      .argument = "HOW",
      READS(freeze, start.freeze),
+     .usual = "COMMAND stands still during the burst",
      .help = "it stands still during the burst, so that its queue is counted exactly: auto, ptrace or stop"},
     {0},
 };
@@ -32,8 +35,9 @@ static const struct option_spec checks[] = {
      .needs = "expect",
      .help = "no report, but each expectation as a test, in the Test Anything Protocol"},
     {.name = "junit",
+     .rights = RIGHTS_WRITE,
      .argument = "FILE",
-     READS(text, junit),
+     READS(file, junit),
      .needs = "expect",
      .help = "write the same into FILE, as JUnit's XML"},
     {0},

@@ -1,6 +1,7 @@
 /* Reading the value of an option, by its kind. */
 #include "settings_takes.h"
 
+#include "backlogctl/closest.h"
 #include "backlogctl/escape.h"
 #include "backlogctl/netns.h"
 #include "backlogctl/parse.h"
@@ -26,20 +27,52 @@ int take_text(const struct option_spec *spec, const char *text, void *field, str
     return 0;
 }
 
-/* A name as the reports print it: escapes are what they stand for, kept in the settings. */
-int take_name(const struct option_spec *spec, const char *text, void *field, struct error *err)
+char *settings_keep(struct settings *settings, const char *text, struct error *err)
+{
+    char *kept = settings->names + settings->names_used;
+    size_t room = sizeof settings->names - settings->names_used, size = strlen(text) + 1;
+    if (size > room) {
+        error_set(err, ENAMETOOLONG, "these names are too long: want at most %zu bytes of them", sizeof settings->names);
+        return NULL;
+    }
+    settings->names_used += size;
+    return memcpy(kept, text, size);
+}
+
+/* A name as the reports print it: escapes are what they stand for, kept in the settings that `field` is a member of. */
+static int keep_name(const struct option_spec *spec, const char *text, void *field, const char **out, struct error *err)
 {
     struct settings *settings = (struct settings *)(void *)((char *)field - spec->field);
-    size_t room = sizeof settings->names - settings->names_used, size = strlen(text) + 1;
-    int status = take_text(spec, text, field, err);
+    int status = take_text(spec, text, out, err);
     if (status || !strstr(text, "\\x"))
         return status;
-    if (size > room)
-        return error_set(err, ENAMETOOLONG, "these names are too long: want at most %zu bytes of them", sizeof settings->names);
-    *(const char **)field = unescape(text, settings->names + settings->names_used);
-    settings->names_used += size;
+    char *kept = settings_keep(settings, text, err);
+    if (!kept)
+        return -ENAMETOOLONG;
+    *out = unescape(kept, kept);
     return 0;
 }
+
+int take_name(const struct option_spec *spec, const char *text, void *field, struct error *err)
+{
+    return keep_name(spec, text, field, field, err);
+}
+
+/* Read alike, and different in what can stand there: see values.c. */
+#define TAKE_LIKE(kind, other)                                                                        \
+    int take_##kind(const struct option_spec *spec, const char *text, void *field, struct error *err) \
+    {                                                                                                 \
+        return take_##other(spec, text, field, err);                                                  \
+    }
+TAKE_LIKE(file, text)
+TAKE_LIKE(user, text)
+TAKE_LIKE(host, name)
+TAKE_LIKE(place, name)
+TAKE_LIKE(path, name)
+TAKE_LIKE(process, name)
+TAKE_LIKE(container, name)
+TAKE_LIKE(unit, name)
+TAKE_LIKE(owned, address)
 
 int take_family(const struct option_spec *spec, const char *text, void *field, struct error *err)
 {
@@ -94,28 +127,34 @@ int take_duration(const struct option_spec *spec, const char *text, void *field,
     return status;
 }
 
+const char *const freeze_words[] = {[FREEZE_AUTO] = "auto", [FREEZE_PTRACE] = "ptrace", [FREEZE_STOP] = "stop", NULL};
+const char *const color_words[] = {[COLOR_AUTO] = "auto", [COLOR_ALWAYS] = "always", [COLOR_NEVER] = "never", NULL};
+
+/* Its place among the words, or -EINVAL with `wanted`, which names them. */
+static int take_word(const char *const *words, const char *wanted, const char *text, struct error *err)
+{
+    for (int i = 0; words[i]; i++)
+        if (!strcmp(words[i], text))
+            return i;
+    return error_set(err, EINVAL, "want %s", wanted);
+}
+
 int take_freeze(const struct option_spec *spec, const char *text, void *field, struct error *err)
 {
-    static const char *const methods[] = {[FREEZE_AUTO] = "auto", [FREEZE_PTRACE] = "ptrace", [FREEZE_STOP] = "stop"};
     (void)spec;
-    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++)
-        if (!strcmp(methods[i], text)) {
-            *(option_freeze *)field = (option_freeze)i;
-            return 0;
-        }
-    return error_set(err, EINVAL, "want auto, ptrace or stop");
+    int word = take_word(freeze_words, "auto, ptrace or stop", text, err);
+    if (word >= 0)
+        *(option_freeze *)field = (option_freeze)word;
+    return word < 0 ? word : 0;
 }
 
 int take_color(const struct option_spec *spec, const char *text, void *field, struct error *err)
 {
-    static const char *const modes[] = {[COLOR_AUTO] = "auto", [COLOR_ALWAYS] = "always", [COLOR_NEVER] = "never"};
     (void)spec;
-    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++)
-        if (!strcmp(modes[i], text)) {
-            *(option_color *)field = (option_color)i;
-            return 0;
-        }
-    return error_set(err, EINVAL, "want auto, always or never");
+    int word = take_word(color_words, "auto, always or never", text, err);
+    if (word >= 0)
+        *(option_color *)field = (option_color)word;
+    return word < 0 ? word : 0;
 }
 
 int take_expectations(const struct option_spec *spec, const char *text, void *field, struct error *err)
@@ -141,25 +180,40 @@ int take_accept_rate(const struct option_spec *spec, const char *text, void *fie
 }
 
 /* Values of an option that a sweep varies: that they make sense is found out when they are spread out (sweep_axes.c). */
+static int take_values(size_t place, const struct option_spec *spec, const char *text, option_varied *sweep, struct error *err)
+{
+    if (place == VARIED_MAX)
+        return error_set(err, EINVAL, "want at most %d of these options", VARIED_MAX);
+    sweep->varied[place] = (struct varied){.name = spec->name, .text = text};
+    sweep->varied_count += place == sweep->varied_count;
+    return 0;
+}
+
 int take_varied(const struct option_spec *spec, const char *text, void *field, struct error *err)
 {
     option_varied *sweep = field;
-    bool several = !strcmp(spec->name, "sysctl");
     size_t i = 0;
-    while (i < sweep->varied_count && (several || strcmp(sweep->varied[i].name, spec->name)))
+    while (i < sweep->varied_count && strcmp(sweep->varied[i].name, spec->name))
         i++;
-    if (i == VARIED_MAX)
-        return error_set(err, EINVAL, "want at most %d of these options", VARIED_MAX);
-    sweep->varied[i] = (struct varied){.name = spec->name, .text = text};
-    sweep->varied_count += i == sweep->varied_count;
-    return 0;
+    return take_values(i, spec, text, sweep, err);
+}
+
+/* Repeatable: each is of another key. */
+int take_varied_sysctl(const struct option_spec *spec, const char *text, void *field, struct error *err)
+{
+    option_varied *sweep = field;
+    return take_values(sweep->varied_count, spec, text, sweep, err);
 }
 
 int take_preset(const struct option_spec *spec, const char *text, void *field, struct error *err)
 {
     (void)spec;
+    struct closest closest = {.typed = text};
+    char hint[CLOSEST_HINT_SIZE];
+    for (size_t i = 0; preset_at(i); i++)
+        closest_try(&closest, preset_at(i)->name);
     if (!preset_find(text))
-        return error_set(err, EINVAL, "no such preset: --list-presets shows them");
+        return error_set(err, EINVAL, "no such preset%s: --list-presets shows them", closest_hint(&closest, "", hint));
     *(option_preset *)field = text;
     return 0;
 }
@@ -189,13 +243,32 @@ int take_address(const struct option_spec *spec, const char *text, void *field, 
     return 0;
 }
 
+/* As list prints it: with the device behind '%', and '*' for the address that takes IPv4 and IPv6. */
+int take_bound(const struct option_spec *spec, const char *text, void *field, struct error *err)
+{
+    option_bound *query = field;
+    const char *zone = strchr(text, '%');
+    char address[ENDPOINT_TEXT_SIZE];
+    snprintf(address, sizeof address, "%.*s", zone ? (int)(zone - text) : (int)strlen(text), text);
+    int status = take_address(spec, strcmp(address, "*") ? address : "::", &query->address, err);
+    query->device = NULL;
+    return status || !zone ? status : keep_name(spec, zone + 1, field, &query->device, err);
+}
+
 /* One name of a list of columns; '-' in front sorts downwards. */
 static int take_column_name(const char *name, size_t length, struct error *err)
 {
     char text[32];
     snprintf(text, sizeof text, "%.*s", (int)length, name);
     int column = length < sizeof text ? figure_find_column(text) : -1;
-    return column >= 0 ? column : error_set(err, EINVAL, "'%s' is no column: see --columns help", text);
+    struct closest closest = {.typed = text};
+    char hint[CLOSEST_HINT_SIZE];
+    for (size_t f = 0; f < FIGURE_COUNT; f++)
+        if (figures[f].column.head)
+            closest_try(&closest, figure_column_name(f));
+    return column >= 0
+               ? column
+               : error_set(err, EINVAL, "'%s' is no column%s: see --columns help", text, closest_hint(&closest, "", hint));
 }
 
 int take_columns(const struct option_spec *spec, const char *text, void *field, struct error *err)

@@ -2,7 +2,19 @@
 #include "plan.h"
 
 #include "backlogctl/output.h"
+#include "backlogctl/rights.h"
 #include "backlogctl/series.h"
+
+struct result {
+    const struct settings *settings;
+    const struct sizing *sizing;
+};
+
+static int write_page(FILE *out, void *context)
+{
+    const struct result *result = context;
+    return report_sizing_html(out, result->sizing, result->settings->line);
+}
 
 static int report(const struct command *command, const struct settings *settings, const struct sizing *s)
 {
@@ -15,10 +27,16 @@ static int report(const struct command *command, const struct settings *settings
     status = output_report(command, status);
     if (status)
         return status;
+    struct error err = {0};
+    struct result result = {settings, s};
+    if (settings->html && output_file("--html", settings->html, write_page, &result, &err))
+        return say_error(command, &err);
     if (s->signal)
         return EXIT_SIGNAL + s->signal;
     if (s->answered)
         return EXIT_DONE;
+    if (*s->why)
+        say(command, "not measured: %s", s->why);
     return s->predicted.overload ? EXIT_EXPECTATION : EXIT_CANNOT;
 }
 
@@ -33,7 +51,7 @@ static int size_run(const struct command *command, const struct settings *settin
     if (settings->sysctls.count == SYSCTLS_MAX)
         return say_usage(command, "--sysctl: one fewer, please: the lab sets net.core.somaxconn itself");
     plan_options(&plan.run, settings);
-    if (plan_addresses(&plan.run, settings, &err))
+    if (plan_addresses(&plan.run, settings, &err) || output_file_check("--html", settings->html, &err))
         return say_error(command, &err);
     int status = series_size(&sizing, &plan, trials_line_begin(&line), &err);
     trials_line_end(&line);
@@ -43,6 +61,7 @@ static int size_run(const struct command *command, const struct settings *settin
 const struct command command_size = {
     .name = "size",
     .summary = "Find the smallest backlog that takes a load without a drop",
+    .rights = RIGHTS_BURST | RIGHTS_SEE,
     .run = size_run,
     .own_server = &options_pace,
     .groups = {&options_load, &options_pace, &options_size, &options_target, &options_socket, &options_start, &options_output},

@@ -3,6 +3,7 @@
 #include "sweep_axes.h"
 
 #include "backlogctl/output.h"
+#include "backlogctl/rights.h"
 #include "backlogctl/series.h"
 
 #include <errno.h>
@@ -44,7 +45,7 @@ static int spread(struct sweeping *s, const struct varied *varied, struct error 
     }
     snprintf(v->axis.name, sizeof v->axis.name, "%s", *v->key ? v->key : v->name);
     if (axis_spread(values, &v->axis, &why))
-        return error_set(err, EINVAL, "--%s '%.80s': %s", varied->name, varied->text, why.text);
+        return error_set(err, why.code, "--%s '%.80s': %s", varied->name, varied->text, why.text);
     return 0;
 }
 
@@ -94,6 +95,36 @@ static int choose_axes(struct sweeping *s, struct error *err)
     return 0;
 }
 
+/* Whether it says something of every run, and not of the series or its report. */
+static bool is_fixed(const struct sweeping *s, const char *name, const char *text)
+{
+    static const struct option_group *const others[] = {&options_sweep, &options_output, &options_checks};
+    for (size_t a = 0; a < s->sweep.axis_count; a++) {
+        const char *axis = s->sweep.axes[a].name;
+        size_t length = strlen(axis);
+        bool sysctl = text && !strncmp(text, axis, length) && text[length] == '='; /* has that name */
+        if (sysctl || !strcmp(axis, name))
+            return false;
+    }
+    for (size_t g = 0; g < sizeof others / sizeof *others; g++)
+        for (const struct option_spec *spec = others[g]->options; spec->name; spec++)
+            if (!strcmp(spec->name, name))
+                return false;
+    return true;
+}
+
+static void note_fixed(struct sweeping *s)
+{
+    char *out = s->sweep.fixed;
+    size_t used = 0;
+    for (size_t i = 0; i < s->settings->said_count && used < SWEEP_FIXED_SIZE; i++) {
+        const char *name = s->settings->said[i].name, *text = s->settings->said[i].text;
+        if (is_fixed(s, name, text))
+            used += (size_t)snprintf(out + used, SWEEP_FIXED_SIZE - used, "%s--%s%s%s", used ? " " : "", name, text ? " " : "",
+                                     text ? text : "");
+    }
+}
+
 static int prepare(struct sweeping *s, struct error *err)
 {
     const struct sweep_settings *plan = &s->settings->sweep;
@@ -106,7 +137,11 @@ static int prepare(struct sweeping *s, struct error *err)
         status = spread(s, &plan->varied[i], err);
     if (!status)
         status = check_values(s, err);
-    return status ? status : choose_axes(s, err);
+    if (!status)
+        status = choose_axes(s, err);
+    if (!status)
+        note_fixed(s);
+    return status;
 }
 
 /* ---- The runs ---- */
@@ -117,7 +152,7 @@ static void plan_cell(void *context, size_t cell, struct experiment_plan *plan)
     size_t inner = s->sweep.axis_count > 1 ? s->sweep.axes[1].count : 1;
     struct settings settings = *s->settings;
     settings.json = false;
-    settings.svg = NULL;
+    settings.svg = settings.html = NULL;
     for (size_t n = 0; n < s->varying_count; n++) {
         size_t value = 0;
         if (n == s->axes[0])
@@ -151,6 +186,12 @@ static int draw(FILE *out, void *context)
     return 0;
 }
 
+static int write_page(FILE *out, void *context)
+{
+    const struct sweeping *s = context;
+    return report_sweep_html(out, &s->sweep, &s->settings->expect, s->settings->line);
+}
+
 static void say_failed(const struct sweeping *s)
 {
     const struct sweep *sweep = &s->sweep;
@@ -178,6 +219,8 @@ static int report(struct sweeping *s)
         return status;
     if (settings->svg && output_file("--svg", settings->svg, draw, &s->sweep, &err))
         return say_error(s->command, &err);
+    if (settings->html && output_file("--html", settings->html, write_page, s, &err))
+        return say_error(s->command, &err);
     if (s->sweep.failed)
         say_failed(s);
     if (s->sweep.signal)
@@ -191,8 +234,9 @@ static int sweep_run(const struct command *command, const struct settings *setti
     struct sweeping s = {.command = command, .settings = settings};
     int exit_status = EXIT_DONE;
     if (prepare(&s, &err))
-        exit_status = err.code == ENOMEM ? say_error(command, &err) : say_usage(command, err.text);
-    else if (output_file_check("--svg", settings->svg, &err) || run_all(&s, &err))
+        exit_status = say_refusal(command, &err);
+    else if (output_file_check("--svg", settings->svg, &err) || output_file_check("--html", settings->html, &err) ||
+             run_all(&s, &err))
         exit_status = say_error(command, &err);
     else
         exit_status = report(&s);
@@ -206,6 +250,7 @@ static int sweep_run(const struct command *command, const struct settings *setti
 const struct command command_sweep = {
     .name = "sweep",
     .summary = "Repeat 'run' over ranges and show how the outcome depends on them",
+    .rights = RIGHTS_BURST | RIGHTS_SEE,
     .run = sweep_run,
     .own_server = &options_server,
     .groups = {&options_vary, &options_sweep, &options_server, &options_probe, &options_lab, &options_start, &options_target,

@@ -1,6 +1,8 @@
 /* backlogctl watch: listeners over time, on a terminal or for a file. */
 #include "backlogctl/judge.h"
+#include "backlogctl/rights.h"
 
+#include "select.h"
 #include "watch_order.h"
 #include "watch_screen.h"
 
@@ -47,6 +49,7 @@ static int look_at_all(struct watch_run *run)
     int status = periodic_survey_take(&run->periodic_survey, &survey, &err);
     if (!status && watcher_merge(&run->w, &survey, elapsed(run)))
         status = error_set(&err, ENOMEM, "no memory for %zu listeners", survey.count);
+    run->any = run->any || survey.count;
     survey_release(&survey);
     if (status)
         watch_fail(run, &err);
@@ -143,8 +146,13 @@ static int finish(struct watch_run *run)
     }
     if (run->status)
         return run->status;
+    bool idle = !run->any && run->w.alert_count && !select_asks_count(&run->settings->watch.alerts);
+    if (idle)
+        say(run->command, "no listener was there at any time: nothing was watched for --alert");
     if (run->loop.signal)
         return EXIT_SIGNAL + run->loop.signal;
+    if (idle)
+        return EXIT_EXPECTATION;
     return output_status(ever ? OUTCOME_FAILED : open ? OUTCOME_OPEN : OUTCOME_HELD);
 }
 
@@ -157,6 +165,8 @@ static void begin(struct watch_run *run)
     for (size_t i = 0; i < run->w.count; i++) /* what is there at the beginning is no news of the first interval's */
         run->w.list[i].last = run->w.list[i].open;
     judge_watch(&run->w);
+    if (!run->any && !run->settings->quiet)
+        select_say_none(run->command, run->settings, &run->settings->watch.alerts);
     if (watch_arrange(run)) {
         watch_fail(run, &(struct error){.code = ENOMEM, .text = "no memory"});
         return;
@@ -223,6 +233,9 @@ static int watch_command(const struct command *command, const struct settings *s
 const struct command command_watch = {
     .name = "watch",
     .summary = "Show listeners as they fill and drop, live or a block an interval",
+    .rights = RIGHTS_SEE | RIGHT(NET_ADMIN),
+    .only_reads = true,
     .run = watch_command,
+    .target = TARGET_LISTENER,
     .groups = {&options_select, &options_watch, &options_output},
 };

@@ -19,6 +19,7 @@ struct watch_run {
     struct sampler sampler;
     struct error not_sampled; /* why the selected one is not looked at fast; code 0: it is */
     nsec began;
+    bool any;            /* a listener was there at some time */
     struct error failed; /* why it cannot go on; code 0: it can */
     int status;          /* set when it cannot go on: the exit status */
     /* What is shown: */

@@ -7,12 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Sent beyond what should fit: one that finds the queue full proves that it is. */
-#define EXTRA 1
-
-/* The kernel tells nobody that a queue got shorter, so it is asked for this often. */
-#define LOOK_PAUSE NSEC_PER_MSEC
-
 bool filling_pause(struct filling *f)
 {
     return !loop_run(f->loop, clock_now() + LOOK_PAUSE, NULL) && !f->loop->signal;
@@ -33,6 +27,12 @@ bool filling_has_risen(struct filling *f)
 {
     uint64_t queue, discarded;
     return listener_look(&f->diag, &f->m->listener, &queue, &discarded, NULL) || queue > f->m->held || !filling_may_go_on(f);
+}
+
+bool filling_listens(struct filling *f)
+{
+    uint64_t queue, discarded;
+    return listener_look(&f->diag, &f->m->listener, &queue, &discarded, NULL) != -ENOENT;
 }
 
 static int look(struct filling *f, uint64_t *queue, uint64_t *drops)
@@ -73,6 +73,8 @@ static int see_it_accept(struct filling *f, struct error *err)
         return 0;
     if (f->deferred)
         return refuse_deferred(err);
+    if (f->m->untried)
+        return error_set(err, EAGAIN, "whether it accepts could not be tried, and nothing was stopped: %s", f->m->incomplete);
     return error_set(err, EBUSY,
                      "it has not accepted one trial connection within %s, and would not accept more: nothing was stopped",
                      nsec_text(f->m->patience, span));
@@ -82,14 +84,37 @@ static nsec wait_for_drain(struct filling *f, nsec released)
 {
     uint64_t queue, discarded;
     for (nsec now = released; now < released + f->m->patience; now = clock_now()) {
-        if (look(f, &queue, &discarded))
+        int status = look(f, &queue, &discarded);
+        f->m->drain_unseen = status && status != -ENOENT;
+        if (status)
             return NSEC_NEVER;
         if (queue <= f->m->listener.queue)
             return clock_now() - released;
         if (!filling_pause(f))
-            return NSEC_NEVER;
+            break;
     }
+    f->m->drain_unseen = clock_now() < released + f->m->patience;
     return NSEC_NEVER;
+}
+
+static int await_arrivals(struct filling *f, uint64_t *drops)
+{
+    nsec until = clock_now() + ARRIVAL_PATIENCE;
+    int status = look(f, &f->m->held, drops);
+    while (!status && !f->astray && f->m->held < f->m->listener.capacity && clock_now() < until && filling_may_go_on(f) &&
+           filling_pause(f))
+        status = look(f, &f->m->held, drops);
+    return status;
+}
+
+/* No answer is evidence of a full queue only as far as the listener dropped what was asked. */
+static void check_unanswered(struct filling *f)
+{
+    struct measurement *m = f->m;
+    if (!m->full || !m->listener.discarded_known || m->held >= m->listener.capacity || m->unanswered <= m->discarded)
+        return;
+    m->full = false;
+    filling_note(f, "connections went unanswered that it has not dropped: this machine was too busy to bring them to it in time");
 }
 
 /* What happens while the server stands still. */
@@ -102,12 +127,12 @@ static void fill(struct filling *f)
     m->listener.queue = m->held;
     f->room = (m->listener.capacity > m->held ? m->listener.capacity - m->held : 0) + EXTRA;
     m->sent = f->way->fill(f);
-    if (!look(f, &m->held, &drops_after)) {
+    if (!await_arrivals(f, &drops_after)) {
         m->discarded = drops_after - drops_before;
         m->full = freeze_holds(f->freeze); /* to the end of the count */
-        m->expired = !m->full;
     }
     f->way->count(f);
+    check_unanswered(f);
 }
 
 /* A process that was found holding the listener may have let go of it since, or have ended and left its id to another. Once
@@ -120,6 +145,32 @@ static int check_holders(const struct filling *f, struct error *err)
                              "process %d does not hold the listener any more: it was let go at once, and nothing was measured",
                              (int)f->plan->pids[i]);
     return 0;
+}
+
+struct newcomer {
+    const struct capacity_plan *plan;
+    pid_t pid;
+};
+
+static void note_newcomer(void *context, uint32_t inode, pid_t pid, bool registered)
+{
+    struct newcomer *newcomer = context;
+    (void)inode, (void)registered;
+    for (size_t i = 0; i < newcomer->plan->pid_count; i++)
+        if (newcomer->plan->pids[i] == pid)
+            return;
+    newcomer->pid = pid;
+}
+
+/* Somebody accepted while the known holders stood still: one that came between the look for them and their stop. 0 or -ESRCH. */
+static int check_newcomers(const struct filling *f, struct error *err)
+{
+    struct newcomer newcomer = {.plan = f->plan};
+    owners_walk(&f->m->listener.inode, 1, note_newcomer, &newcomer);
+    if (!newcomer.pid)
+        return 0;
+    return error_set(err, ESRCH, "process %d, which came meanwhile, accepts from it, too: nothing was measured",
+                     (int)newcomer.pid);
 }
 
 static void freeze_and_fill(struct filling *f, struct error *err)
@@ -148,10 +199,14 @@ static void freeze_and_fill(struct filling *f, struct error *err)
     m->processes = facts.processes;
     m->threads = facts.threads;
     m->frozen = facts.lasted;
-    m->expired |= facts.expired;
+    m->expired = facts.expired;
     m->full &= !f->loop->signal;
+    if (m->full && !m->unanswered)
+        check_newcomers(f, err);
     if (m->expired)
         filling_note(f, "the budget ended the freeze before the queue was counted: a longer --budget may do");
+    else if (facts.broken && !m->full && !f->loop->signal)
+        filling_note(f, "it did not stand still to the end: somebody let it go on or killed it, or the guardian of the freeze");
 }
 
 static void see_it_serve(struct filling *f)

@@ -6,6 +6,15 @@
 #include "backlogctl/flood.h"
 #include "backlogctl/listener.h"
 
+/* Sent beyond what should fit: one that finds the queue full proves that it is. */
+#define EXTRA 1
+
+/* The kernel tells nobody that a queue got shorter or longer, so it is asked for this often. */
+#define LOOK_PAUSE NSEC_PER_MSEC
+
+/* For packets on their way: on a busy machine they wait for ksoftirqd(8) after connect() has returned. */
+#define ARRIVAL_PATIENCE (100 * NSEC_PER_MSEC)
+
 struct filling {
     struct measurement *m;
     const struct capacity_plan *plan;
@@ -42,6 +51,9 @@ extern const struct filling_way filling_tcp, filling_unix;
 
 /* Whether the queue is longer than before the first connection of ours; true where that cannot be asked, or the freeze is over. */
 bool filling_has_risen(struct filling *f);
+
+/* Whether it may still be there: only that it has gone proves that nobody listens. */
+bool filling_listens(struct filling *f);
 
 bool filling_may_go_on(const struct filling *f);
 

@@ -7,12 +7,28 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+/* While those before it are on their way, the one that is to find the queue full would find room: the kernel looks when its SYN comes. */
+static void await_those_before(struct filling *f)
+{
+    uint64_t queue, discarded;
+    nsec until = clock_now() + ARRIVAL_PATIENCE;
+    while (!listener_look(&f->diag, &f->m->listener, &queue, &discarded, NULL) && queue < f->m->listener.capacity &&
+           clock_now() < until && freeze_goes_on(f->freeze) && !f->loop->signal)
+        nanosleep(&(struct timespec){.tv_nsec = LOOK_PAUSE}, NULL);
+}
+
+/* On any thread: no descriptor of ours is to be used but that of `diag`, which is kept. */
 static bool gate(void *context, size_t opened)
 {
-    const struct filling *f = context;
-    return !f->astray && (!f->freeze || opened < f->room) && filling_may_go_on(f);
+    struct filling *f = context;
+    if (f->freeze && !f->astray && opened + EXTRA == f->room)
+        await_those_before(f);
+    return !f->astray && !f->loop->signal && (!f->freeze || (opened < f->room && freeze_goes_on(f->freeze)));
 }
+
+#define ACK_PATIENCE (50 * NSEC_PER_MSEC)
 
 /* Its name may lead elsewhere: to a listener that hides it, or by address translation. */
 static void check_first(void *context)
@@ -20,8 +36,12 @@ static void check_first(void *context)
     struct filling *f = context;
     if (!f->freeze || !freeze_holds(f->freeze))
         return;
-    flood_look(f->flood);
-    f->astray = (f->target.attempts->established != NSEC_NEVER || f->target.attempts->error) && !filling_has_risen(f);
+    /* On a busy machine its ACK is on the way for a while after the client's handshake is over. */
+    nsec until = clock_now() + ACK_PATIENCE;
+    do {
+        flood_look(f->flood);
+        f->astray = (f->target.attempts->established != NSEC_NEVER || f->target.attempts->error) && !filling_has_risen(f);
+    } while (f->astray && clock_now() < until && freeze_holds(f->freeze) && filling_pause(f));
     if (f->astray && !peers_look(&f->diag, &f->target, f->epoch, NULL))
         f->deferred = f->target.attempts->peer == PEER_SYN_RECV;
 }
@@ -55,8 +75,11 @@ static int open_flood(struct filling *f, struct target *target, size_t count, st
     struct flood_settings settings = {.destination = target->address,
                                       .arrivals.count = (uint32_t)count,
                                       .local = true,
+                                      .confinement =
+                                          endpoint_is_loopback(&target->address) ? CONFINED_TO_LOOPBACK : CONFINED_TO_ONE_HOP,
                                       .lead = check_first,
                                       .gate = gate,
+                                      .kept = netlink_fd(&f->diag.netlink),
                                       .context = f};
     return flood_open(flood, &settings, target->attempts, f->loop, err);
 }
@@ -102,8 +125,8 @@ static nsec serves(struct filling *f, nsec released, nsec patience)
     struct flood *flood = NULL;
     struct error err = {0};
     nsec served = NSEC_NEVER, deadline = clock_now() + patience;
-    if (open_flood(f, &target, 1, &flood, &err) || !flood_burst(flood, f->epoch))
-        filling_note(f, err.code ? err.text : "no fresh connection was tried");
+    if (!open_flood(f, &target, 1, &flood, &err) && !flood_burst(flood, f->epoch))
+        error_set(&err, EIO, "no fresh connection was tried");
     while (!err.code && served == NSEC_NEVER && clock_now() < deadline) {
         flood_look(flood);
         if (!peers_look(&f->diag, &target, f->epoch, &err) && was_taken(&target.attempts[0]))
@@ -111,6 +134,13 @@ static nsec serves(struct filling *f, nsec released, nsec patience)
         else if (target.attempts[0].error || !filling_pause(f))
             break;
     }
+    int error = target.attempts ? target.attempts[0].error : 0;
+    bool turned_away = error == ECONNRESET || (error == ECONNREFUSED && !filling_listens(f));
+    if (error && !turned_away)
+        error_set(&err, error, "a fresh connection could not be made: %s", strerror(error));
+    f->m->untried = served == NSEC_NEVER && !turned_away && (err.code || clock_now() < deadline);
+    if (f->m->untried)
+        filling_note(f, err.code ? err.text : "a fresh connection could not be followed");
     f->deferred = served == NSEC_NEVER && target.attempts && target.attempts[0].peer == PEER_SYN_RECV;
     flood_release(flood);
     free(target.attempts);

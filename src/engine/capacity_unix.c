@@ -58,6 +58,12 @@ static int prepare(struct filling *f, struct error *err)
     return f->fds ? 0 : error_set(err, ENOMEM, "no memory for %zu connections", f->wanted);
 }
 
+static bool is_full(struct filling *f)
+{
+    uint64_t queue, discarded;
+    return !listener_look(&f->diag, &f->m->listener, &queue, &discarded, NULL) && queue >= f->m->listener.capacity;
+}
+
 static size_t fill(struct filling *f)
 {
     size_t sent = 0;
@@ -71,8 +77,10 @@ static size_t fill(struct filling *f)
                 break;
             continue;
         }
-        if (fd == -EAGAIN)
+        if (fd == -EAGAIN && is_full(f))
             f->m->unanswered++;
+        else if (fd == -EAGAIN)
+            filling_note(f, "connect() said that its queue is full, and the kernel showed room in it");
         else
             filling_note(f, "a connection failed for another reason than a full queue: may we write to its path?");
         break;
@@ -95,17 +103,22 @@ static void count(struct filling *f)
 static nsec serves(struct filling *f, nsec released, nsec patience)
 {
     SCOPED_FD fd = connect_one(f);
-    if (fd < 0)
-        return NSEC_NEVER;
-    for (nsec deadline = clock_now() + patience; clock_now() < deadline;) {
+    nsec deadline = clock_now() + patience;
+    int status = fd < 0 ? fd : 0;
+    f->m->untried = false;
+    while (!status && clock_now() < deadline) {
         uint64_t queue, discarded;
-        if (listener_look(&f->diag, &f->m->listener, &queue, &discarded, NULL))
-            return NSEC_NEVER;
-        if (!queue)
+        status = listener_look(&f->diag, &f->m->listener, &queue, &discarded, NULL);
+        if (!status && !queue)
             return clock_now() - released;
-        if (!filling_pause(f))
-            return NSEC_NEVER;
+        if (!status && !filling_pause(f))
+            status = -EINTR;
     }
+    /* Nobody listens, or its queue is full still although it was given time: that is the server's doing. */
+    bool full = fd == -EAGAIN && !f->m->drain_unseen && is_full(f);
+    f->m->untried = status && !full && filling_listens(f);
+    if (f->m->untried)
+        filling_note(f, "a fresh connection could not be made or followed");
     return NSEC_NEVER;
 }
 

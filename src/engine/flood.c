@@ -119,13 +119,7 @@ int flood_open(struct flood **out, const struct flood_settings *settings, struct
     }
     for (size_t i = 0; i < flood->count; i++) {
         flood->fds[i] = -1;
-        attempts[i] = (struct attempt){.id = attempts[i].id,
-                                       .opened = NSEC_NEVER,
-                                       .established = NSEC_NEVER,
-                                       .accepted = NSEC_NEVER,
-                                       .failed = NSEC_NEVER,
-                                       .age_ms = -1,
-                                       .state = STATE_CLOSE};
+        attempts[i] = attempt_begun(attempts[i].id);
     }
     *out = flood;
     return 0;
@@ -184,16 +178,31 @@ static void burst_here(struct flood *flood)
     shard_burst(shard, shard->end);
 }
 
+void flood_stop(struct flood *flood)
+{
+    atomic_store(&flood->interrupted, true);
+}
+
+void flood_set_free(struct flood *flood)
+{
+    if (!flood->flood_threads) {
+        shard_set_free(&flood->shards[0]);
+        return;
+    }
+    crew_give(flood, 0, ORDER_SET_FREE);
+    crew_wait(flood);
+}
+
 /* One after the other, unless they were asked for at the same time. */
 static void burst_by_crew(struct flood *flood)
 {
     bool together = flood->settings.threads > 1;
-    if (flood->settings.lead && !together) {
+    if (flood->settings.lead) {
         crew_give(flood, 0, ORDER_BURST_ONE);
         crew_wait(flood);
         flood->settings.lead(flood->settings.context);
     }
-    for (size_t s = 0; s < flood->shard_count && !atomic_load(&flood->interrupted); s++) {
+    for (size_t s = 0; s < flood->shard_count && !atomic_load(&flood->interrupted) && !loop_poll_signal(flood->loop); s++) {
         crew_give(flood, s, ORDER_BURST);
         if (!together)
             crew_wait(flood);
@@ -205,6 +214,8 @@ size_t flood_burst(struct flood *flood, nsec epoch)
 {
     flood->epoch = epoch;
     flood->start = clock_now();
+    if (loop_poll_signal(flood->loop)) /* it may have come while nobody waited on the loop */
+        return 0;
     if (flood->flood_threads)
         burst_by_crew(flood);
     else

@@ -55,17 +55,30 @@ struct flood {
     socklen_t destination_size;
     nsec start;              /* of the burst: what `rate` counts from */
     atomic_bool interrupted; /* a signal came: open no more */
-    atomic_uint_fast64_t established;
+    atomic_size_t established;
     struct shard *shards;
     struct flood_threads *flood_threads; /* the shards' threads; NULL: one shard, on the caller's thread */
     size_t shard_count;
 };
+
+/* One of which nothing is known yet. */
+static inline struct attempt attempt_begun(uint32_t id)
+{
+    return (struct attempt){.id = id,
+                            .opened = NSEC_NEVER,
+                            .established = NSEC_NEVER,
+                            .accepted = NSEC_NEVER,
+                            .failed = NSEC_NEVER,
+                            .age_ms = -1,
+                            .state = STATE_CLOSE};
+}
 
 /* 0, or -errno when this kernel has no such sockets. */
 int shard_check_transport(const struct flood *flood, struct error *err);
 
 int shard_init(struct shard *shard, struct loop *loop, struct error *err);
 void shard_burst(struct shard *shard, size_t end); /* from shard->opened to `end` */
+void shard_set_free(struct shard *shard);          /* none is confined any more, the first one neither */
 void shard_look(struct shard *shard);
 void shard_follow(struct shard *shard, bool on);
 void shard_abandon(struct shard *shard);
@@ -73,7 +86,7 @@ void shard_close(struct shard *shard);
 
 /* ---- Threads with descriptor tables of their own (flood_threads.c) ---- */
 
-enum order { ORDER_BURST_ONE, ORDER_BURST, ORDER_LOOK, ORDER_PAUSE, ORDER_FOLLOW, ORDER_ABANDON, ORDER_END };
+enum order { ORDER_BURST_ONE, ORDER_SET_FREE, ORDER_BURST, ORDER_LOOK, ORDER_PAUSE, ORDER_FOLLOW, ORDER_ABANDON, ORDER_END };
 
 /* One thread a shard. 0 or -errno (-EAGAIN: no more threads). */
 int crew_start(struct flood *flood, struct error *err);

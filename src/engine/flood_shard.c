@@ -123,8 +123,13 @@ static enum tcp_state look_at_state(struct flood *flood, size_t i)
     struct tcp_info info;
     if (flood->fds[i] >= 0 && flood->sources.autobind)
         return look_at_end(flood, i);
-    if (flood->fds[i] < 0 || read_info(flood->fds[i], &info))
+    if (flood->fds[i] < 0)
         return STATE_NONE;
+    if (read_info(flood->fds[i], &info)) {
+        if (a->established == NSEC_NEVER)
+            note_error(flood, a, errno, true); /* not that it was unanswered */
+        return STATE_NONE;
+    }
     a->state = info.tcpi_state;
     bool first = a->established == NSEC_NEVER;
     if (a->state == STATE_CLOSE)
@@ -343,18 +348,41 @@ static int begin_connection(struct flood *flood, size_t i, int fd)
     return 0;
 }
 
-static void open_one(struct shard *shard, size_t i)
+/* -1: as many hops as usual. */
+static int set_hops(int family, int fd, int hops)
+{
+    int status = family == AF_INET ? setsockopt(fd, IPPROTO_IP, IP_TTL, &hops, sizeof hops)
+                                   : setsockopt(fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, &hops, sizeof hops);
+    return status ? -errno : 0;
+}
+
+static int confine(enum confinement confinement, int family, int fd)
+{
+    switch (confinement) {
+    case CONFINED_TO_LOOPBACK:
+        return setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, "lo", sizeof "lo") ? -errno : 0;
+    case CONFINED_TO_ONE_HOP:
+        return set_hops(family, fd, 1);
+    case CONFINED_NOT:
+        break;
+    }
+    return 0;
+}
+
+/* With a socket, or -errno. */
+static void begin_attempt(struct shard *shard, size_t i, int fd)
 {
     struct flood *flood = shard->flood;
     struct attempt *a = &flood->attempts[i];
-    int fd = open_bound(flood, i);
     a->opened = since_epoch(flood);
     if (fd < 0) {
         note_error(flood, a, -fd, false);
         return;
     }
     flood->fds[i] = fd;
-    int error = begin_connection(flood, i, fd);
+    int error = -confine(flood->settings.confinement, flood->settings.destination.family, fd);
+    if (!error)
+        error = begin_connection(flood, i, fd);
     if (error) {
         note_error(flood, a, error, false);
         a->refused_here = true;
@@ -366,6 +394,28 @@ static void open_one(struct shard *shard, size_t i)
     look_at_state(flood, i);
     send_text(flood, i);
     watch_socket(shard, i);
+}
+
+static void open_one(struct shard *shard, size_t i)
+{
+    begin_attempt(shard, i, open_bound(shard->flood, i));
+}
+
+/* What was bound to lo was discarded there: from the same source it is begun anew. */
+void shard_set_free(struct shard *shard)
+{
+    struct flood *flood = shard->flood;
+    size_t i = shard->first;
+    struct endpoint source = flood->attempts[i].source;
+    bool discarded = flood->settings.confinement == CONFINED_TO_LOOPBACK;
+    flood->settings.confinement = CONFINED_NOT;
+    if (!discarded) {
+        set_hops(flood->settings.destination.family, flood->fds[i], -1);
+        return;
+    }
+    fd_close(&flood->fds[i]);
+    flood->attempts[i] = attempt_begun(flood->attempts[i].id);
+    begin_attempt(shard, i, open_with_port(flood, i, source));
 }
 
 /* Due by the start and not by the connection before: a late one does not delay the rest. */

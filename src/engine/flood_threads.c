@@ -54,6 +54,9 @@ static void carry_out(struct shard *shard, enum order order)
     case ORDER_BURST_ONE:
         shard_burst(shard, shard->first + 1);
         break;
+    case ORDER_SET_FREE:
+        shard_set_free(shard);
+        break;
     case ORDER_BURST:
         shard_burst(shard, shard->end);
         shard_follow(shard, true);
@@ -82,8 +85,7 @@ static void order_ready(struct loop_source *source, uint32_t events)
     (void)events;
     struct member *member = (struct member *)((char *)source - offsetof(struct member, orders));
     eventfd_t value;
-    if (eventfd_read(source->fd, &value))
-        return;
+    (void)!eventfd_read(source->fd, &value); /* that it was woken counts, not what is read */
     loop_stop(&member->loop);
 }
 
@@ -105,7 +107,7 @@ static void *member_main(void *argument)
     struct shard *shard = member->shard;
     struct flood_threads *flood_threads = shard->flood->flood_threads;
     struct error err = {0};
-    int failed = -fd_own_table((int[]){member->orders.fd, flood_threads->finished.fd}, 2);
+    int failed = -fd_own_table((int[]){member->orders.fd, flood_threads->finished.fd, shard->flood->settings.kept}, 3);
     if (!failed)
         failed = -loop_init(&member->loop, false, &err);
     if (!failed)
@@ -137,8 +139,8 @@ static void finished_ready(struct loop_source *source, uint32_t events)
     (void)events;
     struct flood_threads *flood_threads = (struct flood_threads *)((char *)source - offsetof(struct flood_threads, finished));
     eventfd_t value;
-    if (!eventfd_read(flood_threads->finished.fd, &value))
-        loop_stop(flood_threads->loop);
+    (void)!eventfd_read(flood_threads->finished.fd, &value);
+    loop_stop(flood_threads->loop);
 }
 
 static bool threads_busy(struct flood_threads *flood_threads)

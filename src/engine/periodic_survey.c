@@ -52,7 +52,6 @@ static int note_owners(struct periodic_survey *periodic_survey, const struct sur
     struct owner_note *owners = realloc(periodic_survey->owners, (survey->count + 1) * sizeof *owners);
     if (!owners)
         return error_set(err, ENOMEM, "no memory for the owners of %zu listeners", survey->count);
-    const char *process = periodic_survey->query.process;
     periodic_survey->owners = owners;
     periodic_survey->owner_count = survey->count;
     periodic_survey->hidden = survey->processes_hidden;
@@ -63,7 +62,7 @@ static int note_owners(struct periodic_survey *periodic_survey, const struct sur
                                         .pidns = listener->pidns,
                                         .pid = listener->pid,
                                         .processes = listener->processes,
-                                        .wanted = !process || survey_holds(survey, listener, process),
+                                        .wanted = survey_holds(survey, listener, &periodic_survey->query),
                                         .place = listener->place};
         memcpy(owners[i].process, listener->process, sizeof owners[i].process);
     }
@@ -108,7 +107,7 @@ static int take(struct periodic_survey *periodic_survey, struct survey *survey, 
 {
     struct survey_query query = periodic_survey->query;
     nsec began = clock_now();
-    query.process = NULL;
+    query.process = query.unit = NULL;
     query.no_owners = !owners;
     query.no_waiting = !waiting;
     query.notes = periodic_survey->oldest;

@@ -58,7 +58,7 @@ static void note_from_server(struct gathering *g, const struct target *target, c
     if (p->flags & (TH_FIN | TH_RST))
         note(g, target, a, MOMENT_CLOSED, p);
     else if (!p->payload)
-        note(g, target, a, p->flags & TH_SYN ? MOMENT_SYN_ACK : MOMENT_ANSWERED, p);
+        note(g, target, a, (p->flags & TH_SYN) ? MOMENT_SYN_ACK : MOMENT_ANSWERED, p);
 }
 
 /* A path that swaps the addresses on the way (see wire.h) makes what arrives at the server look as if it came from the far address. */
@@ -130,6 +130,7 @@ struct change {
     nsec at;
     int8_t queue; /* +1, -1 or 0 */
     bool drop;
+    bool at_once; /* leaves at the very moment at which it entered */
 };
 
 struct changes {
@@ -239,7 +240,7 @@ static void end_history(struct packet_history *s, struct lane *lane, const struc
     if (lane->accepted != NSEC_NEVER) {
         /* The clocks of packets and of accepts are read a moment apart. */
         lane->accepted = lane->accepted < lane->queued ? lane->queued : lane->accepted;
-        changes_add(out, (struct change){.at = lane->accepted, .queue = -1});
+        changes_add(out, (struct change){.at = lane->accepted, .queue = -1, .at_once = lane->accepted == lane->queued});
     }
 }
 
@@ -268,7 +269,9 @@ static int compare_changes(const void *a, const void *b)
     const struct change *x = a, *y = b;
     if (x->at != y->at)
         return x->at < y->at ? -1 : 1;
-    return x->queue - y->queue; /* who leaves makes room first */
+    if (x->at_once != y->at_once) /* nobody leaves before he has entered; */
+        return x->at_once - y->at_once;
+    return x->queue - y->queue; /* else who leaves makes room first */
 }
 
 /* An accept is noted some microseconds after it made room. Where the queue would be longer than it can be, the next accept

@@ -91,7 +91,9 @@ int server_attach(struct server *server, struct loop *loop, server_listen_event 
     struct holder *first;
     server->on_event = on_event;
     server->context = context;
-    int status = holder_make(server, loop, &first, err);
+    int status = on_event ? events_prepare(server, err) : 0;
+    if (!status)
+        status = holder_make(server, loop, &first, err);
     if (!status)
         status = loop_add(loop, &server->told, EPOLLIN, err);
     if (status)

@@ -2,6 +2,7 @@
    sampled. */
 #include "server_events.h"
 
+#include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -31,7 +32,16 @@ static bool grow(struct event_queue *queue)
     return true;
 }
 
-/* Without memory for it an event is lost; the figures of the next one are right again. */
+int events_prepare(struct server *server, struct error *err)
+{
+    struct event_queue *queue = &server->events;
+    if (!grow(queue) || !(queue->spare = reallocarray(NULL, FIRST_ROOM, sizeof *queue->spare)))
+        return error_set(err, ENOMEM, "no memory for the server's events");
+    queue->spare_room = FIRST_ROOM;
+    return 0;
+}
+
+/* Without memory for more than FIRST_ROOM at once an event is lost; the figures of the next one are right again. */
 void events_tell(struct listening *listener, struct server_event event)
 {
     struct server *server = listener->server;
@@ -71,8 +81,9 @@ void events_deliver(struct server *server)
     for (size_t i = 0; i < taken.count; i++)
         server->on_event(server->context, &taken.pending[i]);
     if (taken.room > KEPT_ROOM) {
-        free(taken.pending);
-        return;
+        struct server_event *less = reallocarray(taken.pending, FIRST_ROOM, sizeof *less);
+        taken.pending = less ? less : taken.pending;
+        taken.room = less ? FIRST_ROOM : taken.room;
     }
     server_lock(server);
     queue->spare = taken.pending;

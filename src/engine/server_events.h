@@ -4,6 +4,9 @@
 
 #include "server_state.h"
 
+/* Room for the first events, so that they are told without memory, too. 0 or -ENOMEM. */
+int events_prepare(struct server *server, struct error *err);
+
 /* Puts an event on its way; with the lock. */
 void events_tell(struct listening *listener, struct server_event event);
 

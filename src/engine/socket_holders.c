@@ -9,6 +9,7 @@
 #include "backlogctl/surveyor.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -27,6 +28,7 @@ struct holdings {
     size_t count, room;
     struct socket_holder last; /* who was read last: processes come one after the other */
     bool out_of_memory;
+    int unread; /* -errno: one that is there has a name that cannot be read, so no name tells who it is */
 };
 
 static int compare_by_inode(const void *left, const void *right)
@@ -73,7 +75,9 @@ static void note_holder(void *context, uint32_t inode, pid_t pid, bool registere
     if (!found || !has_room(h))
         return;
     if (h->last.pid != pid) {
-        owner_read(pid, &h->last);
+        int status = owner_read(pid, &h->last);
+        if (status && status != -ENOENT && status != -ESRCH)
+            h->unread = status;
         h->last.pidns = netns_foreign_pidns(pid);
     }
     h->list[h->count++] = (struct holding){.listener = *found, .holder = h->last};
@@ -114,14 +118,15 @@ void survey_show_holder(struct listener *listener, const struct socket_holder *h
     memcpy(listener->process, holder->process, sizeof listener->process);
 }
 
-bool survey_holds(const struct survey *survey, const struct listener *listener, const char *process)
+bool survey_holds(const struct survey *survey, const struct listener *listener, const struct survey_query *query)
 {
     size_t count;
     const struct socket_holder *holders = survey_holders(survey, listener, &count);
     for (size_t i = 0; i < count; i++)
-        if (!strcmp(holders[i].process, process))
+        if ((!query->process || socket_holder_is_called(holders[i].process, query->process)) &&
+            (!query->unit || socket_holder_in_unit(&holders[i].place, query->unit)))
             return true;
-    return false;
+    return !survey_asks_holders(query);
 }
 
 /* ---- What they do ---- */
@@ -204,6 +209,9 @@ int socket_holders_find(struct survey *survey, struct error *err)
             h.inodes[i] = h.by_inode[i]->inode;
         survey->processes_hidden = owners_walk(h.inodes, h.listeners, note_holder, &h);
         failed = h.out_of_memory || keep(&h, survey);
+        if (h.unread && !*survey->incomplete)
+            snprintf(survey->incomplete, sizeof survey->incomplete, "cannot read the names of processes: %s",
+                     strerror(-h.unread));
     }
     free(h.by_inode);
     free(h.inodes);

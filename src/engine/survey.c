@@ -257,13 +257,33 @@ static int survey_one(struct surveyor *s, struct error *err)
 static bool same_address(struct endpoint a, const struct endpoint *b)
 {
     a.port = b->port;
+    a.scope = b->scope;
     return endpoint_equal(&a, b);
+}
+
+/* Connections to the address come to it, if to any listener on its port. */
+static bool reached_by(const struct listener *listener, const struct endpoint *address)
+{
+    if (!has_handshake((enum socket_kind)listener->kind))
+        return false;
+    if (endpoint_is_any(&listener->local))
+        return listener->dual_stack || listener->local.family == address->family;
+    return same_address(listener->local, address);
+}
+
+static bool reached_as_asked(const struct survey_query *query, const struct listener *listener)
+{
+    for (size_t i = 0; i < query->reached_count; i++)
+        if (reached_by(listener, &query->reached[i]))
+            return true;
+    return !query->reached_count;
 }
 
 static bool selected(const struct survey_query *query, const struct listener *listener)
 {
     return (!query->port || listener->local.port == query->port) &&
-           (query->address.family == AF_UNSPEC || same_address(listener->local, &query->address));
+           (query->address.family == AF_UNSPEC || same_address(listener->local, &query->address)) &&
+           (!query->device || !strcmp(listener->device, query->device)) && reached_as_asked(query, listener);
 }
 
 static void keep_wanted(struct survey *survey, const struct survey_query *query)
@@ -276,7 +296,7 @@ static void keep_wanted(struct survey *survey, const struct survey_query *query)
         if (!selected(query, listener))
             continue;
         survey->owners_unseen += !query->no_owners && !listener->pid; /* one of them may be of the wanted process */
-        if (!query->process || survey_holds(survey, listener, query->process))
+        if (survey_holds(survey, listener, query))
             survey->listeners[kept++] = *listener;
     }
     survey->count = kept;

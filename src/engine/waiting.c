@@ -12,13 +12,37 @@
    sockets. */
 #define PORTS_ONE_BY_ONE 4
 
-/* A server that accepts at all has taken somebody after this long. */
-#define STILL_SPAN (100 * NSEC_PER_MSEC)
+/* A server that accepts at all has taken somebody in that time, some 100 ms: the looks are no two at the same distance, as those that
+   come to it and those that it accepts may be. */
+#define STILL_LOOKS 20
+#define STILL_GAP(look) ((1 + (look)*7 % 10) * NSEC_PER_MSEC)
+
+/* Passes more, at most, for clients that seem to have vanished: a busy server accepts between the looks at its queue and at its
+   sockets. */
+#define ROUNDS 4
+
+#define HALF_OPEN (SOCKDIAG_STATE(STATE_SYN_RECV) | SOCKDIAG_STATE(STATE_NEW_SYN_RECV))
+#define WAITING (SOCKDIAG_STATE(STATE_ESTABLISHED) | SOCKDIAG_STATE(STATE_CLOSE_WAIT))
+#define WAITING_EARLY (WAITING | SOCKDIAG_STATE(STATE_SYN_RECV))
 
 /* What one pass over the children found of a listener, or of the first of its group. */
 struct found {
     uint32_t half_open, seen, closed, with_data, oldest_ms;
+    uint32_t again; /* of those of the pass before, still in the queue */
     struct endpoint oldest_local, oldest_remote;
+};
+
+/* Those in the queue of a listener, or of a group, that no socket shows. */
+struct missing {
+    uint32_t count; /* for certain, unless: */
+    bool unclear;   /* nobody knows */
+    bool still;     /* nobody is seen, and the queue did not change for a while */
+};
+
+/* Children by their cookies. */
+struct children {
+    uint64_t *list; /* in order, once the pass is over */
+    size_t count, room;
 };
 
 struct search {
@@ -30,6 +54,10 @@ struct search {
     bool counting;       /* whether those are half-open, */
     uint16_t asked;      /* and of which port; 0: all */
     struct found *found; /* one a listener */
+    struct missing *missing;
+    struct children now, before; /* of this pass and of the last one */
+    bool unclaimed;              /* a child was seen that came from none of the listeners, for all its address tells */
+    bool out_of_memory, cut;     /* not all children are known */
     struct error *incomplete;
 };
 
@@ -83,27 +111,68 @@ static void forget(const struct search *s)
     }
 }
 
+static int compare_cookies(const void *left, const void *right)
+{
+    uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
+    return (a > b) - (a < b);
+}
+
+static bool was_there(const struct children *before, uint64_t cookie)
+{
+    return before->count && bsearch(&cookie, before->list, before->count, sizeof cookie, compare_cookies);
+}
+
+static void remember(struct search *s, uint64_t cookie)
+{
+    struct children *now = &s->now;
+    if (now->count == now->room) {
+        size_t room = now->room ? 2 * now->room : 256;
+        uint64_t *list = realloc(now->list, room * sizeof *list);
+        s->out_of_memory = s->out_of_memory || !list;
+        if (!list)
+            return;
+        now->list = list;
+        now->room = room;
+    }
+    now->list[now->count++] = cookie;
+}
+
+static void note_queued(struct search *s, struct found *f, const struct diag_socket *child)
+{
+    f->seen++;
+    f->again += was_there(&s->before, child->cookie);
+    f->closed += child->state == STATE_CLOSE_WAIT;
+    f->with_data += child->rqueue > 0;
+    remember(s, child->cookie);
+    if (child->has_info && (child->last_data_sent_ms > f->oldest_ms || !f->oldest_local.family)) {
+        f->oldest_ms = child->last_data_sent_ms;
+        f->oldest_local = child->local;
+        f->oldest_remote = child->remote;
+    }
+}
+
+/* By Fast Open a connection comes into the queue with its SYN: a socket in SYN_RECV, where a request is none and has no tcp_info. */
+static bool is_request(const struct diag_socket *child)
+{
+    return child->state == STATE_NEW_SYN_RECV || (child->state == STATE_SYN_RECV && !child->has_info);
+}
+
 static void each_child(void *context, const struct diag_socket *child)
 {
     struct search *s = context;
-    struct listener *parent = child ? parent_of(s, child) : NULL;
-    if (!child)
+    if (!child) {
         forget(s);
-    if (!parent)
         return;
-    struct found *f = &s->found[parent - s->listeners];
-    if (s->counting) {
-        f->half_open++;
-    } else if (!child->inode) {
-        f->seen++;
-        f->closed += child->state == STATE_CLOSE_WAIT;
-        f->with_data += child->rqueue > 0;
-        if (child->has_info && (child->last_data_sent_ms > f->oldest_ms || !f->oldest_local.family)) {
-            f->oldest_ms = child->last_data_sent_ms;
-            f->oldest_local = child->local;
-            f->oldest_remote = child->remote;
-        }
     }
+    if (is_request(child) ? !s->counting : s->counting || child->inode)
+        return;
+    struct listener *parent = parent_of(s, child);
+    if (!parent)
+        s->unclaimed = s->unclaimed || !s->counting;
+    else if (s->counting)
+        s->found[parent - s->listeners].half_open++;
+    else
+        note_queued(s, &s->found[parent - s->listeners], child);
 }
 
 /* False when the kernel gave no answer; one that it interrupted counts as far as it came. */
@@ -111,14 +180,12 @@ static bool ask_children(struct search *s, int family, uint32_t states, uint16_t
 {
     struct sockdiag_query query = {.family = family, .states = states, .local_port = port, .want_info = true};
     s->family = family;
-    s->counting = states & SOCKDIAG_STATE(STATE_SYN_RECV);
+    s->counting = !(states & WAITING);
     s->asked = port;
     int status = sockdiag_dump(s->sd, &query, each_child, s, s->incomplete);
+    s->cut = s->cut || status == -EINTR;
     return !status || status == -EINTR;
 }
-
-#define HALF_OPEN (SOCKDIAG_STATE(STATE_SYN_RECV) | SOCKDIAG_STATE(STATE_NEW_SYN_RECV))
-#define WAITING (SOCKDIAG_STATE(STATE_ESTABLISHED) | SOCKDIAG_STATE(STATE_CLOSE_WAIT))
 
 /* The ports of one family with a queue, up to PORTS_ONE_BY_ONE + 1 of them. */
 static size_t ports_with_queue(const struct search *s, int family, uint16_t ports[PORTS_ONE_BY_ONE + 1])
@@ -163,45 +230,79 @@ static struct group group_of(const struct listener *first)
     return group;
 }
 
-static void fill_in(struct listener *l, const struct listener *first, const struct found *f, uint32_t vanished)
+static void fill_in(struct listener *l, const struct listener *first, const struct found *f, const struct missing *missing)
 {
     struct group group = group_of(first);
-    bool only_one = group.with_queue == 1 || l->group <= 1;
+    bool only_one = (group.with_queue == 1 || l->group <= 1) && !missing->unclear;
+    uint32_t vanished = missing->count;
     l->half_open = f->half_open;
     l->half_open_known = l->group <= 1 || !f->half_open;
     l->waiting_known = !l->queue || only_one;
     l->closed = l->queue && only_one ? f->closed : 0;
     l->with_data = l->queue && only_one ? f->with_data : 0;
     l->vanished = l->queue && only_one ? vanished : 0;
+    l->unmoved = l->queue && l->group <= 1 && missing->still && !missing->unclear;
     l->oldest_known = l->queue && only_one && f->seen && !vanished;
     l->oldest_ms = l->oldest_known ? f->oldest_ms : 0;
     l->oldest_local = l->oldest_known ? f->oldest_local : (struct endpoint){0};
     l->oldest_remote = f->oldest_remote;
 }
 
-static void fill_in_all(struct search *s, int family, const uint32_t *vanished)
+static size_t first_of(const struct search *s, size_t i)
+{
+    return i - (s->listeners[i].member ? s->listeners[i].member - 1 : 0);
+}
+
+static void fill_in_all(struct search *s, int family)
 {
     for (size_t i = 0; i < s->count; i++) {
-        size_t first = i - (s->listeners[i].member ? s->listeners[i].member - 1 : 0);
+        size_t first = first_of(s, i);
         if (s->listeners[i].family == family)
-            fill_in(&s->listeners[i], &s->listeners[first], &s->found[first], vanished[first]);
+            fill_in(&s->listeners[i], &s->listeners[first], &s->found[first], &s->missing[first]);
     }
 }
 
-/* How many in the queue of each listener or group were not seen as sockets. False: none anywhere. */
-static bool count_vanished(const struct search *s, int family, uint32_t *vanished)
+/* The first of a group, or one alone, that is asked for. */
+static bool stands(const struct search *s, size_t i, int family)
+{
+    const struct listener *l = &s->listeners[i];
+    return l->family == family && l->member <= 1 && (!s->port || s->port == l->local.port);
+}
+
+/* How many of the queue are not to be seen: what a queue held before its sockets were looked at is at least what they are later. */
+static bool count_missing(const struct search *s, int family)
 {
     bool any = false;
     for (size_t i = 0; i < s->count; i++) {
-        const struct listener *l = &s->listeners[i];
-        if (l->family != family || l->member > 1 || (s->port && s->port != l->local.port))
+        if (!stands(s, i, family))
             continue;
-        uint64_t queue = group_of(l).queue;
-        uint32_t now = queue > s->found[i].seen ? (uint32_t)(queue - s->found[i].seen) : 0;
-        vanished[i] = now < vanished[i] ? now : vanished[i];
-        any |= vanished[i] > 0;
+        uint64_t queue = group_of(&s->listeners[i]).queue;
+        s->missing[i].count = queue > s->found[i].seen ? (uint32_t)(queue - s->found[i].seen) : 0;
+        any |= s->missing[i].count > 0;
     }
     return any;
+}
+
+/* Connections to one address may have come to the listener of all addresses, before another one began to listen on that alone. */
+static bool may_have_taken(const struct listener *l, const struct listener *other)
+{
+    return l->family == other->family && l->local.port == other->local.port &&
+           (!l->interface || l->interface == other->interface) &&
+           (endpoint_is_any(&l->local) || endpoint_equal(&l->local, &other->local));
+}
+
+/* Whose sockets they are is not known where some of one listener's are missing, and may be among another's; nor where there are some
+   that were carried to a listener of another address or port (TPROXY, a BPF program). */
+static void note_unclear(const struct search *s, int family)
+{
+    for (size_t i = 0; i < s->count; i++) {
+        if (!stands(s, i, family) || !s->missing[i].count)
+            continue;
+        s->missing[i].unclear = s->missing[i].unclear || s->unclaimed;
+        for (size_t j = 0; j < s->count; j++)
+            if (j != i && stands(s, j, family) && s->found[j].seen && may_have_taken(&s->listeners[i], &s->listeners[j]))
+                s->missing[i].unclear = s->missing[j].unclear = true;
+    }
 }
 
 /* The queues as they are now, where they are shorter than they were. */
@@ -210,43 +311,89 @@ static void shorten_queues(struct search *s, int family)
     for (size_t i = 0; i < s->count; i++) {
         struct listener *l = &s->listeners[i];
         uint64_t queue, discarded;
-        if (l->family == family && l->queue && !listener_look(s->sd, l, &queue, &discarded, NULL) && queue < l->queue)
-            l->queue = queue;
+        if (l->family != family || !l->queue || listener_look(s->sd, l, &queue, &discarded, NULL))
+            continue;
+        struct missing *missing = &s->missing[first_of(s, i)];
+        missing->still = missing->still && queue == l->queue;
+        l->queue = queue < l->queue ? queue : l->queue;
     }
 }
 
-static void forget_queued(struct search *s, int family)
+/* Where nobody is seen in a queue that is not empty: looks for long enough at whether it changes. */
+static void watch_unseen(struct search *s, int family)
 {
+    bool any = false;
+    for (size_t i = 0; i < s->count; i++) {
+        s->missing[i].still = stands(s, i, family) && s->missing[i].count && !s->found[i].seen;
+        any |= s->missing[i].still;
+    }
+    for (int look = 0; look < STILL_LOOKS && any; look++) {
+        nanosleep(&(struct timespec){.tv_nsec = STILL_GAP(look)}, NULL);
+        shorten_queues(s, family);
+    }
+}
+
+static void begin_pass(struct search *s, int family)
+{
+    struct children last = s->before;
+    s->before = s->now;
+    s->now = (struct children){.list = last.list, .room = last.room};
+    s->unclaimed = s->cut = false;
+    if (s->before.count)
+        qsort(s->before.list, s->before.count, sizeof *s->before.list, compare_cookies);
     for (size_t i = 0; i < s->count; i++)
         if (s->listeners[i].family == family)
             s->found[i] = (struct found){.half_open = s->found[i].half_open};
 }
 
-/* A queue was read before its sockets, and a server may have accepted in between: what seems to have vanished has, if it still seems
-   so after another pass, and a while later where that is all there is in a queue. */
-static bool find_of_family(struct search *s, int family, uint32_t *vanished)
+/* Of a listener or group, at the pass before: who was seen in its queue, and who of them had been seen in the pass before that. */
+struct earlier {
+    uint32_t seen, lasting;
+};
+
+/* Clients are accepted in order, and a pass sees who was in the queue when it began. So nobody who was in a queue when that was read has
+   been accepted by the pass behind it, if all who were seen in the pass before are still there (none in front of them was), and one of
+   them was there before that pass began (none behind it was): who is not seen then has vanished. Where nobody was seen, that the queue
+   is still has to do. */
+static bool round_proves(struct search *s, int family, const struct earlier *earlier)
+{
+    bool proves = true;
+    for (size_t i = 0; i < s->count; i++) {
+        if (!stands(s, i, family))
+            continue;
+        struct missing *missing = &s->missing[i];
+        missing->still = missing->still && missing->count && !s->found[i].seen;
+        bool stayed = s->found[i].again == earlier[i].seen && (earlier[i].lasting || missing->still);
+        missing->unclear = missing->count && (!stayed || s->out_of_memory || s->cut);
+        proves &= !s->missing[i].unclear;
+    }
+    return proves;
+}
+
+/* A queue was read before its sockets, and a server may have accepted in between. */
+static bool look_again(struct search *s, int family, struct earlier *earlier)
+{
+    bool answered = true, proved = false;
+    for (int round = 0; round < ROUNDS && answered && !proved; round++) {
+        for (size_t i = 0; i < s->count; i++)
+            earlier[i] = (struct earlier){s->found[i].seen, s->found[i].again};
+        watch_unseen(s, family);
+        shorten_queues(s, family);
+        begin_pass(s, family);
+        answered = ask_children(s, family, WAITING_EARLY, 0);
+        count_missing(s, family);
+        proved = round_proves(s, family, earlier);
+    }
+    note_unclear(s, family);
+    return answered;
+}
+
+static bool find_of_family(struct search *s, int family, struct earlier *earlier)
 {
     bool answered = ask_children(s, family, HALF_OPEN, s->port);
+    s->before.count = s->now.count = 0;
     answered &= find_queued(s, family);
-    if (!answered || !count_vanished(s, family, vanished))
-        return answered;
-    for (int again = 0; again < 2 && answered; again++) {
-        bool alone = false;
-        for (size_t i = 0; i < s->count; i++)
-            alone |= s->listeners[i].family == family && vanished[i] && vanished[i] == group_of(&s->listeners[i]).queue;
-        if (again && !alone)
-            break;
-        if (again)
-            nanosleep(&(struct timespec){.tv_nsec = STILL_SPAN}, NULL);
-        shorten_queues(s, family);
-        forget_queued(s, family);
-        answered = find_queued(s, family);
-        count_vanished(s, family, vanished);
-        for (size_t i = 0; i < s->count && again; i++)
-            if (s->listeners[i].family == family && s->listeners[i].group <= 1)
-                s->listeners[i].unmoved = vanished[i] && vanished[i] == s->listeners[i].queue;
-    }
-    return answered;
+    return answered && count_missing(s, family) ? look_again(s, family, earlier) : answered;
 }
 
 void waiting_find(struct sockdiag *sd, struct listener *listeners, size_t count, uint16_t port, struct error *incomplete)
@@ -254,17 +401,18 @@ void waiting_find(struct sockdiag *sd, struct listener *listeners, size_t count,
     static const int families[] = {AF_INET, AF_INET6};
     struct search s = {.sd = sd, .listeners = listeners, .count = count, .port = port, .incomplete = incomplete};
     s.found = calloc(count, sizeof *s.found);
-    uint32_t *vanished = malloc(count * sizeof *vanished);
-    if (s.found && vanished) {
-        memset(vanished, 0xff, count * sizeof *vanished);
-        for (size_t f = 0; f < 2; f++)
-            if (find_of_family(&s, families[f], vanished))
-                fill_in_all(&s, families[f], vanished);
-    } else {
+    s.missing = calloc(count, sizeof *s.missing);
+    struct earlier *earlier = calloc(count, sizeof *earlier);
+    for (size_t f = 0; f < 2 && s.found && s.missing && earlier; f++)
+        if (find_of_family(&s, families[f], earlier))
+            fill_in_all(&s, families[f]);
+    if (!s.found || !s.missing || !earlier || s.out_of_memory)
         error_set(incomplete, ENOMEM, "no memory to look for who waits");
-    }
     free(s.found);
-    free(vanished);
+    free(s.missing);
+    free(earlier);
+    free(s.now.list);
+    free(s.before.list);
 }
 
 void waiting_follow(struct sockdiag *sd, struct listener *listeners, size_t count, const struct waiting_note *notes,

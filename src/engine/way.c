@@ -9,7 +9,9 @@
 #include "backlogctl/peers.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <string.h>
+#include <sys/socket.h>
 
 /* ---- Address translation ---- */
 
@@ -85,6 +87,81 @@ static void find_carrier(struct sockdiag *sd, struct target *target)
     }
     if (target->carrier.known)
         owner_find(&target->carrier);
+}
+
+/* ---- One connection ---- */
+
+struct whose {
+    const struct endpoint *at;
+    uint64_t ours;
+    int home;
+    bool found;
+};
+
+static void ask_whether_there(void *context, uint64_t inode, pid_t pid, const char *name)
+{
+    struct whose *whose = context;
+    if (inode == whose->ours || whose->found)
+        return;
+    SCOPED_FD fd = pid ? netns_open_pid(pid, NULL) : netns_open_name(name, NULL, NULL);
+    if (fd < 0 || netns_enter(fd, 0, NULL))
+        return;
+    route_is_local(whose->at, &whose->found, NULL);
+    netns_enter(whose->home, 0, NULL);
+}
+
+static enum whereabouts whose_address(const struct endpoint *at)
+{
+    bool local = false;
+    route_is_local(at, &local, NULL);
+    if (local)
+        return WAY_HERE;
+    SCOPED_FD home = netns_open_own(NULL);
+    struct whose whose = {.at = at, .ours = netns_inode(0), .home = home};
+    if (home >= 0)
+        netns_list(ask_whether_there, &whose);
+    return whose.found ? WAY_NAMESPACE : WAY_AWAY;
+}
+
+enum whereabouts way_of(const struct target *target, const struct attempt *attempt, struct endpoint *to)
+{
+    struct netlink nl = {0};
+    *to = target->address;
+    if (conntrack_count() <= 0)
+        return WAY_HERE;
+    int status = conntrack_open(&nl, NULL);
+    if (!status)
+        status = conntrack_find(&nl, &attempt->source, &target->address, to);
+    netlink_close(&nl);
+    if (status && status != -ENOENT)
+        return WAY_UNKNOWN;
+    return status || endpoint_equal(to, &target->address) ? WAY_HERE : whose_address(to);
+}
+
+/* Where the scout's SYN comes from, as the burst's will; 0 or -errno. */
+static int send_scout(int fd, const struct endpoint *address, struct endpoint *source)
+{
+    struct sockaddr_storage name = {0};
+    struct endpoint from = *address;
+    from.port = 0;
+    socklen_t size = endpoint_to_sockaddr(&from, &name), got = sizeof name;
+    if (setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, "lo", sizeof "lo") || bind(fd, (struct sockaddr *)&name, size))
+        return -errno;
+    endpoint_to_sockaddr(address, &name);
+    if (connect(fd, (struct sockaddr *)&name, size) && errno != EINPROGRESS)
+        return -errno;
+    if (getsockname(fd, (struct sockaddr *)&name, &got))
+        return -errno;
+    *source = endpoint_from_sockaddr(&name);
+    return 0;
+}
+
+enum whereabouts way_scout(const struct target *target, struct endpoint *to)
+{
+    struct attempt scout = {0};
+    SCOPED_FD fd = target->address.family == AF_INET ? socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0) : -1;
+    *to = target->address;
+    return fd < 0 || send_scout(fd, &target->address, &scout.source) ? WAY_UNKNOWN : way_of(target, &scout, to);
 }
 
 /* ---- The way back ---- */

@@ -91,13 +91,23 @@ static uint32_t causes_of(enum symptom symptom, const struct cause_facts *facts)
     return left;
 }
 
+/* What the kernel lets either sysctl be (MAX_TCP_SYNCNT). */
+#define SYN_COUNT_MOST 127
+
+static uint32_t at_most(uint32_t value, uint32_t most)
+{
+    return value < most ? value : most;
+}
+
 size_t judge_syn_times(uint32_t retries, uint32_t linear, uint32_t *times_s, size_t room, uint32_t *gives_up_s)
 {
     size_t count = 0;
     uint32_t at = 0, gap = 1;
-    for (uint32_t i = 0; i < retries + linear + 1; i++) {
+    linear = at_most(linear, SYN_COUNT_MOST);
+    uint32_t sent = at_most(retries, SYN_COUNT_MOST) + linear;
+    for (uint32_t i = 0; i <= sent; i++) {
         at += gap;
-        if (i < retries + linear && count < room)
+        if (i < sent && count < room)
             times_s[count++] = at;
         if (i >= linear)
             gap = gap < LONGEST_GAP / 2 ? 2 * gap : LONGEST_GAP;

@@ -27,9 +27,10 @@ static uint32_t causes_of(const struct holder_state *s)
         causes |= BIT(HOLDER_DESCRIPTORS);
     if (s->blocked == s->threads)
         causes |= BIT(HOLDER_BLOCKED);
-    if (s->memory_full)
+    /* Neither holds back who sleeps in a call: who waits for memory is in state D or reclaims it, who waits for a CPU in state R. */
+    if (s->memory_full && (s->blocked || s->running))
         causes |= BIT(HOLDER_MEMORY);
-    if (s->cpu_periods && s->cpu_throttled * THROTTLED_SHARE >= s->cpu_periods)
+    if (s->running && s->cpu_periods && s->cpu_throttled * THROTTLED_SHARE >= s->cpu_periods)
         causes |= BIT(HOLDER_THROTTLED);
     if (causes)
         return causes;
@@ -40,7 +41,8 @@ static uint32_t causes_of(const struct holder_state *s)
     if (s->events && s->events + s->futexes == s->threads)
         return BIT(HOLDER_IDLE);
     /* Others may wait for other things; one in accept or for events may be the one that takes clients. */
-    return !s->events && !s->accepts && s->call >= 0 ? BIT(HOLDER_ELSEWHERE) : 0;
+    bool elsewhere = s->call >= 0 || s->futexes == s->threads;
+    return !s->events && !s->accepts && elsewhere ? BIT(HOLDER_ELSEWHERE) : 0;
 }
 
 /* Who keeps a socket for others is not expected to accept. */

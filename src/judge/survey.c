@@ -119,7 +119,7 @@ void judge_measurement(struct measurement *m)
     struct listener measured = m->listener;
     measured.capacity = m->held;
     m->exact = m->full && m->held == m->listener.backlog + 1;
-    m->outcome = m->exact && m->served != NSEC_NEVER ? OUTCOME_HELD : OUTCOME_FAILED;
+    m->outcome = !m->exact ? OUTCOME_FAILED : m->served != NSEC_NEVER ? OUTCOME_HELD : m->untried ? OUTCOME_OPEN : OUTCOME_FAILED;
     for (size_t i = 0; i < m->expectation_count; i++) {
         struct expectation *e = &m->expectations[i];
         struct interval seen = judge_listener_measure(&measured, (enum measure)e->measure);
@@ -127,4 +127,16 @@ void judge_measurement(struct measurement *m)
         judge_expected(e, &seen);
         m->outcome = outcome_worse(m->outcome, (enum expectation_outcome)e->outcome);
     }
+}
+
+/* What happens now or has happened; the other remarks are advice. */
+#define REMARKS_OF_TROUBLE ((1u << REMARK_LOWERED) - 1)
+
+int judge_compare(const struct listener *a, const struct listener *b)
+{
+    uint32_t differs = (a->remarks ^ b->remarks) & REMARKS_OF_TROUBLE;
+    uint32_t worst = differs & -differs; /* the first ones are the worst */
+    if (worst)
+        return (a->remarks & worst) ? -1 : 1;
+    return (a->percent < b->percent) - (a->percent > b->percent);
 }

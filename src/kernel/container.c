@@ -145,7 +145,7 @@ static void take_members(struct container *out, const struct search *search, con
 {
     uint64_t oldest = UINT64_MAX;
     bool own = false;
-    for (size_t i = 0; i < search->count; i++) {
+    for (size_t i = 0; id && i < search->count; i++) {
         const struct member *member = &search->list[i];
         if (strcmp(member->id, id))
             continue;

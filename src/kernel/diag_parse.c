@@ -65,10 +65,10 @@ static int read_attribute(const struct nlattr *attribute, void *context)
     uint8_t v6only;
     uint16_t type = mnl_attr_get_type(attribute);
     if (type == INET_DIAG_SKMEMINFO)
-        out->has_discarded = diag_copy(attribute, SK_MEMINFO_DROPS * sizeof(uint32_t), &out->discarded, sizeof out->discarded);
+        out->has_discarded |= diag_copy(attribute, SK_MEMINFO_DROPS * sizeof(uint32_t), &out->discarded, sizeof out->discarded);
     else if (type == INET_DIAG_INFO)
-        out->has_info = diag_copy(attribute, offsetof(struct tcp_info, tcpi_last_data_sent), &out->last_data_sent_ms,
-                                  sizeof out->last_data_sent_ms);
+        out->has_info |= diag_copy(attribute, offsetof(struct tcp_info, tcpi_last_data_sent), &out->last_data_sent_ms,
+                                   sizeof out->last_data_sent_ms);
     else if (type == INET_DIAG_ULP_INFO)
         mnl_attr_parse_nested(attribute, read_protocol, &out->is_mptcp);
     else if (type == INET_DIAG_SKV6ONLY && (out->has_v6only = diag_copy(attribute, 0, &v6only, sizeof v6only)))

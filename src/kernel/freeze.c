@@ -341,8 +341,22 @@ static int check_request(const pid_t *pids, size_t count, const struct freeze_se
         if (process == getpid())
             return error_set(err, EINVAL, "process %d is this program itself", pid);
         if (process != pid)
-            return error_set(err, EINVAL, "%d is a thread of process %d: name the process", pid, (int)process);
+            return error_set(err, ESRCH, "process %d is gone: the id is that of a thread of process %d", pid, (int)process);
     }
+    return 0;
+}
+
+/* After any stop its filter may kill the process, see freeze.h: it is not stopped unasked where we cannot prevent that. */
+static int check_filters(const pid_t *pids, size_t count, enum freeze_method method, struct error *err)
+{
+    if (method == FREEZE_PTRACE && FREEZE_SPARES_FILTERED)
+        return 0;
+    for (size_t i = 0; i < count; i++)
+        if (proc_has_own_filter(pids[i]))
+            return error_set(
+                err, EACCES,
+                "process %d has a seccomp filter, which may kill it when it goes on after %s: --freeze %s takes the risk",
+                (int)pids[i], method == FREEZE_PTRACE ? "a stop" : "SIGSTOP", method == FREEZE_PTRACE ? "ptrace" : "stop");
     return 0;
 }
 
@@ -352,6 +366,8 @@ int freeze_begin(struct freeze **out, const pid_t *pids, size_t count, const str
     bool automatic = settings->method == FREEZE_AUTO;
     *out = NULL;
     int status = check_request(pids, count, settings, err);
+    if (!status && automatic)
+        status = check_filters(pids, count, FREEZE_PTRACE, err);
     if (status)
         return status;
     status = attempt(out, pids, count, settings->budget, automatic ? FREEZE_PTRACE : settings->method, &first);
@@ -359,6 +375,9 @@ int freeze_begin(struct freeze **out, const pid_t *pids, size_t count, const str
         return 0;
     if (!automatic || (status != -EPERM && status != -EACCES && status != -ENOSYS))
         return error_set(err, -status, "%s", first.text);
+    status = check_filters(pids, count, FREEZE_STOP, err);
+    if (status)
+        return status;
     status = attempt(out, pids, count, settings->budget, FREEZE_STOP, &second);
     if (!status)
         return 0;
@@ -380,6 +399,13 @@ bool freeze_holds(struct freeze *freeze)
     if (!freeze->over)
         freeze->over = atomic_load(&freeze->board->ended) || poll(fds, 2, 0) > 0;
     return !freeze->over;
+}
+
+bool freeze_goes_on(const struct freeze *freeze)
+{
+    siginfo_t end = {0};
+    return !atomic_load(&freeze->board->ended) && !waitid(P_PID, (id_t)freeze->guardian, &end, WEXITED | WNOHANG | WNOWAIT) &&
+           !end.si_pid;
 }
 
 static size_t count_dead(const struct freeze_board *board)

@@ -13,6 +13,13 @@
 #define GUARDIAN_NAME "freeze-guardian"
 #define RESCUER_NAME "freeze-rescuer"
 
+/* Whether a process with a seccomp filter is safe from it when it is stopped by ptrace; see freeze_ptrace.c. */
+#ifdef __x86_64__
+#define FREEZE_SPARES_FILTERED true
+#else
+#define FREEZE_SPARES_FILTERED false
+#endif
+
 /* ---- The board: memory shared by all sides ---- */
 
 enum freeze_cause {
@@ -131,6 +138,12 @@ int proc_threads(pid_t pid, thread_each *each, void *context);
 /* The state letter of proc_pid_stat(5); 0 when the thread is gone. */
 char proc_thread_state(pid_t pid, pid_t tid);
 bool proc_state_dead(char state);
+
+/* How many seccomp filters a thread has, before Linux 5.10 whether it has any; 0 when it is gone. */
+unsigned proc_thread_filters(pid_t pid, pid_t tid);
+
+/* Whether a thread of the process has more filters than the caller: those that a container gives are everybody's in it. */
+bool proc_has_own_filter(pid_t pid);
 
 /* Counts the threads of a process that are not dead, and of those the stopped ones. */
 struct thread_counts {

@@ -72,6 +72,27 @@ char proc_thread_state(pid_t pid, pid_t tid)
     return end && end + 2 < text + got ? end[2] : '\0';
 }
 
+unsigned proc_thread_filters(pid_t pid, pid_t tid)
+{
+    char path[PATH_ROOM];
+    append(append_id(append(append_id(append(path, "/proc/"), pid), "/task/"), tid), "/status");
+    int64_t count = procfs_number(path, "Seccomp_filters:");
+    if (count < 0)
+        count = procfs_number(path, "Seccomp:") == 2;
+    return count > 0 ? (unsigned)count : 0;
+}
+
+static int find_filter(void *most, pid_t pid, pid_t tid)
+{
+    return proc_thread_filters(pid, tid) > *(unsigned *)most;
+}
+
+bool proc_has_own_filter(pid_t pid)
+{
+    unsigned ours = proc_thread_filters(getpid(), gettid());
+    return proc_threads(pid, find_filter, &ours) > 0;
+}
+
 bool proc_state_dead(char state)
 {
     return !state || state == 'Z' || state == 'X' || state == 'x';

@@ -11,12 +11,23 @@
 #include <unistd.h>
 
 #define RECHECK NSEC_PER_MSEC
+#define LOOKS_A_STOP 20 /* an execve(2) of another thread cancels a stop that has begun: it is sent again after so many looks */
 #define CONTINUE_TRIES 3
 #define CLEAN_SCANS 2 /* a list of threads may be cut short, and the stop of one traced by others may be for something else */
 
 static int send_signal(const struct freeze_target *target, int number)
 {
     return syscall(SYS_pidfd_send_signal, target->pidfd, number, NULL, 0) ? -errno : 0;
+}
+
+/* A second way, should the first be refused for good: as long as its pidfd shows no end, the number is the target's. */
+static int send_by_number(const struct freeze_target *target, int number)
+{
+    struct pollfd end = {target->pidfd, POLLIN, 0};
+    int ended = poll(&end, 1, 0);
+    if (ended > 0)
+        return -ESRCH;
+    return ended < 0 || kill(target->pid, number) ? -errno : 0;
 }
 
 /* Whom a signal did not reach stays ours: the next of the caller, the guardian and the rescuer tries again. */
@@ -29,6 +40,8 @@ int freeze_continue(struct freeze_board *board)
             continue;
         for (int left = CONTINUE_TRIES; left; left--) {
             status = send_signal(&board->targets[i], SIGCONT);
+            if (status && status != -ESRCH)
+                status = send_by_number(&board->targets[i], SIGCONT);
             if (!status || status == -ESRCH)
                 break;
             nanosleep(&(struct timespec){.tv_nsec = RECHECK}, NULL);
@@ -62,8 +75,10 @@ static enum freeze_cause await_rescuer(struct guard *guard)
 {
     char byte;
     struct pollfd fds[] = {{guard->lifeline, POLLIN, 0}, {guard->caller, POLLIN, 0}, {guard->mate, POLLIN, 0}};
-    while (poll(fds, 3, -1) < 0) /* nothing but an error of memory: signals are blocked */
-        continue;
+    if (poll(fds, 3, -1) < 0) { /* nothing but an error of memory: signals are blocked */
+        guard_fault(guard, FAULT_OURS, errno, 0, 0);
+        return CAUSE_FAULT;
+    }
     if (fds[0].revents || fds[1].revents)
         return CAUSE_RELEASED;
     if (recv(guard->mate, &byte, 1, 0) == 1)
@@ -136,6 +151,13 @@ static int survey_all(struct guard *guard)
     return 1;
 }
 
+static void send_again(const struct freeze_board *board)
+{
+    for (size_t i = 0; i < board->count; i++)
+        if (atomic_load(&board->targets[i].ours))
+            send_signal(&board->targets[i], SIGSTOP);
+}
+
 enum freeze_cause freeze_stop_stop(struct guard *guard)
 {
     enum freeze_cause cause = await_rescuer(guard);
@@ -143,7 +165,9 @@ enum freeze_cause freeze_stop_stop(struct guard *guard)
         return cause;
     if (send_stops(guard))
         return CAUSE_FAULT;
-    for (int clean = 0; clean < CLEAN_SCANS;) {
+    for (int clean = 0, looks = 1; clean < CLEAN_SCANS; looks++) {
+        if (looks % LOOKS_A_STOP == 0)
+            send_again(guard->board);
         int stopped = survey_all(guard);
         if (stopped < 0)
             return CAUSE_FAULT;
@@ -171,10 +195,11 @@ void freeze_stop_release(struct guard *guard)
 
 _Noreturn void freeze_rescuer(struct freeze_board *board, int mate, int guardian, const int *kept, size_t count)
 {
+    char byte;
     struct pollfd fds[] = {{mate, POLLIN, 0}, {guardian, POLLIN, 0}};
     if (!freeze_leave_caller(RESCUER_NAME, kept, count) && send(mate, "", 1, MSG_NOSIGNAL) == 1)
-        while (poll(fds, 2, -1) < 0)
-            continue;
+        while (poll(fds, 2, -1) < 0 && recv(mate, &byte, 1, MSG_DONTWAIT) < 0) /* no memory to wait with: look now and then */
+            nanosleep(&(struct timespec){.tv_nsec = RECHECK}, NULL);
     freeze_continue(board);
     if (!board->let_go) /* the guardian was killed */
         board->let_go = clock_now();

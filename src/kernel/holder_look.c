@@ -1,17 +1,21 @@
 /* What a process is seen to do, from /proc/PID and its cgroup's files. */
 #include "backlogctl/holder_look.h"
 
+#include "backlogctl/fd.h"
 #include "backlogctl/procfs.h"
 
 #include "freeze_internal.h"
 
 #include <dirent.h>
+#include <elf.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 /* ---- Threads ---- */
 
@@ -48,8 +52,30 @@ static bool waits_in_accept(long call)
     return call == SYS_accept4;
 }
 
+/* A vfork(2), or a clone(2) like it, sleeps in state D until the child executes something. */
+static bool waits_for_child(long call)
+{
+#ifdef SYS_vfork
+    if (call == SYS_vfork)
+        return true;
+#endif
+    return call == SYS_clone || call == SYS_clone3;
+}
+
+/* Whether its system calls have the numbers of ours: 32-bit programs have others. */
+static bool calls_are_foreign(pid_t pid)
+{
+    char path[64];
+    unsigned char head[EI_CLASS + 1];
+    snprintf(path, sizeof path, "/proc/%d/exe", (int)pid);
+    SCOPED_FD fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0 || read(fd, head, sizeof head) != (ssize_t)sizeof head)
+        return false;
+    return head[EI_CLASS] != (sizeof(void *) == 8 ? ELFCLASS64 : ELFCLASS32);
+}
+
 /* "NUMBER ARGUMENTS...", "running", or "-1 SP PC" outside of any call (proc_pid_syscall(5)). */
-static void note_call(struct holder_state *state, pid_t pid, pid_t tid)
+static void note_call(struct holder_state *state, pid_t pid, pid_t tid, char letter)
 {
     char path[64], text[256], *end;
     snprintf(path, sizeof path, "/proc/%d/task/%d/syscall", (int)pid, (int)tid);
@@ -60,6 +86,7 @@ static void note_call(struct holder_state *state, pid_t pid, pid_t tid)
     long call = strtol(text, &end, 10);
     if (end == text || call < 0)
         return;
+    state->blocked -= letter == 'D' && waits_for_child(call);
     if (waits_for_events(call))
         state->events++;
     else if (waits_in_accept(call))
@@ -81,7 +108,8 @@ static int note_thread(void *context, pid_t pid, pid_t tid)
     state->traced += letter == 't';
     state->blocked += letter == 'D';
     state->running += letter == 'R';
-    note_call(state, pid, tid);
+    if (!state->calls_foreign)
+        note_call(state, pid, tid, letter);
     return 0;
 }
 
@@ -205,7 +233,8 @@ static void note_cgroup(struct holder_state *state, pid_t pid)
 
 struct holder_state holder_look(pid_t pid)
 {
-    struct holder_state state = {.calls_known = true, .call = -1};
+    struct holder_state state = {.calls_foreign = calls_are_foreign(pid), .call = -1};
+    state.calls_known = !state.calls_foreign;
     state.known = !proc_threads(pid, note_thread, &state) && state.threads;
     if (!state.known)
         return (struct holder_state){.call = -1};
@@ -231,7 +260,8 @@ struct holder_state holder_look_both(const struct holder_state *before, const st
     both.futexes = less(before->futexes, now->futexes);
     both.accepts = less(before->accepts, now->accepts);
     both.calls_known = before->calls_known && now->calls_known;
-    if (before->call != now->call)
+    /* One that was seen to wait for connections at one of the looks only leaves open what the others wait for. */
+    if (before->call != now->call || before->events != now->events || before->accepts != now->accepts)
         both.call = -1;
     if (before->descriptors < both.descriptors)
         both.descriptors = before->descriptors;

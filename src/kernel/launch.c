@@ -194,14 +194,14 @@ static bool has_ended(const struct launch *l, int patience_ms)
 void launch_look(const struct launch *l, struct launch_state *out)
 {
     bool gone = has_ended(l, 0); /* before the rest is read: what it has written by then is all */
-    int code = atomic_load(&l->shared->exec_error), status = atomic_load(&l->shared->status);
+    int code = atomic_load(&l->shared->exec_error);
     *out = (struct launch_state){.gone = gone, .shares_pids = l->shares_pids, .host_proc = atomic_load(&l->shared->host_proc)};
     if (code) {
         out->end = LAUNCH_NOT_STARTED;
         out->user_refused = atomic_load(&l->shared->user_refused);
         out->code = code;
     } else if (atomic_load(&l->shared->ended)) {
-        status = atomic_load(&l->shared->status);
+        int status = atomic_load(&l->shared->status);
         out->end = WIFSIGNALED(status) ? LAUNCH_KILLED : LAUNCH_EXITED;
         out->code = WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status);
     }

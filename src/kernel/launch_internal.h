@@ -44,6 +44,6 @@ struct reaper {
 pid_t launch_clone(uint64_t flags, int *pidfd);
 
 /* Called in the child that launch_clone made. */
-_Noreturn void reaper_main(const struct reaper *reaper);
+_Noreturn void reaper_main(const struct reaper *given);
 
 #endif

@@ -10,7 +10,6 @@
 #include <limits.h>
 #include <linux/sock_diag.h>
 #include <linux/tcp.h>
-#include <net/if.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
@@ -42,14 +41,14 @@ struct listener listener_of_tcp(const struct diag_socket *socket)
 /* In the namespace where its number means something: the report may be written in another one. */
 static void name_device(struct listener *listener)
 {
-    if (listener->interface && !if_indextoname(listener->interface, listener->device))
+    if (listener->interface && !device_name(listener->interface, listener->device))
         snprintf(listener->device, sizeof listener->device, "%u", listener->interface);
 }
 
 /* ---- The one that a SYN reaches ---- */
 
 struct group {
-    const struct diag_socket *reached;
+    struct diag_socket reached;
     struct listener *sum;
     struct listener *members; /* NULL: only the sum is wanted */
     size_t room, count;
@@ -91,7 +90,7 @@ static void add_to_sum(struct listener *sum, const struct listener *member)
     sum->backlog += member->backlog;
     sum->capacity += member->capacity;
     sum->queue += member->queue;
-    sum->discarded += member->discarded;
+    sum->discarded = sum->discarded_known ? sum->discarded + member->discarded : 0;
 }
 
 static void each_of_port(void *context, const struct diag_socket *socket)
@@ -102,7 +101,7 @@ static void each_of_port(void *context, const struct diag_socket *socket)
         group->count = 0;
         return;
     }
-    if (!same_group(socket, group->reached))
+    if (!same_group(socket, &group->reached))
         return;
     struct listener member = listener_of_tcp(socket);
     name_device(&member);
@@ -117,16 +116,14 @@ static int find_group(struct sockdiag *sd, const struct endpoint *destination, s
     /* No connection has port 0, so the kernel's lookup comes to the listener that it prefers. */
     struct endpoint local = endpoint_reachable(destination), nobody = local;
     nobody.port = 0;
-    struct diag_socket reached;
-    int status = diag_lookup(sd, &local, &nobody, 0, &reached, err);
+    int status = diag_lookup(sd, &local, &nobody, 0, &group->reached, err);
     if (status)
         return status == -ENOENT ? 0 : status;
-    if (reached.state != STATE_LISTEN)
+    if (group->reached.state != STATE_LISTEN)
         return 0;
-    group->reached = &reached;
-    struct sockdiag_query query = {.family = reached.family,
+    struct sockdiag_query query = {.family = group->reached.family,
                                    .states = SOCKDIAG_LISTEN,
-                                   .local_port = reached.local.port,
+                                   .local_port = group->reached.local.port,
                                    .want_memory = true};
     return sockdiag_dump(sd, &query, each_of_port, group, err);
 }

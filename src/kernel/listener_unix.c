@@ -183,10 +183,10 @@ static int make(const struct server_settings *settings, const struct endpoint *a
         return listener_refused(err, path, "socket");
     if (bind(fd, (struct sockaddr *)&name, size)) {
         if (errno == EADDRINUSE && *path != '@')
-            return error_set(err, EADDRINUSE,
-                             "cannot listen on %s: the file exists; another server listens there, or one has left it "
-                             "behind: then remove it",
-                             path);
+            return error_set(err, EADDRINUSE, "cannot listen on %s: the file exists%s", path,
+                             !lstat(path, &file) && !S_ISSOCK(file.st_mode)
+                                 ? ", and is no socket: choose another path"
+                                 : "; another server listens there, or one has left it behind: then remove it");
         return error_errno(err, "cannot listen on %s: bind", path);
     }
     out->local = *address;

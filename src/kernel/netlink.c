@@ -57,6 +57,11 @@ void netlink_close(struct netlink *nl)
 
 /* ---- Asking ---- */
 
+int netlink_fd(const struct netlink *nl)
+{
+    return nl->socket ? mnl_socket_get_fd(nl->socket) : -1;
+}
+
 void *netlink_request(union netlink_request *request, uint16_t type, uint16_t flags, size_t body_size)
 {
     struct nlmsghdr *header = mnl_nlmsg_put_header(request);
@@ -106,19 +111,33 @@ struct answer {
     int status;
 };
 
+/* Of all errno values; what is beyond is none. */
+#define ERRNO_MOST 4095
+
 static int error_of(const struct nlmsghdr *message)
 {
     int status = 0;
     if (mnl_nlmsg_get_payload_len(message) >= sizeof status)
         memcpy(&status, mnl_nlmsg_get_payload(message), sizeof status);
+    if (status < -ERRNO_MOST || status > ERRNO_MOST)
+        return -EBADMSG;
     return status > 0 ? -status : status;
 }
 
-static void read_datagram(const struct netlink *nl, ssize_t size, struct answer *answer)
+/* The message at this place of a datagram of `size` bytes; NULL: no whole one. libmnl 1.0.4 takes a length of 2^31 or more for a
+   negative number, which any datagram has room for. */
+static const struct nlmsghdr *message_at(const struct netlink *nl, size_t at, size_t size)
 {
-    int left = (int)size;
-    for (const struct nlmsghdr *message = nl->buffer; !answer->done && mnl_nlmsg_ok(message, left);
-         message = mnl_nlmsg_next(message, &left)) {
+    if (at > size || size - at < sizeof(struct nlmsghdr))
+        return NULL;
+    const struct nlmsghdr *message = (const struct nlmsghdr *)(const void *)((const char *)nl->buffer + at);
+    return message->nlmsg_len >= sizeof *message && message->nlmsg_len <= size - at ? message : NULL;
+}
+
+static void read_datagram(const struct netlink *nl, size_t size, struct answer *answer)
+{
+    const struct nlmsghdr *message;
+    for (size_t at = 0; !answer->done && (message = message_at(nl, at, size)); at += NLMSG_ALIGN((size_t)message->nlmsg_len)) {
         if (message->nlmsg_seq != nl->sequence || message->nlmsg_pid != mnl_socket_get_portid(nl->socket))
             continue; /* to an earlier question */
         bool end = message->nlmsg_type == NLMSG_DONE || message->nlmsg_type == NLMSG_ERROR;
@@ -143,7 +162,7 @@ static int converse(struct netlink *nl, union netlink_request *request, struct a
             status = reopen(nl, err);
             return status ? status : (int)size;
         }
-        read_datagram(nl, size, answer);
+        read_datagram(nl, (size_t)size, answer);
     }
     return answer->status ? answer->status : answer->interrupted ? -EINTR : 0;
 }

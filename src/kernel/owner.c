@@ -126,7 +126,7 @@ size_t owners_walk(const uint32_t *inodes, size_t count, owner_each *each, void 
     return walk.hidden;
 }
 
-void owner_name(pid_t pid, char out[OWNER_NAME_SIZE])
+int owner_name(pid_t pid, char out[OWNER_NAME_SIZE])
 {
     char path[64];
     snprintf(path, sizeof path, "/proc/%d/comm", (int)pid);
@@ -135,6 +135,7 @@ void owner_name(pid_t pid, char out[OWNER_NAME_SIZE])
     if (length && out[length - 1] == '\n')
         length--;
     out[length] = '\0';
+    return got < 0 ? (int)got : 0;
 }
 
 int owner_sockets(pid_t pid, owner_each *each, void *context, struct error *err)
@@ -169,15 +170,16 @@ bool owner_holds(pid_t pid, uint32_t inode)
     return !owner_sockets(pid, answer, &question, NULL) && question.found;
 }
 
-void owner_read(pid_t pid, struct socket_holder *out)
+int owner_read(pid_t pid, struct socket_holder *out)
 {
     char path[64], cgroup[4096];
     *out = (struct socket_holder){.pid = pid};
     snprintf(path, sizeof path, "/proc/%d/cgroup", (int)pid);
-    owner_name(pid, out->process);
+    int status = owner_name(pid, out->process);
     out->keeper = socket_holder_is_keeper(out->process);
     if (procfs_read(path, cgroup, sizeof cgroup) > 0)
         socket_holder_read_place(cgroup, &out->place);
+    return status;
 }
 
 struct holders {
@@ -210,4 +212,27 @@ void owner_find(struct listener *listener)
     struct holders holders = {.listener = listener};
     if (listener->inode)
         owners_walk(&listener->inode, 1, note_owner, &holders);
+}
+
+static void ignore(void *context, uint32_t inode, pid_t pid, bool registered)
+{
+    (void)context, (void)inode, (void)pid, (void)registered;
+}
+
+int owner_unseen(const struct listener *listener, const char *place, struct error *err)
+{
+    const uint32_t none = UINT32_MAX;
+    size_t hidden = owners_walk(&none, 1, ignore, NULL);
+    if (hidden && listener->uid != geteuid())
+        return error_set(err, EPERM,
+                         "the process behind %s cannot be seen by this user: its own user and root can (CAP_SYS_PTRACE, "
+                         "CAP_DAC_READ_SEARCH)",
+                         place);
+    return error_set(
+        err, ESRCH,
+        "no process of this pid namespace was seen to hold %s: one at execve() is unseen for a moment, so try again; "
+        "%s",
+        place,
+        hidden ? "one that is not dumpable, or of another pid namespace, root can see"
+               : "one of another pid namespace is seen from there, or from the host");
 }

@@ -66,6 +66,14 @@ static struct tpacket2_hdr *frame_at(const struct ring *ring, size_t i)
     return (struct tpacket2_hdr *)(void *)frame;
 }
 
+/* CLOCK_REALTIME by the documentation (packet(7)). Before Linux 5.18 a packet of our own TCP that comes in again through veth still has
+   the time at which it was to go out, on CLOCK_MONOTONIC (skb->skb_mstamp_ns). The two are decades apart. */
+static nsec stamp(const struct ring *ring, const struct tpacket2_hdr *header)
+{
+    nsec at = (nsec)header->tp_sec * NSEC_PER_SEC + header->tp_nsec;
+    return at < ring->offset ? at : at - ring->offset;
+}
+
 bool ring_read(const struct ring *ring, size_t i, struct ring_packet *out)
 {
     struct tpacket2_hdr *header = frame_at(ring, i);
@@ -76,7 +84,7 @@ bool ring_read(const struct ring *ring, size_t i, struct ring_packet *out)
     size_t room = header->tp_net < ring->frame_size ? ring->frame_size - header->tp_net : 0;
     *out = (struct ring_packet){.bytes = (unsigned char *)header + header->tp_net,
                                 .length = header->tp_snaplen < room ? header->tp_snaplen : room,
-                                .at = (nsec)header->tp_sec * NSEC_PER_SEC + header->tp_nsec - ring->offset,
+                                .at = stamp(ring, header),
                                 .outgoing = link.sll_pkttype == PACKET_OUTGOING,
                                 .interface = (unsigned)link.sll_ifindex};
     return true;

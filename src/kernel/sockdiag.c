@@ -89,6 +89,8 @@ int diag_lookup(struct sockdiag *sd, const struct endpoint *local, const struct 
 {
     union netlink_request request;
     put_lookup(&request, local, remote, arrival_device(sd, local), extensions);
+    /* What stays so was not answered. Only now, as the addresses may be those of an earlier answer. */
+    *out = (struct diag_socket){0};
     int status = netlink_ask(&sd->netlink, &request, keep_answer, out, err);
     if (status && status != -ENOENT)
         return error_set(err, -status, "sock_diag cannot look up a connection: %s", strerror(-status));
@@ -107,6 +109,7 @@ int sockdiag_exact(struct sockdiag *sd, const struct endpoint *local, const stru
 int diag_listener_by_cookie(struct sockdiag *sd, const struct listener *listener, struct diag_socket *out)
 {
     union netlink_request request;
+    *out = (struct diag_socket){0};
     put_lookup(&request, &listener->local, &(struct endpoint){0},
                listener->interface ? listener->interface : listener->local.scope, EXTENSION(INET_DIAG_SKMEMINFO));
     struct inet_diag_req_v2 *body = mnl_nlmsg_get_payload(&request.header);

@@ -52,10 +52,18 @@ static int key_path(const char *key, char out[PATH_SIZE], struct error *err)
     return 0;
 }
 
+/* Some kernels (6.1 does) leave out all of net.core where not root made the namespace (net/core/sysctl_net_core.c). */
+static const char *why_absent(const char *key)
+{
+    return !strncmp(key, "net.core.", 9) && access(ROOT "net/core/somaxconn", F_OK)
+               ? "this kernel has those of net.core only in network namespaces that root makes: as root it can be done"
+               : "there is no such one in this network namespace";
+}
+
 static int key_failed(const char *what, const char *key, int code, struct error *err)
 {
     return error_set(err, code, "cannot %s sysctl %s: %s", what, key,
-                     code == ENOENT                    ? "there is no such one in this network namespace"
+                     code == ENOENT                    ? why_absent(key)
                      : code == EACCES || code == EPERM ? "no right to it in this network namespace"
                                                        : strerror(code));
 }
@@ -71,9 +79,10 @@ int sysctl_read(const char *key, char out[SYSCTL_VALUE_SIZE], struct error *err)
         return key_failed("read", key, (int)-got, err);
     if (got == SYSCTL_VALUE_SIZE - 1)
         return error_set(err, EOVERFLOW, "cannot read sysctl %s: its value is too long", key);
-    while (got && isspace((unsigned char)out[got - 1]))
-        got--;
-    out[got] = '\0';
+    size_t length = strlen(out);
+    while (length && isspace((unsigned char)out[length - 1]))
+        length--;
+    out[length] = '\0';
     return 0;
 }
 

@@ -127,7 +127,7 @@ static int read_client_attribute(const struct nlattr *attribute, void *context)
         memcpy(client->name.bytes, payload + 1,
                size - 1 < sizeof client->name.bytes - 1 ? size - 1 : sizeof client->name.bytes - 1);
     } else if (type == UNIX_DIAG_PEER) {
-        client->has_peer = diag_copy(attribute, 0, &client->peer_inode, sizeof client->peer_inode);
+        client->has_peer |= diag_copy(attribute, 0, &client->peer_inode, sizeof client->peer_inode);
     }
     return MNL_CB_OK;
 }

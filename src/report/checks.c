@@ -1,5 +1,6 @@
 /* Expectations as tests, for the programs that count those: TAP (testanything.org, version 13) and JUnit's XML. */
-#include "svg.h"
+#include "internal.h"
+#include "markup.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -85,16 +86,16 @@ void report_tap(FILE *out, const struct checks *checks)
 static void write_case(FILE *out, const struct checks *checks, const char *name)
 {
     fprintf(out, "<testcase classname=\"backlogctl.%s\" name=\"", checks->command);
-    svg_attribute(out, name);
+    markup_attribute(out, name);
     fprintf(out, "\" time=\"%.6f\">", (double)checks->took / NSEC_PER_SEC);
 }
 
 static void write_problem(FILE *out, const char *element, const char *message, const char *place)
 {
     fprintf(out, "\n<%s message=\"", element);
-    svg_attribute(out, message);
+    markup_attribute(out, message);
     fputs("\">", out);
-    svg_escaped(out, place ? place : message);
+    markup_text(out, place ? place : message);
     fprintf(out, "</%s>\n", element);
 }
 

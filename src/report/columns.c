@@ -94,6 +94,17 @@ const char *figure_text(enum figure_id figure, const struct listener *l, char ou
     return out;
 }
 
+size_t remarks_cut(char *text, size_t width)
+{
+    size_t more = 0;
+    for (char *comma; strlen(text) + (more ? strlen(",+9") : 0) > width && (comma = strrchr(text, ',')); more++)
+        *comma = '\0';
+    size_t used = strlen(text);
+    if (more && used + strlen(",+9") <= width)
+        used += (size_t)snprintf(text + used, LIST_CELL_SIZE - used, ",+%zu", more);
+    return used;
+}
+
 size_t list_cell(enum figure_id figure, const struct listener *listener, size_t width, char out[LIST_CELL_SIZE])
 {
     char text[LIST_CELL_SIZE];
@@ -101,6 +112,8 @@ size_t list_cell(enum figure_id figure, const struct listener *listener, size_t 
     size_t whole = terminal_width(out, strlen(out)), kept = 0;
     if (whole <= width || width < 3)
         return whole;
+    if (figures[figure].form == AS_REMARKS)
+        return remarks_cut(out, width);
     const char *end = strrchr(out, '/');
     if (figures[figure].form == AS_PLACE)
         kept = width - 2;
@@ -154,10 +167,17 @@ int report_compare(enum figure_id figure, const struct listener *a, const struct
     return is_text ? strcmp(figure_text(figure, a, left), figure_text(figure, b, right)) : 0;
 }
 
-void report_columns_help(FILE *out)
+#define NAME_WIDTH 10
+
+void report_columns_help(FILE *out, const struct report_style *style)
 {
-    for (size_t f = 0; f < FIGURE_COUNT; f++)
-        if (figures[f].column.head)
-            fprintf(out, "%-10s %s%s\n", figure_column_name(f), figures[f].column.help,
-                    figures[f].column.shown == SHOWN_USUALLY ? "" : " (not by default)");
+    for (size_t f = 0; f < FIGURE_COUNT; f++) {
+        struct fold fold;
+        if (!figures[f].column.head)
+            continue;
+        int at = fprintf(out, "%-*s", NAME_WIDTH, figure_column_name(f));
+        FILE *line = fold_behind(&fold, out, style->columns, NAME_WIDTH + 1, at);
+        fprintf(line, "%s%s", figures[f].column.help, figures[f].column.shown == SHOWN_USUALLY ? "" : " (not by default)");
+        fold_end(&fold);
+    }
 }

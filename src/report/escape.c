@@ -111,6 +111,14 @@ size_t escape_text(const char *text, unsigned what, char *out, size_t size)
     return b.length;
 }
 
+size_t escape_first(const char *text, unsigned what, char out[ESCAPE_ONE_SIZE])
+{
+    struct built b = {.out = out, .size = ESCAPE_ONE_SIZE};
+    size_t length = escape_one((const unsigned char *)text, what, &b);
+    out[b.used] = '\0';
+    return length;
+}
+
 void escape_put(FILE *out, const char *text, unsigned what)
 {
     char bytes[1024];

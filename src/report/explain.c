@@ -193,7 +193,7 @@ static void say_passed_by(struct explanation *s)
         for (size_t i = 0; i < target->attempt_count; i++)
             refused += target->attempts[i].verdict == VERDICT_REFUSED;
         if (refused && refused == target->attempt_count)
-            tell(s, "At %s, tried before, every connection was refused: nobody listens there.", target_place(target, text));
+            tell(s, "At %s, tried first, every connection was refused: nobody listens there.", target_place(target, text));
     }
 }
 

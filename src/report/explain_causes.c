@@ -10,11 +10,11 @@ static const char *const words[CAUSE_COUNT] = {
     [CAUSE_CLOSED_LISTENER] = "the listener was closed with them in its queue",
     [CAUSE_SYN_QUEUE] = "the SYN queue was full, and no SYN cookie was sent",
     [CAUSE_LISTENER_FILTER] =
-        "the listener itself takes no such packets: they lack the signature that it wants (TCP MD5, TCP-AO), or a "
-        "filter is on its socket",
+        ("the listener itself takes no such packets: they lack the signature that it wants (TCP MD5, TCP-AO), or a "
+         "filter is on its socket"),
     [CAUSE_FIREWALL] = "a firewall or the path drops packets",
-    [CAUSE_TRANSLATION] = "address translation carries them to another listener ('nft list ruleset' shows the rules, "
-                          "'backlogctl list --all-netns' the listeners)",
+    [CAUSE_TRANSLATION] = ("address translation carries them to another listener ('nft list ruleset' shows the rules, "
+                           "'backlogctl list --all-netns' the listeners)"),
     [CAUSE_BELOW] = "something beside connection tracking carries them on, as IPVS and BPF programs do",
 };
 

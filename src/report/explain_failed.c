@@ -142,11 +142,11 @@ void explain_ghosts(struct explanation *s)
     char text[SUBJECT_SIZE];
     uint64_t half = told_of(s, VERDICT_HALF_OPEN), lost = told_of(s, VERDICT_LOST);
     bool cookies = s->run->counters.known && s->run->counters.value[COUNTER_SYNCOOKIES_SENT];
-    if (half)
+    if (half) {
         tell(s, "%s %s half-open: the client is connected, but the server's side still waits for the handshake's last ACK.",
              opening(s, half, text), is_are(half));
-    if (half)
         tell_causes(s, s->half_open, SYMPTOM_HALF_OPEN);
+    }
     if (lost)
         tell(s,
              "%s %s lost: the client believes it is connected, the server has forgotten it%s, and nothing but "

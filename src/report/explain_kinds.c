@@ -8,12 +8,13 @@ static void explain_members(struct explanation *s)
 {
     const struct target *target = s->target;
     const struct listener *fullest = &target->members[0], *emptiest = fullest;
-    uint64_t dropping = 0;
+    uint64_t dropping = 0, roomy = 0;
     for (size_t i = 0; i < target->member_count; i++) {
         const struct listener *m = &target->members[i];
         fullest = m->queue > fullest->queue ? m : fullest;
         emptiest = m->queue < emptiest->queue ? m : emptiest;
-        dropping += m->discarded > 0;
+        dropping += m->discarded && m->queue > m->backlog;
+        roomy += m->queue <= m->backlog;
     }
     if (fullest->queue != emptiest->queue) {
         tell(s, "One of the %zu queues holds %" PRIu64 " of %" PRIu64 ", another %" PRIu64 ":", target->member_count,
@@ -23,9 +24,10 @@ static void explain_members(struct explanation *s)
         else
             tell(s, "each is accepted from by itself, so look at the server that is slow, or stuck.");
     }
-    if (dropping && dropping < target->member_count)
-        tell(s, "%" PRIu64 " of the %zu dropped newcomers while the others still had room: nothing falls back on a sibling.",
-             dropping, target->member_count);
+    /* A member discards other packets, too; one that is full, in a group that has dropped for certain, dropped some for its queue. */
+    if (dropping && roomy && target->overflows.min)
+        tell(s, "%" PRIu64 " of the %zu dropped newcomers, and %" PRIu64 " still had room: nothing falls back on a sibling.",
+             dropping, target->member_count, roomy);
 }
 
 static void explain_deferred(struct explanation *s)

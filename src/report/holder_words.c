@@ -31,6 +31,11 @@ static const struct {
     {SYS_futex, "futex"},
     {SYS_rt_sigsuspend, "rt_sigsuspend"},
     {SYS_rt_sigtimedwait, "rt_sigtimedwait"},
+    {SYS_clone, "clone"},
+    {SYS_clone3, "clone3"},
+#ifdef SYS_vfork
+    {SYS_vfork, "vfork"},
+#endif
 #ifdef SYS_pause
     {SYS_pause, "pause"},
 #endif
@@ -44,6 +49,23 @@ static void write_call(FILE *out, int64_t number)
             return;
         }
     fprintf(out, "system call %" PRId64, number);
+}
+
+/* Which of its threads accepts is not known: it may be one that does not run. */
+static void write_busy(FILE *out, const struct holder_state *s)
+{
+    if (s->running >= s->threads) {
+        fputs("its threads run: it has more to do than it can, or accepts too seldom", out);
+        return;
+    }
+    fprintf(out,
+            "%" PRIu32 " of its %" PRIu32 " threads run%s: it has more to do than it can, or the one that accepts is held up",
+            s->running, s->threads, s->running == 1 ? "s" : "");
+    if (s->call >= 0) {
+        fputs(" (one is in ", out);
+        write_call(out, s->call);
+        putc(')', out);
+    }
 }
 
 static void write_cause(FILE *out, enum holder_cause cause, const struct holder_state *s)
@@ -65,10 +87,12 @@ static void write_cause(FILE *out, enum holder_cause cause, const struct holder_
                 s->descriptors, s->descriptors_max);
         break;
     case HOLDER_BLOCKED:
-        fputs("in uninterruptible sleep (state D): a disk, a network file system or a driver does not answer", out);
+        fputs("in uninterruptible sleep (state D): as a rule a disk, a network file system or a driver does not answer", out);
         break;
     case HOLDER_MEMORY:
-        fputs("its cgroup has no memory left, so it is held back: look for a leak, or raise memory.high (MemoryHigh=)", out);
+        fputs("its cgroup has used up its memory, so it is held back where it wants more: look for a leak, or raise memory.high "
+              "(MemoryHigh=)",
+              out);
         break;
     case HOLDER_THROTTLED:
         fprintf(out,
@@ -77,17 +101,23 @@ static void write_cause(FILE *out, enum holder_cause cause, const struct holder_
                 s->cpu_throttled, s->cpu_periods);
         break;
     case HOLDER_IDLE:
-        fputs("not busy, it waits for events and leaves these clients: at a limit of its own (connections, workers), or it "
-              "does not watch this socket",
-              out);
+        fputs(
+            "not busy, it waits for events and leaves these clients: at a limit of its own (connections, workers, a rate), or it "
+            "does not watch this socket",
+            out);
         break;
     case HOLDER_ELSEWHERE:
-        fputs("no thread of it waits for connections, but one in ", out);
-        write_call(out, s->call);
+        fputs("no thread of it waits for connections, ", out);
+        if (s->call >= 0) {
+            fputs("but one in ", out);
+            write_call(out, s->call);
+        } else {
+            fputs("all are in futex(2), for a lock or another thread", out);
+        }
         fputs(": it is held up there, or is no server and has only inherited the socket", out);
         break;
     case HOLDER_BUSY:
-        fputs("its threads run: it has more to do than it can, or accepts too seldom", out);
+        write_busy(out, s);
         break;
     case HOLDER_CAUSE_COUNT:
         break;
@@ -104,9 +134,32 @@ static size_t count_cause(const struct socket_holder *holders, size_t count, enu
     return found;
 }
 
+/* No cause was found: what was not to be seen, if anything. */
+static void write_no_cause(FILE *out, const struct listener *listener, const struct socket_holder *holders, size_t count)
+{
+    bool seen = true, foreign = false;
+    for (size_t i = 0; i < count; i++) {
+        seen = seen && holders[i].state.known && (holders[i].state.calls_known || holders[i].state.calls_foreign);
+        foreign = foreign || holders[i].state.calls_foreign;
+    }
+    if (listener->shrank)
+        fputs("a moment later its queue was shorter, so somebody does accept", out);
+    else if (!count)
+        fputs("who holds it cannot be seen from here", out);
+    else if (!seen)
+        fputs("what its threads wait for cannot be seen from here: that takes the right to trace them (CAP_SYS_PTRACE)", out);
+    else if (foreign)
+        fputs("what its threads wait for is not told: it is a program of another word size, with other system calls", out);
+    else
+        fputs("nothing that its processes were seen to do tells why nobody accepts", out);
+}
+
 void write_holder_causes(FILE *out, const struct listener *listener, const struct socket_holder *holders, size_t count)
 {
     const char *before = "";
+    size_t others = 0;
+    for (size_t i = 0; i < count; i++)
+        others += !holders[i].causes && !holders[i].keeper;
     for (enum holder_cause cause = 0; cause < HOLDER_CAUSE_COUNT; cause++) {
         size_t first = 0, found = count_cause(holders, count, cause, &first);
         if (!found)
@@ -115,14 +168,14 @@ void write_holder_causes(FILE *out, const struct listener *listener, const struc
         if (found > 1)
             fprintf(out, " and %zu more", found - 1);
         if (count > 1)
-            fprintf(out, " of %zu that hold it", count);
+            fprintf(out, ", one of %zu that hold it", count);
         fputs(": ", out);
         write_cause(out, cause, &holders[first].state);
         before = "; ";
     }
-    if (!*before && listener->shrank)
-        fputs("a moment later its queue was shorter, so somebody does accept", out);
-    else if (!*before)
-        fputs(count ? "why nobody accepts cannot be seen from here" : "who holds it cannot be seen from here", out);
+    if (!*before)
+        write_no_cause(out, listener, holders, count);
+    else if (others)
+        fputs("; why the others take no client, if they ever do, is not seen", out);
     putc('.', out);
 }

@@ -87,12 +87,19 @@ struct fold {
     int columns, indent, at;
     size_t used;
     bool parted; /* the beginning of this word has been written */
+    char tie;    /* 0, or see fold_tie() */
     char word[FOLD_WORD_MAX + 1];
 };
 
 /* A stream whose text comes to `out` made safe and folded at blanks to `columns` (0: not), all lines but the first indented. Without memory for it
    the words come as they are: the stream is then `out`. */
 FILE *fold_begin(struct fold *fold, FILE *out, int columns, int indent);
+
+/* The same where the line has `at` cells already: then a blank comes first. */
+FILE *fold_behind(struct fold *fold, FILE *out, int columns, int indent, int at);
+
+/* From now on this character, which is returned, comes out as a blank where no line ends. Not with text from outside. */
+char fold_tie(struct fold *fold);
 
 /* Ends the stream, and the last line if there was text at all. */
 void fold_end(struct fold *fold);
@@ -163,6 +170,22 @@ int table_end(FILE *out, struct libscols_table *table, bool filled);
 
 int write_table(FILE *out, const struct run *run, const struct report_style *style);
 
+/* The same rows and columns, as wide as they are, for who writes them otherwise. */
+struct table_cell {
+    const char *text; /* escaped, whatever the locale is */
+    bool right;       /* stands right */
+    bool verdict;     /* this is the row's verdict */
+    bool has_key;     /* sorted by this number, else by the text: */
+    double key;
+};
+struct table_visitor {
+    void (*head)(void *context, const char *name, bool right);
+    void (*row)(void *context, enum verdict verdict); /* begins */
+    void (*cell)(void *context, const struct table_cell *cell);
+    void *context;
+};
+int visit_table(const struct run *run, const struct table_visitor *visitor);
+
 /* ---- columns.c: what a listener shows ---- */
 
 /* A figure's text as it is: not safe to print; "-": nothing to say. Returns out. */
@@ -170,6 +193,9 @@ const char *figure_text(enum figure_id figure, const struct listener *listener, 
 
 /* The same made safe, and cut to `width` cells at the place that says least: a path keeps its end, a process its number.
    Returns how many cells it takes. */
+/* Shortens "full,dropping,not_accepting" to "full,+2", where that has to be: the first ones are the worst, and none is cut. The text's
+   buffer has LIST_CELL_SIZE bytes. Returns the length. */
+size_t remarks_cut(char *text, size_t width);
 size_t list_cell(enum figure_id figure, const struct listener *listener, size_t width, char out[LIST_CELL_SIZE]);
 
 /* It stands left, and can be cut; all else stands right. */
@@ -182,6 +208,27 @@ const char *remark_meaning(enum remark remark);
 
 /* Which measures are worth a column: some trial has one that is not 0. */
 bool sweep_has(const struct sweep *sweep, enum sweep_measure measure);
+
+/* How many runs of a cell were finished. */
+size_t sweep_done_in(const struct sweep *sweep, size_t cell);
+
+/* "3", or "3 (0..5)" where the runs differ. */
+#define SWEEP_MIDDLE_SIZE 128
+void sweep_middle_text(const struct sweep *sweep, size_t cell, enum sweep_measure measure, char out[SWEEP_MIDDLE_SIZE]);
+
+/* The measures that have a column. */
+bool sweep_shows(const struct sweep *sweep, enum sweep_measure measure);
+
+/* ---- sizing.c ---- */
+
+/* What is sized; what arithmetic says, what was measured, what somaxconn must be: paragraphs. */
+void write_sized(FILE *out, const struct sizing *s);
+void write_sizing_words(FILE *out, const struct sizing *s, const struct report_style *style);
+
+/* ---- text.c: lines of the text report, not yet safe to print ---- */
+
+void write_run_heading(FILE *out, const struct run *run);
+void write_run_listener(FILE *out, const struct run *run, const struct target *target);
 
 /* ---- times.c ---- */
 

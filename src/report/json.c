@@ -14,7 +14,7 @@ static int write_members(FILE *out, json_t *object)
     return json_dump(out, object, JSON_EMBED | JSON_REAL_PRECISION(15));
 }
 
-/* ---- Before the burst ---- */
+/* ---- What was wanted ---- */
 
 static json_t *target_json(const struct run *run)
 {
@@ -65,16 +65,14 @@ static json_t *preset_json(const struct run *run)
     return run->preset ? json_pack("{s:s, s:s}", "name", run->preset, "shows", run->preset_words) : json_null();
 }
 
-int report_json_begin(FILE *out, const struct run *run)
+static json_t *head_json(const struct run *run)
 {
-    putc('{', out);
-    return write_members(out, json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "schema", SCHEMA, "version",
-                                        BACKLOGCTL_VERSION, "command", json_text(run->command), "kernel", json_text(run->kernel),
-                                        "target", target_json(run), "netns", json_known(run->netns_inode, run->netns_inode),
-                                        "options", options_json(run), "preset", preset_json(run)));
+    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "schema", SCHEMA, "version", BACKLOGCTL_VERSION, "command",
+                     json_text(run->command), "kernel", json_text(run->kernel), "target", target_json(run), "netns",
+                     json_known(run->netns_inode, run->netns_inode), "options", options_json(run), "preset", preset_json(run));
 }
 
-/* ---- After it ---- */
+/* ---- What came of it ---- */
 
 static json_t *members_json(const struct target *target)
 {
@@ -238,16 +236,19 @@ static json_t *conclusion_json(const struct run *run)
 }
 
 /* All that needs memory is made before any of it is written. */
-int report_json_end(FILE *out, const struct run *run)
+int report_json(FILE *out, const struct run *run)
 {
-    json_t *numbers = figures_json(run), *conclusion = conclusion_json(run);
-    if (!numbers || !conclusion) {
+    json_t *head = head_json(run), *numbers = figures_json(run), *conclusion = conclusion_json(run);
+    if (!head || !numbers || !conclusion) {
+        json_decref(head);
         json_decref(numbers);
         json_decref(conclusion);
         return -ENOMEM;
     }
+    putc('{', out);
+    int status = write_members(out, head);
     fputs(",\n", out);
-    int status = write_members(out, numbers);
+    status = write_members(out, numbers) ? -ENOMEM : status;
     fputs(",\n\"connections\":", out);
     if (run->probe.summary)
         fputs("null", out);

@@ -111,10 +111,10 @@ json_t *json_known(bool known, uint64_t value)
     return known ? json_integer((json_int_t)value) : json_null();
 }
 
-int json_dump(FILE *out, json_t *object, size_t flags)
+int json_dump(FILE *out, json_t *value, size_t flags)
 {
-    int status = object && !json_dumpf(object, out, flags | JSON_COMPACT | JSON_ENSURE_ASCII) ? 0 : -ENOMEM;
-    json_decref(object);
+    int status = value && !json_dumpf(value, out, flags | JSON_COMPACT | JSON_ENSURE_ASCII) ? 0 : -ENOMEM;
+    json_decref(value);
     return ferror(out) ? 0 : status; /* a write error is told as such */
 }
 

@@ -41,13 +41,17 @@ static void write_evidence(FILE *out, const struct measurement *m)
 static void write_aftermath(FILE *out, const struct measurement *m)
 {
     char span[NSEC_TEXT_SIZE];
-    if (m->drained == NSEC_NEVER)
+    if (m->drain_unseen)
+        fputs("whether the queue was taken in could not be seen", out);
+    else if (m->drained == NSEC_NEVER)
         fprintf(out, "NOT DRAINED: the queue was not taken in within %s", nsec_text(m->patience, span));
     else
         fprintf(out, "taken in %s after the release", nsec_text(m->drained, span));
     if (m->accepted_known)
         fprintf(out, ", %" PRIu64 " of %" PRIu64 " accepted", m->accepted, m->queued);
-    if (m->served == NSEC_NEVER)
+    if (m->untried)
+        fputs("; no fresh connection could be tried", out);
+    else if (m->served == NSEC_NEVER)
         fputs("; a fresh connection was NOT accepted: look at the server", out);
     else
         fprintf(out, "; it serves again: a fresh connection was accepted at %s", nsec_text(m->served, span));

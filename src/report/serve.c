@@ -7,10 +7,9 @@
 
 /* ---- Text ---- */
 
-void report_ready_text(FILE *out, const struct listener *listener, const struct server_settings *settings, uint32_t somaxconn)
+static void write_ready(FILE *out, const struct listener *listener, const struct server_settings *settings, uint32_t somaxconn)
 {
-    char text[NSEC_TEXT_SIZE], address[REPORT_PLACE_SIZE];
-    terminal_printf(out, "listening on %s", report_place(listener, address));
+    char text[NSEC_TEXT_SIZE];
     fprintf(out, ": backlog %" PRId32 " asked, %" PRIu64 " effective, holds %" PRIu64, settings->backlog, listener->backlog,
             listener->capacity);
     if (backlog_clamped(settings->backlog, listener)) {
@@ -24,7 +23,24 @@ void report_ready_text(FILE *out, const struct listener *listener, const struct 
         fputs(settings->accept_count ? ", and is kept full then" : ", is kept full", out);
     if (settings->duration > 0)
         fprintf(out, ", ends after %s", nsec_text(settings->duration, text));
-    putc('\n', out);
+}
+
+void report_ready_text(FILE *out, const struct listener *listener, const struct server_settings *settings, uint32_t somaxconn,
+                       const struct report_style *style)
+{
+    char address[REPORT_PLACE_SIZE];
+    struct fold fold;
+    report_place(listener, address);
+    if (style->columns <= 0) { /* for scripts: every byte of the name */
+        terminal_printf(out, "listening on %s", address);
+        write_ready(out, listener, settings, somaxconn);
+        putc('\n', out);
+        return;
+    }
+    FILE *line = fold_begin(&fold, out, style->columns, 2);
+    fprintf(line, "listening on %s", address);
+    write_ready(line, listener, settings, somaxconn);
+    fold_end(&fold);
 }
 
 static const char *event_color(enum server_event_kind kind)
@@ -110,14 +126,16 @@ void report_event_text(FILE *out, const struct server_event *event, const struct
     emit_flush(&e);
 }
 
-void report_totals_text(FILE *out, const struct server_totals *totals, nsec elapsed)
+void report_totals_text(FILE *out, const struct server_totals *totals, nsec elapsed, const struct report_style *style)
 {
     char text[NSEC_TEXT_SIZE];
-    fprintf(out,
+    struct fold fold;
+    fprintf(fold_begin(&fold, out, style->columns, 2),
             "after %s: accepted %" PRIu64 ", closed %" PRIu64 ", open %" PRIu64 "; queue %" PRIu64 " left, at least %" PRIu64
-            " at its peak; discarded %" PRIu64 " packet%s\n",
+            " at its peak; discarded %" PRIu64 " packet%s",
             nsec_text(elapsed, text), totals->accepted, totals->closed, totals->open, totals->queue, totals->peak_queue,
             totals->discarded, plural(totals->discarded));
+    fold_end(&fold);
 }
 
 /* ---- JSON ---- */

@@ -65,15 +65,19 @@ static void write_sized_kind(FILE *out, const struct sizing *s)
         fprintf(out, " (%" PRIu32 " listeners by SO_REUSEPORT)", s->reuseport);
 }
 
-static void write_heading(FILE *out, const struct sizing *s, const struct report_style *style)
+void write_sized(FILE *out, const struct sizing *s)
 {
     char arrivals[WORDS_SIZE];
-    struct fold fold;
-    FILE *line = fold_begin(&fold, out, words_width(style), 2);
     arrivals_text(&s->load, arrivals);
-    fprintf(line, "size: %s, at ", arrivals);
-    write_server_pace(line, s);
-    write_sized_kind(line, s);
+    fprintf(out, "size: %s, at ", arrivals);
+    write_server_pace(out, s);
+    write_sized_kind(out, s);
+}
+
+static void write_heading(FILE *out, const struct sizing *s, const struct report_style *style)
+{
+    struct fold fold;
+    write_sized(fold_begin(&fold, out, words_width(style), 2), s);
     fold_end(&fold);
 }
 
@@ -163,6 +167,17 @@ static void write_somaxconn(FILE *out, const struct sizing *s, const struct repo
                   s->backlog, s->somaxconn, s->backlog);
 }
 
+#define SERVER_WIDTH 10
+
+static void write_note(FILE *out, const char *note, const struct report_style *style)
+{
+    struct fold fold;
+    fprintf(out, "%*s", SERVER_WIDTH, "");
+    FILE *line = fold_behind(&fold, out, words_width(style), SERVER_WIDTH + 2, SERVER_WIDTH); /* + 2: behind the parenthesis */
+    fprintf(line, "(%s)", note);
+    fold_end(&fold);
+}
+
 static void write_settings(FILE *out, const struct sizing *s, const struct report_style *style)
 {
     fputs("\nWhere to set it:\n", out);
@@ -173,31 +188,37 @@ static void write_settings(FILE *out, const struct sizing *s, const struct repor
         fputs("\n           ", out);
         paragraph(out, style, "%s", knob->where);
         if (knob->note)
-            fprintf(out, "           (%s)\n", knob->note);
+            write_note(out, knob->note, style);
     }
+}
+
+void write_sizing_words(FILE *out, const struct sizing *s, const struct report_style *style)
+{
+    if (s->predicted.overload) {
+        write_overload(out, s, style);
+        return;
+    }
+    write_arithmetic(out, s, style);
+    write_measured(out, s, style);
+    if (s->answered || s->calculated)
+        write_somaxconn(out, s, style);
 }
 
 void report_sizing_text(FILE *out, const struct sizing *s, const struct report_style *style)
 {
     write_heading(out, s, style);
     putc('\n', out);
-    if (s->predicted.overload) {
-        write_overload(out, s, style);
-        return;
-    }
-    if (s->answered || s->calculated) {
+    bool found = !s->predicted.overload && (s->answered || s->calculated);
+    if (found) {
         fputs("backlog ", out);
         char text[16];
         snprintf(text, sizeof text, "%" PRIu32, s->backlog);
         write_colored(out, style, s->answered ? COLOR_GREEN : COLOR_YELLOW, text);
         fputs(s->answered ? "\n\n" : " (by arithmetic, not measured)\n\n", out);
     }
-    write_arithmetic(out, s, style);
-    write_measured(out, s, style);
-    if (!s->answered && !s->calculated)
-        return;
-    write_somaxconn(out, s, style);
-    write_settings(out, s, style);
+    write_sizing_words(out, s, style);
+    if (found)
+        write_settings(out, s, style);
 }
 
 /* ---- JSON, schema backlogctl.size/2 ---- */
@@ -219,6 +240,20 @@ static json_t *settings_json(const struct sizing *s)
         knob_line(knob, s->backlog, line);
         json_add(&array, json_pack("{s:s, s:s, s:s, s:s?}", "server", knob->server, "line", line, "documented", knob->where,
                                    "note", knob->note));
+    }
+    return array;
+}
+
+static json_t *steps_json(const struct sizing *s)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < s->step_count; i++) {
+        const struct sizing_step *step = &s->steps[i];
+        json_add(&array,
+                 json_pack("{s:s, s:I, s:I, s:I, s:o, s:o, s:o}", "part", sizing_part_name(step->part), "backlog",
+                           (json_int_t)step->backlog, "runs", (json_int_t)step->runs, "passed", (json_int_t)step->passed,
+                           "dropped_most", json_known(step->dropped_known, step->dropped), "longest_queue",
+                           json_known(step->longest_known, step->longest), "longest_wait_us", json_span(step->longest_wait)));
     }
     return array;
 }
@@ -250,5 +285,6 @@ int report_sizing_json(FILE *out, const struct sizing *s)
     json_put(&object, "backlog_by", json_text(s->words ? backlog_way_name(s->way) : NULL));
     json_put(&object, "kind", json_text(socket_kind_name(s->transport.kind)));
     json_put(&object, "reuseport", json_known(s->reuseport, s->reuseport));
+    json_put(&object, "steps", steps_json(s));
     return write_json_line(out, object);
 }

@@ -14,7 +14,7 @@ void write_command_words(FILE *out, char *const *words)
     for (char *const *word = words; *word && used < sizeof text - 4; word++)
         used += (size_t)snprintf(text + used, sizeof text - used, "%s%s", word == words ? "" : " ", *word);
     if (used >= sizeof text - 4)
-        strcpy(text + sizeof text - 4, "...");
+        memcpy(text + sizeof text - 4, "...", 4);
     putc('\'', out);
     fputs(text, out);
     putc('\'', out);
@@ -39,8 +39,12 @@ void write_started(FILE *out, const struct run *run)
     if (started->other_listeners)
         fprintf(out, ", listens at %" PRIu64 " more place%s", started->other_listeners, plural(started->other_listeners));
     if (started->frozen)
-        fprintf(out, ", stood still for %s (%s) while the burst came: its queue took %" PRIu64,
-                nsec_text(started->frozen_for, span), started->ptraced ? "ptrace" : "SIGSTOP", started->held);
+        fprintf(out, ", stood still for %s (%s) while the burst came: its queue ", nsec_text(started->frozen_for, span),
+                started->ptraced ? "ptrace" : "SIGSTOP");
+    if (started->frozen && started->held_known)
+        fprintf(out, "took %" PRIu64, started->held);
+    else if (started->frozen)
+        fputs("was not seen", out);
     if (started->shares_pids)
         fputs(", has no pid namespace of its own", out);
     if (started->host_proc)
@@ -82,8 +86,8 @@ static json_t *freeze_json(const struct started_server *started)
 {
     if (!started->frozen)
         return json_null();
-    return json_pack("{s:s, s:o, s:I}", "method", started->ptraced ? "ptrace" : "stop", "lasted_us",
-                     json_span(started->frozen_for), "held", (json_int_t)started->held);
+    return json_pack("{s:s, s:o, s:o}", "method", started->ptraced ? "ptrace" : "stop", "lasted_us",
+                     json_span(started->frozen_for), "held", json_known(started->held_known, started->held));
 }
 
 json_t *started_json(const struct run *run)

@@ -32,6 +32,8 @@ static void put_word(struct fold *fold, bool part)
         return;
     memcpy(rest, fold->word + fold->used - left, left);
     fold->word[fold->used - left] = '\0';
+    for (char *c = fold->word; fold->tie && *c; c++)
+        *c = *c == fold->tie ? ' ' : *c;
     size_t length = terminal_text(fold->word, safe, sizeof safe);
     int width = (int)terminal_width(safe, length);
     if (fold->at && !fold->parted && fold->columns > 0 && fold->at + 1 + width > fold->columns) {
@@ -52,7 +54,8 @@ static ssize_t fold_write(void *cookie, const char *text, size_t size)
 {
     struct fold *fold = cookie;
     for (size_t i = 0; i < size; i++) {
-        if (text[i] == ' ') {
+        /* A second blank in a row is part of a name, which must not come out as another one. */
+        if (text[i] == ' ' && (fold->used || fold->parted || !fold->at)) {
             put_word(fold, false);
             fold->parted = false;
             continue;
@@ -66,11 +69,22 @@ static ssize_t fold_write(void *cookie, const char *text, size_t size)
 
 FILE *fold_begin(struct fold *fold, FILE *out, int columns, int indent)
 {
-    *fold = (struct fold){.out = out, .columns = columns, .indent = indent};
+    return fold_behind(fold, out, columns, indent, 0);
+}
+
+FILE *fold_behind(struct fold *fold, FILE *out, int columns, int indent, int at)
+{
+    *fold = (struct fold){.out = out, .columns = columns, .indent = indent, .at = at};
     fold->stream = fopencookie(fold, "w", (cookie_io_functions_t){.write = fold_write});
-    if (!fold->stream)
-        fold->stream = out;
-    return fold->stream;
+    if (fold->stream)
+        return fold->stream;
+    fputs(at ? " " : "", out);
+    return fold->stream = out;
+}
+
+char fold_tie(struct fold *fold)
+{
+    return fold->tie = fold->stream == fold->out ? ' ' : '\t';
 }
 
 void fold_end(struct fold *fold)

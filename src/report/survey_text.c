@@ -117,7 +117,9 @@ static const char *row_color(const struct listener *listener)
 {
     if (listener->remarks & (1u << REMARK_FULL | 1u << REMARK_DROPPING | 1u << REMARK_NOT_ACCEPTING))
         return COLOR_RED;
-    return listener->remarks & (1u << REMARK_DROPPED | 1u << REMARK_SYN_QUEUE_FULL | 1u << REMARK_LOWERED) ? COLOR_YELLOW : NULL;
+    if (listener->remarks & (1u << REMARK_DROPPED | 1u << REMARK_SYN_QUEUE_FULL | 1u << REMARK_LOWERED))
+        return COLOR_YELLOW;
+    return NULL;
 }
 
 static int fill_rows(struct libscols_table *table, const struct list_layout *layout)
@@ -158,14 +160,18 @@ static int print_list(FILE *out, const struct list_layout *layout, const struct 
 static const char *const meanings[REMARK_COUNT] = {
     [REMARK_FULL] = "The accept queue is full: new clients get no answer (AF_UNIX: EAGAIN, or they wait) until the application "
                     "accepts",
-    [REMARK_DROPPING] = "Connections are dropped on its full queue: their clients try again after 1s, 2s and so on",
+    [REMARK_DROPPING] =
+        "Its queue is full, so newcomers are dropped, as perhaps some were before: their clients try again after 1s, 2s "
+        "and so on",
     [REMARK_DROPPED] = "It dropped connections at some time; 'backlogctl watch' shows whether it goes on",
     [REMARK_MAY_HAVE_DROPPED] =
         "It discarded packets, and a full queue in this network namespace dropped some: perhaps they were the same. "
         "'backlogctl watch' tells them apart as they come",
-    [REMARK_NOT_ACCEPTING] = "A client has waited for a second or more, or all of the queue have given up",
+    [REMARK_NOT_ACCEPTING] = "A client has waited for a second or more, or every client in the queue has reset its connection",
     [REMARK_SYN_QUEUE_FULL] = "The SYN queue is full",
-    [REMARK_GIVEN_UP] = "Clients have given up while they waited, and keep their places until the application accepts them",
+    [REMARK_GIVEN_UP] =
+        "Clients have reset or closed their connections while they waited, or said that they send no more (a half-close, "
+        "with which one may still wait for an answer); they keep their places until the application accepts them",
     [REMARK_LOWERED] =
         "The queue is longer than the backlog allows: the application has lowered its backlog while clients waited, as "
         "a server does that has reached a limit of its own; look for its limit of connections",
@@ -180,6 +186,9 @@ static const char *const meanings[REMARK_COUNT] = {
 
 const char *remark_meaning(enum remark remark)
 {
+    /* Who watches knows it of the last interval; at one look all that is known is in the sums since it was made. */
+    if (remark == REMARK_DROPPING)
+        return "Connections were dropped on its full queue just now: their clients try again after 1s, 2s and so on";
     return meanings[remark];
 }
 
@@ -214,13 +223,16 @@ static void write_cookies(FILE *out, const struct survey *survey)
 
 static void write_given_up(FILE *out, const struct survey *survey)
 {
-    uint64_t queue = 0, gone = 0;
+    uint64_t queue = 0, gone = 0, reset = 0;
     for (size_t i = 0; i < survey->count; i++)
         if (survey->listeners[i].remarks >> REMARK_GIVEN_UP & 1) {
             queue += survey->listeners[i].queue;
             gone += survey->listeners[i].closed + survey->listeners[i].vanished;
+            reset += survey->listeners[i].vanished;
         }
     fprintf(out, ": %" PRIu64 " of %" PRIu64 " clients", gone, queue);
+    if (reset)
+        fprintf(out, ", %" PRIu64 " of them by a reset", reset);
 }
 
 /* A queue of one that is full does not prove that it was lowered, as a longer one would. */
@@ -320,12 +332,13 @@ static void write_knobs(FILE *out, const struct survey *survey, const struct rep
 static void write_missing(FILE *out, const struct survey *survey)
 {
     if (survey->owners_unseen && survey->processes_hidden)
-        fprintf(out,
-                "The process of %zu listener%s is not known: %zu process%s of other users cannot be looked into. Root can, or "
-                "who has "
-                "CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH",
-                survey->owners_unseen, plural(survey->owners_unseen), survey->processes_hidden,
-                survey->processes_hidden == 1 ? "" : "es");
+        fprintf(
+            out,
+            "The process of %zu listener%s is not known: %zu process%s of other users cannot be looked into. Root can, as can "
+            "a process with "
+            "CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH",
+            survey->owners_unseen, plural(survey->owners_unseen), survey->processes_hidden,
+            survey->processes_hidden == 1 ? "" : "es");
     else if (survey->owners_unseen)
         fprintf(out,
                 "No process in /proc holds %zu of the listeners: the kernel itself does, a process in another pid namespace, or "

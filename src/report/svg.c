@@ -1,8 +1,7 @@
 /* The pieces of a picture. Numbers are written without the locale's comma. */
 #include "svg.h"
 
-#include "backlogctl/escape.h"
-
+#include <stdlib.h>
 #include <string.h>
 
 const char *svg_number(double value, char out[SVG_NUMBER_SIZE])
@@ -16,61 +15,44 @@ const char *svg_number(double value, char out[SVG_NUMBER_SIZE])
     return out;
 }
 
-/* What XML cannot hold goes with what is not printable. */
-static void escaped(FILE *out, const char *text, bool attribute)
-{
-    char safe[ESCAPED_SIZE(1024)];
-    escape_text(text, ESCAPE_UNPRINTABLE, safe, sizeof safe);
-    for (const char *at = safe; *at; at++) {
-        if (*at == '&')
-            fputs("&amp;", out);
-        else if (*at == '<')
-            fputs("&lt;", out);
-        else if (*at == '>')
-            fputs("&gt;", out);
-        else if (*at == '"' && attribute)
-            fputs("&quot;", out);
-        else
-            putc(*at, out);
-    }
-}
-
-void svg_escaped(FILE *out, const char *text)
-{
-    escaped(out, text, false);
-}
-
-void svg_attribute(FILE *out, const char *text)
-{
-    escaped(out, text, true);
-}
-
-void svg_begin(FILE *out, double width, double height, const char *title, const char *description)
+void svg_begin(FILE *out, enum svg_form form, double width, double height, const char *title, const char *description)
 {
     char w[SVG_NUMBER_SIZE], h[SVG_NUMBER_SIZE];
     svg_number(width, w);
     svg_number(height, h);
-    fprintf(
-        out,
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" version=\"1.1\" width=\"%s\" height=\"%s\" viewBox=\"0 0 %s %s\">\n<title>",
-        w, h, w, h);
-    svg_escaped(out, title);
+    if (form == SVG_FILE)
+        fputs("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<svg xmlns=\"http://www.w3.org/2000/svg\" version=\"1.1\"", out);
+    else
+        fputs("<svg role=\"img\"", out);
+    fprintf(out, " width=\"%s\" height=\"%s\" viewBox=\"0 0 %s %s\">\n<title>", w, h, w, h);
+    markup_text(out, title);
     fputs("</title>\n<desc>", out);
-    svg_escaped(out, description);
-    fputs(
-        "</desc>\n"
-        "<style type=\"text/css\">\n"
-        "text { font-family: Helvetica, Arial, sans-serif; font-size: 12px; }\n"
-        ".b { fill: #ffffff; } .t { fill: #1a1a1a; } .s { fill: #5a5a5a; } .h { fill: #1a1a1a; font-size: 16px; }\n"
-        ".l { stroke: #c8c8c8; stroke-width: 1; fill: none; } .k { stroke: #1a1a1a; stroke-width: 1.5; fill: none; }\n"
-        ".d { stroke: " SVG_RED "; stroke-width: 1.5; } .c { stroke: " SVG_RED
-        "; stroke-width: 1; stroke-dasharray: 5 3; fill: none; }\n"
-        "@media (prefers-color-scheme: dark) {\n"
-        ".b { fill: #1c1c1e; } .t, .h { fill: #f0f0f0; } .s { fill: #b0b0b0; } .l { stroke: #48484a; } .k { stroke: #f0f0f0; }\n"
-        "}\n</style>\n",
-        out);
+    markup_text(out, description);
+    fputs("</desc>\n", out);
+    if (form == SVG_FILE)
+        fputs("<style type=\"text/css\">\n" SVG_STYLE "</style>\n", out);
     fprintf(out, "<rect class=\"b\" x=\"0\" y=\"0\" width=\"%s\" height=\"%s\"/>\n", w, h);
+}
+
+/* Relative luminance (WCAG 2) of a fill "#rrggbb" over another, in 0 to 1. A polynomial stands for the curve of sRGB. */
+static double luminance(const char *fill, double opacity, const char *under)
+{
+    static const double weights[] = {0.0722, 0.7152, 0.2126}; /* from the last byte on */
+    unsigned long top = strtoul(fill + 1, NULL, 16), bottom = strtoul(under + 1, NULL, 16);
+    double sum = 0;
+    for (size_t i = 0; i < sizeof weights / sizeof *weights; i++, top >>= 8, bottom >>= 8) {
+        double c = (opacity * (double)(top & 0xff) + (1 - opacity) * (double)(bottom & 0xff)) / 255;
+        sum += weights[i] * c * (c * (c * 0.305306011 + 0.682171111) + 0.012522878);
+    }
+    return sum;
+}
+
+const char *svg_class_on(const char *fill, double opacity)
+{
+    static const char *const classes[2][2] = {{"ww", "wb"}, {"bw", "bb"}};
+    /* Where (L + 0.05) / 0.05 is more than 1.05 / (L + 0.05), black has the higher contrast, and either has at least 4.5 there. */
+    const double equal = 0.179;
+    return classes[luminance(fill, opacity, SVG_LIGHT) > equal][luminance(fill, opacity, SVG_DARK) > equal];
 }
 
 void svg_end(FILE *out)
@@ -82,7 +64,7 @@ void svg_text(FILE *out, double x, double y, const char *anchor, const char *cla
 {
     char a[SVG_NUMBER_SIZE], b[SVG_NUMBER_SIZE];
     fprintf(out, "<text class=\"%s\" x=\"%s\" y=\"%s\" text-anchor=\"%s\">", class, svg_number(x, a), svg_number(y, b), anchor);
-    svg_escaped(out, text);
+    markup_text(out, text);
     fputs("</text>\n", out);
 }
 

@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CELL_SIZE 128
-
 bool sweep_has(const struct sweep *sweep, enum sweep_measure measure)
 {
     for (size_t cell = 0; cell < sweep->cells; cell++)
@@ -16,7 +14,12 @@ bool sweep_has(const struct sweep *sweep, enum sweep_measure measure)
     return false;
 }
 
-static size_t done_in(const struct sweep *sweep, size_t cell)
+bool sweep_shows(const struct sweep *sweep, enum sweep_measure m)
+{
+    return sweep_has(sweep, m) || m == (enum sweep_measure)VERDICT_LOST || m == (enum sweep_measure)VERDICT_TIMED_OUT;
+}
+
+size_t sweep_done_in(const struct sweep *sweep, size_t cell)
 {
     size_t done = 0;
     for (size_t i = 0; i < sweep->repeat; i++)
@@ -26,6 +29,8 @@ static size_t done_in(const struct sweep *sweep, size_t cell)
 
 /* ---- Text ---- */
 
+#define SEPARATOR "  "
+
 static void value_text(enum sweep_measure measure, uint64_t value, char out[NSEC_TEXT_SIZE])
 {
     if (measure == SWEEP_P99)
@@ -34,8 +39,7 @@ static void value_text(enum sweep_measure measure, uint64_t value, char out[NSEC
         snprintf(out, NSEC_TEXT_SIZE, "%" PRIu64, value);
 }
 
-/* "3", or "3 (0..5)" where the runs differ. */
-static void middle_text(const struct sweep *sweep, size_t cell, enum sweep_measure measure, char out[CELL_SIZE])
+void sweep_middle_text(const struct sweep *sweep, size_t cell, enum sweep_measure measure, char out[SWEEP_MIDDLE_SIZE])
 {
     const struct middle *m = &sweep->middles[cell][measure];
     char median[NSEC_TEXT_SIZE], least[NSEC_TEXT_SIZE], greatest[NSEC_TEXT_SIZE];
@@ -43,14 +47,51 @@ static void middle_text(const struct sweep *sweep, size_t cell, enum sweep_measu
     value_text(measure, m->least, least);
     value_text(measure, m->greatest, greatest);
     if (!m->known)
-        snprintf(out, CELL_SIZE, "-");
+        snprintf(out, SWEEP_MIDDLE_SIZE, "-");
     else if (m->least == m->greatest)
-        snprintf(out, CELL_SIZE, "%s", median);
+        snprintf(out, SWEEP_MIDDLE_SIZE, "%s", median);
     else
-        snprintf(out, CELL_SIZE, "%s (%s..%s)", median, least, greatest);
+        snprintf(out, SWEEP_MIDDLE_SIZE, "%s (%s..%s)", median, least, greatest);
 }
 
-static int fill_row(struct libscols_table *table, const struct sweep *sweep, size_t cell, const bool shown[SWEEP_MEASURE_COUNT])
+/* `narrow`: the middle alone. */
+static void cell_text(const struct sweep *sweep, size_t cell, enum sweep_measure measure, bool narrow,
+                      char out[SWEEP_MIDDLE_SIZE])
+{
+    const struct middle *m = &sweep->middles[cell][measure];
+    if (narrow && m->known)
+        value_text(measure, m->median, out);
+    else
+        sweep_middle_text(sweep, cell, measure, out);
+}
+
+/* What the whole table takes. */
+static int rows_width(const struct sweep *sweep)
+{
+    char text[ESCAPED_SIZE(AXIS_VALUE_SIZE)];
+    int gap = (int)strlen(SEPARATOR), all = -gap;
+    for (size_t a = 0; a < sweep->axis_count; a++) {
+        int width = (int)strlen(sweep->axes[a].name);
+        for (size_t i = 0; i < sweep->axes[a].count; i++) {
+            terminal_text(sweep->axes[a].values[i], text, sizeof text);
+            int own = (int)terminal_width(text, strlen(text));
+            width = own > width ? own : width;
+        }
+        all += width + gap;
+    }
+    for (enum sweep_measure m = 0; m < SWEEP_MEASURE_COUNT; m++) {
+        int width = (int)strlen(sweep_measure_name(m));
+        for (size_t cell = 0; cell < sweep->cells; cell++) {
+            sweep_middle_text(sweep, cell, m, text);
+            width = (int)strlen(text) > width ? (int)strlen(text) : width;
+        }
+        all += sweep_shows(sweep, m) ? width + gap : 0;
+    }
+    return all;
+}
+
+static int fill_row(struct libscols_table *table, const struct sweep *sweep, size_t cell, const bool shown[SWEEP_MEASURE_COUNT],
+                    bool narrow)
 {
     char text[ESCAPED_SIZE(AXIS_VALUE_SIZE)];
     struct libscols_line *line = scols_table_new_line(table, NULL);
@@ -63,33 +104,28 @@ static int fill_row(struct libscols_table *table, const struct sweep *sweep, siz
     for (enum sweep_measure m = 0; m < SWEEP_MEASURE_COUNT && !status; m++) {
         if (!shown[m])
             continue;
-        middle_text(sweep, cell, m, text);
+        cell_text(sweep, cell, m, narrow, text);
         status = scols_line_set_data(line, at++, text);
     }
     return status;
 }
 
-static int write_rows(FILE *out, const struct sweep *sweep, const struct report_style *style)
+static int write_rows(FILE *out, const struct sweep *sweep, const struct report_style *style, bool narrow)
 {
     bool shown[SWEEP_MEASURE_COUNT];
-    struct libscols_table *table = table_begin(out, style, 1000, "  ");
+    struct libscols_table *table = table_begin(out, style, 1000, SEPARATOR);
     int status = table ? 0 : -1;
     for (size_t a = 0; a < sweep->axis_count && !status; a++)
         status = table_column(table, sweep->axes[a].name, SCOLS_FL_RIGHT);
     for (enum sweep_measure m = 0; m < SWEEP_MEASURE_COUNT && !status; m++) {
-        shown[m] = sweep_has(sweep, m) || m == (enum sweep_measure)VERDICT_LOST || m == (enum sweep_measure)VERDICT_TIMED_OUT;
+        shown[m] = narrow ? sweep_has(sweep, m) : sweep_shows(sweep, m);
         if (shown[m])
             status = table_column(table, sweep_measure_name(m), SCOLS_FL_RIGHT);
     }
     for (size_t cell = 0; cell < sweep->cells && !status; cell++)
-        if (done_in(sweep, cell))
-            status = fill_row(table, sweep, cell, shown);
+        if (sweep_done_in(sweep, cell))
+            status = fill_row(table, sweep, cell, shown, narrow);
     return table_end(out, table, !status);
-}
-
-static void write_axis_name(FILE *out, const struct axis *axis)
-{
-    terminal_printf(out, "%s %s..%s (%zu)", axis->name, axis->values[0], axis->values[axis->count - 1], axis->count);
 }
 
 static void write_server(FILE *out, const struct sweep *sweep, const struct report_style *style)
@@ -102,26 +138,61 @@ static void write_server(FILE *out, const struct sweep *sweep, const struct repo
     fold_end(&fold);
 }
 
-int report_sweep_text(FILE *out, const struct sweep *sweep, const struct report_style *style)
+static void write_fixed(FILE *out, const struct sweep *sweep, const struct report_style *style)
+{
+    struct fold fold;
+    FILE *line = fold_begin(&fold, out, words_width(style), 2);
+    fputs("with ", line);
+    fputs(sweep->fixed, line); /* folded lines are made safe */
+    fold_end(&fold);
+}
+
+static void write_heading(FILE *out, const struct sweep *sweep, const struct report_style *style)
+{
+    struct fold fold;
+    FILE *line = fold_begin(&fold, out, words_width(style), 2);
+    fputs("sweep over ", line);
+    for (size_t a = 0; a < sweep->axis_count; a++) {
+        const struct axis *axis = &sweep->axes[a];
+        fprintf(line, "%s%s %s..%s (%zu)", a ? " and " : "", axis->name, axis->values[0], axis->values[axis->count - 1],
+                axis->count);
+    }
+    fprintf(line, ", %zu run%s each", sweep->repeat, plural(sweep->repeat));
+    fold_end(&fold);
+}
+
+static void write_ending(FILE *out, const struct sweep *sweep, const struct report_style *style, bool narrow)
 {
     char span[NSEC_TEXT_SIZE], name[SIGNAL_TEXT_SIZE];
-    fputs("sweep over ", out);
-    for (size_t a = 0; a < sweep->axis_count; a++) {
-        fputs(a ? " and " : "", out);
-        write_axis_name(out, &sweep->axes[a]);
-    }
-    fprintf(out, ", %zu run%s each\n", sweep->repeat, plural(sweep->repeat));
+    struct fold fold;
+    putc('\n', out);
+    FILE *line = fold_begin(&fold, out, words_width(style), 2);
+    fprintf(line, "%zu of %zu runs in %s, up to %u at a time", sweep->done, sweep->cells * sweep->repeat,
+            nsec_text(sweep->elapsed, span), sweep->jobs);
+    if (sweep->repeat > 1)
+        fputs(narrow ? "; the middle of each: a wider screen or a file shows the least and the greatest, too"
+                     : "; the middle of each, with the least and the greatest where they differ",
+              line);
+    size_t told = 0;
+    for (enum sweep_measure m = 0; m < SWEEP_MEASURE_COUNT && narrow; m++)
+        if (sweep_shows(sweep, m) && !sweep_has(sweep, m))
+            fprintf(line, "%s%s", told++ ? ", " : "; always 0: ", sweep_measure_name(m));
+    fold_end(&fold);
+    if (sweep->signal)
+        fprintf(out, "interrupted by %s: the runs that were finished by then are shown\n", signal_text(sweep->signal, name));
+}
+
+int report_sweep_text(FILE *out, const struct sweep *sweep, const struct report_style *style)
+{
+    write_heading(out, sweep, style);
+    if (*sweep->fixed)
+        write_fixed(out, sweep, style);
     if (sweep->words)
         write_server(out, sweep, style);
     fputc('\n', out);
-    int status = write_rows(out, sweep, style);
-    fprintf(out, "\n%zu of %zu runs in %s, up to %u at a time", sweep->done, sweep->cells * sweep->repeat,
-            nsec_text(sweep->elapsed, span), sweep->jobs);
-    if (sweep->repeat > 1)
-        fputs("; the middle of each, with the least and the greatest where they differ", out);
-    fputs("\n", out);
-    if (sweep->signal)
-        fprintf(out, "interrupted by %s: the runs that were finished by then are shown\n", signal_text(sweep->signal, name));
+    bool narrow = style->columns > 0 && rows_width(sweep) > style->columns;
+    int status = write_rows(out, sweep, style, narrow);
+    write_ending(out, sweep, style, narrow);
     return status;
 }
 

@@ -50,9 +50,9 @@ static void write_value_title(FILE *out, const struct sweep *sweep, size_t cell,
     fprintf(out, "<title>%s", what->words);
     for (size_t a = 0; a < sweep->axis_count; a++) {
         fputs(a ? ", " : " at ", out);
-        svg_escaped(out, sweep->axes[a].name);
+        markup_text(out, sweep->axes[a].name);
         putc(' ', out);
-        svg_escaped(out, sweep_value(sweep, cell, a));
+        markup_text(out, sweep_value(sweep, cell, a));
     }
     fprintf(out, ": %s", value_text(what->measure, m->median, text));
     if (m->least != m->greatest) {
@@ -161,7 +161,8 @@ static void draw_cell(FILE *out, const struct sweep *sweep, const struct shown *
     write_value_title(out, sweep, cell, what);
     fputs("</rect>\n", out);
     if (width >= 44 && height >= 16)
-        svg_text(out, x + width / 2, y + height / 2 + 4, "middle", "t", value_text(what->measure, m->median, text));
+        svg_text(out, x + width / 2, y + height / 2 + 4, "middle", svg_class_on(what->fill, share),
+                 value_text(what->measure, m->median, text));
 }
 
 static void draw_map(FILE *out, const struct sweep *sweep, const struct shown *what, double top)
@@ -170,7 +171,11 @@ static void draw_map(FILE *out, const struct sweep *sweep, const struct shown *w
     double width = ROOM / (double)columns, height = cell_height(sweep);
     double bottom = top + height * (double)rows;
     size_t column_step = (columns + LABELS_MOST - 1) / LABELS_MOST, row_step = (size_t)(14 / height) + 1;
+    char most[NSEC_TEXT_SIZE], legend[NSEC_TEXT_SIZE + 64];
+    snprintf(legend, sizeof legend, "palest: 0, deepest: %s; no field: no value",
+             value_text(what->measure, greatest(sweep, what->measure), most));
     svg_text(out, LEFT, top - 8, "start", "h", what->words);
+    svg_text(out, LEFT + ROOM, top - 8, "end", "s", legend);
     for (size_t row = 0; row < rows; row++) {
         if (row % row_step == 0)
             svg_text(out, LEFT - 8, top + height * ((double)row + 0.5) + 4, "end", "t", sweep->axes[0].values[row]);
@@ -193,15 +198,16 @@ static void write_title(char *out, size_t size, const struct sweep *sweep)
         snprintf(out + used, size - used, " and %.90s", sweep->axes[1].name);
 }
 
-void report_sweep_svg(FILE *out, const struct sweep *sweep)
+void draw_sweep(FILE *out, enum svg_form form, const struct sweep *sweep)
 {
-    char title[256], description[256];
+    char title[256], description[256 + SWEEP_FIXED_SIZE];
     bool maps = sweep->axis_count > 1;
     double height = maps ? HEAD + (double)SHOWN * map_height(sweep) : HEAD + 30 + 2 * PANEL + GAP + 20 + GAP;
     write_title(title, sizeof title, sweep);
-    snprintf(description, sizeof description, "%zu of %zu runs%s", sweep->done, sweep->cells * sweep->repeat,
-             sweep->repeat > 1 ? "; each value is the middle one of its repetitions" : "");
-    svg_begin(out, WIDTH, height, title, description);
+    snprintf(description, sizeof description, "%zu of %zu runs%s%s%s", sweep->done, sweep->cells * sweep->repeat,
+             sweep->repeat > 1 ? "; each value is the middle one of its repetitions" : "", *sweep->fixed ? ", with " : "",
+             sweep->fixed);
+    svg_begin(out, form, WIDTH, height, title, description);
     svg_text(out, 16, 26, "start", "h", title);
     svg_text(out, 16, 45, "start", "s", description);
     if (maps) {
@@ -214,4 +220,9 @@ void report_sweep_svg(FILE *out, const struct sweep *sweep)
         draw_lines(out, sweep);
     }
     svg_end(out);
+}
+
+void report_sweep_svg(FILE *out, const struct sweep *sweep)
+{
+    draw_sweep(out, SVG_FILE, sweep);
 }

@@ -149,6 +149,7 @@ static const struct squeeze {
 struct layout {
     const struct groups *groups;
     const struct squeeze *squeeze;
+    unsigned escapes; /* bits of enum escape */
     bool shown[COLUMNS];
     size_t width;          /* of the whole table */
     const char *separator; /* two blanks between columns where there is room, else one */
@@ -183,7 +184,7 @@ static void number_text(const struct groups *groups, const struct group *group, 
         snprintf(out, CELL_SIZE, "#%" PRIu32 "-#%" PRIu32, group->first, group->last);
 }
 
-static void source_text(const struct endpoint *source, bool port_only, char out[CELL_SIZE])
+static void source_text(const struct endpoint *source, bool port_only, unsigned escapes, char out[CELL_SIZE])
 {
     char text[ENDPOINT_TEXT_SIZE];
     if (source->family == AF_UNSPEC)
@@ -191,7 +192,7 @@ static void source_text(const struct endpoint *source, bool port_only, char out[
     else if (port_only)
         snprintf(out, CELL_SIZE, ":%u", source->port);
     else
-        terminal_text(endpoint_text(source, text), out, CELL_SIZE);
+        escape_text(endpoint_text(source, text), escapes, out, CELL_SIZE);
 }
 
 static void cell_text(const struct layout *layout, const struct group *group, enum column column, char out[CELL_SIZE])
@@ -206,10 +207,10 @@ static void cell_text(const struct layout *layout, const struct group *group, en
         snprintf(out, CELL_SIZE, "%" PRIu64, group->count);
         return;
     case COLUMN_ADDRESS:
-        terminal_text(endpoint_address_text(&group->target->address, text), out, CELL_SIZE);
+        escape_text(endpoint_address_text(&group->target->address, text), layout->escapes, out, CELL_SIZE);
         return;
     case COLUMN_SOURCE:
-        return source_text(&a->source, layout->squeeze->source == SOURCE_PORT, out);
+        return source_text(&a->source, layout->squeeze->source == SOURCE_PORT, layout->escapes, out);
     case COLUMN_VERDICT:
         snprintf(out, CELL_SIZE, "%s", verdict_name((enum verdict)a->verdict));
         return;
@@ -293,9 +294,9 @@ static bool layout_fits(struct layout *layout, const struct run *run, int screen
     return screen <= 0 || layout->width <= (size_t)screen;
 }
 
-static struct layout layout_choose(const struct groups *groups, const struct run *run, int screen)
+static struct layout layout_choose(const struct groups *groups, const struct run *run, unsigned escapes, int screen)
 {
-    struct layout layout = {.groups = groups};
+    struct layout layout = {.groups = groups, .escapes = escapes};
     for (size_t i = 0; i < SQUEEZE_COUNT; i++) {
         layout.squeeze = &squeezes[i];
         if (layout_fits(&layout, run, screen))
@@ -370,16 +371,82 @@ static int print_table(FILE *out, const struct layout *layout, const struct repo
     return table_end(out, table, !status);
 }
 
+/* 0 or -ENOMEM; groups->list is malloc'ed all the same. */
+static int collect(struct groups *groups, const struct run *run)
+{
+    *groups = (struct groups){.folding = FOLD_NOTHING};
+    bool collected = groups_collect(groups, run);
+    while (!collected && !groups->no_memory && groups->folding < FOLD_EQUALS) {
+        groups->folding++;
+        collected = groups_collect(groups, run);
+    }
+    return collected ? 0 : -ENOMEM;
+}
+
 int write_table(FILE *out, const struct run *run, const struct report_style *style)
 {
-    struct groups groups = {.folding = FOLD_NOTHING};
-    bool collected = groups_collect(&groups, run);
-    while (!collected && !groups.no_memory && groups.folding < FOLD_EQUALS) {
-        groups.folding++;
-        collected = groups_collect(&groups, run);
+    struct groups groups;
+    int status = collect(&groups, run);
+    struct layout layout = layout_choose(&groups, run, terminal_escapes(), style->columns);
+    if (!status && groups.count)
+        status = print_table(out, &layout, style);
+    free(groups.list);
+    return status;
+}
+
+/* ---- The same for others ---- */
+
+/* What a cell is sorted by where that is no text: its number, or where its range begins. */
+static bool cell_key(const struct group *group, enum column column, double *key)
+{
+    switch (column) {
+    case COLUMN_NUMBER:
+        return *key = group->first, true;
+    case COLUMN_COUNT:
+        return *key = (double)group->count, true;
+    case COLUMN_ESTABLISHED:
+        return *key = (double)group->established.min, true;
+    case COLUMN_ACCEPTED:
+        return *key = (double)group->accepted.min, true;
+    case COLUMN_WAITING:
+        return *key = (double)group->waiting.min, true;
+    case COLUMN_RETRIES:
+        return *key = group->retries_min, true;
+    case COLUMN_ADDRESS:
+    case COLUMN_SOURCE:
+    case COLUMN_VERDICT:
+    case COLUMN_REASON:
+    case COLUMN_EVIDENCE:
+    case COLUMNS:
+        break;
     }
-    struct layout layout = layout_choose(&groups, run, style->columns);
-    int status = !collected ? -ENOMEM : groups.count ? print_table(out, &layout, style) : 0;
+    return false;
+}
+
+static void visit_row(const struct layout *layout, const struct group *group, const struct table_visitor *visitor)
+{
+    char text[CELL_SIZE];
+    visitor->row(visitor->context, (enum verdict)group->sample->verdict);
+    for (enum column c = 0; c < COLUMNS; c++) {
+        if (!layout->shown[c])
+            continue;
+        struct table_cell cell = {.text = text, .right = columns[c].flags & SCOLS_FL_RIGHT, .verdict = c == COLUMN_VERDICT};
+        cell_text(layout, group, c, text);
+        cell.has_key = cell_key(group, c, &cell.key);
+        visitor->cell(visitor->context, &cell);
+    }
+}
+
+int visit_table(const struct run *run, const struct table_visitor *visitor)
+{
+    struct groups groups;
+    int status = collect(&groups, run);
+    struct layout layout = layout_choose(&groups, run, ESCAPE_UNPRINTABLE, 0);
+    for (enum column c = 0; c < COLUMNS && !status; c++)
+        if (layout.shown[c])
+            visitor->head(visitor->context, columns[c].head, columns[c].flags & SCOLS_FL_RIGHT);
+    for (size_t i = 0; i < groups.count && !status; i++)
+        visit_row(&layout, &groups.list[i], visitor);
     free(groups.list);
     return status;
 }

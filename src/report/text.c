@@ -34,7 +34,7 @@ static void write_kind(FILE *out, const struct run *run)
         fputs(" (deferred accepts)", out);
 }
 
-static void write_heading(FILE *out, const struct run *run)
+void write_run_heading(FILE *out, const struct run *run)
 {
     const struct probe_settings *probe = &run->probe;
     char span[NSEC_TEXT_SIZE];
@@ -86,7 +86,7 @@ static void write_line_of(FILE *out, void (*write)(FILE *, const struct run *), 
 
 void report_text_begin(FILE *out, const struct run *run, const struct report_style *style)
 {
-    write_line_of(out, write_heading, run, style->columns);
+    write_line_of(out, write_run_heading, run, style->columns);
 }
 
 /* ---- Listeners ---- */
@@ -190,15 +190,19 @@ static void write_members(FILE *out, const struct target *target)
     }
 }
 
+void write_run_listener(FILE *out, const struct run *run, const struct target *target)
+{
+    write_listener(out, run, target);
+    write_members(out, target);
+    if (run->target_count > 1)
+        write_attempts(out, target);
+}
+
 static void write_listeners(FILE *out, const struct run *run, int columns)
 {
     for (size_t t = 0; t < run->target_count; t++) {
         struct fold fold;
-        FILE *line = fold_begin(&fold, out, columns, 2);
-        write_listener(line, run, &run->targets[t]);
-        write_members(line, &run->targets[t]);
-        if (run->target_count > 1)
-            write_attempts(line, &run->targets[t]);
+        write_run_listener(fold_begin(&fold, out, columns, 2), run, &run->targets[t]);
         fold_end(&fold);
     }
 }

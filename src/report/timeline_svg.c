@@ -28,7 +28,6 @@ static const char *const fills[PHASES] = {
 /* One address's part of the picture. */
 struct panel {
     FILE *out;
-    const struct run *run;
     const struct target *target;
     size_t number;      /* of the target */
     double top;         /* of its lanes */
@@ -328,13 +327,13 @@ static void draw_legend(FILE *out, const struct run *run)
     svg_text(out, x + 56, 66, "start", "t", "drop");
 }
 
-static void draw_whole(FILE *out, const struct run *run, const char *title, const char *description)
+static void draw_whole(FILE *out, enum svg_form form, const struct run *run, const char *title, const char *description)
 {
     double height = HEAD;
     for (size_t t = 0; t < run->target_count; t++)
         if (run->targets[t].timeline.lanes)
             height += panel_height(&run->targets[t]);
-    svg_begin(out, WIDTH, height, title, description);
+    svg_begin(out, form, WIDTH, height, title, description);
     svg_text(out, 16, 26, "start", "h", title);
     svg_text(out, 16, 45, "start", "s", description);
     draw_legend(out, run);
@@ -343,20 +342,25 @@ static void draw_whole(FILE *out, const struct run *run, const char *title, cons
         const struct target *target = &run->targets[t];
         if (!target->timeline.lanes)
             continue;
-        struct panel panel = {.out = out, .run = run, .target = target, .number = t, .top = top, .end = target->timeline.end};
+        struct panel panel = {.out = out, .target = target, .number = t, .top = top, .end = target->timeline.end};
         draw_panel(&panel);
         top += panel_height(target);
     }
     svg_end(out);
 }
 
-int report_timeline_svg(FILE *out, const struct run *run)
+int draw_timelines(FILE *out, enum svg_form form, const struct run *run)
 {
     char *title = words_of(write_title, run), *description = words_of(write_description, run);
     int status = title && description ? 0 : -ENOMEM;
     if (!status)
-        draw_whole(out, run, title, description);
+        draw_whole(out, form, run, title, description);
     free(title);
     free(description);
     return status;
+}
+
+int report_timeline_svg(FILE *out, const struct run *run)
+{
+    return draw_timelines(out, SVG_FILE, run);
 }

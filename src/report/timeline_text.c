@@ -124,14 +124,16 @@ static void write_sign(FILE *out, const struct strip *s, const char *color, char
 static void write_label(FILE *out, const struct strip *s, const struct bundles *b, const struct bundle *bundle)
 {
     char label[LABEL_WIDTH + 16];
-    snprintf(label, sizeof label, b->each ? "%5" PRIu32 " %s" : "%5" PRIu32 "x %s",
-             b->each ? s->target->attempts[bundle->first].id : bundle->count, verdict_name(bundle->verdict));
+    snprintf(label, sizeof label, "%5" PRIu32 "%s %s", b->each ? s->target->attempts[bundle->first].id : bundle->count,
+             b->each ? "" : "x", verdict_name(bundle->verdict));
     fprintf(out, "%-*.*s", LABEL_WIDTH, LABEL_WIDTH - 1, label);
 }
 
-/* Where a moment falls that is worth a sign of its own: S a SYN, A the accept. */
-static char mark_of(const struct strip *s, const struct bundle *bundle, size_t cell)
+/* Where a moment of the only connection of a lane falls that is worth a sign of its own: S a SYN, A the accept. */
+static char mark_of(const struct strip *s, const struct bundles *b, const struct bundle *bundle, size_t cell)
 {
+    if (!b->each || bundle->count != 1)
+        return '\0';
     const struct timeline *t = &s->target->timeline;
     const struct lane *lane = &t->lanes[bundle->first];
     for (uint32_t n = 0; n < lane->syns; n++)
@@ -148,7 +150,7 @@ static void write_lane(FILE *out, const struct strip *s, const struct bundles *b
         end--;
     for (size_t cell = 0; cell < end; cell++) {
         enum phase phase = most_seen(bundle->seen[cell]);
-        char mark = b->each && bundle->count == 1 ? mark_of(s, bundle, cell) : '\0';
+        char mark = mark_of(s, b, bundle, cell);
         write_sign(out, s, signs[phase].color, mark ? mark : signs[phase].sign);
     }
     putc('\n', out);
@@ -229,22 +231,70 @@ static void write_axis(FILE *out, const struct strip *s)
     fprintf(out, "%*s%.*s\n", LABEL_WIDTH, "", (int)used, line);
 }
 
+/* The signs of the queue's line and of that of the drops. */
+static void write_points_legend(FILE *line, const struct strip *s, char tie)
+{
+    uint32_t longest[CELLS_MAX], dropped[CELLS_MAX];
+    uint64_t capacity = s->target->after.capacity;
+    bool empty = false, some = false, full = false, drops = false, many = false;
+    collect_points(s, longest, dropped);
+    for (size_t cell = 0; cell < s->cells; cell++) {
+        char sign = queue_sign(longest[cell], capacity);
+        empty |= sign == '.';
+        full |= sign == 'F';
+        some |= sign != '.' && sign != 'F';
+        drops |= dropped[cell] > 0;
+        many |= dropped[cell] > 9;
+    }
+    const char *before = "";
+    fputs(" queue: ", line);
+    if (empty)
+        fprintf(line, ".%cempty", tie), before = ", ";
+    if (some)
+        fprintf(line, "%sdigits %s", before, capacity > 9 ? "in tenths of what it holds" : "its length"), before = ", ";
+    if (some && !capacity)
+        fprintf(line, ", +%cmore than 9", tie);
+    if (full)
+        fprintf(line, "%sF%cfull", before, tie);
+    putc('.', line);
+    if (drops)
+        fputs(" drops: digits how many", line);
+    if (many)
+        fprintf(line, ", +%cmore than 9", tie);
+    fputs(drops ? "." : "", line);
+}
+
 static void write_legend(FILE *out, const struct strip *s, const struct bundles *b)
 {
-    char line[640], text[NSEC_TEXT_SIZE];
-    size_t used = 0;
-    bool seen[PHASES] = {0};
+    char text[NSEC_TEXT_SIZE];
+    struct fold fold;
+    bool seen[PHASES] = {0}, syn = false, accept = false;
     for (size_t n = 0; n < b->count; n++)
-        for (size_t cell = 0; cell < s->cells; cell++)
-            seen[most_seen(b->list[n].seen[cell])] = true;
-    used +=
-        (size_t)snprintf(line, sizeof line, "one sign is %s%s:", nsec_text(s->span, text), b->each ? "; S SYN, A accept()" : "");
+        for (size_t cell = 0; cell < s->cells; cell++) {
+            char mark = mark_of(s, b, &b->list[n], cell);
+            syn |= mark == 'S';
+            accept |= mark == 'A';
+            seen[most_seen(b->list[n].seen[cell])] |= !mark;
+        }
+    FILE *line = fold_begin(&fold, out, words_width(s->style), 2);
+    char tie = fold_tie(&fold); /* between a sign and its word */
+    fprintf(line, "one sign is %s", nsec_text(s->span, text));
+    if (!b->each)
+        fputs(", and what most of a line's connections do", line);
+    const char *before = ": ";
+    if (syn)
+        fprintf(line, "%sS%c%s", before, tie, has_handshake(s->target->transport.kind) ? "SYN" : "connect()"), before = ", ";
+    if (accept)
+        fprintf(line, "%sA%caccept()", before, tie), before = ", ";
     for (enum phase p = PHASE_CALLING; p < PHASES; p++)
-        if (seen[p])
-            used += (size_t)snprintf(line + used, sizeof line - used, " %c %s,", signs[p].sign, phase_name(p));
-    snprintf(line + used, sizeof line - used, " queue: F full, %s.",
-             s->target->after.capacity > 9 ? "digits in tenths of what it holds" : "else its length");
-    write_folded(out, line, words_width(s->style), 2);
+        if (seen[p]) {
+            fprintf(line, "%s%c%c%s", before, signs[p].sign, tie, phase_name(p));
+            before = ", ";
+        }
+    putc('.', line);
+    if (s->target->timeline.point_count)
+        write_points_legend(line, s, tie);
+    fold_end(&fold);
 }
 
 static void write_source(FILE *out, const struct strip *s)

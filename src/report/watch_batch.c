@@ -19,17 +19,34 @@ static const char *color_of(const struct watch_model *w, const struct listener_h
                                     : NULL;
 }
 
-static void write_heading(FILE *out, const struct watch_model *w, size_t count)
+static void write_heading(FILE *out, const struct watch_model *w, size_t count, const struct report_style *style)
 {
     char span[NSEC_TEXT_SIZE];
-    fprintf(out, "%s, after %s: ", w->at, nsec_text(w->elapsed, span));
+    struct fold fold;
+    FILE *line = fold_begin(&fold, out, style->columns, 2);
+    fprintf(line, "%s, after %s: ", w->at, nsec_text(w->elapsed, span));
     if (count)
-        fprintf(out, "%zu listener%s", count, plural(count));
+        fprintf(line, "%zu listener%s", count, plural(count));
     else
-        fputs("no listener", out);
+        fputs("no listener", line);
     if (w->namespace_count == 1 && w->namespaces[0].somaxconn >= 0)
-        fprintf(out, ", net.core.somaxconn %" PRId64, w->namespaces[0].somaxconn);
-    putc('\n', out);
+        fprintf(line, ", net.core.somaxconn %" PRId64, w->namespaces[0].somaxconn);
+    fold_end(&fold);
+}
+
+/* Below the row, where the screen is too narrow for them. */
+static void write_remarks(FILE *out, const struct listener_history *one, const struct report_style *style)
+{
+    char remarks[LIST_CELL_SIZE];
+    struct fold fold;
+    watch_remarks(one, remarks);
+    if (!*remarks || !strcmp(remarks, "-"))
+        return;
+    putc(' ', out);
+    FILE *line = fold_behind(&fold, out, style->columns, 2, 1);
+    for (const char *c = remarks; *c; c++)
+        fputs(*c == ',' ? ", " : (char[]){*c, '\0'}, line);
+    fold_end(&fold);
 }
 
 /* As long as it is news: the next blocks do not repeat it. */
@@ -50,19 +67,26 @@ static void write_why(FILE *out, const struct watch_model *w, const struct repor
 }
 
 /* Once is enough: the first block says what holds for all. */
-static void write_notes(FILE *out, const struct watch_model *w, const size_t *order, size_t count, size_t sampled)
+static void write_notes(FILE *out, const struct watch_model *w, const size_t *order, size_t count, size_t sampled,
+                        const struct report_style *style)
 {
-    char place[REPORT_PLACE_SIZE];
+    char place[REPORT_PLACE_SIZE], text[WATCH_TEXT_SIZE];
     if (w->number != 1)
         return;
-    if (sampled < count)
-        terminal_printf(out, "(a sampled peak is a lower bound: %s was sampled at %.0f Hz, the others once an interval)",
-                        report_place(&w->list[order[sampled]].now, place), watch_hz(w, &w->list[order[sampled]])),
-            putc('\n', out);
-    if (*w->incomplete)
-        terminal_printf(out, "(evidence is missing: %s)", w->incomplete), putc('\n', out);
-    if (w->owners_unseen && w->processes_hidden)
-        fprintf(out, "(the process of %zu listener%s is not shown: as root it is)\n", w->owners_unseen, plural(w->owners_unseen));
+    if (sampled < count) {
+        snprintf(text, sizeof text, "(a sampled peak is a lower bound: %s was sampled at %.0f Hz, the others once an interval)",
+                 report_place(&w->list[order[sampled]].now, place), watch_hz(w, &w->list[order[sampled]]));
+        write_folded(out, text, style->columns, 2);
+    }
+    if (*w->incomplete) {
+        snprintf(text, sizeof text, "(evidence is missing: %s)", w->incomplete);
+        write_folded(out, text, style->columns, 2);
+    }
+    if (w->owners_unseen && w->processes_hidden) {
+        snprintf(text, sizeof text, "(the process of %zu listener%s is not shown: as root it is)", w->owners_unseen,
+                 plural(w->owners_unseen));
+        write_folded(out, text, style->columns, 2);
+    }
 }
 
 void report_watch_text(FILE *out, const struct watch_model *w, const size_t *order, size_t count, size_t sampled,
@@ -70,8 +94,10 @@ void report_watch_text(FILE *out, const struct watch_model *w, const size_t *ord
 {
     char text[WATCH_TEXT_SIZE];
     struct watch_layout layout = {.w = w};
-    watch_layout_file(&layout, order, count);
-    write_heading(out, w, count);
+    bool narrow = watch_layout_file(&layout, order, count) > style->columns && style->columns > 0;
+    if (narrow)
+        watch_layout_lines(&layout, style->columns);
+    write_heading(out, w, count, style);
     if (count) {
         watch_header(&layout, text);
         fprintf(out, "%s\n", text);
@@ -85,9 +111,11 @@ void report_watch_text(FILE *out, const struct watch_model *w, const size_t *ord
         else
             fputs(text, out);
         putc('\n', out);
+        if (narrow)
+            write_remarks(out, one, style);
     }
     write_why(out, w, style);
-    write_notes(out, w, order, count, sampled);
+    write_notes(out, w, order, count, sampled, style);
     putc('\n', out);
 }
 
@@ -105,13 +133,13 @@ const char *report_alert(const struct alert *alert, char out[REPORT_ALERT_SIZE])
 void report_alert_text(FILE *out, const struct alert *alert, const struct report_style *style)
 {
     char text[REPORT_ALERT_SIZE];
+    const char *word = alert->open_news ? "UNDECIDED" : "ALERT";
+    struct fold fold;
     fprintf(out, "%s ", alert->stamp);
-    if (alert->open_news)
-        write_colored(out, style, COLOR_YELLOW, "UNDECIDED");
-    else
-        write_colored(out, style, COLOR_RED, "ALERT");
-    terminal_printf(out, " %s", report_alert(alert, text));
-    putc('\n', out);
+    write_colored(out, style, alert->open_news ? COLOR_YELLOW : COLOR_RED, word);
+    FILE *line = fold_behind(&fold, out, style->columns, 2, (int)(strlen(alert->stamp) + 1 + strlen(word)));
+    fputs(report_alert(alert, text), line);
+    fold_end(&fold);
 }
 
 /* ---- JSON ---- */

@@ -104,6 +104,23 @@ static void add_rows(struct frame *frame, const struct watch_model *w, const str
 
 /* ---- The selected listener ---- */
 
+/* Words that do not fit the line go on in the next one. */
+static void add_folded(struct frame *frame, enum frame_style style, const char *text)
+{
+    char *save = NULL;
+    struct keep keep;
+    FILE *memory = keep_begin(&keep);
+    if (memory)
+        write_folded(memory, text, frame->columns - 2, 2);
+    char *folded = memory ? keep_end(&keep) : NULL;
+    if (!folded)
+        add_text(frame, style, "  %s", text); /* then it is cut */
+    else
+        for (char *line = strtok_r(folded, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+            add_text(frame, style, "  %s", line);
+    free(folded);
+}
+
 static void add_name(struct frame *frame, const struct watch_model *w, const struct listener_history *one)
 {
     char place[REPORT_PLACE_SIZE], ago[NSEC_TEXT_SIZE], owner[64] = "owner not seen";
@@ -129,67 +146,50 @@ static void add_name(struct frame *frame, const struct watch_model *w, const str
 
 static void add_peak(struct frame *frame, const struct watch_model *w, const struct listener_history *one)
 {
-    char ago[NSEC_TEXT_SIZE], oldest[NSEC_TEXT_SIZE];
+    char ago[NSEC_TEXT_SIZE], oldest[NSEC_TEXT_SIZE], text[WATCH_TEXT_SIZE];
     nsec since = w->elapsed - one->peak_at;
     since -= since % (since < NSEC_PER_SEC ? NSEC_PER_SEC / 10 : NSEC_PER_SEC);
-    struct frame_line *line =
-        add_text(frame, FRAME_PLAIN, "  queue %" PRIu64 " of %" PRIu64 "  ", one->now.queue, one->now.capacity);
-    if (!line)
-        return;
-    size_t used = strlen(line->text), room = sizeof line->text;
+    size_t room = sizeof text;
+    size_t used = (size_t)snprintf(text, room, "queue %" PRIu64 " of %" PRIu64 ", ", one->now.queue, one->now.capacity);
     if (one->peak)
-        used += (size_t)snprintf(line->text + used, room - used, "peak %" PRIu64 " (%" PRIu64 "%%) %s ago", one->peak,
+        used += (size_t)snprintf(text + used, room - used, "peak %" PRIu64 " (%" PRIu64 "%%) %s ago", one->peak,
                                  one->now.capacity ? one->peak * 100 / one->now.capacity : 0, nsec_text(since, ago));
     else
-        used += (size_t)snprintf(line->text + used, room - used, "nobody seen waiting yet");
+        used += (size_t)snprintf(text + used, room - used, "nobody seen waiting yet");
     if (one->now.oldest_known)
-        used += (size_t)snprintf(line->text + used, room - used, "  oldest waits %s",
+        used += (size_t)snprintf(text + used, room - used, ", oldest waits %s",
                                  nsec_text(one->now.oldest_ms * NSEC_PER_MSEC, oldest));
     if (one->now.half_open_known)
-        snprintf(line->text + used, room - used, "  %" PRIu32 " half-open", one->now.half_open);
+        snprintf(text + used, room - used, ", %" PRIu32 " half-open", one->now.half_open);
+    add_folded(frame, FRAME_PLAIN, text);
 }
 
 static void add_drops(struct frame *frame, const struct listener_history *one)
 {
-    char made[INTERVAL_TEXT_SIZE], watched[INTERVAL_TEXT_SIZE], last[INTERVAL_TEXT_SIZE];
-    if (!one->now.discarded_known)
+    char made[INTERVAL_TEXT_SIZE], watched[INTERVAL_TEXT_SIZE], last[INTERVAL_TEXT_SIZE], text[WATCH_TEXT_SIZE];
+    if (!one->now.discarded_known) {
         add_text(frame, FRAME_PLAIN, "  drops are not counted for this kind of socket");
-    else
-        add_text(frame, one->last.overflows.min ? FRAME_ALARM : FRAME_PLAIN,
-                 "  drops %s since it was made, %s while watched, %s in the last interval",
-                 interval_text(&one->now.overflows, made), interval_text(&one->overflows, watched),
-                 interval_text(&one->last.overflows, last));
+        return;
+    }
+    snprintf(text, sizeof text, "drops %s since it was made, %s while watched, %s in the last interval",
+             interval_text(&one->now.overflows, made), interval_text(&one->overflows, watched),
+             interval_text(&one->last.overflows, last));
+    add_folded(frame, one->last.overflows.min ? FRAME_ALARM : FRAME_PLAIN, text);
 }
 
 static void add_sampling(struct frame *frame, const struct watch_model *w, const struct watch_view *view,
                          const struct listener_history *one)
 {
     double hz = watch_hz(w, one);
-    char gap[NSEC_TEXT_SIZE];
+    char gap[NSEC_TEXT_SIZE], text[WATCH_TEXT_SIZE];
     if (view->not_sampled)
-        add_text(frame, FRAME_DIM, "  sampled once an interval only: %s", view->not_sampled);
+        snprintf(text, sizeof text, "sampled once an interval only: %s", view->not_sampled);
     else if (hz > 0)
-        add_text(frame, FRAME_DIM, "  sampled at %.0f Hz: a lower bound, as a burst within %s may pass unseen", hz,
+        snprintf(text, sizeof text, "sampled at %.0f Hz: a lower bound, as a burst within %s may pass unseen", hz,
                  nsec_text((nsec)((double)NSEC_PER_SEC / hz / 1e5) * 100000 + NSEC_PER_MSEC / 10, gap));
     else
-        add_text(frame, FRAME_DIM, "  the peak is a lower bound: a burst between two looks may pass unseen");
-}
-
-/* Words that do not fit the line go on in the next one. */
-static void add_folded(struct frame *frame, enum frame_style style, const char *text)
-{
-    char *save = NULL;
-    struct keep keep;
-    FILE *memory = keep_begin(&keep);
-    if (memory)
-        write_folded(memory, text, frame->columns - 2, 2);
-    char *folded = memory ? keep_end(&keep) : NULL;
-    if (!folded)
-        add_text(frame, style, "  %s", text); /* then it is cut */
-    else
-        for (char *line = strtok_r(folded, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
-            add_text(frame, style, "  %s", line);
-    free(folded);
+        snprintf(text, sizeof text, "the peak is a lower bound: a burst between two looks may pass unseen");
+    add_folded(frame, FRAME_DIM, text);
 }
 
 static void add_remarks(struct frame *frame, const struct listener_history *one)
@@ -267,7 +267,7 @@ static void add_keys(struct frame *frame, const struct watch_view *view)
         add_text(frame, FRAME_BAR, " any key goes back");
     else if (view->typing)
         add_text(frame, FRAME_BAR, " filter: %s_  (Enter keeps it, Esc shows all)", view->filter);
-    else if (frame->columns < 60)
+    else if (frame->columns < 72)
         add_text(frame, FRAME_BAR, " q quit  ? help  s sort: %s%s%s%s", view->reverse ? "-" : "", view->sort_name,
                  *view->filter ? "  /" : "", view->filter);
     else
@@ -278,23 +278,17 @@ static void add_keys(struct frame *frame, const struct watch_view *view)
 static void add_help(struct frame *frame, size_t room)
 {
     static const char *const lines[] = {
-        "  Up Down j k    choose a listener",
-        "  PgUp PgDn      a page up, down",
-        "  Home End g G   the first, the last",
-        "  s  r           sort by the next, reverse",
-        "  /              filter by address, process",
-        "  Esc            no filter",
-        "  p Space        pause, go on",
-        "  q              quit",
-        "",
-        "  !  full, or dropping connections now",
-        "  ?  clients wait for a second and more",
-        "  +  new    x  gone",
-        "  holds  connections that its queue holds",
-        "  peak   longest queue seen: a lower bound",
-        "  The chosen one is looked at some 1000",
-        "  times a second, so that bursts between",
-        "  two screens are seen; the others once.",
+        "  Up Down j k    choose a listener",          "  PgUp PgDn      a page up, down",
+        "  Home End g G   the first, the last",        "  s  r           sort by the next, reverse",
+        "  /              filter by address, process", "  Esc            no filter",
+        "  p Space   q    pause, go on; quit",         "",
+        "  !  full, or dropping connections now",      "  ?  clients wait for a second and more",
+        "  +  new    x  gone    -  none, unknown",     "  full   the queue, of what it holds",
+        "  holds  connections that its queue holds",   "  peak   longest queue seen: a lower bound",
+        "  drops  A..B: somewhere between the two",    "  half   half-open: handshake not complete",
+        "  oldest time that the first has waited",     "  last minute    its peaks, now at the right",
+        "  remarks +2: two more; ..: a name is cut",   "  The chosen one is looked at some 1000",
+        "  times a second, so that bursts between",    "  two screens are seen; the others once.",
     };
     for (size_t i = 0; i < room; i++)
         add_text(frame, FRAME_PLAIN, "%s", i < sizeof lines / sizeof *lines ? lines[i] : "");
@@ -311,6 +305,10 @@ void report_watch_frame(struct frame *frame, const struct watch_model *w, const 
     size_t details = room - LISTED_MIN < DETAILS_MAX ? room - LISTED_MIN : DETAILS_MAX;
     if (frame->rows < 16 && details > room / 2)
         details = room / 2;
+    /* Rows that no listener needs tell more of the chosen one. */
+    size_t listed = view->count > LISTED_MIN ? view->count : LISTED_MIN;
+    if (room > listed && room - listed > details)
+        details = room - listed;
     add_title(frame, w, view);
     if (view->help) {
         add_help(frame, frame->rows - 2);

@@ -28,8 +28,10 @@ struct watch_layout {
 
 /* What fits a screen: the more important columns first, then wider ones. */
 void watch_layout_screen(struct watch_layout *layout, int columns);
-/* All that a file can hold: as wide as these rows are. */
-void watch_layout_file(struct watch_layout *layout, const size_t *order, size_t count);
+/* The same for lines that stay: without marks, the last minute and remarks, which are told in words. */
+void watch_layout_lines(struct watch_layout *layout, int columns);
+/* All that a file can hold: as wide as these rows are. Returns the width. */
+int watch_layout_file(struct watch_layout *layout, const size_t *order, size_t count);
 
 /* Return the text's width in cells. */
 int watch_header(const struct watch_layout *layout, char out[WATCH_TEXT_SIZE]);
@@ -50,6 +52,9 @@ bool watch_is_new(const struct watch_model *w, const struct listener_history *on
 
 /* Looks a second in the last interval. */
 double watch_hz(const struct watch_model *w, const struct listener_history *one);
+
+/* What it says of itself and what is worth saying, with commas between; "" or "-": nothing. */
+void watch_remarks(const struct listener_history *one, char out[LIST_CELL_SIZE]);
 
 /* w->why in words: "why, 3s ago: ...". */
 void watch_why_words(FILE *out, const struct watch_model *w);

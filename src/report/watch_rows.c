@@ -128,17 +128,22 @@ static void text_spark(const struct watch_layout *layout, const struct listener_
     watch_spark(layout->w, one, width, layout->utf8, out);
 }
 
-/* What it says of itself, and what is worth saying. */
+void watch_remarks(const struct listener_history *one, char out[LIST_CELL_SIZE])
+{
+    char remarks[LIST_CELL_SIZE];
+    const char *state = one->state == WATCH_PRESENT ? "" : watch_state_name(one->state);
+    figure_text(FIGURE_REMARKS, &one->now, remarks);
+    if (!strcmp(remarks, "-") && *state)
+        *remarks = '\0';
+    snprintf(out, LIST_CELL_SIZE, "%s%s%.*s", state, *state && *remarks ? "," : "", LIST_CELL_SIZE / 2, remarks);
+}
+
 static void put_remarks(const struct listener_history *one, int width, char out[WATCH_TEXT_SIZE])
 {
     char cell[LIST_CELL_SIZE];
-    const char *state = one->state == WATCH_PRESENT ? "" : watch_state_name(one->state);
-    figure_text(FIGURE_REMARKS, &one->now, cell);
-    if (!strcmp(cell, "-") && *state)
-        *cell = '\0';
-    size_t used = (size_t)snprintf(out, WATCH_TEXT_SIZE, "%s%s", state, *state && *cell ? "," : "");
-    snprintf(out + used, WATCH_TEXT_SIZE - used, "%s", cell);
-    out[width] = '\0';
+    watch_remarks(one, cell);
+    remarks_cut(cell, (size_t)width);
+    snprintf(out, WATCH_TEXT_SIZE, "%.*s", width, cell);
 }
 
 static void put_figure(enum figure_id figure, const struct listener_history *one, int width, char out[WATCH_TEXT_SIZE])
@@ -198,23 +203,20 @@ static int room_for(int place, int wanted, int left)
     return wanted < left ? wanted : left;
 }
 
-void watch_layout_screen(struct watch_layout *layout, int columns)
+static void lay_out(struct watch_layout *layout, int columns, bool lines)
 {
-    const int address = figures[FIGURE_ADDRESS].watch.place;
+    const int address = figures[FIGURE_ADDRESS].watch.place, remarks = figures[FIGURE_REMARKS].watch.place;
     const struct {
         int place, wide;
-    } growing[] = {{address, 21},
-                   {figures[FIGURE_PROCESS].watch.place, 20},
-                   {figures[FIGURE_REMARKS].watch.place, 24},
-                   {address, 36},
-                   {WATCH_SPARK, 60},
+    } growing[] = {{address, 21},  {figures[FIGURE_PROCESS].watch.place, 20}, {remarks, 24}, {address, 36}, {WATCH_SPARK, 60},
                    {WATCH_BAR, 12}};
     memset(layout->width, 0, sizeof layout->width);
     int left = columns;
     for (int rank = 1; rank <= WATCH_PLACES; rank++)
         for (int place = 0; place < WATCH_PLACES; place++) {
             struct column column = column_at(place);
-            if (column.head && column.rank == rank && left > column.narrow) {
+            bool wanted = column.head && !(lines && (place == WATCH_MARK || place == WATCH_SPARK || place == remarks));
+            if (wanted && column.rank == rank && left > column.narrow) {
                 layout->width[place] = column.narrow;
                 left -= layout->width[place] + 1;
             }
@@ -229,22 +231,35 @@ void watch_layout_screen(struct watch_layout *layout, int columns)
     }
 }
 
-void watch_layout_file(struct watch_layout *layout, const size_t *order, size_t count)
+void watch_layout_screen(struct watch_layout *layout, int columns)
+{
+    lay_out(layout, columns, false);
+}
+
+void watch_layout_lines(struct watch_layout *layout, int columns)
+{
+    lay_out(layout, columns, true);
+}
+
+int watch_layout_file(struct watch_layout *layout, const size_t *order, size_t count)
 {
     char text[WATCH_TEXT_SIZE];
+    int all = -1; /* before the first is no gap */
     for (int place = 0; place < WATCH_PLACES; place++) {
         struct column column = column_at(place);
         int *width = &layout->width[place];
         *width = column.head && place != WATCH_MARK && place != WATCH_SPARK ? column.narrow : 0;
-        if (!*width || column.text || !column.left)
-            continue;
-        *width = (int)strlen(column.head); /* what the longest of these texts takes */
-        for (size_t o = 0; o < count; o++) {
+        bool grows = *width && !column.text && column.left;
+        if (grows)
+            *width = (int)strlen(column.head); /* what the longest of these texts takes */
+        for (size_t o = 0; o < count && grows; o++) {
             put_cell(layout, &column, &layout->w->list[order[o]], LIST_CELL_SIZE, text);
             int own = (int)terminal_width(text, strlen(text));
             *width = own > *width ? own : *width;
         }
+        all += *width ? *width + 1 : 0;
     }
+    return all;
 }
 
 int watch_column_at(const struct watch_layout *layout, enum watch_place place)

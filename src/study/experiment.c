@@ -6,6 +6,7 @@
 #include "backlogctl/netns.h"
 #include "backlogctl/peers.h"
 
+#include "confinement.h"
 #include "started.h"
 
 #include <errno.h>
@@ -72,11 +73,19 @@ static bool is_accepted(struct experiment *x, const struct attempt *attempt)
     return sockdiag_exact(&x->diag, &x->current->address, &attempt->source, &socket, NULL) || socket.inode;
 }
 
-static void lead_probe(void *context)
+static bool is_raced(const struct experiment *x)
+{
+    const struct arrivals *arrivals = &x->plan->probe.arrivals;
+    return !x->lab.server && !arrivals->rate && !arrivals->burst && x->plan->probe.threads <= 1 && x->current->before.known &&
+           x->diag.netlink.socket;
+}
+
+static void lead(void *context)
 {
     struct experiment *x = context;
     const struct attempt *first = &x->current->attempts[0];
-    if (first->state != STATE_ESTABLISHED)
+    confinement_check(x, x->floods[x->current - x->run.targets]);
+    if (first->state != STATE_ESTABLISHED || x->refused.code || !is_raced(x))
         return;
     for (nsec until = clock_now() + LEAD_PATIENCE; clock_now() < until;) {
         if (is_accepted(x, first))
@@ -112,6 +121,8 @@ static int prepare_burst(struct experiment *x, size_t t, struct error *err)
         peers_members(&x->diag, target, NULL);
     target->after = target->before;
     int status = check_type(target, x->plan->seqpacket, err);
+    if (!status)
+        status = confinement_choose(x, target, err);
     if (status)
         return status;
     struct flood_settings flood = {
@@ -128,9 +139,10 @@ static int prepare_burst(struct experiment *x, size_t t, struct error *err)
         .reset = ends_with_reset,
         .gate = before_next,
         .silent = after_silent,
+        .lead = lead,
+        .kept = netlink_fd(&x->diag.netlink),
+        .confinement = x->confinement,
     };
-    if (!x->lab.server && !plan->arrivals.rate && !plan->arrivals.burst && target->before.known && x->diag.netlink.socket)
-        flood.lead = lead_probe;
     flood.arrivals.count = (uint32_t)target->attempt_count;
     x->current = target;
     return flood_open(&x->floods[t], &flood, target->attempts, &x->loop, err);
@@ -139,9 +151,13 @@ static int prepare_burst(struct experiment *x, size_t t, struct error *err)
 /* Nobody accepts: the queue is as long as it gets. */
 static void look_frozen(struct experiment *x)
 {
+    const struct target *target = x->current;
+    struct listener now = {0};
     experiment_look(x);
-    experiment_settle(x, x->current);
-    started_thaw(x->lab.started, x->current->after.queue);
+    experiment_settle(x, target);
+    bool seen = x->diag.netlink.socket && !listener_find(&x->diag, &target->bound, &target->transport, &now, NULL) && now.known &&
+                now.cookie == target->before.cookie;
+    started_thaw(x->lab.started, seen ? &now : NULL);
 }
 
 static void burst(struct experiment *x, size_t t)
@@ -157,6 +173,8 @@ static void burst(struct experiment *x, size_t t)
     size_t opened = flood_burst(x->floods[t], x->epoch);
     x->current->attempt_count = opened;
     ledger_end(&x->ledger);
+    if (x->refused.code)
+        return;
     if (!t) {
         x->run.connection_count = opened;
         x->run.pace = flood_pace(x->floods[t]);
@@ -191,7 +209,7 @@ static int choose_attempts(struct experiment *x, size_t t, struct error *err)
 
 static void later_rounds(struct experiment *x)
 {
-    for (size_t t = 1; t < x->run.target_count && !x->loop.signal; t++) {
+    for (size_t t = 1; t < x->run.target_count && !x->loop.signal && !x->refused.code; t++) {
         struct error err = {0};
         flood_abandon(x->floods[t - 1]);
         if (choose_attempts(x, t, &err) || (x->run.targets[t].attempt_count && prepare_burst(x, t, &err))) {
@@ -222,6 +240,14 @@ static void set_target(struct experiment *x, struct target *target, const struct
         route_is_local(address, &target->local, NULL);
     /* Also where it has no route, as ::1 without IPv6. */
     target->local = target->local || endpoint_is_loopback(address);
+}
+
+/* A server can listen on an address that is not this host's (net.ipv4.ip_nonlocal_bind); what is sent there leaves. */
+static int refuse_remote(const struct target *target, struct error *err)
+{
+    char text[ENDPOINT_TEXT_SIZE];
+    return error_set(err, EHOSTUNREACH, "%s is not an address of this host: packets to it would leave, and none was sent",
+                     endpoint_address_text(&target->address, text));
 }
 
 /* In a namespace of its own every packet belongs to the run. */
@@ -259,8 +285,11 @@ static int begin(struct experiment *x, struct error *err)
     run->expectation_count = x->plan->expect.count;
     memcpy(run->expectations, x->plan->expect.list, sizeof run->expectations);
     run->delay = x->plan->delay;
-    for (size_t t = 0; t < x->lab.count; t++)
+    for (size_t t = 0; t < x->lab.count; t++) {
         set_target(x, &run->targets[t], &x->lab.addresses[t]);
+        if (!run->targets[t].local && !run->private_namespace && !run->probe.allow_remote)
+            return refuse_remote(&run->targets[t], err);
+    }
     struct error diag_error = {0};
     if (sockdiag_open(&x->diag, &diag_error))
         experiment_note(x, &diag_error);
@@ -316,6 +345,10 @@ int experiment_go(struct experiment *x, struct error *err)
     if (x->run.target_count)
         burst(x, 0);
     later_rounds(x);
+    if (x->refused.code) {
+        *err = x->refused;
+        return -x->refused.code;
+    }
     if (x->run.target_count > 1)
         experiment_look(x);
     experiment_gather(x);

@@ -175,7 +175,7 @@ static void sum_others(struct experiment *x)
 {
     struct listener_list now = {0}, *before = &x->listeners_before;
     x->run.others = 0;
-    x->run.others_known = x->diag.netlink.socket && before->list && !listener_list(&x->diag, &now, &(struct error){0}, NULL);
+    x->run.others_known = x->diag.netlink.socket && before->count && !listener_list(&x->diag, &now, &(struct error){0}, NULL);
     for (size_t i = 0; i < now.count; i++) {
         const struct listener *l = &now.list[i], *old = find_listener(before, l->cookie);
         if (has_handshake((enum socket_kind)l->kind) && !is_target(&x->run, l))
@@ -210,13 +210,22 @@ static bool anybody_accepted(const struct run *run)
     return false;
 }
 
+/* Each member of a group has a queue of its own, and may have holders of its own. */
+static const struct listener *fullest_of(const struct target *target)
+{
+    const struct listener *fullest = target->members;
+    for (size_t i = 1; i < target->member_count; i++)
+        fullest = target->members[i].queue > fullest->queue ? &target->members[i] : fullest;
+    return target->member_count ? fullest : &target->after;
+}
+
 /* The listener that clients wait at while nobody accepts; NULL: there is none. */
 static const struct listener *stuck_listener(const struct run *run)
 {
     for (size_t t = 0; t < run->target_count && !anybody_accepted(run); t++) {
         const struct target *target = &run->targets[t];
         if (target->after.known && !target->listener_gone && target->after.queue && has_handshake(target->transport.kind))
-            return &target->after;
+            return fullest_of(target);
     }
     return NULL;
 }

@@ -40,6 +40,8 @@ struct experiment {
     struct recorder *recorder; /* NULL: no timeline is wanted */
     uint64_t accepted_before;  /* by our server, before this burst */
     bool server_late;
+    enum confinement confinement; /* of that burst */
+    struct error refused;         /* why the burst was stopped after its first connection */
     nsec progress_due;
 };
 

@@ -50,11 +50,11 @@ void experiment_look(struct experiment *x)
     for (size_t t = 0; t < x->run.target_count; t++)
         if (x->floods[t])
             look_at_target(x, t);
+    x->run.elapsed = clock_now() - x->epoch; /* of the connections nothing is seen after it */
     struct error err = {0};
     if (counters_read(&now, &err))
         experiment_note(x, &err);
     x->run.counters = counters_change(&x->counters_before, &now);
-    x->run.elapsed = clock_now() - x->epoch;
     judge_run(&x->run);
 }
 

@@ -12,6 +12,8 @@
 
 static int set_sysctls(const struct experiment_plan *plan, struct error *err)
 {
+    if (plan->unclamped)
+        sysctl_write("net.core.somaxconn", "1000000", NULL);
     /* By default only clients speak Fast Open. */
     int status = plan->transport.fastopen ? sysctl_write("net.ipv4.tcp_fastopen", "3", err) : 0;
     for (size_t i = 0; i < plan->sysctls.count && !status; i++) {

@@ -11,8 +11,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-/* How often the holders are looked for again. */
+/* How often the holders are looked for again: one at execve(2) has no descriptors for a moment. */
 #define HOLDER_TRIES 10
 
 static void note_owner(void *context, uint32_t inode, pid_t pid, bool registered)
@@ -34,8 +35,11 @@ static void note_owner(void *context, uint32_t inode, pid_t pid, bool registered
 
 void owners_find(struct owner_list *owners, const struct listener *listener)
 {
+    size_t hidden = 0;
     owners->count = 0;
-    owners_walk(&listener->inode, 1, note_owner, owners);
+    bool ours = listener->uid == geteuid(); /* then no process that is hidden from us is likely to have it */
+    for (int left = HOLDER_TRIES; !owners->count && (ours || !hidden) && left; left--)
+        hidden = owners_walk(&listener->inode, 1, note_owner, owners);
 }
 
 void owners_release(struct owner_list *owners)
@@ -53,24 +57,51 @@ int measurer_enter(const struct survey *survey, const struct listener *listener,
     return fd < 0 ? fd : netns_enter(fd, facts->pid, err);
 }
 
-/* A server that forks all the time has lost some of its processes before all stand still: it is looked again who holds the listener. */
+/* Puts those first that held it at the look before, too; how many these are, or all where none has lasted. */
+static size_t put_lasting_first(struct owner_list *owners, const pid_t *before, size_t count)
+{
+    size_t lasting = 0;
+    for (size_t i = 0; i < owners->count; i++)
+        for (size_t j = 0; j < count; j++)
+            if (owners->pids[i] == before[j]) {
+                pid_t pid = owners->pids[i];
+                owners->pids[i] = owners->pids[lasting];
+                owners->pids[lasting++] = pid;
+                break;
+            }
+    return lasting ? lasting : owners->count;
+}
+
+/* A server that forks all the time has lost some of its processes before all stand still: it is looked again who holds the listener, and
+   those that have lasted are stopped. Of the others, one that accepts meanwhile is noticed: everybody gets in then. */
 static int measure(struct measurement *m, struct capacity_plan *capacity, struct loop *loop, struct error *err)
 {
     const struct measurement fresh = *m;
-    struct owner_list owners = {0};
+    struct owner_list looks[2] = {{0}};
+    const pid_t *before = capacity->pids;
+    size_t count = capacity->pid_count;
     int status = capacity_measure(m, capacity, loop, err);
     for (int left = HOLDER_TRIES; status == -ESRCH && left && !loop->signal; left--) {
-        owners_find(&owners, &fresh.listener);
+        struct owner_list *owners = &looks[left % 2];
+        owners_find(owners, &fresh.listener);
         if (!owner_holds(fresh.listener.pid, fresh.listener.inode))
             break;
-        capacity->pids = owners.pids;
-        capacity->pid_count = owners.count;
+        capacity->pid_count = put_lasting_first(owners, before, count);
+        capacity->pids = before = owners->pids;
+        count = owners->count;
         capacity->accepts = true;
         *m = fresh;
         *err = (struct error){0};
         status = capacity_measure(m, capacity, loop, err);
     }
-    owners_release(&owners);
+    owners_release(&looks[0]);
+    owners_release(&looks[1]);
+    if (status == -ESRCH && owner_holds(fresh.listener.pid, fresh.listener.inode)) {
+        const struct error last = *err;
+        *err = (struct error){0};
+        return error_set(err, ESRCH, "its processes come and go faster than they can be stopped, also at try %d: %.300s",
+                         HOLDER_TRIES + 1, last.text);
+    }
     return status;
 }
 

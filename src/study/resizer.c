@@ -3,6 +3,7 @@
 
 #include "backlogctl/borrow.h"
 #include "backlogctl/judge.h"
+#include "backlogctl/owner.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -15,9 +16,7 @@ static void resize_one(const struct resize_plan *plan, struct resized *one)
     const struct listener *listener = &one->before;
     int status;
     if (!listener->pid)
-        status = error_set(&err, EPERM,
-                           "its process cannot be seen: as its user, or as root (CAP_SYS_PTRACE, "
-                           "CAP_DAC_READ_SEARCH), it can");
+        status = owner_unseen(listener, "it", &err);
     else if (plan->dry_run)
         status = borrow_check(listener->pid, listener->inode, &err);
     else
@@ -33,7 +32,7 @@ static void look_again(struct resizing *r, const struct resize_plan *plan)
     struct survey survey = {0};
     struct survey_query query = plan->query;
     query.no_owners = query.no_waiting = true;
-    query.process = NULL;
+    query.process = query.unit = NULL;
     int status = survey_take(&survey, &query, NULL);
     judge_survey(&survey);
     if (!status)

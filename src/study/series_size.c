@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/utsname.h>
 
 /* Runs with room for everybody: how long the queue gets varies from run to run. */
@@ -21,8 +22,9 @@
 /* After a check that dropped, the answer is raised and checked anew, so often. */
 #define ROUNDS 8
 
-/* The lab's own clamp is out of the way. */
-#define LAB_SOMAXCONN "net.core.somaxconn=1000000"
+/* So many runs at a time at most, and no more than keep the processors busy half of the time: a server's thread must find one when it
+   wants to accept. */
+#define SIDE_BY_SIDE 8
 
 /* Patience beyond the time that the queue should take to empty. */
 #define SLACK (500 * NSEC_PER_MSEC)
@@ -37,7 +39,9 @@ struct search {
     uint32_t backlog; /* of the runs that go on */
     nsec patience;    /* of each */
     size_t planned;   /* runs in all, as far as it can be said */
+    unsigned jobs;    /* at a time */
     struct trial *trials;
+    size_t begun; /* of these, with this backlog, or still to begin */
     nsec began;
 };
 
@@ -51,10 +55,7 @@ static void make_plan(void *context, size_t i, struct experiment_plan *plan)
     plan->probe.timeout = search->patience;
     plan->start.has_backlog = true;
     plan->timeline = true;
-    /* First: what the user sets counts. */
-    memmove(&plan->sysctls.list[1], &plan->sysctls.list[0], plan->sysctls.count * sizeof plan->sysctls.list[0]);
-    plan->sysctls.list[0] = LAB_SOMAXCONN;
-    plan->sysctls.count++;
+    plan->unclamped = true; /* what the user sets counts all the same */
 }
 
 static void tell_progress(void *context, size_t done, nsec elapsed)
@@ -81,35 +82,95 @@ static bool passed(const struct search *search, const struct trial *t)
     return t->done && !t->error && !dropped && t->counts[VERDICT_CONNECTED] == search->s->predicted.count;
 }
 
-/* So many runs with a backlog, one after the other: the pace must not suffer. Returns how many passed; fewer are run once one has
-   not and `all` is not wanted. */
 static bool enough(void *context)
 {
     const struct search *search = context;
-    for (size_t i = 0; search->trials[i].done; i++)
-        if (!passed(search, &search->trials[i]))
+    for (const struct trial *t = search->trials; t < search->trials + search->begun; t++)
+        if (t->done && !passed(search, t))
             return true;
     return false;
 }
 
-static int run_some(struct search *search, uint32_t backlog, size_t count, bool all, size_t *pass, struct error *err)
+static void note_step(struct search *search, enum sizing_part part)
 {
+    struct sizing *s = search->s;
+    struct sizing_step step = {.part = part,
+                               .backlog = search->backlog,
+                               .dropped_known = has_handshake(search->s->transport.kind),
+                               .longest_known = queue_is_known(search),
+                               .longest_wait = NSEC_NEVER};
+    for (const struct trial *t = search->trials; t < search->trials + search->begun; t++) {
+        if (!t->done)
+            continue;
+        step.runs++;
+        step.passed += passed(search, t);
+        step.dropped_known = step.dropped_known && t->overflows.known;
+        if (t->overflows.known && t->overflows.max > step.dropped)
+            step.dropped = t->overflows.max;
+        step.longest = t->longest > step.longest ? t->longest : step.longest;
+        step.longest_wait = t->accepted_max > step.longest_wait ? t->accepted_max : step.longest_wait;
+    }
+    if (step.runs && s->step_count < SIZING_STEPS_MAX)
+        s->steps[s->step_count++] = step;
+}
+
+/* So many more runs with this backlog, and counts in *pass how many passed; but for the looks no more are begun once one has not. */
+static int run_more(struct search *search, enum sizing_part part, size_t count, size_t *pass, struct error *err)
+{
+    struct trial *out = search->trials + search->begun;
     struct trials trials = {.count = count,
-                            .jobs = 1,
-                            .out = search->trials,
+                            .jobs = search->jobs,
+                            .out = out,
                             .plan = make_plan,
-                            .enough = all ? NULL : enough,
+                            .enough = part == SIZING_LOOK ? NULL : enough,
                             .progress = tell_progress,
                             .context = search};
-    search->backlog = backlog;
-    *pass = 0;
-    memset(search->trials, 0, (count + 1) * sizeof *search->trials);
+    search->begun += count;
     int status = trials_run(&trials, &search->s->signal, err);
     for (size_t i = 0; i < count && !status; i++) {
-        if (search->trials[i].error)
-            return error_set(err, search->trials[i].error, "a run of the lab failed: %s", search->trials[i].why);
-        *pass += passed(search, &search->trials[i]);
+        if (out[i].error)
+            return error_set(err, out[i].error, "a run of the lab failed: %s", out[i].why);
+        *pass += passed(search, &out[i]);
     }
+    return status;
+}
+
+static void choose(struct search *search, uint32_t backlog, size_t *pass)
+{
+    search->backlog = backlog;
+    *pass = 0;
+    memset(search->trials, 0, search->begun * sizeof *search->trials);
+    search->begun = 0;
+}
+
+static int run_some(struct search *search, enum sizing_part part, uint32_t backlog, size_t count, size_t *pass, struct error *err)
+{
+    choose(search, backlog, pass);
+    int status = run_more(search, part, count, pass, err);
+    note_step(search, part);
+    return status;
+}
+
+static nsec cpu_of_runs(void)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_CHILDREN, &usage); /* cannot fail */
+    return (nsec)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * NSEC_PER_SEC +
+           (nsec)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * NSEC_PER_USEC;
+}
+
+/* The first run tells how many can be made at a time. */
+static int run_looks(struct search *search, size_t *pass, struct error *err)
+{
+    nsec cpu = cpu_of_runs(), began = clock_now();
+    search->jobs = 1;
+    choose(search, (uint32_t)search->s->predicted.count, pass);
+    int status = run_more(search, SIZING_LOOK, 1, pass, err);
+    nsec used = cpu_of_runs() - cpu, fit = (nsec)trials_jobs(1) * (clock_now() - began) / (2 * (used > 0 ? used : 1));
+    search->jobs = fit < 1 ? 1 : fit > SIDE_BY_SIDE ? SIDE_BY_SIDE : (unsigned)fit;
+    if (!status && !search->s->signal)
+        status = run_more(search, SIZING_LOOK, LOOKS - 1, pass, err);
+    note_step(search, SIZING_LOOK);
     return status;
 }
 
@@ -133,15 +194,14 @@ static nsec slowest_accept(const struct trial *trials)
 static int look(struct search *search, struct error *err)
 {
     size_t pass;
-    uint32_t room = (uint32_t)search->s->predicted.count;
-    int status = run_some(search, room, LOOKS, true, &pass, err);
+    int status = run_looks(search, &pass, err);
     if (status || search->s->signal)
         return status;
     if (pass < LOOKS) {
         snprintf(search->s->why, sizeof search->s->why,
                  "with room for all %u, %zu of %d runs still lost clients or did not accept them in time: this machine cannot "
                  "keep the pace",
-                 room, LOOKS - pass, LOOKS);
+                 search->backlog, LOOKS - pass, LOOKS);
         return 0;
     }
     search->s->looks = LOOKS;
@@ -152,15 +212,25 @@ static int look(struct search *search, struct error *err)
     return 0;
 }
 
-/* Between a backlog that is too small and one that suffices. */
+/* By how much the queues that were seen differ, or a twentieth; 0: none was seen. */
+static uint64_t spread_of(const struct sizing *s, uint64_t least)
+{
+    uint64_t spread = s->longest_most - s->longest_least, twentieth = least / 20 + 1;
+    return !s->longest_known ? 0 : spread > twentieth ? spread : twentieth;
+}
+
+/* Between a backlog that is too small and one that suffices. The longest queue that was seen tells about where that is: below it, by
+   longer and longer strides, one that is too small is looked for first. */
 static int bisect(struct search *search, struct error *err)
 {
-    int64_t low = -1,
-            high = search->s->longest_known ? (int64_t)search->s->longest_most : (int64_t)search->s->predicted.count - 1;
+    const struct sizing *s = search->s;
+    int64_t low = -1, high = s->longest_known ? (int64_t)s->longest_most : (int64_t)s->predicted.count - 1,
+            stride = (int64_t)spread_of(s, s->longest_least);
     while (high - low > 1 && !search->s->signal) {
         size_t pass;
-        int64_t middle = (low + high) / 2;
-        int status = run_some(search, (uint32_t)middle, TRIES, false, &pass, err);
+        int64_t middle = stride && low < 0 && high > stride ? high - stride : (low + high) / 2;
+        stride *= 2;
+        int status = run_some(search, SIZING_BISECTION, (uint32_t)middle, TRIES, &pass, err);
         if (status)
             return status;
         if (pass == TRIES)
@@ -179,9 +249,9 @@ static uint64_t first_answer(const struct sizing *s)
 {
     if (!s->longest_known)
         return s->smallest + s->smallest / 4 + 1;
-    uint64_t seen = s->longest_most ? s->longest_most - 1 : 0, spread = s->longest_most - s->longest_least;
-    uint64_t least = seen > s->smallest ? seen : s->smallest, twentieth = least / 20 + 1;
-    return least + (spread > twentieth ? spread : twentieth);
+    uint64_t seen = s->longest_most ? s->longest_most - 1 : 0;
+    uint64_t least = seen > s->smallest ? seen : s->smallest;
+    return least + spread_of(s, least);
 }
 
 static int check(struct search *search, struct error *err)
@@ -192,14 +262,14 @@ static int check(struct search *search, struct error *err)
         size_t pass;
         /* Nobody needs more than one place for each who comes, and a queue holds one more than its backlog. */
         answer = answer < s->predicted.count ? answer : s->predicted.count - 1;
-        int status = run_some(search, (uint32_t)answer, search->plan->checks, false, &pass, err);
+        int status = run_some(search, SIZING_CHECK, (uint32_t)answer, search->plan->checks, &pass, err);
         if (status || s->signal)
             return status;
         s->checks = pass;
         s->backlog = (uint32_t)answer;
-        for (size_t i = 0; i < pass; i++)
-            if (search->trials[i].accepted_max > s->longest_wait)
-                s->longest_wait = search->trials[i].accepted_max;
+        for (const struct trial *t = search->trials; t < search->trials + search->begun; t++)
+            if (passed(search, t) && t->accepted_max > s->longest_wait)
+                s->longest_wait = t->accepted_max;
         s->answered = pass == search->plan->checks;
         if (s->answered)
             return 0;
@@ -221,12 +291,12 @@ static int find(struct search *search, struct error *err)
 {
     struct sizing *s = search->s;
     size_t most = search->plan->checks > LOOKS ? search->plan->checks : LOOKS;
-    search->trials = calloc(most + 1, sizeof *search->trials);
+    search->trials = calloc(most, sizeof *search->trials);
     if (!search->trials)
         return error_set(err, ENOMEM, "no memory");
     search->began = clock_now();
     search->planned = LOOKS + search->plan->checks;
-    for (uint64_t left = s->predicted.longest; left; left /= 2)
+    for (uint64_t left = s->words ? s->predicted.count : s->predicted.longest / 5; left; left /= 2)
         search->planned += TRIES;
     int status = look(search, err);
     if (!status && !s->signal && !*s->why)

@@ -99,19 +99,19 @@ static const char *places_text(const struct started_server *facts, char *out, si
 
 static int fill_words(struct started *s, struct error *err)
 {
-    const struct start_plan *start = &s->plan->start;
+    const struct start_plan *plan = &s->plan->start;
     uint16_t port = s->plan->addresses[0].port;
-    s->words = start_words_fill(start->words, s->plan->server.backlog, port);
-    s->environment = start_environment_fill(&start->environment, s->plan->server.backlog, port);
+    s->words = start_words_fill(plan->words, s->plan->server.backlog, port);
+    s->environment = start_environment_fill(&plan->environment, s->plan->server.backlog, port);
     if (!s->words || !s->environment)
         return error_set(err, ENOMEM, "no memory for the command");
-    s->has_port = port && (start->has_port || start_words_have(start->words, &start->environment, PORT_WORD));
+    s->has_port = port && (plan->has_port || start_words_have(plan->words, &plan->environment, PORT_WORD));
     s->facts->words = s->words;
-    s->facts->log = start->log;
-    s->facts->wait = start->wait;
+    s->facts->log = plan->log;
+    s->facts->wait = plan->wait;
     s->facts->backlog = s->plan->server.backlog;
     s->facts->listened = NSEC_NEVER;
-    s->facts->way = start_plan_way(start);
+    s->facts->way = start_plan_way(plan);
     return 0;
 }
 
@@ -332,7 +332,7 @@ static void call_listen(struct started *s, struct listener *listener)
             continue;
         owner_find(l);
         if (!l->pid)
-            error_set(&why, EPERM, "its process cannot be seen");
+            owner_unseen(l, "it", &why);
         else
             borrow_listen(l->pid, l->inode, s->facts->backlog, &why);
         if (why.code)
@@ -356,13 +356,14 @@ void started_freeze(struct started *s, const struct listener *listener)
     owners_release(&owners);
 }
 
-void started_thaw(struct started *s, uint64_t queue)
+void started_thaw(struct started *s, const struct listener *listener)
 {
     struct freeze_facts facts;
     if (!s->freeze)
         return;
     s->facts->frozen = freeze_holds(s->freeze);
-    s->facts->held = queue;
+    s->facts->held_known = listener != NULL;
+    s->facts->held = listener ? listener->queue : 0;
     freeze_end(s->freeze, &facts);
     s->freeze = NULL;
     s->facts->ptraced = facts.method == FREEZE_PTRACE;

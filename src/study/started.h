@@ -15,7 +15,8 @@ int started_open(struct started **out, const struct experiment_plan *plan, struc
 
 /* For the burst. Trouble is noted in the facts. */
 void started_freeze(struct started *started, const struct listener *listener);
-void started_thaw(struct started *started, uint64_t queue);
+/* `listener` as it is while the server stands still; NULL: that could not be seen. */
+void started_thaw(struct started *started, const struct listener *listener);
 
 /* It listens where no path leads. */
 void started_fail_unreachable(struct started *started, const struct listener *listener, const struct endpoint *near);

@@ -168,6 +168,7 @@ START_TEST(a_listener_bound_to_a_device)
     struct process server;
     in_private_namespace();
     set_up("ip link add va type veth peer name vb && ip addr add 10.9.1.1/24 dev va && ip link set va up && ip link set vb up");
+    await("ip -o link show va | grep -q 'state UP'"); /* until then what is sent there is dropped */
     if (!python_begin(LISTENING "tcp('',b=9,device='va');tcp('',b=2,device='lo')" AND_WAIT, &server))
         return;
     static const struct {
@@ -202,6 +203,7 @@ START_TEST(who_listens_at_the_port_elsewhere)
     };
     in_private_namespace();
     set_up("ip link add va type veth peer name vb && ip addr add 10.9.1.1/24 dev va && ip link set va up && ip link set vb up");
+    await("ip -o link show va | grep -q 'state UP'"); /* until then what is sent there is dropped */
     for (size_t i = 0; i < COUNT(rows); i++) {
         char program[2048];
         struct process server;

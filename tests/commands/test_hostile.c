@@ -33,7 +33,7 @@ static const char program[] =
     "f=os.fsencode(os.environ['FOLDER'])\n"
     "local(f+b'/a\\n\\x1b[1m\\xff\\xe2\\x80\\xae\\\\.sock');local(f+b'/\\xc3\\xa9.sock');local(b'\\0a\\0b\\x1b')\n"
     "local(f+b'/x?y');local(f+b'/x\\ny')\n"
-    "print('ready',flush=True);time.sleep(100)\n";
+    "print('ready',flush=True);time.sleep(7200)\n";
 
 static char folder[] = "/tmp/backlogctl-test-XXXXXX";
 

@@ -2,6 +2,7 @@
 #include "suite.h"
 
 #include "report.h"
+#include "servers.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -44,6 +45,12 @@ static const struct option_row {
     {{"probe", "--version"}, 0, "backlogctl ", NULL},
     {{"--help"}, 0, "probe", NULL},
     {{"--version"}, 0, "backlogctl ", NULL},
+    {{"version"}, 0, "backlogctl ", NULL},
+    {{"version", "--json"}, 0, "\"system_call_filter\":", NULL},
+    {{"--version", "-j"}, 0, "\"schema\":\"backlogctl.version/1\"", NULL},
+    {{"probe", "--json", "--version"}, 0, "\"libmnl\":\"", NULL},
+    {{"help", "probe"}, 0, "--i-own-this-target ADDR", NULL},
+    {{"probe", "-h"}, 0, "\n--help has all options", NULL},
     {{"run", "-t", "0"}, 0, "10 connections: 10 connected\n", NULL},
     {{"run", "-b", "2", "-a", "1", "-t", "0"}, 0, "1 connected, 3 queued, 6 timed_out", NULL},
     {{"run", "-b", "0", "-a", "0", "-t", "0"}, 0, "1 queued, 9 timed_out", NULL},
@@ -147,7 +154,12 @@ START_TEST(interrupted_reports_what_is_known)
     ck_assert_msg(report != NULL, "%s", outcome.out);
     ck_assert_int_eq(report_count(report, "connected"), 1);
     ck_assert_int_eq(report_count(report, "queued"), 3);
-    ck_assert_int_eq(report_count(report, "timed_out"), 6);
+    /* Where the server accepts after the burst, their second SYNs find its queue with room for one, and get past that check together. */
+    long past = report_count(report, "half_open") + report_count(report, "lost");
+    ck_assert_int_eq(report_count(report, "timed_out") + past, 6);
+    const json_t *accepted = json_object_get(json_object_get(report, "times"), "accepted");
+    const json_t *took = json_object_get(json_object_get(report, "pace"), "took_us");
+    ck_assert(!past || json_number_value(json_object_get(accepted, "min_us")) > json_number_value(took));
     json_decref(report);
     outcome_free(&outcome);
     free(serve_stop(&server));
@@ -176,6 +188,32 @@ START_TEST(too_many_for_the_descriptor_limit_is_said_first)
     ck_assert_int_eq(outcome.status, 3);
     ck_assert_str_eq(outcome.out, "");
     ck_assert_msg(strstr(outcome.err, "RLIMIT_NOFILE"), "%s", outcome.err);
+    outcome_free(&outcome);
+}
+END_TEST
+
+/* Where the limit on open files makes threads with descriptor tables of their own, what is asked of the kernel between two connections
+   must not go to the connection that has the number there. */
+START_TEST(nothing_is_said_to_the_server_unasked)
+{
+    struct process server;
+    in_private_namespace();
+    need_program("setpriv");
+    if (!python_begin(LISTENING "s=tcp('127.0.0.1',b=4);print('ready',flush=True)\n"
+                                "import sys;sys.stdin.read();n=0\n"
+                                "for i in range(5):\n c=s.accept()[0]\n"
+                                " while True:\n  d=c.recv(4096)\n  if not d: break\n  n+=len(d)\n"
+                                "print(n,'bytes')",
+                      &server))
+        return;
+    struct outcome outcome =
+        process_run(ARGS("setpriv", "--bounding-set", "-sys_resource", "sh", "-c",
+                         "ulimit -n 64; exec \"$0\" probe --json --count 200 --timeout 0 --expect queued=5", BACKLOGCTL),
+                    NULL);
+    ck_assert_msg(outcome.status == 0, "%s%s", outcome.out, outcome.err);
+    outcome_free(&outcome);
+    outcome = process_finish(&server, PATIENCE);
+    ck_assert_str_eq(outcome.out, "0 bytes\n");
     outcome_free(&outcome);
 }
 END_TEST
@@ -221,6 +259,7 @@ static Suite *make_suite(void)
     tcase_add_loop_test(tcase, interrupted_reports_what_is_known, 0, 2);
     tcase_add_test(tcase, wait_sees_a_listener_that_comes_late);
     tcase_add_test(tcase, too_many_for_the_descriptor_limit_is_said_first);
+    tcase_add_test(tcase, nothing_is_said_to_the_server_unasked);
     tcase_add_loop_test(tcase, a_terminal_sees_how_it_stands, 0, 2);
     tcase_add_test(tcase, forbidden_namespaces_name_the_way_out);
     suite_add_tcase(suite, tcase);

@@ -132,7 +132,7 @@ START_TEST(the_burst_goes_where_it_is_sent)
     need_program("python3");
     const char *argv[20] = {BACKLOGCTL,  "run",    "--json",
                             "--timeout", "0",      "--count",
-                            "2",         "--wait", aims[_i].address ? PATIENCE_TEXT : "3s"};
+                            "2",         "--wait", aims[_i].address ? PATIENCE_TEXT : "15s"};
     size_t count = 9;
     for (size_t i = 0; i < 3 && aims[_i].options[i]; i++)
         argv[count++] = aims[_i].options[i];
@@ -268,11 +268,11 @@ static const struct {
     {PATIENCE_TEXT, NULL, {"true"}, "exited", "exited with status 0 before it listened", 0, -1},
     {PATIENCE_TEXT, NULL, {"sh", "-c", "kill -9 $$"}, "killed", "was killed by signal 9 (SIGKILL) before it listened", -1, 9},
     {"100ms", NULL, {"sleep", "1000"}, "never_listened", "did not listen within 100ms", -1, -1},
-    {"5s",
+    {"15s",
      "1",
      {"python3", "-c", LISTENING "tcp('127.0.0.1',2)" AND_WAIT},
      "listens_elsewhere",
-     "does not listen at port 1 within 5s, but at 127.0.0.1:2",
+     "does not listen at port 1 within 15s, but at 127.0.0.1:2",
      -1,
      -1},
     {PATIENCE_TEXT,

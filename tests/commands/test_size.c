@@ -8,15 +8,43 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Beside others that take all CPUs the pace of a load may be out of reach: `size` then says so, with the answer of arithmetic. */
 static json_t *size_of(const char *const argv[], int status)
 {
     struct outcome outcome = process_run(argv, NULL);
-    ck_assert_msg(outcome.status == status, "status %d: %s\n%s", outcome.status, outcome.err, outcome.out);
     json_t *report = json_loads(outcome.out, JSON_REJECT_DUPLICATES, NULL);
-    ck_assert_msg(report != NULL, "%.800s", outcome.out);
+    ck_assert_msg(report != NULL, "status %d: %.400s\n%.800s", outcome.status, outcome.err, outcome.out);
+    const char *why = json_string_value(json_object_get(report, "why"));
+    if (outcome.status == 3 && why && strstr(why, "this machine cannot keep the pace")) {
+        ck_assert_str_eq(report_text(report, "answer_by"), "arithmetic");
+        ck_assert_int_gt(report_number(report, "measured.runs"), 0);
+        skip("%s", why);
+    }
+    ck_assert_msg(outcome.status == status, "status %d: %.400s\n%.800s", outcome.status, outcome.err, outcome.out);
     ck_assert_str_eq(report_text(report, "schema"), "backlogctl.size/2");
     outcome_free(&outcome);
     return report;
+}
+
+/* Every run belongs to a step, and the last of them is the check that held. */
+static void assert_steps(const json_t *report, long answer)
+{
+    const json_t *steps = json_object_get(report, "steps"), *step, *last = NULL;
+    long runs = 0;
+    size_t i;
+    json_array_foreach(steps, i, step)
+    {
+        runs += report_number(step, "runs");
+        ck_assert_int_le(report_number(step, "passed"), report_number(step, "runs"));
+        last = step;
+    }
+    ck_assert_int_eq(runs, report_number(report, "measured.runs"));
+    ck_assert_str_eq(report_text(json_array_get(steps, 0), "part"), "look");
+    ck_assert_str_eq(report_text(last, "part"), "check");
+    ck_assert_int_eq(report_number(last, "backlog"), answer);
+    ck_assert_int_eq(report_number(last, "passed"), 20);
+    ck_assert_int_eq(report_number(last, "dropped_most"), 0);
+    ck_assert_int_eq(report_number(last, "longest_wait_us"), report_number(report, "measured.longest_wait_us"));
 }
 
 /* Runs of the same load by `sweep`, and how many of them dropped anything. */
@@ -46,6 +74,7 @@ START_TEST(the_answer_holds_and_less_does_not)
     ck_assert_int_eq(report_number(report, "predicted.longest_queue"), 200);
     ck_assert_int_eq(report_number(report, "somaxconn_needed"), answer);
     ck_assert_uint_eq(json_array_size(json_object_get(report, "settings")), 21);
+    assert_steps(report, answer);
     long half = report_number(report, "measured.smallest_backlog") / 2; /* the next runs may find more time than those did */
     json_decref(report);
     ck_assert_int_eq(runs_that_dropped(answer, 20), 0);

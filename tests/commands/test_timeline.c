@@ -150,7 +150,7 @@ END_TEST
 START_TEST(probe_samples)
 {
     in_private_namespace();
-    struct process server = serve_start((const char *[]){"--backlog", "2", "--accept-count", "1", NULL}, NULL);
+    struct process server = serve_start((const char *[]){"--backlog", "2", "--accept-count", "0", NULL}, NULL);
     json_t *report =
         report_of((const char *[]){BACKLOGCTL, "probe", "--json", "--count", "8", "--timeout", "1500ms", NULL}, NULL, 0);
     const json_t *last = lane(report, 7), *points = json_object_get(timeline(report), "listener");

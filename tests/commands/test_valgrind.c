@@ -8,8 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define VALGRIND                                                                                                  \
-    "valgrind", "-q", "--error-exitcode=99", "--leak-check=full", "--show-leak-kinds=definite,indirect,possible", \
+#define VALGRIND                                                                                                               \
+    "valgrind", "-q", "--vgdb=no", "--error-exitcode=99", "--leak-check=full", "--show-leak-kinds=definite,indirect,possible", \
         "--errors-for-leak-kinds=definite,indirect,possible", BACKLOGCTL
 
 #if defined(__SANITIZE_ADDRESS__)

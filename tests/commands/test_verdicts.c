@@ -95,7 +95,7 @@ START_TEST(mapped_addresses_change_nothing)
     in_private_namespace();
     snprintf(program, sizeof program,
              "import socket as S,time;s=S.socket(S.AF_INET6 if ':' in '%s' else S.AF_INET);s.setsockopt(S.SOL_SOCKET,"
-             "S.SO_REUSEADDR,1);s.bind(('%s',60001));s.listen(2000);print(1,flush=True);time.sleep(100)",
+             "S.SO_REUSEADDR,1);s.bind(('%s',60001));s.listen(2000);print(1,flush=True);time.sleep(7200)",
              listens[_i], listens[_i]);
     for (size_t t = 0; t < COUNT(targets); t++)
         for (size_t c = 0; c < COUNT(counts); c++) {
@@ -226,14 +226,30 @@ static pid_t sleepy_server(int listener, atomic_long **accepted)
             atomic_fetch_add(*accepted, 1);
 }
 
+static void end_server(pid_t server)
+{
+    kill(server, SIGKILL);
+    ck_assert_int_eq(waitpid(server, NULL, 0), server);
+}
+
 START_TEST(lost_connections_are_named)
 {
     in_private_namespace();
     int fd = listen_on_60001(4);
     atomic_long *accepted;
-    pid_t server = sleepy_server(fd, &accepted);
-    json_t *report = report_of(PROBE("--count", "40", "--timeout", "4s"), NULL, 0);
-    long lost = report_count(report, "lost"), connected = report_count(report, "connected");
+    pid_t server = 0;
+    json_t *report = NULL;
+    long lost = 0, connected = 0;
+    /* On a busy machine a whole burst can come so slowly that each SYN finds the queue full already. */
+    for (nsec end = clock_now() + PATIENCE; !lost && clock_now() < end;) {
+        if (server)
+            end_server(server);
+        json_decref(report);
+        server = sleepy_server(fd, &accepted);
+        report = report_of(PROBE("--count", "40", "--timeout", "4s"), NULL, 0);
+        lost = report_count(report, "lost");
+        connected = report_count(report, "connected");
+    }
     ck_assert_msg(lost > 0, "connected %ld: %s", connected, report_text(report, "explanation"));
     ck_assert_int_eq(report_count(report, "queued"), 0);
     ck_assert_int_eq(report_number(report, "listener.queue"), 0);
@@ -245,8 +261,7 @@ START_TEST(lost_connections_are_named)
     json_decref(report);
     /* The oracle: the server's own count of what accept() returned. */
     ck_assert_int_eq(atomic_load(accepted), connected);
-    kill(server, SIGKILL);
-    ck_assert_int_eq(waitpid(server, NULL, 0), server);
+    end_server(server);
     close(fd);
 }
 END_TEST
@@ -262,8 +277,7 @@ START_TEST(nothing_is_lost_without_syn_cookies)
     ck_assert_int_eq(report_count(report, "lost"), 0);
     ck_assert_int_ge(report_count(report, "connected"), 5);
     json_decref(report);
-    kill(server, SIGKILL);
-    ck_assert_int_eq(waitpid(server, NULL, 0), server);
+    end_server(server);
     close(fd);
 }
 END_TEST
@@ -278,6 +292,8 @@ static struct process other_host(void)
     free(shell("ip link add va type veth peer name vb netns %d && ip addr add 10.9.0.1/24 dev va && ip link set va up && "
                "nsenter -t %d -n sh -c 'ip addr add 10.9.0.2/24 dev vb && ip link set vb up && ip link set lo up'",
                other.pid, other.pid));
+    /* Until the kernel has seen to both ends, what is sent is dropped. */
+    await("ip -o link show va | grep -q 'state UP' && nsenter -t %d -n ip -o link show vb | grep -q 'state UP'", other.pid);
     return other;
 }
 
@@ -306,8 +322,9 @@ START_TEST(established_when_the_server_is_elsewhere)
     in_private_namespace();
     struct process other = other_host(), server = serve_there(&other, "10.9.0.2", "0");
     json_t *report = report_of(PROBE("--host", "10.9.0.2", "--allow-remote", "--count", "5", "--timeout", "2s"), NULL, 0);
-    ck_assert_int_eq(report_count(report, "established"), 3);
-    ck_assert_int_eq(report_count(report, "timed_out"), 2);
+    /* Three wait in its queue; of those whose SYN was answered before that was full, the ACK was dropped there. */
+    ck_assert_int_ge(report_count(report, "established"), 3);
+    ck_assert_int_eq(report_count(report, "established") + report_count(report, "timed_out"), 5);
     check_row(report, 0, "established", "tcp_info", "remote");
     ck_assert(json_is_null(json_object_get(report, "listener")));
     json_decref(report);
@@ -358,7 +375,7 @@ START_TEST(established_when_translation_carries_it_away)
     struct process other = other_host(), there = serve_there(&other, "10.9.0.2", "0");
     struct process here = serve_start((const char *[]){"--host", "10.9.0.1", "--backlog", "2", NULL}, NULL);
     json_t *report = report_of(PROBE("--host", "10.9.0.1", "--count", "2", "--timeout", "1s"), NULL, 0);
-    ck_assert_int_eq(report_count(report, "established"), 2);
+    ck_assert_msg(report_count(report, "established") == 2, "%s", json_dumps(report, 0));
     check_row(report, 0, "established", "tcp_info", "translated");
     json_decref(report);
     free(serve_stop(&here));
@@ -389,7 +406,7 @@ static const struct {
     const char *hosts; /* its addresses in the order tried; somebody listens on 127.0.0.1 only */
     const char *says;
 } names[] = {
-    {"::1 two.test\\n127.0.0.1 two.test\\n", "At [::1]:60001, tried before, every connection was refused"},
+    {"::1 two.test\\n127.0.0.1 two.test\\n", "At [::1]:60001, tried first, every connection was refused"},
     {"127.0.0.1 two.test\\n127.0.0.2 two.test\\n", "\"connection refused\" from 127.0.0.2:60001 hides the full queue"},
 };
 

@@ -59,6 +59,19 @@ static void try_user_namespace(struct error *err)
         error_errno(err, "unshare(CLONE_NEWUSER)");
 }
 
+static void try_somaxconn(struct error *err)
+{
+    if (unshare(CLONE_NEWNET) && unshare(CLONE_NEWUSER | CLONE_NEWNET))
+        error_errno(err, "unshare(CLONE_NEWUSER|CLONE_NEWNET)");
+    else if (access("/proc/sys/net/core/somaxconn", F_OK))
+        error_errno(err, "an ordinary user's network namespace");
+}
+
+const char *lacks_somaxconn(void)
+{
+    return tried("no net.core.somaxconn of its own", try_somaxconn);
+}
+
 const char *forbids_namespaces(void)
 {
     return tried("no private network namespace here", try_private_namespace);

@@ -13,6 +13,7 @@ typedef const char *place_probe(void);
 place_probe forbids_namespaces;      /* a private network namespace, as `run` makes it */
 place_probe forbids_user_namespaces; /* also where root needs none for that, its tests as an ordinary user do */
 place_probe forbids_mounts;          /* a mount namespace of its own, with something mounted in it */
+place_probe lacks_somaxconn;         /* net.core.somaxconn in a private network namespace, as old kernels do for ordinary users */
 place_probe forbids_other_users;     /* becoming user 65534: the test is not root */
 
 /* False after saying the reason. */

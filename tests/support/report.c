@@ -176,3 +176,18 @@ char *serve_stop(struct process *server)
     outcome_free(&outcome);
     return out;
 }
+
+json_t *report_listener(const json_t *report, size_t n)
+{
+    json_t *one = json_array_get(json_object_get(report, "listeners"), n);
+    ck_assert_msg(one != NULL, "no listener %zu", n);
+    return one;
+}
+
+bool report_has_remark(const json_t *listener, const char *remark)
+{
+    json_t *one;
+    size_t i;
+    json_array_foreach(json_object_get(listener, "remarks"), i, one) if (!strcmp(json_string_value(one), remark)) return true;
+    return false;
+}

@@ -32,4 +32,8 @@ json_t *report_at(struct process *server, const char *const serve_args[], const 
 /* Ends it with SIGTERM, expects status 143, returns the rest of its stdout (malloc'ed). */
 char *serve_stop(struct process *server);
 
+/* The n-th of a report of listeners; the test fails where there are fewer. */
+json_t *report_listener(const json_t *report, size_t n);
+bool report_has_remark(const json_t *listener, const char *remark);
+
 #endif

@@ -98,7 +98,11 @@ bool python_begin(const char *program, struct process *process)
     need_program("python3");
     *process = process_start((const char *[]){"python3", "-c", program, NULL}, NULL);
     char *line = process_line(process, PATIENCE);
-    ck_assert_msg(line != NULL, "%s", program);
+    if (!line) {
+        process_signal(process, SIGKILL);
+        struct outcome outcome = process_finish(process, PATIENCE);
+        ck_abort_msg("no line, then status %d of %s\n%s", outcome.status, program, outcome.err);
+    }
     free(line);
     return true;
 }

@@ -18,6 +18,14 @@
    CMakeLists.txt. */
 #define TEST_SECONDS "1800"
 
+/* What a failed test may say, such as all that a program printed; where that were longer, libcheck would say nothing of it. */
+#define MESSAGE_SIZE (1 << 16)
+
+/* libcheck's own writes its place into a file whenever it holds, of which there are millions here. */
+#undef ck_assert_msg
+#define ck_assert_msg(expr, ...) \
+    ((expr) ? (void)0 : _ck_assert_failed(__FILE__, __LINE__, "Assertion '" #expr "' failed", ##__VA_ARGS__))
+
 /* Length of an array. */
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
@@ -34,6 +42,7 @@ static inline void suite_add(Suite *suite, const char *name, const TTest *const 
 static inline int suite_run(Suite *(*make_suite)(void))
 {
     setenv("CK_DEFAULT_TIMEOUT", TEST_SECONDS, 0);
+    check_set_max_msg_size(MESSAGE_SIZE);
     SRunner *runner = srunner_create(make_suite());
     srunner_run_all(runner, CK_NORMAL);
     int failed = srunner_ntests_failed(runner);

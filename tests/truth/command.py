@@ -15,7 +15,7 @@ import sys
 import tempfile
 
 SERVER = '''
-import os, socket, sys, threading, time
+import os, select, signal, socket, sys, threading, time
 address, backlog, accepts, delay, habit, account = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4]), sys.argv[5], sys.argv[6]
 listener = socket.socket()
 listener.bind((address, 60001))
@@ -38,10 +38,26 @@ if habit == "other":
     second.listen(0)
 if habit in ("other", "self"):
     threading.Thread(target=connect_to, args=(60002 if habit == "other" else 60001, 0.02), daemon=True).start()
+# What accept() has returned is written down before a signal may end the server.
+busy = ended = False
+
+def end(*_):
+    global ended
+    ended = True
+    if not busy:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+signal.signal(signal.SIGTERM, end)
 done = 0
 while done != accepts:
+    select.select([listener], [], [])
+    busy = True
     client, source = listener.accept()
     os.write(out, ("%s:%d %f\\n" % (*source, time.time())).encode())
+    busy = False
+    if ended:
+        end()
     done += 1
     if habit == "reset":
         client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\\1\\0\\0\\0\\0\\0\\0\\0")

@@ -27,6 +27,8 @@ import world as worlds
 
 SKIP = 77  # what ctest takes for "skipped"
 CELL_SECONDS = 40
+STARVED = 0.06  # a witness that did not run for longer than the rules allow for refutes nothing: such a cell is made again,
+ATTEMPTS = 4    # so often at most
 
 
 # ---- One cell, as the first process of namespaces of its own ----
@@ -59,7 +61,7 @@ def start_helpers(cell, world):
 
 
 def gather(helpers):
-    evidence = {"servers": {}, "others": 0}
+    evidence = {"servers": {}, "others": 0, "starved": [0.0]}
     for (namespace, what), helper in helpers.items():
         found = helper.finish()
         if what == "server":
@@ -67,6 +69,7 @@ def gather(helpers):
         elif what == "traffic":
             evidence["others"] = found["begun"]
         else:
+            evidence["starved"] += found.pop("starved")
             evidence.setdefault(namespace, {}).update(found)
     return evidence
 
@@ -98,7 +101,8 @@ def judge_cell(options, cell):
     account = accounts.Account(cell, evidence, report)
     account.others = evidence["others"]
     findings = rules.judge(report, account)
-    result = {"findings": [[f.outcome, f.kind, f.why, f.source] for f in findings], "connections": len(report["connections"])}
+    result = {"findings": [[f.outcome, f.kind, f.why, f.source] for f in findings], "connections": len(report["connections"]),
+              "starved": max(evidence["starved"])}
     if options.keep:
         with open(os.path.join(options.keep, f"{cell['seed']}-{cell['index']}.json"), "w") as file:
             json.dump({"report": report, "evidence": evidence, "cell": dict(cell, tags=sorted(cell["tags"]))}, file)
@@ -133,8 +137,8 @@ def cell_process(options, cell, out):
 class Running:
     """A cell under way."""
 
-    def __init__(self, options, cell):
-        self.cell, self.data = cell, b""
+    def __init__(self, options, cell, attempt):
+        self.cell, self.attempt, self.data = cell, attempt, b""
         self.fd, out = os.pipe()
         self.deadline = time.monotonic() + CELL_SECONDS
         self.pid = os.fork()
@@ -166,10 +170,14 @@ class Running:
 
 # ---- The driver ----
 
+def refuted_by_starved(result):
+    return result.get("starved", 0) > STARVED and any(outcome == rules.WRONG for outcome, *_ in result["findings"])
+
+
 class Tally:
     def __init__(self, tell_weak):
         self.tell_weak = tell_weak
-        self.cells = self.connections = self.troubles = 0
+        self.cells = self.connections = self.troubles = self.left_out = 0
         self.outcomes, self.kinds = collections.Counter(), collections.Counter()
 
     def add(self, cell, result):
@@ -177,6 +185,10 @@ class Tally:
         if "trouble" in result:
             self.troubles += 1
             print(f"TROUBLE {where} {cells.describe(cell)}\n    {result['trouble'].strip()}", flush=True)
+            return
+        if refuted_by_starved(result):
+            self.left_out += 1
+            print(f"left out {where}: a witness did not run for {result['starved'] * 1000:.0f} ms, {ATTEMPTS} times", flush=True)
             return
         self.cells += 1
         self.connections += result["connections"]
@@ -201,6 +213,8 @@ class Tally:
                 if of == outcome:
                     print(f"  {outcome:5} {count:6} {kind}")
         o = self.outcomes
+        if self.left_out:
+            print(f"{self.left_out} cells left out: this machine is too busy for their witnesses")
         if self.troubles:
             print(f"{self.troubles} cells could not be made or judged")
         print(f"{self.cells} cells, {self.connections} connections: right {o['right']}, weak {o['weak']}, wrong {o['wrong']} "
@@ -230,7 +244,7 @@ def drive(options, tally):
                 cell = next(waiting, None)
                 if not cell:
                     break
-                one = Running(options, cell)
+                one = Running(options, cell, 1)
                 running[one.fd] = one
             if not running:
                 return
@@ -240,7 +254,12 @@ def drive(options, tally):
                 if fd in ready and running[fd].read() and fd not in late:
                     continue
                 one = running.pop(fd)
-                tally.add(one.cell, one.end())
+                result = one.end()
+                if refuted_by_starved(result) and one.attempt < ATTEMPTS:
+                    one = Running(options, one.cell, one.attempt + 1)
+                    running[one.fd] = one
+                    continue
+                tally.add(one.cell, result)
     finally:
         for one in running.values():
             one.end()

@@ -89,16 +89,31 @@ def parse_packet(packet):
     return None
 
 
+class Pulse:
+    """For how long at most this process did not come to run when it should have: what it wrote down then has a late time."""
+
+    def __init__(self):
+        self.last, self.most = time.monotonic(), 0.0
+
+    def beat(self, allowed):
+        now = time.monotonic()
+        self.most = max(self.most, now - self.last - allowed)
+        self.last = now
+
+
 def capture(channel):
     log = open_log()
     log.setblocking(False)
     channel.send("ready")
     channel.receive()
-    packets, missed = [], 0
+    packets, missed, pulse = [], 0, Pulse()
     while True:
-        ready = select.select([log, channel], [], [])[0]
-        if log not in ready:
+        ready = select.select([log, channel], [], [], SAMPLE_PAUSE)[0]
+        pulse.beat(SAMPLE_PAUSE)
+        if channel in ready and log not in ready:
             break  # told to stop, and everything read
+        if log not in ready:
+            continue
         try:
             data = log.recv(1 << 18)
         except OSError:  # ENOBUFS
@@ -113,7 +128,7 @@ def capture(channel):
                 continue
             if parsed:
                 packets.append([at, found[10][:1].decode()] + parsed)
-    channel.send({"packets": packets, "missed": missed})
+    channel.send({"packets": packets, "missed": missed, "starved": [pulse.most]})
 
 
 # ---- Samples ----
@@ -183,7 +198,7 @@ def sampler(channel):
     sockets, listeners, counters, times = Changes(), Changes(), Changes(), []
     channel.send("ready")
     channel.receive()
-    last = False
+    last, pulse = False, Pulse()
     while True:
         at = time.monotonic()
         children, listening = {}, {}
@@ -197,7 +212,9 @@ def sampler(channel):
         listeners.look(at, listening)
         counters.look(at, {("all",): read_counters()})
         times.append([at, time.monotonic()])
+        pulse.beat(SAMPLE_PAUSE)
         if last:
             break
         last = channel.stopped(SAMPLE_PAUSE)
-    channel.send({"sockets": sockets.account(), "listeners": listeners.account(), "counters": counters.account(), "times": times})
+    channel.send({"sockets": sockets.account(), "listeners": listeners.account(), "counters": counters.account(), "times": times,
+                  "starved": [pulse.most]})

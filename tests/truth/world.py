@@ -243,8 +243,9 @@ def firewall_rules(cell):
 
 
 def nat_rule(cell):
+    there = f"[{THERE6}]" if cell["family"] == "6" else THERE4  # without brackets the port would belong to the address
     where = {"redirect": f"redirect to :{cell['server_port']}",
-             "dnat": f"dnat {family_word(cell['host'])} to {THERE6 if cell['family'] == '6' else THERE4}:{cell['server_port']}"}
+             "dnat": f"dnat {family_word(cell['host'])} to {there}:{cell['server_port']}"}
     if cell["path"] not in where:
         return ""
     alternate = "numgen inc mod 2 == 0 " if cell["every_second"] else ""

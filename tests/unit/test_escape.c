@@ -286,7 +286,7 @@ static void write_others(FILE *out, const struct hostile *h)
     memcpy(event.peer.bytes, h->names.device, sizeof event.peer.bytes - 1);
     report_resize_text(out, &resizing, &plain_style);
     report_measurement_text(out, &m, &plain_style);
-    report_ready_text(out, &h->list[0], &settings, 3);
+    report_ready_text(out, &h->list[0], &settings, 3, &plain_style);
     report_event_text(out, &event, &plain_style);
     terminal_printf(out, "%s", h->names.message); /* what say() does */
 }
@@ -352,8 +352,7 @@ START_TEST(json_is_json_and_gives_them_back)
         write_run(out, &h); /* the sample is that run now */
         free(catch_end(out));
         out = catch_begin();
-        report_json_begin(out, &sample);
-        report_json_end(out, &sample);
+        report_json(out, &sample);
         text = catch_end(out);
         assert_printable(text, "\n");
         report = json_parse(text);

@@ -35,6 +35,8 @@ static const struct {
      2,
      {"connected=1", VERDICT_CONNECTED, COMPARE_EQ, 1},
      {"queued>=3", VERDICT_QUEUED, COMPARE_GE, 3}},
+    {"queued==3", 1, {"queued=3", VERDICT_QUEUED, COMPARE_EQ, 3}},
+    {"queued\t== 3", 1, {"queued=3", VERDICT_QUEUED, COMPARE_EQ, 3}},
     {"lost=0,lost=0", 2, {"lost=0", VERDICT_LOST, COMPARE_EQ, 0}, {"lost=0", VERDICT_LOST, COMPARE_EQ, 0}},
 };
 
@@ -88,7 +90,7 @@ static const struct {
     {"queued=", "'' behind queued=: want a whole number from 0 to 9007199254740992, k for thousands"},
     {"queued=x", "'x' behind queued=: want a whole number"},
     {"queued=3x", "'3x' behind queued=: want a whole number"},
-    {"queued==3", "'=3' behind queued=: want a whole number"},
+    {"queued===3", "'=3' behind queued==: want a whole number"},
     {"queued=>3", "'>3' behind queued=: want a whole number"},
     {"queued=<3", "'<3' behind queued=: want a whole number"},
     {"queued<>3", "'>3' behind queued<: want a whole number"},

@@ -67,14 +67,16 @@ static void *count(void *counter)
     return NULL;
 }
 
-/* Forks a process with a thread for each of counters[from ... from + threads - 1]. */
-static pid_t counting(struct shared *shared, size_t from, size_t threads)
+/* Forks a process with a thread for each of counters[from ... from + threads - 1]; it calls `first` before all. */
+static pid_t counting_after(void (*first)(void), struct shared *shared, size_t from, size_t threads)
 {
     pid_t pid = fork();
     ck_assert_int_ge(pid, 0);
     if (pid)
         return pid;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (first)
+        first();
     for (size_t i = 1; i < threads; i++) {
         pthread_t thread;
         if (pthread_create(&thread, NULL, count, &shared->counters[from + i]))
@@ -82,6 +84,11 @@ static pid_t counting(struct shared *shared, size_t from, size_t threads)
     }
     count(&shared->counters[from]);
     _exit(0);
+}
+
+static pid_t counting(struct shared *shared, size_t from, size_t threads)
+{
+    return counting_after(NULL, shared, from, threads);
 }
 
 static void await_motion(struct shared *shared, size_t from, size_t threads)
@@ -276,7 +283,7 @@ START_TEST(all_processes_stop_and_go_on)
     await_motion(shared, 0, COUNTERS);
     struct freeze *freeze = begin(pids, 9, methods[_i], LONG_BUDGET);
     assert_still(shared, 0, COUNTERS);
-    ck_assert(freeze_holds(freeze));
+    ck_assert(freeze_holds(freeze) && freeze_goes_on(freeze));
     struct freeze_facts facts = end(freeze);
     await_motion(shared, 0, COUNTERS);
     assert_calm(&facts);
@@ -346,6 +353,8 @@ START_TEST(killing_our_own_ends_it)
         if (killings[_i].rescuer)
             kill(find_child("freeze-rescuer"), SIGKILL);
         await_motion(shared, 0, 16);
+        while (freeze_goes_on(freeze)) /* it may be some moments behind */
+            nap(NSEC_PER_MSEC);
         ck_assert(!freeze_holds(freeze));
         struct freeze_facts facts = end(freeze);
         ck_assert(facts.broken && !facts.expired && !facts.died);
@@ -949,7 +958,7 @@ START_TEST(errors_say_what_is_wrong)
         if (atoi(entry->d_name) && atoi(entry->d_name) != pids[0])
             thread = atoi(entry->d_name);
     closedir(tasks);
-    assert_refused(&thread, 1, settings, EINVAL, "is a thread");
+    assert_refused(&thread, 1, settings, ESRCH, "of a thread of");
     await_state(dead, 'Z');
     if (can(methods[_i], __func__))
         assert_refused((pid_t[]){pids[0], dead}, 2, settings, ESRCH, "is gone");
@@ -986,14 +995,15 @@ START_TEST(ordinary_users_may_not_freeze_roots)
 }
 END_TEST
 
-/* From here on no child of ours, and not we, can continue anybody as the freeze does. */
-static void forbid_sigcont(void)
+/* From here on no child of ours, and not we, can send this signal in one of the ways that the freeze has. */
+static void forbid_signal(int number)
 {
     struct sock_filter code[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_pidfd_send_signal, 0, 3),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_pidfd_send_signal, 1, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_kill, 0, 3),
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[1])),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SIGCONT, 0, 1),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)number, 0, 1),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
     };
@@ -1007,11 +1017,11 @@ START_TEST(who_could_not_be_continued_is_named)
     struct shared *shared = shared_new();
     pid_t pid = counting(shared, 0, 2);
     await_motion(shared, 0, 2);
-    forbid_sigcont();
+    forbid_signal(SIGCONT);
     struct freeze *freeze = begin(&pid, 1, FREEZE_STOP, LONG_BUDGET);
     ck_assert_int_eq(freeze_end(freeze, &facts), -EPERM);
     ck_assert_int_eq(facts.still_stopped, pid);
-    ck_assert(!kill(pid, SIGCONT));
+    ck_assert(!syscall(SYS_tkill, pid, SIGCONT));
     await_motion(shared, 0, 2);
     end_target(pid);
 }
@@ -1048,6 +1058,69 @@ START_TEST(auto_traces_where_it_may)
 }
 END_TEST
 
+/* ---- Filters that forbid what the kernel does after a stop ---- */
+
+static void forbid_restart(void)
+{
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_restart_syscall, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    const struct sock_fprog program = {.len = COUNT(code), .filter = code};
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program))
+        _exit(1);
+}
+
+static void forbid_restart_and_tracing(void)
+{
+    forbid_restart();
+    prctl(PR_SET_DUMPABLE, 0);
+}
+
+#ifdef __x86_64__
+START_TEST(a_filter_does_not_kill_who_was_traced)
+{
+    NEED(FREEZE_PTRACE);
+    struct shared *shared = shared_new();
+    pid_t pid = counting_after(forbid_restart, shared, 0, 8); /* which sleep, most of the time */
+    await_motion(shared, 0, 8);
+    for (int i = 0; i < 20; i++) {
+        struct freeze *freeze = begin(&pid, 1, i % 2 ? FREEZE_AUTO : FREEZE_PTRACE, LONG_BUDGET);
+        assert_still(shared, 0, 8);
+        if (i % 3 == 0)
+            kill(find_child("freeze-guardian"), SIGKILL);
+        freeze_end(freeze, NULL);
+        await_motion(shared, 0, 8);
+    }
+    end_target(pid);
+}
+END_TEST
+#endif
+
+START_TEST(auto_sends_no_stop_to_who_has_a_filter)
+{
+    struct freeze_settings settings = {.budget = LONG_BUDGET};
+    become_nobody();
+    struct shared *shared = shared_new();
+    pid_t pid = counting_after(forbid_restart_and_tracing, shared, 0, 2);
+    await_motion(shared, 0, 2);
+    assert_refused(&pid, 1, settings, EACCES, "seccomp filter");
+    await_motion(shared, 0, 2);
+    end_target(pid);
+    /* A filter that we have, too, is not its own. */
+    forbid_signal(SIGUSR2);
+    prctl(PR_SET_DUMPABLE, 0);
+    pid = counting(shared, 0, 2);
+    await_motion(shared, 0, 2);
+    struct freeze_facts facts = end(begin(&pid, 1, FREEZE_AUTO, LONG_BUDGET));
+    ck_assert_int_eq(facts.method, FREEZE_STOP);
+    await_motion(shared, 0, 2);
+    end_target(pid);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     const TTest *const with_each[] = {
@@ -1078,6 +1151,10 @@ static Suite *make_suite(void)
         who_could_not_be_continued_is_named,
         auto_stops_what_it_may_not_trace,
         auto_traces_where_it_may,
+#ifdef __x86_64__
+        a_filter_does_not_kill_who_was_traced,
+#endif
+        auto_sends_no_stop_to_who_has_a_filter,
     };
     Suite *suite = suite_create("freeze");
     TCase *each = tcase_create("each method");

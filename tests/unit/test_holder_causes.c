@@ -24,6 +24,10 @@ static const struct {
     {{.known = true, .threads = 1, .descriptors = 20, .descriptors_max = 20, .calls_known = true, .call = 230}, BIT(DESCRIPTORS)},
     {{.known = true, .threads = 1, .descriptors = 19, .descriptors_max = 20}, 0},
     {{.known = true, .threads = 1, .memory_full = true, .running = 1}, BIT(MEMORY)},
+    {{.known = true, .threads = 1, .memory_full = true, .blocked = 1}, BIT(MEMORY) | BIT(BLOCKED)},
+    /* Who sleeps in a call is held back by neither. */
+    {{.known = true, .threads = 1, .memory_full = true, .calls_known = true, .call = 42}, BIT(ELSEWHERE)},
+    {{.known = true, .threads = 1, .cpu_periods = 100, .cpu_throttled = 90, .calls_known = true, .call = 42}, BIT(ELSEWHERE)},
     {{.known = true, .threads = 1, .cpu_periods = 100, .cpu_throttled = 10, .running = 1}, BIT(THROTTLED)},
     {{.known = true, .threads = 1, .cpu_periods = 100, .cpu_throttled = 9, .running = 1}, BIT(BUSY)},
     {{.known = true, .threads = 3, .calls_known = true, .events = 1, .futexes = 2, .call = -1}, BIT(IDLE)},
@@ -32,6 +36,8 @@ static const struct {
     {{.known = true, .threads = 1, .calls_known = false, .call = 0}, 0},
     {{.known = true, .threads = 1, .calls_known = true, .call = 230}, BIT(ELSEWHERE)},
     {{.known = true, .threads = 2, .calls_known = true, .accepts = 1, .call = 230}, 0},
+    {{.known = true, .threads = 2, .calls_known = true, .futexes = 2, .call = -1}, BIT(ELSEWHERE)}, /* a deadlock */
+    {{.known = true, .threads = 2, .calls_known = true, .futexes = 1, .call = -1}, 0},
 };
 
 START_TEST(causes_rest_on_states)
@@ -84,6 +90,10 @@ START_TEST(both_looks_have_to_agree)
     struct holder_state both = holder_look_both(&before, &now);
     ck_assert(both.known && !both.blocked && !both.events);
     ck_assert_int_eq(both.call, -1);
+    /* Another thread is in call 35 at both; the first one was between two waits at the second. */
+    before = (struct holder_state){.known = true, .threads = 2, .events = 1, .calls_known = true, .call = 35};
+    now = (struct holder_state){.known = true, .threads = 2, .calls_known = true, .call = 35};
+    ck_assert_int_eq(holder_look_both(&before, &now).call, -1);
 }
 END_TEST
 

@@ -44,10 +44,12 @@ static const struct {
     enum layer layer;
 } headers[] = {
     {"clock.h", BASE},
+    {"embedded.h", BASE},
     {"endpoint.h", BASE},
     {"error.h", BASE},
     {"fd.h", BASE},
     {"parse.h", BASE},
+    {"closest.h", BASE},
     {"procfs.h", BASE},
     {"conntrack.h", KERNEL},
     {"container.h", KERNEL},
@@ -69,6 +71,7 @@ static const struct {
     {"netlink.h", KERNEL},
     {"netns.h", KERNEL},
     {"owner.h", KERNEL},
+    {"rights.h", KERNEL},
     {"holder_look.h", KERNEL},
     {"sockdiag.h", KERNEL},
     {"flood.h", ENGINE},
@@ -101,6 +104,8 @@ static const struct {
     {"resizer.h", STUDY},
     {"measurer.h", STUDY},
     {"presets.h", CLI},
+    {"target.h", CLI},
+    {"overview.h", CLI},
     {"figures.h", MODEL},
     {"escape.h", REPORT},
     {"listener.h", KERNEL},
@@ -172,7 +177,8 @@ static const char *complaint(const char *path, const char *line, bool (*local)(c
 static bool lies_beside(const char *path, const char *name)
 {
     char full[PATH_SIZE];
-    snprintf(full, sizeof full, "%s/%.*s%s", SOURCE_DIR, (int)(strrchr(path, '/') + 1 - path), path, name);
+    int length = snprintf(full, sizeof full, "%s/%.*s%s", SOURCE_DIR, (int)(strrchr(path, '/') + 1 - path), path, name);
+    ck_assert_uint_lt((size_t)length, sizeof full);
     return !access(full, R_OK);
 }
 

@@ -7,6 +7,7 @@
 #include "backlogctl/options.h"
 #include "backlogctl/output.h"
 #include "backlogctl/presets.h"
+#include "backlogctl/rights.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -15,12 +16,14 @@
 #define PAGE_SIZE ((size_t)1 << 20)
 #define ITEM_SIZE 128
 
-static const struct command *const commands[] = {&command_serve,  &command_probe,   &command_run,
-                                                 &command_resize, &command_measure, &command_list,
-                                                 &command_watch,  &command_sweep,   &command_size};
-static const char *const pages[] = {"backlogctl.1",        "backlogctl-serve.1",   "backlogctl-probe.1", "backlogctl-run.1",
-                                    "backlogctl-resize.1", "backlogctl-measure.1", "backlogctl-list.1",  "backlogctl-watch.1",
-                                    "backlogctl-sweep.1",  "backlogctl-size.1",    "backlogctl-ci.7",    "backlogctl.7"};
+static const struct command *const commands[] = {&command_serve,   &command_probe,      &command_run,   &command_resize,
+                                                 &command_measure, &command_list,       &command_watch, &command_sweep,
+                                                 &command_size,    &command_completion, &command_schema};
+static const char *const pages[] = {
+    "backlogctl.1",        "backlogctl-serve.1",   "backlogctl-probe.1",      "backlogctl-run.1",
+    "backlogctl-resize.1", "backlogctl-measure.1", "backlogctl-list.1",       "backlogctl-watch.1",
+    "backlogctl-sweep.1",  "backlogctl-size.1",    "backlogctl-completion.1", "backlogctl-schema.1",
+    "backlogctl-ci.7",     "backlogctl.7"};
 
 /* ---- Reading pages ---- */
 
@@ -85,7 +88,7 @@ static bool has_line(const char *text, const char *line)
 static char *help_of(const struct command *command)
 {
     FILE *out = catch_begin();
-    options_help(command, out);
+    options_help(command, 79, out);
     return catch_end(out);
 }
 
@@ -184,7 +187,8 @@ END_TEST
 static void check_item(const char *text, const char *macro, const char *word)
 {
     char item[ITEM_SIZE];
-    snprintf(item, sizeof item, ".It %s %s", macro, word);
+    int length = snprintf(item, sizeof item, ".It %s %s", macro, word);
+    ck_assert_uint_lt((size_t)length, sizeof item);
     ck_assert_msg(has_line(text, item), "the manual lacks '%s'", item);
 }
 
@@ -328,8 +332,7 @@ START_TEST(every_member_of_a_report_is_explained)
     sample_times();
     sample_expect("queued=3", 3, true, 3);
     FILE *out = catch_begin();
-    report_json_begin(out, &sample);
-    report_json_end(out, &sample);
+    report_json(out, &sample);
     char *text = catch_end(out), *reference = section(page, "JSON OF PROBE AND RUN");
     json_t *report = json_parse(text);
     ck_assert_uint_gt(json_array_size(member(report, "connections")), 0);
@@ -503,6 +506,38 @@ END_TEST
 
 /* ---- Form ---- */
 
+/* Of 80 columns and 24 lines, one of which has the prompt. */
+START_TEST(short_help_fits_a_screen)
+{
+    FILE *out = catch_begin();
+    options_help_short(commands[_i], 79, out);
+    char *help = catch_end(out), *save = NULL;
+    size_t lines = 0;
+    for (const char *at = help; (at = strchr(at, '\n')); at++)
+        lines++;
+    ck_assert_msg(lines <= 23, "%zu lines: %s", lines, help);
+    for (char *line = strtok_r(help, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+        ck_assert_msg(strlen(line) < 80, "%s", line);
+    free(help);
+}
+END_TEST
+
+START_TEST(help_is_as_wide_as_asked)
+{
+    static const int widths[] = {0, 50, 79, 132};
+    for (size_t i = 0; i < COUNT(widths); i++) {
+        FILE *out = catch_begin();
+        options_help(commands[_i], widths[i], out);
+        options_help_short(commands[_i], widths[i], out);
+        char *help = catch_end(out), *save = NULL;
+        for (char *line = strtok_r(help, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+            ck_assert_msg(strlen(line) <= (widths[i] < 50 ? 50 : (size_t)widths[i]) || !strchr(line + strspn(line, " "), ' '),
+                          "%s", line); /* but for words that are longer */
+        free(help);
+    }
+}
+END_TEST
+
 START_TEST(every_page_has_its_sections)
 {
     static const char *const titles[] = {"SYNOPSIS", "DESCRIPTION", "OPTIONS", "OUTPUT", "EXIT STATUS", "EXAMPLES", "SEE ALSO"};
@@ -525,6 +560,78 @@ START_TEST(mandoc_has_nothing_to_say)
 }
 END_TEST
 
+/* ---- Rights ---- */
+
+#define CAP(name)                \
+    {                            \
+        "CAP_" #name, CAP_##name \
+    }
+static const struct {
+    const char *name;
+    int number;
+} capabilities[] = {CAP(SYS_PTRACE),   CAP(DAC_READ_SEARCH), CAP(SYS_ADMIN), CAP(NET_ADMIN), CAP(NET_RAW), CAP(NET_BIND_SERVICE),
+                    CAP(SYS_RESOURCE), CAP(DAC_OVERRIDE),    CAP(FOWNER),    CAP(CHOWN),     CAP(KILL),    CAP(SYS_NICE)};
+
+/* The item of the list whose line ".It Dv" names the capability; malloc'ed. */
+static char *right_item(const char *rights, const char *name)
+{
+    for (const char *at = strstr(rights, "\n.It Dv"); at; at = strstr(at + 1, "\n.It Dv")) {
+        const char *end = strstr(at + 1, "\n.It Dv");
+        char *item = end ? strndup(at, (size_t)(end - at)) : strdup(at);
+        char *line_end = strchr(item + 1, '\n');
+        *line_end = '\0';
+        bool found = has_word(item, name);
+        *line_end = '\n';
+        if (found)
+            return item;
+        free(item);
+    }
+    ck_abort_msg("%s is not in section RIGHTS", name);
+}
+
+/* The lines from this one to the end of its macro's arguments, "" if it is not there. */
+static const char *behind(const char *item, const char *line)
+{
+    const char *at = strstr(item, line);
+    return at ? at + strlen(line) : "";
+}
+
+START_TEST(who_keeps_a_capability_is_told)
+{
+    char *page = read_page("backlogctl.7"), *rights = section(page, "RIGHTS");
+    uint64_t bit = UINT64_C(1) << capabilities[_i].number;
+    char *item = right_item(rights, capabilities[_i].name);
+    char kept[256] = "", added[256] = "";
+    sscanf(behind(item, "Kept by\n.Cm "), "%255[^\n]", kept);
+    sscanf(behind(item, "dded by\n.Fl "), "%255[^\n]", added);
+    for (size_t c = 0; c < COUNT(commands); c++) {
+        ck_assert_msg(has_word(kept, commands[c]->name) == !!(commands[c]->rights & bit), "%s: %s", capabilities[_i].name,
+                      commands[c]->name);
+        for (size_t g = 0; commands[c]->groups[g]; g++)
+            for (const struct option_spec *spec = commands[c]->groups[g]->options; spec->name; spec++) {
+                char option[64];
+                snprintf(option, sizeof option, "-%s", spec->name);
+                if (spec->rights & bit)
+                    ck_assert_msg(strstr(added, option) != NULL, "%s: -%s", capabilities[_i].name, option);
+            }
+    }
+    free(item);
+    free(rights);
+    free(page);
+}
+END_TEST
+
+/* None is kept that the list here, and so the page, does not have. */
+START_TEST(no_other_is_kept)
+{
+    uint64_t known = 0;
+    for (size_t i = 0; i < COUNT(capabilities); i++)
+        known |= UINT64_C(1) << capabilities[i].number;
+    for (size_t c = 0; c < COUNT(commands); c++)
+        ck_assert_uint_eq(commands[c]->rights & ~known, 0);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *suite = suite_create("manual");
@@ -532,6 +639,8 @@ static Suite *make_suite(void)
     tcase_add_loop_test(tcase, every_option_is_in_help_and_page, 0, COUNT(commands));
     tcase_add_loop_test(tcase, every_option_of_a_page_exists, 0, COUNT(commands));
     tcase_add_loop_test(tcase, help_fits_eighty_columns, 0, COUNT(commands));
+    tcase_add_loop_test(tcase, short_help_fits_a_screen, 0, COUNT(commands));
+    tcase_add_loop_test(tcase, help_is_as_wide_as_asked, 0, COUNT(commands));
     tcase_add_loop_test(tcase, every_page_has_its_sections, 0, COUNT(commands));
     tcase_add_test(tcase, every_word_is_explained);
     tcase_add_test(tcase, every_remark_and_column_is_explained);
@@ -546,6 +655,8 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, every_member_of_resize_and_measure_is_explained);
     tcase_add_test(tcase, every_member_of_sweep_and_size_is_explained);
     tcase_add_test(tcase, every_preset_is_named);
+    tcase_add_loop_test(tcase, who_keeps_a_capability_is_told, 0, COUNT(capabilities));
+    tcase_add_test(tcase, no_other_is_kept);
     tcase_add_loop_test(tcase, mandoc_has_nothing_to_say, 0, COUNT(pages));
     suite_add_tcase(suite, tcase);
     return suite;

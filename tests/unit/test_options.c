@@ -44,11 +44,16 @@ static int parse(const struct command *command, const char *const *words, struct
     return options_parse(command, argc, argv, settings, err);
 }
 
-/* Beside its field an option leaves its name. */
+/* Beside its field an option leaves its name, and the parser the words. */
 static void forget_names(struct settings *settings)
 {
     memset(settings->given, 0, sizeof settings->given);
-    settings->given_count = 0;
+    memset(settings->said, 0, sizeof settings->said);
+    settings->said_count = 0;
+    settings->given_count = settings->typed_count = 0;
+    settings->help_short = false;
+    settings->line = NULL;
+    settings->line_count = 0;
 }
 
 /* ---- Each option sets its field, and only that ---- */
@@ -120,6 +125,7 @@ static const struct {
     {{"--delay", "20ms"}, SETS(I64, delay, 20 * NSEC_PER_MSEC)},
     {{"--timeline"}, SETS(BOOL, probe.timeline, true)},
     {{"--svg", "x.svg"}, SETS_TEXT(svg, "x.svg")},
+    {{"--html", "x.html"}, SETS_TEXT(html, "x.html")},
     {{"--json"}, SETS(BOOL, json, true)},
     {{"-j"}, SETS(BOOL, json, true)},
     {{"--quiet"}, SETS(BOOL, quiet, true)},
@@ -205,6 +211,7 @@ static const struct {
     {{"-p65535"}, SETS(U16, survey.port, 65535)},
     {{"--unix", "/run/x"}, SETS_TEXT(survey.path, "/run/x")},
     {{"--process", "nginx"}, SETS_TEXT(survey.process, "nginx")},
+    {{"--unit", "nginx.service"}, SETS_TEXT(survey.unit, "nginx.service")},
     {{"--pid", "1"}, SETS(INT, survey.pid, 1)},
     {{"--container", "ab"}, SETS_TEXT(survey.container, "ab")},
     {{"--netns", "blue"}, SETS_TEXT(survey.netns, "blue")},
@@ -244,6 +251,49 @@ START_TEST(columns_and_keys_are_read)
     ck_assert_str_eq(figure_column_name(settings.list.sort[0].column), "drops");
     ck_assert_int_eq(settings.survey.address.family, AF_INET6);
     ck_assert_uint_eq(settings.survey.address.bytes[15], 1);
+}
+END_TEST
+
+START_TEST(a_bound_address_is_read)
+{
+    struct settings settings;
+    struct error err;
+    ck_assert_msg(!parse(&chooser, (const char *[]){"--host=fe80::1%a\\x20b", NULL}, &settings, &err), "%s", err.text);
+    ck_assert_int_eq(settings.survey.address.bytes[0], 0xfe);
+    ck_assert_str_eq(settings.survey.device, "a b");
+    ck_assert_msg(!parse(&chooser, (const char *[]){"--host=*%eth0", "--host=*", NULL}, &settings, &err), "%s", err.text);
+    ck_assert_int_eq(settings.survey.address.family, AF_INET6);
+    ck_assert(endpoint_is_any(&settings.survey.address) && !settings.survey.device); /* the last one counts */
+}
+END_TEST
+
+/* The command line again, without what is left out. */
+START_TEST(a_line_can_be_typed_again)
+{
+    char *words[] = {"chooser", "-p80", "a target", "--host", "::1", "--sort=-drops", "--process", "it's", "--js", NULL};
+    struct command command = chooser;
+    struct settings settings = settings_default;
+    struct error err = {0};
+    char line[256], cut[24];
+    command.target = TARGET_LISTENER;
+    ck_assert_msg(!options_parse(&command, COUNT(words) - 1, words, &settings, &err), "%s", err.text);
+    ck_assert_str_eq(settings.operand, "a target");
+    options_line(&command, &settings, "", line, sizeof line);
+    ck_assert_str_eq(line, "backlogctl chooser --port 80 --host ::1 --sort -drops --process 'it'\\''s' --json");
+    options_line(&command, &settings, "port,host,unix", line, sizeof line);
+    ck_assert_str_eq(line, "backlogctl chooser --sort -drops --process 'it'\\''s' --json");
+    options_line(&command, &settings, "", cut, sizeof cut);
+    ck_assert_uint_lt(strlen(cut), sizeof cut);
+}
+END_TEST
+
+START_TEST(an_address_is_read)
+{
+    struct settings settings;
+    struct error err;
+    ck_assert_msg(!parse(&every, (const char *[]){"--i-own-this-target=10.0.0.7", NULL}, &settings, &err), "%s", err.text);
+    ck_assert_int_eq(settings.probe.owned.family, AF_INET);
+    ck_assert_uint_eq(settings.probe.owned.bytes[3], 7);
 }
 END_TEST
 
@@ -620,7 +670,7 @@ static const struct option_spec *find_option(const char *name)
 static bool is_tested(const struct option_spec *spec)
 {
     static const char *const elsewhere[] = {"--source",      "--expect", "--sysctl", "--seqpacket",
-                                            "--stall-every", "--burst",  "--every"};
+                                            "--stall-every", "--burst",  "--every",  "--i-own-this-target"};
     size_t length = strlen(spec->name);
     for (size_t i = 0; i < COUNT(settings_rows) + COUNT(elsewhere); i++) {
         const char *word = i < COUNT(settings_rows) ? settings_rows[i].words[0] : elsewhere[i - COUNT(settings_rows)];
@@ -665,7 +715,7 @@ START_TEST(the_help_tells_all)
     size_t size = 0;
     FILE *out = open_memstream(&text, &size);
     ck_assert_ptr_nonnull(out);
-    options_help(&every, out);
+    options_help(&every, 79, out);
     ck_assert_int_eq(fclose(out), 0);
     ck_assert_ptr_nonnull(strstr(text, "Usage: backlogctl every [OPTION]...\nKnow all options.\n"));
     for (size_t g = 0; every.groups[g]; g++) {
@@ -705,6 +755,9 @@ static Suite *make_suite(void)
         the_table_is_sound,
         the_help_tells_all,
         columns_and_keys_are_read,
+        an_address_is_read,
+        a_bound_address_is_read,
+        a_line_can_be_typed_again,
         columns_have_an_end,
     };
     Suite *suite = suite_create("options");

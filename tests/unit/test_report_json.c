@@ -10,8 +10,7 @@
 static json_t *json_of(void)
 {
     FILE *out = catch_begin();
-    report_json_begin(out, &sample);
-    report_json_end(out, &sample);
+    report_json(out, &sample);
     char *text = catch_end(out);
     ck_assert_int_eq(text[strlen(text) - 1], '\n');
     json_t *object = json_parse(text);
@@ -258,7 +257,7 @@ START_TEST(json_fractions_are_short)
     sample_full_queue(6);
     sample_times();
     FILE *out = catch_begin();
-    report_json_end(out, &sample);
+    report_json(out, &sample);
     char *text = catch_end(out);
     assert_has(text, "\"p50_us\":14.042,");
     assert_has(text, "\"rate\":69930.07,");

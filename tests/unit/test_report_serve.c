@@ -60,7 +60,7 @@ START_TEST(ready_line)
 {
     struct listener listener = sample_listener(ready[_i].effective, 0, 0);
     FILE *out = catch_begin();
-    report_ready_text(out, &listener, &ready[_i].settings, ready[_i].somaxconn);
+    report_ready_text(out, &listener, &ready[_i].settings, ready[_i].somaxconn, &(struct report_style){0});
     char *text = catch_end(out);
     ck_assert_str_eq(text, ready[_i].line);
     free(text);
@@ -79,6 +79,23 @@ START_TEST(ready_line)
     ck_assert_int_eq(json_is_true(member(object, "clamped")), ready[_i].clamped);
     ck_assert_int_eq(json_is_true(member(object, "full")), ready[_i].settings.full && !ready[_i].settings.accept_count);
     json_decref(object);
+    free(text);
+}
+END_TEST
+
+/* On a terminal the line folds, and a name stays that name. */
+START_TEST(ready_line_fits_the_screen)
+{
+    struct listener listener = sample_listener(2, 0, 0);
+    char *save = NULL;
+    listener.kind = KIND_UNIX_STREAM;
+    snprintf(listener.path, sizeof listener.path, "@a  b   c");
+    FILE *out = catch_begin();
+    report_ready_text(out, &listener, &ready[0].settings, 0, &(struct report_style){.columns = 40});
+    char *text = catch_end(out);
+    assert_has(text, "listening on @a  b   c: backlog");
+    for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+        ck_assert_msg(strlen(line) <= 40, "%s", line);
     free(text);
 }
 END_TEST
@@ -106,6 +123,28 @@ static const struct {
      "error"},
 };
 
+/* In colours the line says the same, and leaves none behind. */
+static void check_colors(const struct server_event *event, const char *line)
+{
+    static const struct report_style colors = {.color = true};
+    FILE *out = catch_begin();
+    report_event_text(out, event, &colors);
+    char *text = catch_end(out), plain[200];
+    size_t length = 0, begun = 0;
+    for (const char *at = text; *at; at++) {
+        if (*at != '\033') {
+            plain[length++] = *at;
+            continue;
+        }
+        begun += at[2] != 'm' && at[2] != '0';
+        at = strchr(at, 'm');
+    }
+    plain[length] = '\0';
+    ck_assert_str_eq(plain, line);
+    ck_assert_uint_eq(begun, event->kind != SERVER_CLOSED && event->kind != SERVER_STOPPED);
+    free(text);
+}
+
 START_TEST(event_line)
 {
     struct server_event event = events[_i].event;
@@ -117,6 +156,7 @@ START_TEST(event_line)
     char *text = catch_end(out);
     ck_assert_str_eq(text, events[_i].line);
     free(text);
+    check_colors(&event, events[_i].line);
 
     out = catch_begin();
     report_event_json(out, &event);
@@ -136,7 +176,7 @@ START_TEST(totals)
     static const struct server_totals life = {
         .accepted = 3, .closed = 1, .open = 2, .queue = 2, .discarded = 21, .peak_queue = 3};
     FILE *out = catch_begin();
-    report_totals_text(out, &life, 10 * NSEC_PER_SEC);
+    report_totals_text(out, &life, 10 * NSEC_PER_SEC, &(struct report_style){0});
     char *text = catch_end(out);
     ck_assert_str_eq(text, "after 10s: accepted 3, closed 1, open 2; queue 2 left, at least 3 at its peak; discarded 21 "
                            "packets\n");
@@ -156,7 +196,7 @@ END_TEST
 
 static Suite *make_suite(void)
 {
-    const TTest *const tests[] = {totals};
+    const TTest *const tests[] = {totals, ready_line_fits_the_screen};
     Suite *suite = suite_create("report serve");
     suite_add(suite, "totals", tests, COUNT(tests));
     TCase *rows = tcase_create("table rows");

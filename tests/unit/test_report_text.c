@@ -123,6 +123,45 @@ START_TEST(timeline_of_a_later_address)
 }
 END_TEST
 
+/* No sign without its word, and no word of a sign that is not there. */
+START_TEST(the_legend_has_what_is_drawn)
+{
+    static struct queue_point points[] = {{.at = 0},
+                                          {.at = 100 * NSEC_PER_MSEC, .queue = 2},
+                                          {.at = NSEC_PER_SEC, .queue = 3, .discarded = 12},
+                                          {.at = 1900 * NSEC_PER_MSEC, .queue = 3, .discarded = 12}};
+    struct lane lanes[4] = {0};
+    nsec syns[1] = {0};
+    sample_full_queue(4);
+    sample_with_listener(2, 3, 12);
+    sample.probe.timeline = true;
+    for (size_t i = 0; i < COUNT(lanes); i++) {
+        lanes[i].established = lanes[i].queued = NSEC_PER_SEC / 2;
+        lanes[i].accepted = lanes[i].closed = lanes[i].failed = NSEC_NEVER;
+    }
+    lanes[0].syns = 1;
+    lanes[0].accepted = 1500 * NSEC_PER_MSEC;
+    sample.targets[0].timeline = (struct timeline){.source = TIMELINE_PACKETS,
+                                                   .lanes = lanes,
+                                                   .syns = syns,
+                                                   .points = points,
+                                                   .point_count = COUNT(points),
+                                                   .end = 2 * NSEC_PER_SEC};
+    char *text = text_of(&narrow), *words = strstr(text, "one sign is ");
+    ck_assert_msg(words != NULL, "%s", text);
+    for (char *c = words; (c = strstr(c, "\n  ")); c++)
+        memmove(c, c + 2, strlen(c + 2) + 1), *c = ' ';
+    assert_has(words, ": S SYN, A accept(), . SYN unanswered, = in the accept queue, # accepted. "
+                      "queue: . empty, digits its length, F full. drops: digits how many, + more than 9.\n");
+    assert_has(text, "+");
+    free(text);
+    sample.targets[0].timeline.point_count = 0;
+    text = text_of(&narrow);
+    assert_lacks(text, "F full");
+    free(text);
+}
+END_TEST
+
 /* One number for the drops, and its parts where they differ. */
 START_TEST(drops_are_one_number)
 {
@@ -372,6 +411,7 @@ static Suite *make_suite(void)
 {
     const TTest *const text_tests[] = {
         timeline_of_a_later_address,
+        the_legend_has_what_is_drawn,
         drops_are_one_number,
         text_of_a_small_burst,
         text_of_a_large_burst_folds_neighbours,

@@ -99,6 +99,41 @@ START_TEST(who_accepts_is_shown)
 }
 END_TEST
 
+static const struct {
+    const char *unit, *asked;
+    bool is;
+} units[] = {
+    {"nginx.service", "nginx.service", true},
+    {"nginx.service", "nginx", true},
+    {"nginx.service", "nginx.socket", false},
+    {"nginx.service", "ngin", false},
+    {"a.scope", "a.scope", true},
+    {"a.scope", "a", false},
+    {"", "", false},
+    {"", "nginx", false},
+    /* of a longer name the first 63 bytes are kept */
+    {"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+     "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx.service", true},
+};
+
+START_TEST(a_unit_has_its_name)
+{
+    struct socket_holder_place place = {0};
+    strcpy(place.unit, units[_i].unit);
+    ck_assert_msg(socket_holder_in_unit(&place, units[_i].asked) == units[_i].is, "%s", units[_i].asked);
+}
+END_TEST
+
+START_TEST(a_long_command_name_is_cut)
+{
+    ck_assert(socket_holder_is_called("nginx", "nginx"));
+    ck_assert(!socket_holder_is_called("nginx", "nginx2"));
+    ck_assert(socket_holder_is_called("systemd-resolve", "systemd-resolved"));
+    ck_assert(socket_holder_is_called("systemd-resolve", "systemd-resolve"));
+    ck_assert(!socket_holder_is_called("systemd-resolv", "systemd-resolved"));
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *suite = suite_create("socket holder");
@@ -106,6 +141,8 @@ static Suite *make_suite(void)
     tcase_add_loop_test(rows, place_is_read_from_the_cgroup, 0, COUNT(places));
     tcase_add_loop_test(rows, containers_around_are_told, 0, COUNT(around));
     tcase_add_loop_test(rows, who_accepts_is_shown, 0, COUNT(shown));
+    tcase_add_loop_test(rows, a_unit_has_its_name, 0, COUNT(units));
+    tcase_add_test(rows, a_long_command_name_is_cut);
     suite_add_tcase(suite, rows);
     return suite;
 }

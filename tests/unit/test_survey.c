@@ -151,6 +151,10 @@ START_TEST(measurements_are_judged)
     m.served = NSEC_NEVER; /* it holds what it should, and serves no more */
     judge_measurement(&m);
     ck_assert(m.exact && m.outcome == OUTCOME_FAILED);
+    m.untried = true; /* or perhaps it does: that could not be tried */
+    judge_measurement(&m);
+    ck_assert(m.exact && m.outcome == OUTCOME_OPEN);
+    m.untried = false;
     m.served = 0;
     m.held = 10;
     judge_measurement(&m);
@@ -282,7 +286,7 @@ START_TEST(every_column_has_something_to_say)
 }
 END_TEST
 
-/* Those that dropped nobody and do not differ share a line; the others are named. */
+/* Sysctls are told once; of the others what differs and what was counted. */
 START_TEST(namespaces_that_do_not_differ_share_a_line)
 {
     struct netns_facts list[6];
@@ -296,15 +300,37 @@ START_TEST(namespaces_that_do_not_differ_share_a_line)
     FILE *out = catch_begin();
     report_survey_text(out, &survey, &(struct list_view){0}, &(struct report_style){.columns = 1000});
     char *text = catch_end(out);
+    ck_assert_str_eq(
+        text, "no listener\n\n"
+              "5 of 6 network namespaces: somaxconn=4096, tcp_max_syn_backlog=0, tcp_syncookies=1, tcp_abort_on_overflow=0; "
+              "in 3 of them since they were made: ListenOverflows 0, ListenDrops 0\n"
+              "netns 102: somaxconn=128; since it was made: ListenOverflows 0, ListenDrops 0\n"
+              "counted since they were made:\n"
+              "netns 104 (blue): ListenOverflows 0, ListenDrops 7\n"
+              "netns 105: ListenOverflows and ListenDrops cannot be read\n");
+    free(text);
+}
+END_TEST
+
+START_TEST(two_hundred_namespaces_are_told_in_a_few_lines)
+{
+    static struct netns_facts list[200];
+    for (size_t i = 0; i < COUNT(list); i++)
+        list[i] = (struct netns_facts){.inode = 1000 + i, .somaxconn = i % 50 ? 4096 : 128, .counters.known = true};
+    list[7].counters.value[COUNTER_LISTEN_OVERFLOWS] = list[7].counters.value[COUNTER_LISTEN_DROPS] = 9;
+    list[50].tcp_syncookies = -1;
+    struct survey survey = {.namespaces = list, .namespace_count = COUNT(list)};
+    FILE *out = catch_begin();
+    report_survey_text(out, &survey, &(struct list_view){0}, &(struct report_style){.columns = 1000});
+    char *text = catch_end(out);
     ck_assert_str_eq(text,
                      "no listener\n\n"
-                     "3 network namespaces: somaxconn=4096, tcp_max_syn_backlog=0, tcp_syncookies=1, tcp_abort_on_overflow=0; "
-                     "since they were made: ListenOverflows 0, ListenDrops 0\n"
-                     "netns 102: somaxconn=128, tcp_max_syn_backlog=0, tcp_syncookies=1, tcp_abort_on_overflow=0; "
-                     "since it was made: ListenOverflows 0, ListenDrops 0\n"
-                     "netns 104 (blue): somaxconn=4096, tcp_max_syn_backlog=0, tcp_syncookies=1, tcp_abort_on_overflow=0; "
-                     "since it was made: ListenOverflows 0, ListenDrops 7\n"
-                     "netns 105: somaxconn=4096, tcp_max_syn_backlog=0, tcp_syncookies=1, tcp_abort_on_overflow=0\n");
+                     "196 of 200 network namespaces: somaxconn=4096, tcp_max_syn_backlog=0, tcp_syncookies=0, "
+                     "tcp_abort_on_overflow=0; in 195 of them since they were made: ListenOverflows 0, ListenDrops 0\n"
+                     "netns 1000, netns 1100, netns 1150: somaxconn=128; since they were made: ListenOverflows 0, ListenDrops 0\n"
+                     "netns 1050: somaxconn=128, tcp_syncookies unknown; since it was made: ListenOverflows 0, ListenDrops 0\n"
+                     "counted since they were made:\n"
+                     "netns 1007: ListenOverflows 9, ListenDrops 9\n");
     free(text);
 }
 END_TEST
@@ -349,6 +375,7 @@ static Suite *make_suite(void)
                                   mangled_unix_messages_do_no_harm,
                                   every_column_has_something_to_say,
                                   namespaces_that_do_not_differ_share_a_line,
+                                  two_hundred_namespaces_are_told_in_a_few_lines,
                                   a_full_queue_without_backlog_is_explained,
                                   labels_are_escaped};
     Suite *suite = suite_create("survey");
