@@ -75,8 +75,11 @@ uint64_t flood_established(const struct flood *flood);
 void flood_pause(struct flood *flood);
 void flood_resume(struct flood *flood);
 
-/* Pauses, and asks every open socket for its state (TCP_INFO, SO_ERROR: tcp(7)), about 1.5 us each. */
-void flood_look(struct flood *flood);
+/* Picks those of which more is to be known. Called on the thread that opened them. */
+typedef bool flood_picks(const void *context, const struct attempt *attempt);
+
+/* Pauses, and asks each open socket that is picked for its state (TCP_INFO, SO_ERROR: tcp(7)), about 1.5 us each. NULL: all. */
+void flood_look(struct flood *flood, flood_picks *picks, const void *context);
 
 /* Closes the sockets whose handshake never completed, as a client does before it tries its next address. Nothing is sent. */
 void flood_abandon(struct flood *flood);

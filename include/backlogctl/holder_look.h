@@ -8,6 +8,10 @@
    The system calls take the right to trace it (ptrace(2), PTRACE_MODE_ATTACH), the descriptors that to see it. */
 struct holder_state holder_look(pid_t pid);
 
+/* Whether a thread of any process that holds the socket runs, waits for a CPU or for a disk, so that it may be about to accept. True too
+   when nobody can be seen who holds it. */
+bool holders_at_work(uint32_t inode);
+
 /* What holds at both looks. */
 struct holder_state holder_look_both(const struct holder_state *before, const struct holder_state *now);
 

@@ -22,6 +22,9 @@ bool judge_is_final(const struct target *target);
    SYN counts one drop: tcp_conn_request() in the kernel), and no client is connected without its socket at the server. */
 bool judge_is_settled(const struct target *target);
 
+/* True when the listener's drops equal the SYNs that went unanswered. */
+bool judge_silence_is_dropped(const struct target *target);
+
 /* Fills in the causes of every target that the facts leave, and when a SYN is sent again. Call after judge_run. */
 void judge_causes(struct run *run);
 

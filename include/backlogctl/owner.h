@@ -31,6 +31,9 @@ int owner_name(pid_t pid, char out[OWNER_NAME_SIZE]);
    the server, of a service and the systemd that keeps its socket, the service. Leaves them empty when no visible process holds it. */
 void owner_find(struct listener *listener);
 
+/* The same, but for our own process, which is known not to hold it: it may hold thousands of other sockets. */
+void owner_find_other(struct listener *listener);
+
 /* Says why nobody was found who holds the listener, which is at `place`. Returns -EPERM when it is another user's and processes are
    hidden from us, else -ESRCH: it is held by no process, in another pid namespace, or by one that was at execve(2), which has no
    descriptors for a moment. */

@@ -39,10 +39,10 @@ static void check_first(void *context)
     /* On a busy machine its ACK is on the way for a while after the client's handshake is over. */
     nsec until = clock_now() + ACK_PATIENCE;
     do {
-        flood_look(f->flood);
+        flood_look(f->flood, NULL, NULL);
         f->astray = (f->target.attempts->established != NSEC_NEVER || f->target.attempts->error) && !filling_has_risen(f);
     } while (f->astray && clock_now() < until && freeze_holds(f->freeze) && filling_pause(f));
-    if (f->astray && !peers_look(&f->diag, &f->target, f->epoch, NULL))
+    if (f->astray && !peers_look(&f->diag, &f->target, true, f->epoch, NULL))
         f->deferred = f->target.attempts->peer == PEER_SYN_RECV;
 }
 
@@ -100,7 +100,7 @@ static size_t fill(struct filling *f)
 /* A dropped SYN is repeated a second later: until then its client is what it was when the server went on. */
 static void count(struct filling *f)
 {
-    flood_look(f->flood);
+    flood_look(f->flood, NULL, NULL);
     for (size_t i = 0; i < f->target.attempt_count; i++) {
         const struct attempt *a = &f->target.attempts[i];
         if (a->established != NSEC_NEVER)
@@ -128,8 +128,8 @@ static nsec serves(struct filling *f, nsec released, nsec patience)
     if (!open_flood(f, &target, 1, &flood, &err) && !flood_burst(flood, f->epoch))
         error_set(&err, EIO, "no fresh connection was tried");
     while (!err.code && served == NSEC_NEVER && clock_now() < deadline) {
-        flood_look(flood);
-        if (!peers_look(&f->diag, &target, f->epoch, &err) && was_taken(&target.attempts[0]))
+        flood_look(flood, NULL, NULL);
+        if (!peers_look(&f->diag, &target, true, f->epoch, &err) && was_taken(&target.attempts[0]))
             served = clock_now() - released;
         else if (target.attempts[0].error || !filling_pause(f))
             break;

@@ -19,7 +19,7 @@ struct sources {
     bool bind_port;        /* and choose the port with it */
     bool autobind;         /* no handshake: an abstract name that the kernel chooses; nothing else here counts then */
     uint32_t per_source;   /* connections from one address before the next is taken */
-    uint16_t low_port;     /* crowded addresses: the ports are ours to choose, from here; 0: the kernel chooses */
+    uint16_t low_port;     /* large bursts: the ports are ours to choose, from here; 0: the kernel chooses */
     uint32_t ports;        /* that many */
     uint32_t first_port;   /* of each address's first connection, counted from low_port */
     uint32_t used;         /* addresses that the burst takes */
@@ -53,6 +53,8 @@ struct flood {
     int *fds; /* one an attempt, -1 when closed; a number in its shard's descriptor table */
     struct sockaddr_storage destination;
     socklen_t destination_size;
+    flood_picks *picks;      /* of the look that is taken; NULL: all */
+    const void *picks_context;
     nsec start;              /* of the burst: what `rate` counts from */
     atomic_bool interrupted; /* a signal came: open no more */
     atomic_size_t established;

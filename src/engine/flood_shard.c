@@ -151,8 +151,10 @@ static void look_at(struct flood *flood, size_t i)
 
 void shard_look(struct shard *shard)
 {
+    struct flood *flood = shard->flood;
     for (size_t i = shard->first; i < shard->opened; i++)
-        look_at(shard->flood, i);
+        if (!flood->picks || flood->picks(flood->picks_context, &flood->attempts[i]))
+            look_at(flood, i);
 }
 
 /* The text and a newline. */
@@ -246,17 +248,27 @@ static int open_autobound(struct flood *flood, size_t i)
     return status ? status : fd_steal(&fd);
 }
 
-/* Binds to the source's port if it is free, else to any. 0 or -errno. */
-static int bind_source(int fd, struct endpoint source)
+/* Binds to the source's port if it is free, else to any: then that becomes 0. 0 or -errno. */
+static int bind_source(int fd, struct endpoint *source)
 {
     struct sockaddr_storage address;
-    socklen_t size = endpoint_to_sockaddr(&source, &address);
+    socklen_t size = endpoint_to_sockaddr(source, &address);
     if (!bind(fd, (const struct sockaddr *)&address, size))
         return 0;
-    if (!source.port || errno != EADDRINUSE)
+    if (!source->port || errno != EADDRINUSE)
         return -errno;
-    source.port = 0;
+    source->port = 0;
     return bind_source(fd, source);
+}
+
+/* 0 or -errno. */
+static int bind_attempt(int fd, struct endpoint *source, struct attempt *a)
+{
+    int status = bind_source(fd, source);
+    if (status || !source->port)
+        return status ? status : read_source(fd, a);
+    a->source = *source;
+    return 0;
 }
 
 /* A socket bound to an ephemeral port of its source. connect() alone could pick the target's own port as its source: with
@@ -271,9 +283,7 @@ static int open_with_port(struct flood *flood, size_t i, struct endpoint source)
         SCOPED_FD fd = open_socket(flood);
         if (fd < 0)
             return fd;
-        int status = bind_source(fd, source);
-        if (!status)
-            status = read_source(fd, a);
+        int status = bind_attempt(fd, &source, a);
         if (status)
             return status;
         if (a->source.port != destination->port || !same_address(&a->source, destination))
@@ -293,7 +303,7 @@ static int open_with_address(struct flood *flood, struct endpoint source)
     if (fd < 0)
         return fd;
     setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof one);
-    int status = bind_source(fd, source);
+    int status = bind_source(fd, &source);
     return status ? status : fd_steal(&fd);
 }
 

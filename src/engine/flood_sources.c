@@ -38,13 +38,14 @@ static uint32_t ephemeral_ports(uint16_t *low)
     return (uint32_t)(high - *low) + 1;
 }
 
-/* The kernel's search for a free port gets slow when most of an address's ports are taken (some 300 us each at 20 000), so
-   then we go through them in order. Reserved ports are the kernel's to leave out: where there are any, it searches. */
-static void choose_ports(struct sources *sources, uint16_t low, uint32_t ports)
+/* The kernel's search for a free port gets slow when most of an address's ports are taken (some 300 us each at 20 000), and what it
+   found must be asked for: so large bursts go through them in order. Reserved ports are the kernel's to leave out: where there are any,
+   it searches. */
+static void choose_ports(struct sources *sources, size_t count, uint16_t low, uint32_t ports)
 {
     char reserved[SYSCTL_VALUE_SIZE];
-    if (sources->per_source <= CONNECTIONS_PER_SOURCE || !sources->bind_port ||
-        sysctl_read("net.ipv4.ip_local_reserved_ports", reserved, NULL) || *reserved)
+    if (count <= FEW_CONNECTIONS || !sources->bind_port || sysctl_read("net.ipv4.ip_local_reserved_ports", reserved, NULL) ||
+        *reserved)
         return;
     sources->low_port = low;
     sources->ports = ports;
@@ -110,8 +111,8 @@ int sources_plan(struct sources *sources, const struct flood_settings *settings,
                              "(net.ipv4.ip_local_port_range); widen that range, or give more addresses with --source",
                              count, (unsigned long long)there, there == 1 ? "" : "es", ports);
         sources->per_source = (uint32_t)((count + there - 1) / there);
-        choose_ports(sources, low, ports);
     }
+    choose_ports(sources, count, low, ports);
     sources->used = (uint32_t)((count + sources->per_source - 1) / sources->per_source);
     return 0;
 }

@@ -22,6 +22,11 @@ static bool worth_asking(const struct attempt *a)
     return a->state != STATE_CLOSE && a->state != STATE_NONE;
 }
 
+static bool is_answered(const struct attempt *a)
+{
+    return worth_asking(a) && a->state != STATE_SYN_SENT;
+}
+
 static enum peer peer_of(const struct diag_socket *socket)
 {
     switch ((enum tcp_state)socket->state) {
@@ -95,11 +100,11 @@ static struct endpoint client_of(const struct target *target, const struct endpo
     return client;
 }
 
-static int look_one_by_one(struct sockdiag *sd, struct target *target, nsec epoch, struct error *err)
+static int look_one_by_one(struct sockdiag *sd, struct target *target, attempt_picks *wanted, nsec epoch, struct error *err)
 {
     for (size_t i = 0; i < target->attempt_count; i++) {
         struct attempt *a = &target->attempts[i];
-        if (!worth_asking(a))
+        if (!wanted(a))
             continue;
         struct diag_socket socket;
         struct endpoint local, remote;
@@ -150,10 +155,10 @@ static bool dump_is_cheaper(const struct target *target, uint64_t asked)
     return asked * LOOKUP_COST > asked * DUMPED_COST + passes * sockets_allocated() * PASSED_COST;
 }
 
-static int look_by_dump(struct sockdiag *sd, struct target *target, nsec epoch, struct error *err)
+static int look_by_dump(struct sockdiag *sd, struct target *target, attempt_picks *wanted, nsec epoch, struct error *err)
 {
     struct source_index index;
-    int status = source_index_build(&index, target, worth_asking, err);
+    int status = source_index_build(&index, target, wanted, err);
     if (status)
         return status;
     index.epoch = epoch;
@@ -199,12 +204,12 @@ static void each_elsewhere(void *context, const struct diag_socket *socket)
     index->target->served = socket->local;
 }
 
-static bool anybody(const struct target *target, bool (*wanted)(const struct attempt *))
+static size_t count(const struct target *target, attempt_picks *wanted)
 {
+    size_t picked = 0;
     for (size_t i = 0; i < target->attempt_count; i++)
-        if (wanted(&target->attempts[i]))
-            return true;
-    return false;
+        picked += wanted(&target->attempts[i]);
+    return picked;
 }
 
 static int look_elsewhere(struct sockdiag *sd, struct target *target, nsec epoch, struct error *err)
@@ -214,7 +219,7 @@ static int look_elsewhere(struct sockdiag *sd, struct target *target, nsec epoch
                                    .states = SOCKDIAG_CHILDREN,
                                    .remote_low = UINT16_MAX,
                                    .want_info = true};
-    if (target->reflected || !anybody(target, is_traceless))
+    if (target->reflected || !count(target, is_traceless))
         return 0;
     int status = source_index_build(&index, target, peers_is_untraced, err);
     if (status)
@@ -275,7 +280,7 @@ static int look_at_clients(struct sockdiag *sd, struct target *target, nsec epoc
     return status;
 }
 
-static void look_at_listener(struct sockdiag *sd, struct target *target)
+void peers_look_at_listener(struct sockdiag *sd, struct target *target)
 {
     struct listener now;
     if (listener_find(sd, &target->bound, &target->transport, &now, NULL))
@@ -302,19 +307,23 @@ int peers_members(struct sockdiag *sd, struct target *target, struct error *err)
     return status;
 }
 
-int peers_look(struct sockdiag *sd, struct target *target, nsec epoch, struct error *err)
+static int look_at_children(struct sockdiag *sd, struct target *target, attempt_picks *wanted, nsec epoch, struct error *err)
+{
+    size_t asked = count(target, wanted);
+    int status = !asked                           ? 0
+                 : dump_is_cheaper(target, asked) ? look_by_dump(sd, target, wanted, epoch, err)
+                                                  : look_one_by_one(sd, target, wanted, epoch, err);
+    return status ? status : look_elsewhere(sd, target, epoch, err);
+}
+
+int peers_look(struct sockdiag *sd, struct target *target, bool unanswered, nsec epoch, struct error *err)
 {
     if (!target->local)
         return 0;
-    size_t asked = 0;
-    for (size_t i = 0; i < target->attempt_count; i++)
-        asked += worth_asking(&target->attempts[i]);
-    int status = !has_handshake(target->transport.kind) ? look_at_clients(sd, target, epoch, err)
-                 : dump_is_cheaper(target, asked)       ? look_by_dump(sd, target, epoch, err)
-                                                        : look_one_by_one(sd, target, epoch, err);
-    if (!status && has_handshake(target->transport.kind))
-        status = look_elsewhere(sd, target, epoch, err);
-    look_at_listener(sd, target);
+    int status = has_handshake(target->transport.kind)
+                     ? look_at_children(sd, target, unanswered ? worth_asking : is_answered, epoch, err)
+                     : look_at_clients(sd, target, epoch, err);
+    peers_look_at_listener(sd, target);
     target->looked = !status;
     return status;
 }

@@ -22,8 +22,7 @@ bool same_source(const struct endpoint *a, const struct endpoint *b)
     return a->port == b->port && a->family == b->family && !memcmp(a->bytes, b->bytes, sizeof a->bytes);
 }
 
-int source_index_build(struct source_index *index, struct target *target, bool (*wanted)(const struct attempt *),
-                       struct error *err)
+int source_index_build(struct source_index *index, struct target *target, attempt_picks *wanted, struct error *err)
 {
     size_t size = 16;
     while (size < target->attempt_count * 2)

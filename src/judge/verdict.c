@@ -278,9 +278,14 @@ bool judge_is_final(const struct target *target)
     return true;
 }
 
-bool judge_is_settled(const struct target *target)
+bool judge_silence_is_dropped(const struct target *target)
 {
     uint64_t discarded;
+    return target_drops(target, &discarded) && discarded == all_unanswered_syns(target);
+}
+
+bool judge_is_settled(const struct target *target)
+{
     if (!target->looked)
         return false;
     for (size_t i = 0; i < target->attempt_count; i++) {
@@ -288,8 +293,7 @@ bool judge_is_settled(const struct target *target)
         if (client_is_connected(a) && (a->peer == PEER_ABSENT || a->peer == PEER_SYN_RECV || a->peer == PEER_UNKNOWN))
             return false;
     }
-    uint64_t syns = all_unanswered_syns(target);
-    return !syns || (target_drops(target, &discarded) && discarded == syns);
+    return !all_unanswered_syns(target) || judge_silence_is_dropped(target);
 }
 
 /* A later address decides over an earlier one: what got through beats everything, a listener's silence or reset beats

@@ -4,7 +4,6 @@
 #include "backlogctl/owner.h"
 #include "backlogctl/procfs.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -60,21 +59,14 @@ static void read_cgroup(pid_t pid, char out[CGROUP_SIZE])
         *out = '\0';
 }
 
-static void search_processes(struct search *search)
+static int search_process(void *context, int pid)
 {
-    char cgroup[CGROUP_SIZE], *end;
-    DIR *proc = opendir("/proc");
-    struct dirent *entry;
-    while (proc && (entry = readdir(proc))) {
-        long pid = strtol(entry->d_name, &end, 10);
-        if (end == entry->d_name || *end || pid <= 0)
-            continue;
-        search->pid = (pid_t)pid;
-        read_cgroup(search->pid, cgroup);
-        socket_holder_containers(cgroup, note_container, search);
-    }
-    if (proc)
-        closedir(proc);
+    struct search *search = context;
+    char cgroup[CGROUP_SIZE];
+    search->pid = pid;
+    read_cgroup(pid, cgroup);
+    socket_holder_containers(cgroup, note_container, search);
+    return 0;
 }
 
 /* ---- Which one ---- */
@@ -163,7 +155,7 @@ static void take_members(struct container *out, const struct search *search, con
 int container_find(const char *id, struct container *out, struct error *err)
 {
     struct search search = {.prefix = id};
-    search_processes(&search);
+    procfs_walk_path("/proc", search_process, &search);
     const char *chosen = search.out_of_memory ? NULL : choose(&search, err);
     if (chosen)
         out->pids = malloc(search.count * sizeof *out->pids);

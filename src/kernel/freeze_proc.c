@@ -1,17 +1,12 @@
 /* Threads and their states from /proc, with calls that are safe in the child of a threaded process. */
 #include "freeze_internal.h"
 
-#include "backlogctl/fd.h"
 #include "backlogctl/procfs.h"
 
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
 #define PATH_ROOM 64
-#define LIST_ROOM 16384 /* some 600 threads a call: the fewer calls, the less is missed */
 
 static char *append(char *at, const char *text)
 {
@@ -32,34 +27,23 @@ static char *append_id(char *at, pid_t id)
     return append(at, digits + used);
 }
 
-/* 0 for names that are no number. */
-static pid_t read_id(const char *name)
+struct threads {
+    pid_t pid;
+    thread_each *each;
+    void *context;
+};
+
+static int pass_thread(void *context, int tid)
 {
-    pid_t id = 0;
-    for (; *name >= '0' && *name <= '9'; name++)
-        id = id * 10 + (*name - '0');
-    return *name ? 0 : id;
+    const struct threads *threads = context;
+    return threads->each(threads->context, threads->pid, tid);
 }
 
 int proc_threads(pid_t pid, thread_each *each, void *context)
 {
     char path[PATH_ROOM];
-    _Alignas(struct dirent64) char list[LIST_ROOM];
     append(append_id(append(path, "/proc/"), pid), "/task");
-    SCOPED_FD fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return -errno;
-    ssize_t got;
-    while ((got = getdents64(fd, list, sizeof list)) > 0)
-        for (ssize_t at = 0; at < got;) {
-            const struct dirent64 *entry = (const struct dirent64 *)(list + at);
-            pid_t tid = read_id(entry->d_name);
-            int status = tid ? each(context, pid, tid) : 0;
-            if (status)
-                return status;
-            at += entry->d_reclen;
-        }
-    return got < 0 ? -errno : 0;
+    return procfs_walk_path(path, pass_thread, &(struct threads){pid, each, context});
 }
 
 char proc_thread_state(pid_t pid, pid_t tid)

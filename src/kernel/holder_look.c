@@ -2,11 +2,11 @@
 #include "backlogctl/holder_look.h"
 
 #include "backlogctl/fd.h"
+#include "backlogctl/owner.h"
 #include "backlogctl/procfs.h"
 
 #include "freeze_internal.h"
 
-#include <dirent.h>
 #include <elf.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -115,6 +115,18 @@ static int note_thread(void *context, pid_t pid, pid_t tid)
 
 /* ---- Descriptors ---- */
 
+struct descriptors {
+    uint64_t limit;
+    uint32_t count;
+};
+
+static int note_descriptor(void *context, int number)
+{
+    struct descriptors *descriptors = context;
+    descriptors->count += (uint64_t)number < descriptors->limit;
+    return 0;
+}
+
 static void note_descriptors(struct holder_state *state, pid_t pid)
 {
     char path[64], text[4096];
@@ -125,13 +137,10 @@ static void note_descriptors(struct holder_state *state, pid_t pid)
     const char *line = strstr(text, key);
     uint64_t limit = line ? strtoull(line + sizeof key - 1, NULL, 10) : 0; /* "unlimited" reads as 0 */
     snprintf(path, sizeof path, "/proc/%d/fd", (int)pid);
-    DIR *directory = limit ? opendir(path) : NULL;
-    if (!directory)
+    struct descriptors descriptors = {.limit = limit};
+    if (!limit || procfs_walk_path(path, note_descriptor, &descriptors))
         return;
-    struct dirent *entry;
-    while ((entry = readdir(directory)))
-        state->descriptors += entry->d_name[0] != '.' && strtoull(entry->d_name, NULL, 10) < limit;
-    closedir(directory);
+    state->descriptors = descriptors.count;
     state->descriptors_max = limit;
 }
 
@@ -241,6 +250,34 @@ struct holder_state holder_look(pid_t pid)
     note_descriptors(&state, pid);
     note_cgroup(&state, pid);
     return state;
+}
+
+struct workers {
+    bool seen, at_work;
+};
+
+static int note_worker(void *context, pid_t pid, pid_t tid)
+{
+    struct workers *workers = context;
+    char letter = proc_thread_state(pid, tid);
+    workers->at_work = letter == 'R' || letter == 'D';
+    return workers->at_work;
+}
+
+static void note_workers(void *context, uint32_t inode, pid_t pid, bool registered)
+{
+    struct workers *workers = context;
+    (void)inode, (void)registered;
+    workers->seen = true;
+    if (!workers->at_work)
+        proc_threads(pid, note_worker, workers);
+}
+
+bool holders_at_work(uint32_t inode)
+{
+    struct workers workers = {0};
+    owners_walk(&inode, 1, note_workers, &workers);
+    return workers.at_work || !workers.seen;
 }
 
 static uint32_t less(uint32_t a, uint32_t b)

@@ -4,6 +4,7 @@
 #include "backlogctl/container.h"
 #include "backlogctl/fd.h"
 #include "backlogctl/parse.h"
+#include "backlogctl/procfs.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -164,7 +165,7 @@ struct namespace_list {
         pid_t pid;
         char name[64];
     } * list;
-    size_t count, room;
+    size_t count, room, hidden; /* hidden: so many processes could not be looked into */
 };
 
 static void namespace_list_add(struct namespace_list *namespace_list, uint64_t inode, pid_t pid, const char *name)
@@ -189,25 +190,15 @@ static void namespace_list_add(struct namespace_list *namespace_list, uint64_t i
     namespace_list->count++;
 }
 
-static size_t namespace_list_processes(struct namespace_list *namespace_list)
+static int namespace_list_process(void *context, int pid)
 {
-    size_t hidden = 0;
-    DIR *proc = opendir("/proc");
-    struct dirent *entry;
-    while (proc && (entry = readdir(proc))) {
-        char *end;
-        long pid = strtol(entry->d_name, &end, 10);
-        if (end == entry->d_name || *end || pid <= 0)
-            continue;
-        uint64_t inode = netns_inode((pid_t)pid);
-        if (inode)
-            namespace_list_add(namespace_list, inode, (pid_t)pid, NULL);
-        else
-            hidden += errno == EACCES || errno == EPERM;
-    }
-    if (proc)
-        closedir(proc);
-    return hidden;
+    struct namespace_list *namespace_list = context;
+    uint64_t inode = netns_inode(pid);
+    if (inode)
+        namespace_list_add(namespace_list, inode, pid, NULL);
+    else
+        namespace_list->hidden += errno == EACCES || errno == EPERM;
+    return 0;
 }
 
 static void namespace_list_names(struct namespace_list *namespace_list)
@@ -226,11 +217,11 @@ static void namespace_list_names(struct namespace_list *namespace_list)
 size_t netns_list(netns_each *each, void *context)
 {
     struct namespace_list namespace_list = {0};
-    size_t hidden = namespace_list_processes(&namespace_list);
+    procfs_walk_path("/proc", namespace_list_process, &namespace_list);
     namespace_list_names(&namespace_list);
     for (size_t i = 0; i < namespace_list.count; i++)
         each(context, namespace_list.list[i].inode, namespace_list.list[i].pid,
              *namespace_list.list[i].name ? namespace_list.list[i].name : NULL);
     free(namespace_list.list);
-    return hidden;
+    return namespace_list.hidden;
 }

@@ -4,25 +4,12 @@
 #include "backlogctl/fd.h"
 #include "backlogctl/procfs.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-/* The directory `name` in `parent`; NULL when it has gone or is not ours to see. */
-static DIR *open_directory(int parent, const char *name)
-{
-    SCOPED_FD fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return NULL;
-    DIR *directory = fdopendir(fd);
-    if (directory)
-        fd_steal(&fd);
-    return directory;
-}
 
 /* The inode of a link that reads "socket:[inode]", else 0. */
 static uint32_t socket_inode(const char *link)
@@ -41,51 +28,63 @@ static int compare_inodes(const void *a, const void *b)
 
 static const char ring[] = "anon_inode:[io_uring]";
 
-/* What a descriptor leads to; "" when it has gone. `directory`: of /proc/PID/fd. */
-#define LINK_SIZE 64
-static void read_link(DIR *directory, const char *name, char out[LINK_SIZE])
-{
-    ssize_t length = readlinkat(dirfd(directory), name, out, LINK_SIZE - 1);
-    out[length > 0 ? length : 0] = '\0';
-}
+/* Whose sockets are looked for, and for whom. */
+struct descriptors {
+    int directory; /* /proc/PID/fd */
+    pid_t pid;
+    owner_each *each;
+    void *context;
+};
 
 /* A line a registered file: "    1: socket:[4711]". */
-static void walk_ring(pid_t pid, const char *name, owner_each *each, void *context)
+static void walk_ring(const struct descriptors *d, int number)
 {
     char path[64], line[256];
-    snprintf(path, sizeof path, "/proc/%d/fdinfo/%.20s", (int)pid, name);
+    snprintf(path, sizeof path, "/proc/%d/fdinfo/%d", (int)d->pid, number);
     FILE *info = fopen(path, "re");
     while (info && fgets(line, sizeof line, info)) {
         char *colon = line[0] == ' ' ? strstr(line, ": ") : NULL;
         uint32_t inode = colon ? socket_inode(colon + 2) : 0;
         if (inode)
-            each(context, inode, pid, true);
+            d->each(d->context, inode, d->pid, true);
     }
     if (info)
         fclose(info);
 }
 
-/* Every socket that a process holds, in whatever way. `directory`: its /proc/PID/fd. */
-static void walk_descriptors(DIR *directory, pid_t pid, owner_each *each, void *context)
+static int walk_descriptor(void *context, int number)
 {
-    char link[LINK_SIZE];
-    struct dirent *entry;
-    while ((entry = readdir(directory))) {
-        read_link(directory, entry->d_name, link);
-        uint32_t inode = socket_inode(link);
-        if (inode)
-            each(context, inode, pid, false);
-        else if (!strcmp(link, ring))
-            walk_ring(pid, entry->d_name, each, context);
-    }
+    const struct descriptors *d = context;
+    char name[16], link[64];
+    snprintf(name, sizeof name, "%d", number);
+    ssize_t length = readlinkat(d->directory, name, link, sizeof link - 1); /* fails when it has gone */
+    link[length > 0 ? length : 0] = '\0';
+    uint32_t inode = socket_inode(link);
+    if (inode)
+        d->each(d->context, inode, d->pid, false);
+    else if (!strcmp(link, ring))
+        walk_ring(d, number);
+    return 0;
+}
+
+/* Every socket that a process holds, in whatever way. 0, or -errno when it has gone or is not ours to see. */
+static int walk_descriptors(pid_t pid, owner_each *each, void *context)
+{
+    char path[32];
+    snprintf(path, sizeof path, "/proc/%d/fd", (int)pid);
+    SCOPED_FD directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (directory < 0)
+        return -errno;
+    procfs_walk(directory, walk_descriptor, &(struct descriptors){directory, pid, each, context});
+    return 0;
 }
 
 struct walk {
     const uint32_t *inodes;
     size_t count, hidden;
+    pid_t but; /* not looked into; 0: none */
     owner_each *each;
     void *context;
-    int proc;
 };
 
 /* Tells who walks, if it is one of those that he looks for. */
@@ -96,34 +95,24 @@ static void tell(void *context, uint32_t inode, pid_t pid, bool registered)
         walk->each(walk->context, inode, pid, registered);
 }
 
-static void walk_process(struct walk *walk, pid_t pid)
+static int walk_process(void *context, int pid)
 {
-    char path[32];
-    snprintf(path, sizeof path, "%d/fd", (int)pid);
-    DIR *descriptors = open_directory(walk->proc, path);
-    if (!descriptors) {
-        walk->hidden += errno == EACCES || errno == EPERM;
-        return;
-    }
-    walk_descriptors(descriptors, pid, tell, walk);
-    closedir(descriptors);
+    struct walk *walk = context;
+    int status = pid == walk->but ? 0 : walk_descriptors(pid, tell, walk);
+    walk->hidden += status == -EACCES || status == -EPERM;
+    return 0;
+}
+
+static size_t walk_processes(struct walk *walk)
+{
+    if (walk->count)
+        procfs_walk_path("/proc", walk_process, walk);
+    return walk->hidden;
 }
 
 size_t owners_walk(const uint32_t *inodes, size_t count, owner_each *each, void *context)
 {
-    DIR *proc = count ? open_directory(AT_FDCWD, "/proc") : NULL;
-    if (!proc)
-        return 0;
-    struct walk walk = {inodes, count, 0, each, context, dirfd(proc)};
-    struct dirent *entry;
-    while ((entry = readdir(proc))) { /* ascending process ids */
-        char *end;
-        long pid = strtol(entry->d_name, &end, 10);
-        if (end != entry->d_name && !*end && pid > 0)
-            walk_process(&walk, (pid_t)pid);
-    }
-    closedir(proc);
-    return walk.hidden;
+    return walk_processes(&(struct walk){.inodes = inodes, .count = count, .each = each, .context = context});
 }
 
 int owner_name(pid_t pid, char out[OWNER_NAME_SIZE])
@@ -140,15 +129,12 @@ int owner_name(pid_t pid, char out[OWNER_NAME_SIZE])
 
 int owner_sockets(pid_t pid, owner_each *each, void *context, struct error *err)
 {
-    char path[32];
-    snprintf(path, sizeof path, "/proc/%d/fd", (int)pid);
-    DIR *descriptors = open_directory(AT_FDCWD, path);
-    if (!descriptors && errno == ENOENT)
+    int status = walk_descriptors(pid, each, context);
+    if (status == -ENOENT)
         return error_set(err, ESRCH, "there is no process %d", (int)pid);
-    if (!descriptors)
-        return error_errno(err, "cannot see what process %d holds (another user's takes CAP_SYS_PTRACE)", (int)pid);
-    walk_descriptors(descriptors, pid, each, context);
-    closedir(descriptors);
+    if (status)
+        return error_set(err, -status, "cannot see what process %d holds (another user's takes CAP_SYS_PTRACE): %s", (int)pid,
+                         strerror(-status));
     return 0;
 }
 
@@ -204,14 +190,25 @@ static void note_owner(void *context, uint32_t inode, pid_t pid, bool registered
     }
 }
 
-void owner_find(struct listener *listener)
+static void find_owner(struct listener *listener, pid_t but)
 {
     listener->pid = 0;
     listener->processes = 0;
     listener->process[0] = '\0';
     struct holders holders = {.listener = listener};
     if (listener->inode)
-        owners_walk(&listener->inode, 1, note_owner, &holders);
+        walk_processes(
+            &(struct walk){.inodes = &listener->inode, .count = 1, .but = but, .each = note_owner, .context = &holders});
+}
+
+void owner_find(struct listener *listener)
+{
+    find_owner(listener, 0);
+}
+
+void owner_find_other(struct listener *listener)
+{
+    find_owner(listener, getpid());
 }
 
 static void ignore(void *context, uint32_t inode, pid_t pid, bool registered)

@@ -1,6 +1,7 @@
 /* The experiment that `probe`, `run` and what repeats it share. It only wires: the engine produces facts, the judge verdicts. */
 #include "experiment_internal.h"
 
+#include "backlogctl/holder_look.h"
 #include "backlogctl/judge.h"
 #include "backlogctl/listener.h"
 #include "backlogctl/netns.h"
@@ -19,8 +20,9 @@
 #include <unistd.h>
 
 /* The first connection leads: the server gets this long to accept it before the rest comes, so that a server that is
-   quicker than the burst is not raced. */
-#define LEAD_PATIENCE (20 * NSEC_PER_MSEC)
+   quicker than the burst is not raced. One that is at work by then may lack a CPU, and gets longer. */
+#define LEAD_PATIENCE (2 * NSEC_PER_MSEC)
+#define LEAD_PATIENCE_AT_WORK (20 * NSEC_PER_MSEC)
 #define LEAD_PAUSE (100 * NSEC_PER_USEC)
 
 /* In `run` an idle server accepts at once; this is how long we wait for its thread to get a CPU. */
@@ -69,7 +71,7 @@ static bool is_accepted(struct experiment *x, const struct attempt *attempt)
 {
     struct diag_socket socket;
     if (!has_handshake(x->current->transport.kind))
-        return peers_look(&x->diag, x->current, x->epoch, NULL) || attempt->peer == PEER_ACCEPTED;
+        return peers_look(&x->diag, x->current, true, x->epoch, NULL) || attempt->peer == PEER_ACCEPTED;
     return sockdiag_exact(&x->diag, &x->current->address, &attempt->source, &socket, NULL) || socket.inode;
 }
 
@@ -80,6 +82,16 @@ static bool is_raced(const struct experiment *x)
            x->diag.netlink.socket;
 }
 
+static bool wait_for_accept(struct experiment *x, nsec until)
+{
+    while (clock_now() < until) {
+        if (is_accepted(x, &x->current->attempts[0]))
+            return true;
+        nanosleep(&(struct timespec){.tv_nsec = LEAD_PAUSE}, NULL);
+    }
+    return false;
+}
+
 static void lead(void *context)
 {
     struct experiment *x = context;
@@ -87,11 +99,9 @@ static void lead(void *context)
     confinement_check(x, x->floods[x->current - x->run.targets]);
     if (first->state != STATE_ESTABLISHED || x->refused.code || !is_raced(x))
         return;
-    for (nsec until = clock_now() + LEAD_PATIENCE; clock_now() < until;) {
-        if (is_accepted(x, first))
-            return;
-        nanosleep(&(struct timespec){.tv_nsec = LEAD_PAUSE}, NULL);
-    }
+    nsec began = clock_now();
+    if (!wait_for_accept(x, began + LEAD_PATIENCE) && holders_at_work(x->current->before.inode))
+        wait_for_accept(x, began + LEAD_PATIENCE_AT_WORK);
 }
 
 /* What the server does not have: it ignores an RST, where a FIN would revive the connection. */

@@ -31,8 +31,8 @@ static void name_extremes(struct target *target)
     }
     if (!target->member_count || fullest->queue == emptiest->queue)
         return;
-    owner_find(fullest);
-    owner_find(emptiest);
+    owner_find_other(fullest);
+    owner_find_other(emptiest);
 }
 
 static void name_owners(struct experiment *x)
@@ -45,7 +45,7 @@ static void name_owners(struct experiment *x)
             listener->pid = getpid();
             snprintf(listener->process, sizeof listener->process, "backlogctl");
         } else {
-            owner_find(listener);
+            owner_find_other(listener);
             name_extremes(&x->run.targets[t]);
         }
     }
@@ -232,7 +232,8 @@ static const struct listener *stuck_listener(const struct run *run)
 
 static void look_at_holders(struct experiment *x)
 {
-    const struct listener *stuck = x->lab.server ? NULL : stuck_listener(&x->run);
+    /* That takes two looks some time apart: who did not want to wait for answers does not wait for these. */
+    const struct listener *stuck = x->lab.server || !x->plan->probe.timeout ? NULL : stuck_listener(&x->run);
     if (stuck)
         holders_look(&(struct survey_query){.port = stuck->local.port}, stuck, &x->run.stuck);
 }

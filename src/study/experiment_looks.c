@@ -19,6 +19,9 @@
 #define FIRST_PAUSE NSEC_PER_MSEC
 #define LONGEST_PAUSE (10 * NSEC_PER_MSEC)
 
+/* SYN and SYN-ACK are repeated after a second for the first time (RFC 6298). */
+#define FIRST_REPEAT (900 * NSEC_PER_MSEC)
+
 /* A burst this large takes longer to look at than an interrupted user should wait. */
 #define LOOK_WHEN_INTERRUPTED 200000
 
@@ -26,6 +29,64 @@ void experiment_note(struct experiment *x, const struct error *err)
 {
     if (!x->run.incomplete[0])
         snprintf(x->run.incomplete, sizeof x->run.incomplete, "%.*s", (int)sizeof x->run.incomplete - 1, err->text);
+}
+
+/* What a look need not ask, as the listener and the server's side tell. */
+struct told {
+    bool alone;
+    nsec young; /* who was opened later has had no time to send its SYN again, or to be sent a SYN-ACK again */
+};
+
+/* The listener's counter rose while its SYN was sent. */
+static bool is_told_by_drop(const struct told *told, const struct attempt *a)
+{
+    return a->state == STATE_SYN_SENT && a->opened >= told->young && !a->error && (told->alone || a->drop_full);
+}
+
+/* In the queue: nobody is there who could send to it, or close. */
+static bool is_told_by_peer(const struct told *told, const struct attempt *a)
+{
+    return a->state == STATE_ESTABLISHED && a->peer == PEER_QUEUED && a->opened >= told->young && !a->sent;
+}
+
+static bool is_open_question(const void *context, const struct attempt *a)
+{
+    return !is_told_by_peer(context, a) && !(is_told_by_drop(context, a) && a->peer == PEER_UNKNOWN);
+}
+
+static bool is_unanswered(const void *context, const struct attempt *a)
+{
+    (void)context;
+    return a->state == STATE_SYN_SENT;
+}
+
+/* Whether the server's side need not be asked for those without an answer: each SYN is one of the drops. */
+static bool silence_is_told(const struct target *target, const struct told *told)
+{
+    if (!judge_silence_is_dropped(target))
+        return false;
+    for (size_t i = 0; i < target->attempt_count; i++)
+        if (target->attempts[i].state == STATE_SYN_SENT && !is_told_by_drop(told, &target->attempts[i]))
+            return false;
+    return true;
+}
+
+/* The server's side first: what it tells is not asked of the clients again, which would double what a look costs. */
+static void look_at_both_ends(struct experiment *x, size_t t)
+{
+    struct error err = {0};
+    struct target *target = &x->run.targets[t];
+    struct told told = {.alone = x->run.alone, .young = clock_now() - x->epoch - FIRST_REPEAT};
+    bool seen = x->diag.netlink.socket && target->local;
+    if (seen) {
+        peers_look_at_listener(&x->diag, target);
+        seen = !peers_look(&x->diag, target, !silence_is_told(target, &told), x->epoch, &err);
+    }
+    if (err.code)
+        experiment_note(x, &err);
+    flood_look(x->floods[t], seen ? is_open_question : NULL, &told);
+    if (seen && !judge_silence_is_dropped(target))
+        flood_look(x->floods[t], is_unanswered, NULL);
 }
 
 static void look_at_target(struct experiment *x, size_t t)
@@ -37,9 +98,8 @@ static void look_at_target(struct experiment *x, size_t t)
         flood_pause(x->floods[t]);
         return;
     }
-    flood_look(x->floods[t]);
-    if (x->diag.netlink.socket && peers_look(&x->diag, &x->run.targets[t], x->epoch, &err))
-        experiment_note(x, &err);
+    flood_pause(x->floods[t]);
+    look_at_both_ends(x, t);
     if (x->recorder)
         recorder_look(x->recorder, &x->run.targets[t], clock_now() - x->epoch);
 }
