@@ -120,7 +120,7 @@ static const struct {
     {ANY_OF_BOTH, {"-4"}, "127.0.0.1"},
     {ANY_OF_BOTH, {"-6"}, "::1"},
     {ANY_OF_BOTH, {"--host", "127.0.0.5"}, "127.0.0.5"},
-    {ANY_OF_BOTH, {"-4", "--delay=1ms"}, "10.9.0.2"},
+    {ANY_OF_BOTH, {"-4", "--delay=1ms", "--timeout=1s"}, "10.9.0.2"},
     {ANY_IPV6, {"--host", "::1"}, "::1"},
     {ANY_IPV6, {"-4"}, NULL},
     {ANY_IPV6, {"--host", "127.0.0.1"}, NULL},
