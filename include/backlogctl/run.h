@@ -62,7 +62,8 @@ struct run {
     struct target targets[TARGETS_MAX]; /* in the order tried; those never tried have no attempts */
     size_t target_count;
     size_t connection_count;  /* connections begun; fewer than asked only when interrupted */
-    nsec elapsed;             /* from the first connect to the last look */
+    nsec last_look;           /* from the first connect to the beginning of the last look */
+    nsec elapsed;             /* ... and to its end */
     struct counters counters; /* change during the run */
     bool others_known;        /* the listeners of the namespace that are none of the targets' were there all the time: */
     uint64_t others;          /* packets that they discarded during the run, in all */

@@ -28,7 +28,7 @@ static bool gate(void *context, size_t opened)
     return !f->astray && !f->loop->signal && (!f->freeze || (opened < f->room && freeze_goes_on(f->freeze)));
 }
 
-#define ACK_PATIENCE (50 * NSEC_PER_MSEC)
+#define ACK_PATIENCE (250 * NSEC_PER_MSEC)
 
 /* Its name may lead elsewhere: to a listener that hides it, or by address translation. */
 static void check_first(void *context)

@@ -107,6 +107,7 @@ static void look_at_target(struct experiment *x, size_t t)
 void experiment_look(struct experiment *x)
 {
     struct counters now;
+    x->run.last_look = clock_now() - x->epoch;
     for (size_t t = 0; t < x->run.target_count; t++)
         if (x->floods[t])
             look_at_target(x, t);

@@ -5,8 +5,8 @@ from witness import ACK, COUNTERS, RST, SYN, SYN_RECV
 
 ESTABLISHED, CLOSE_WAIT = 1, 8
 
-# A look takes some milliseconds, on a busy machine more: what was true at any time of it may be said.
-LOOK = 0.15
+# A look takes some milliseconds, on a busy machine more: what was true at any time of it may be said. The report tells how long it took.
+LOOK, STAMPS = 0.15, 0.02
 # A server and a capture write down what they saw a little later than it happened.
 LATE = 0.1
 
@@ -126,7 +126,8 @@ class Account:
         zero = min(syns, default=float("inf"))
         self.zero = zero if zero < self.exit else self.exit - elapsed
         ends = (max(self.begin, self.zero - 0.05) + elapsed, min(self.exit, self.zero + elapsed))
-        self.low, self.high = min(ends) - LOOK, ends[1] + 0.01
+        look = elapsed - self.report["last_look_us"] / 1e6
+        self.low, self.high = min(ends) - max(LOOK, look + STAMPS), ends[1] + 0.01
         self.before_exit = self.high - 0.02  # what a sample shows later may be the probe's own closing
 
     # ---- What a rule asks ----

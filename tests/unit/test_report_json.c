@@ -24,6 +24,7 @@ START_TEST(json_of_a_run)
     sample_ours(2);
     sample_expect("queued=2", 2, true, 3);
     sample_expect("drops=4", 4, false, 0);
+    sample.last_look = 2008 * NSEC_PER_MSEC;
     sample.elapsed = 2010 * NSEC_PER_MSEC;
     json_t *root = json_of();
     assert_text(root, "schema", "backlogctl.probe/2");
@@ -65,6 +66,7 @@ START_TEST(json_of_a_run)
     ck_assert(json_is_false(member(broken, "ok")));
     assert_text(json_array_get(member(root, "expectations"), 1), "seen", NULL);
     assert_text(root, "accept_times", "exact");
+    assert_integer(root, "last_look_us", 2008000);
     assert_integer(root, "elapsed_us", 2010000);
     assert_text(root, "interrupted_by", NULL);
     assert_text(root, "incomplete", NULL);
