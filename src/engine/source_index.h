@@ -17,8 +17,7 @@ typedef bool attempt_picks(const struct attempt *attempt);
 bool same_source(const struct endpoint *a, const struct endpoint *b);
 
 /* Indexes the attempts that `wanted` picks. 0 or -ENOMEM. The slots are the caller's to free. */
-int source_index_build(struct source_index *index, struct target *target, attempt_picks *wanted,
-                       struct error *err);
+int source_index_build(struct source_index *index, struct target *target, attempt_picks *wanted, struct error *err);
 
 /* NULL: none of them. */
 struct attempt *source_index_find(const struct source_index *index, const struct endpoint *source);

@@ -4,7 +4,6 @@
 #include "backlogctl/fd.h"
 #include "backlogctl/procfs.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -100,30 +99,38 @@ static bool reads(int directory, const char *name, const char *wanted)
     return !strcmp(link, wanted);
 }
 
+struct finding {
+    const struct borrowing *b;
+    int directory, number, denied; /* denied: 0, or why a link could not be read */
+};
+
+static int find_link(void *context, int number)
+{
+    struct finding *finding = context;
+    char name[16];
+    snprintf(name, sizeof name, "%d", number);
+    if (reads(finding->directory, name, finding->b->link))
+        finding->number = number;
+    else if (errno == EACCES || errno == EPERM)
+        finding->denied = errno;
+    return finding->number >= 0;
+}
+
 /* The number of a descriptor of the socket in the other process. */
 static int find_number(const struct borrowing *b, struct error *err)
 {
     char path[32];
     snprintf(path, sizeof path, "/proc/%d/fd", (int)b->pid);
-    DIR *directory = opendir(path);
-    if (!directory && (errno == EACCES || errno == EPERM))
+    SCOPED_FD directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (directory < 0 && (errno == EACCES || errno == EPERM))
         return unreadable(b, errno, err);
-    if (!directory)
-        return errno == ENOENT || errno == ESRCH ? gone(b, err) : error_errno(err, "opendir %s", path);
-    int found = -1, denied = 0;
-    struct dirent *entry;
-    while (found < 0 && (entry = readdir(directory))) {
-        if (entry->d_name[0] == '.')
-            continue;
-        if (reads(dirfd(directory), entry->d_name, b->link))
-            found = atoi(entry->d_name);
-        else if (errno == EACCES || errno == EPERM)
-            denied = errno;
-    }
-    closedir(directory);
-    if (found < 0)
-        return denied ? unreadable(b, denied, err) : not_held(b, err);
-    return found;
+    if (directory < 0)
+        return errno == ENOENT || errno == ESRCH ? gone(b, err) : error_errno(err, "open %s", path);
+    struct finding finding = {.b = b, .directory = directory, .number = -1};
+    procfs_walk(directory, find_link, &finding);
+    if (finding.number < 0)
+        return finding.denied ? unreadable(b, finding.denied, err) : not_held(b, err);
+    return finding.number;
 }
 
 /* By the link alone: a call on it could disturb a stranger, should the number have been closed and used again. */

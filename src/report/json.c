@@ -227,9 +227,9 @@ static json_t *conclusion_json(const struct run *run)
         return NULL;
     json_t *object = json_pack("{s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "targets", targets_json(run), "expectations",
                                expectations_json(run), "accept_times", run->has_server ? "exact" : "seen", "last_look_us",
-                               json_span(run->last_look), "elapsed_us", json_span(run->elapsed), "interrupted_by", interruption_json(run), "incomplete",
-                               json_text(*run->incomplete ? run->incomplete : NULL), "explanation", json_text(words), "ok",
-                               json_outcome(run->outcome));
+                               json_span(run->last_look), "elapsed_us", json_span(run->elapsed), "interrupted_by",
+                               interruption_json(run), "incomplete", json_text(*run->incomplete ? run->incomplete : NULL),
+                               "explanation", json_text(words), "ok", json_outcome(run->outcome));
     json_put(&object, "server", started_json(run));
     free(words);
     return object;

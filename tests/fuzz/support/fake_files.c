@@ -1,7 +1,6 @@
 /* Files that the library opens below /proc and /sys. The linker leads its calls here (--wrap, ld(1)). */
 #include "fake_files.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -12,15 +11,11 @@
 #define THREADS "/proc/self/task"
 
 int __wrap_open(const char *path, int flags, ...);
-int __wrap_openat(int folder, const char *path, int flags, ...);
 FILE *__wrap_fopen(const char *path, const char *mode);
-DIR *__wrap_opendir(const char *path);
 ssize_t __wrap_readlink(const char *path, char *out, size_t size);
 ssize_t __wrap_readlinkat(int folder, const char *path, char *out, size_t size);
 int __real_open(const char *path, int flags, ...);
-int __real_openat(int folder, const char *path, int flags, ...);
 FILE *__real_fopen(const char *path, const char *mode);
-DIR *__real_opendir(const char *path);
 
 static struct bytes rest;
 
@@ -56,16 +51,12 @@ static int open_next(void)
     return fd;
 }
 
+/* Of all processes our own threads are walked through. */
 int __wrap_open(const char *path, int flags, ...)
 {
     if (is_ours(path) && !(flags & O_DIRECTORY))
         return open_next();
-    return __real_open(path, flags, 0);
-}
-
-int __wrap_openat(int folder, const char *path, int flags, ...)
-{
-    return __real_openat(folder, strcmp(path, "/proc") ? path : THREADS, flags, 0);
+    return __real_open(strcmp(path, "/proc") ? path : THREADS, flags, 0);
 }
 
 FILE *__wrap_fopen(const char *path, const char *mode)
@@ -74,11 +65,6 @@ FILE *__wrap_fopen(const char *path, const char *mode)
         return __real_fopen(path, mode);
     int fd = open_next();
     return fd < 0 ? NULL : fdopen(fd, "r");
-}
-
-DIR *__wrap_opendir(const char *path)
-{
-    return __real_opendir(strcmp(path, "/proc") ? path : THREADS);
 }
 
 ssize_t __wrap_readlinkat(int folder, const char *path, char *out, size_t size)
