@@ -219,12 +219,19 @@ static uint64_t spread_of(const struct sizing *s, uint64_t least)
     return !s->longest_known ? 0 : spread > twentieth ? spread : twentieth;
 }
 
+/* Nobody needs more than one place for each who comes, and a queue holds one more than its backlog. */
+static uint32_t enough_for_all(const struct sizing *s)
+{
+    return (uint32_t)s->predicted.count - 1;
+}
+
 /* Between a backlog that is too small and one that suffices. The longest queue that was seen tells about where that is: below it, by
    longer and longer strides, one that is too small is looked for first. */
 static int bisect(struct search *search, struct error *err)
 {
     const struct sizing *s = search->s;
-    int64_t low = -1, high = s->longest_known ? (int64_t)s->longest_most : (int64_t)s->predicted.count - 1,
+    int64_t low = -1,
+            high = s->longest_known && s->longest_most < enough_for_all(s) ? (int64_t)s->longest_most : enough_for_all(s),
             stride = (int64_t)spread_of(s, s->longest_least);
     while (high - low > 1 && !search->s->signal) {
         size_t pass;
@@ -260,8 +267,7 @@ static int check(struct search *search, struct error *err)
     uint64_t answer = first_answer(s);
     for (int round = 0; round < ROUNDS && !s->signal; round++) {
         size_t pass;
-        /* Nobody needs more than one place for each who comes, and a queue holds one more than its backlog. */
-        answer = answer < s->predicted.count ? answer : s->predicted.count - 1;
+        answer = answer < enough_for_all(s) ? answer : enough_for_all(s);
         int status = run_some(search, SIZING_CHECK, (uint32_t)answer, search->plan->checks, &pass, err);
         if (status || s->signal)
             return status;
