@@ -25,10 +25,15 @@ SS = """(until ss {kind} | grep -q "{place}"; do sleep 0.02; done; ss {kind} | g
 exec "$@"
 """
 
-# The server goes on for a moment when it is to end, until its log grows no more: then there is a file "settled".
+# The server goes on for a moment when it is to end, until its log has a line for everybody or has not grown for a while, which is long,
+# as a worker may lack a CPU: then there is a file "settled".
 LINGER = """linger() {{
-    before=x now=y
-    while [ "$before" != "$now" ]; do sleep 0.4; before=$now; now=$(wc -l <{log}); done
+    before=x now=$(wc -l <{log}) still=0
+    while [ "$now" -lt {wanted} ] && [ "$still" -lt 10 ]; do
+        sleep 0.4
+        before=$now now=$(wc -l <{log})
+        [ "$before" != "$now" ] && still=0 || still=$((still + 1))
+    done
     : >{folder}/settled
     kill -TERM $child
     wait
@@ -312,7 +317,7 @@ def serve(program, spec, folder, command):
     with contextlib.suppress(FileNotFoundError):
         os.unlink(f"{folder}/pid")  # of one that was killed: process numbers begin anew, so somebody would have it
     if spec["log"]:
-        command = ["sh", "-c", LINGER.format(log=f"{folder}/{spec['log']}", folder=folder), "sh"] + command
+        command = ["sh", "-c", LINGER.format(log=f"{folder}/{spec['log']}", folder=folder, wanted=before + CLIENTS), "sh"] + command
     report = run(program, spec, folder, ["--count", str(CLIENTS), "--timeout", "20s", *request(spec)], command)
     counts = report["counts"]
     expect("connections", sum(counts.values()), CLIENTS)
