@@ -32,8 +32,9 @@ static double now(void)
 
 static struct sockaddr_in address(uint32_t host, int port)
 {
-    return (struct sockaddr_in){
-        .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl((127u << 24) + host)};
+    return (struct sockaddr_in){.sin_family = AF_INET,
+                                .sin_port = htons((uint16_t)port),
+                                .sin_addr.s_addr = htonl((127u << 24) + host)};
 }
 
 static void raise_limit(void)
