@@ -57,6 +57,7 @@ struct target {
     struct transport transport;
     bool local;             /* an address of this host in this network namespace */
     bool reflected;         /* the path swaps the two addresses of each packet: the server's side has them the other way round */
+    bool sole;              /* no server but the run's own can have its connections: nobody else is in that network namespace */
     bool looked;            /* the server's side was asked for through sock_diag, completely */
     struct listener before; /* when the burst began */
     struct listener after;  /* at the last look; keeps the last known figures if the listener has gone */

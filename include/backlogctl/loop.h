@@ -51,7 +51,7 @@ int loop_add(struct loop *loop, struct loop_source *source, uint32_t events, str
 void loop_remove(struct loop *loop, struct loop_source *source);
 
 /* Arms (or moves) a timer; cancelling a disarmed one is fine. A timer is disarmed when it fires. A moment in the past
-   fires in the next round of the loop. */
+   fires in this round of the loop or the next, and costs no system call. */
 void loop_arm(struct loop *loop, struct timer *timer, nsec due);
 void loop_cancel(struct loop *loop, struct timer *timer);
 

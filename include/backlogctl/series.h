@@ -20,7 +20,7 @@ struct sweep_plan {
     /* Makes the plan of a cell's runs, which is zeroed; asked in the process of the run too. */
     void (*cell)(void *context, size_t cell, struct experiment_plan *plan);
     void *context;
-    unsigned jobs; /* at most so many at the same time; 0: as many as suit the runs */
+    unsigned jobs; /* at most so many at the same time; 0: as many as suit the runs and the processors */
 };
 
 /* Runs every cell of `sweep`, whose axes, cells and repeat are set and all else is zeroed, and judges. A signal (SIGINT, ...) ends

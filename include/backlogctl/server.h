@@ -9,8 +9,9 @@
 #include "backlogctl/run_settings.h"
 #include "backlogctl/server_event.h"
 
-/* Called from the thread that runs the server's loop, in order: from the loop, server_attach or server_flush. Accepting
-   waits for it only when many thousand events are on their way. */
+/* Called from the thread that runs the server's loop, in order: from the loop, server_attach or server_flush. At once, or a
+   millisecond after the last ones, together with all that came meanwhile. Accepting waits for it only when many thousand
+   events are on their way. */
 typedef void server_listen_event(void *context, const struct server_event *event);
 
 struct server;

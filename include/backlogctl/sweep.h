@@ -66,7 +66,7 @@ struct sweep {
     size_t done;   /* trials that are */
     size_t failed; /* of them, could not be done */
     nsec elapsed;
-    unsigned jobs;                                 /* at most so many at the same time */
+    unsigned jobs;                                 /* at most so many went at the same time */
     int signal;                                    /* ended early by it; 0: not */
     struct middle (*middles)[SWEEP_MEASURE_COUNT]; /* one row a cell */
     /* Written by the judge, with the middles: */

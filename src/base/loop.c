@@ -96,11 +96,15 @@ static void clock_ready(struct loop_source *source, uint32_t events)
     uint64_t expirations;
     if (read(source->fd, &expirations, sizeof expirations) == (ssize_t)sizeof expirations)
         loop->timerfd_due = 0;
-    fire_due(loop);
 }
 
-/* Sets the timerfd to the first timer. Done once a round, so that arming and cancelling cost no system
-   call. */
+static bool is_due(const struct loop *loop)
+{
+    return loop->timers && loop->timers->due <= clock_now();
+}
+
+/* Sets the timerfd to the first timer. Done once a round, and only where it is waited for, so that arming and cancelling cost no
+   system call, nor do timers for at once. */
 static int set_clock(struct loop *loop, struct error *err)
 {
     nsec due = 0;
@@ -142,10 +146,11 @@ void loop_remove(struct loop *loop, struct loop_source *source)
 static int run_round(struct loop *loop, struct error *err)
 {
     struct epoll_event events[EVENTS_AT_ONCE];
-    int status = set_clock(loop, err);
+    bool at_once = is_due(loop);
+    int status = at_once ? 0 : set_clock(loop, err);
     if (status)
         return status;
-    int got = epoll_wait(loop->epoll, events, EVENTS_AT_ONCE, -1);
+    int got = epoll_wait(loop->epoll, events, EVENTS_AT_ONCE, at_once ? 0 : -1);
     if (got < 0)
         return errno == EINTR ? 0 : error_errno(err, "epoll_wait");
     loop->batch = events;
@@ -156,6 +161,8 @@ static int run_round(struct loop *loop, struct error *err)
             source->ready(source, events[i].events);
     }
     loop->batch = NULL;
+    if (is_due(loop))
+        fire_due(loop);
     return 0;
 }
 

@@ -219,7 +219,7 @@ static int look_elsewhere(struct sockdiag *sd, struct target *target, nsec epoch
                                    .states = SOCKDIAG_CHILDREN,
                                    .remote_low = UINT16_MAX,
                                    .want_info = true};
-    if (target->reflected || !count(target, is_traceless))
+    if (target->reflected || target->sole || !count(target, is_traceless))
         return 0;
     int status = source_index_build(&index, target, peers_is_untraced, err);
     if (status)

@@ -23,10 +23,11 @@
 #define EVENTS_MOST 65536
 #define EVENTS_PAUSE NSEC_PER_MSEC
 
-static void accept_finished(struct server *server, struct listening *last)
+static void accept_finished(struct holder *holder, struct listening *last)
 {
+    struct server *server = holder->server;
     server_lock(server);
-    events_tell(last, (struct server_event){.kind = SERVER_STOPPED});
+    events_tell(holder, last, (struct server_event){.kind = SERVER_STOPPED});
     server_unlock(server);
     accepts_finish(server);
     if (server->settings.full)
@@ -50,7 +51,7 @@ static void starve(struct holder *holder, struct listening *listener, int code)
     server->accepting.starved = true;
     server->accepting.retry = false;
     listener_read(listener->source.fd, &listener->now);
-    events_tell(listener, (struct server_event){.kind = SERVER_STARVED, .number = (uint64_t)code});
+    events_tell(holder, listener, (struct server_event){.kind = SERVER_STARVED, .number = (uint64_t)code});
     server_unlock(server);
 }
 
@@ -73,7 +74,7 @@ static void tell_accepted(struct holder *holder, struct listening *listener, con
         listener_read(listener->source.fd, &listener->now);
     else
         listener->now.queue -= listener->now.queue > 0;
-    events_tell(listener, (struct server_event){.kind = SERVER_ACCEPTED, .peer = client->peer, .number = client->number});
+    events_tell(holder, listener, (struct server_event){.kind = SERVER_ACCEPTED, .peer = client->peer, .number = client->number});
     server_unlock(server);
 }
 
@@ -99,7 +100,7 @@ static void take_client(struct holder *holder, struct listening *listener, int f
     atomic_store(&server->accepting.accepted, number);
     accepts_note(server);
     if (accept_count_reached(server))
-        accept_finished(server, listener);
+        accept_finished(holder, listener);
 }
 
 /* Takes the first of a queue, and notes when there is none or nothing to take it with. A connection that
@@ -261,7 +262,7 @@ static void accept_closed(struct clients *clients, const struct client *client)
         holder->room++;
     bool wake = server->accepting.starved && !server->accepting.retry;
     server->accepting.retry = server->accepting.retry || wake;
-    events_tell(&server->listeners[client->listener],
+    events_tell(holder, &server->listeners[client->listener],
                 (struct server_event){.kind = SERVER_CLOSED, .peer = client->peer, .number = client->number});
     server_unlock(server);
     if (wake)
@@ -302,7 +303,7 @@ static int begin(struct holder *first, struct error *err)
     if (server->settings.duration)
         loop_arm(first->loop, &server->life, clock_now() + server->settings.duration);
     if (accept_count_reached(server))
-        accept_finished(server, &server->listeners[0]);
+        accept_finished(first, &server->listeners[0]);
     return 0;
 }
 

@@ -14,6 +14,10 @@
 /* Drops wake nobody, and while a queue is full no arrival does either. */
 #define FULL_PAUSE (200 * NSEC_PER_MSEC)
 
+/* The caller gets an event at once, but those that come within this time after others together: to wake its thread and write a line
+   costs more than an accept. */
+#define TELL_PAUSE NSEC_PER_MSEC
+
 #define FIRST_ROOM 64
 
 /* What a crowd of events has taken beyond this is given back. */
@@ -41,23 +45,31 @@ int events_prepare(struct server *server, struct error *err)
     return 0;
 }
 
+static void arm_tell(struct holder *holder, nsec now)
+{
+    nsec due = holder->told_at + TELL_PAUSE;
+    if (!holder->tell.armed)
+        loop_arm(holder->loop, &holder->tell, due > now ? due : now);
+}
+
 /* Without memory for more than FIRST_ROOM at once an event is lost; the figures of the next one are right again. */
-void events_tell(struct listening *listener, struct server_event event)
+void events_tell(struct holder *holder, struct listening *listener, struct server_event event)
 {
     struct server *server = listener->server;
     struct event_queue *queue = &server->events;
     listener->told_queue = listener->now.queue;
     if (!server->on_event || (queue->count == queue->room && !grow(queue)))
         return;
-    event.at = clock_now() - server->began;
+    nsec now = clock_now();
+    event.at = now - server->began;
     event.local = listener->now.local;
     event.path = server->settings.transport.path;
     event.queue = listener->now.queue;
     event.capacity = listener->now.capacity;
     event.discarded = listener->now.discarded;
     queue->pending[queue->count++] = event;
-    if (queue->count == 1)
-        eventfd_write(server->told.fd, 1);
+    if (holder)
+        arm_tell(holder, now);
 }
 
 size_t events_pending(struct server *server)
@@ -99,6 +111,16 @@ void events_told(struct loop_source *source, uint32_t events)
     events_deliver((struct server *)((char *)source - offsetof(struct server, told)));
 }
 
+void events_due(struct timer *tell)
+{
+    struct holder *holder = (struct holder *)((char *)tell - offsetof(struct holder, tell));
+    holder->told_at = clock_now();
+    if (holder->threaded)
+        eventfd_write(holder->server->told.fd, 1);
+    else
+        events_deliver(holder->server);
+}
+
 /* ---- Looking ---- */
 
 static void look_by(struct holder *holder, nsec due)
@@ -123,19 +145,21 @@ static bool has_changed(const struct listening *listener)
 }
 
 /* Tells what an event of another kind has not told. */
-static void tell_changes(struct listening *listener)
+static void tell_changes(struct holder *holder, struct listening *listener)
 {
     uint32_t dropped = (uint32_t)listener->now.discarded - (uint32_t)listener->told_drops; /* the kernel's counter may wrap */
     listener->told_drops = listener->now.discarded;
     if (listener->now.queue != listener->told_queue)
-        events_tell(listener, (struct server_event){.kind = SERVER_QUEUE});
+        events_tell(holder, listener, (struct server_event){.kind = SERVER_QUEUE});
     if (dropped)
-        events_tell(listener, (struct server_event){.kind = SERVER_DROPPED, .number = dropped});
+        events_tell(holder, listener, (struct server_event){.kind = SERVER_DROPPED, .number = dropped});
 }
 
 void events_look(struct holder *holder, struct listening *listener)
 {
     struct server *server = holder->server;
+    if (!server->on_event)
+        return;
     nsec now = clock_now();
     server_lock(server);
     events_read(listener);
@@ -145,7 +169,7 @@ void events_look(struct holder *holder, struct listening *listener)
     if (has_changed(listener) && now < due) {
         look_by(holder, due);
     } else if (has_changed(listener)) {
-        tell_changes(listener);
+        tell_changes(holder, listener);
         server->changes_told = now;
     }
     server_unlock(server);
@@ -170,7 +194,7 @@ void server_flush(struct server *server)
     server_lock(server);
     for (size_t i = 0; i < server->listener_count; i++) {
         events_read(&server->listeners[i]);
-        tell_changes(&server->listeners[i]);
+        tell_changes(NULL, &server->listeners[i]);
     }
     server_unlock(server);
     if (server->on_event)

@@ -138,7 +138,7 @@ void fill_keep(struct server *server)
     }
     for (size_t i = 0; !filler->full && i < server->listener_count; i++) {
         server_lock(server);
-        events_tell(&server->listeners[i], (struct server_event){.kind = SERVER_FULL});
+        events_tell(server->holders, &server->listeners[i], (struct server_event){.kind = SERVER_FULL});
         server_unlock(server);
     }
     filler->full = true;

@@ -259,6 +259,7 @@ static void holder_detach(struct holder *holder)
 {
     stop_accepting(holder);
     loop_cancel(holder->loop, &holder->begin);
+    loop_cancel(holder->loop, &holder->tell);
     if (holder->clients.source.ready)
         loop_remove(holder->loop, &holder->clients.source);
     loop_remove(holder->loop, &holder->news);
@@ -279,6 +280,7 @@ int holder_make(struct server *server, struct loop *loop, struct holder **out, s
         .pace.fired = server->duties->accept,
         .sample.fired = events_sample,
         .begin.fired = server->duties->converse,
+        .tell.fired = events_due,
         .room = ROOM_UNKNOWN,
         .threaded = !loop,
     };

@@ -34,6 +34,8 @@ struct holder {
     struct timer pace;   /* accepter: when the next accept is due */
     struct timer sample; /* accepter: when to look at the listeners again */
     struct timer begin;  /* when to begin conversations */
+    struct timer tell;   /* when the caller gets the events at hand */
+    nsec told_at;        /* when it got some from here last */
     struct clients clients;
     nsec fresh_since;      /* when the first of those not begun was accepted */
     bool accepting;        /* the listeners are in its loop */
@@ -105,7 +107,7 @@ struct server {
     struct loop *loop; /* the caller's; NULL: not attached */
     server_listen_event *on_event;
     void *context;
-    struct loop_source told; /* an eventfd, written to when there are events for the caller */
+    struct loop_source told; /* an eventfd, written to when another thread has events for the caller */
     int news;                /* an eventfd, written to when a holder may have something to do; never read */
     struct timer life;       /* in the first holder's loop: when the listeners end */
     const struct holder_duties *duties;

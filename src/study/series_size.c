@@ -22,8 +22,7 @@
 /* After a check that dropped, the answer is raised and checked anew, so often. */
 #define ROUNDS 8
 
-/* So many runs at a time at most, and no more than keep the processors busy half of the time: a server's thread must find one when it
-   wants to accept. */
+/* So many runs at a time at most, and no more than keep the processors busy TRIALS_BUSY_PART of the time. */
 #define SIDE_BY_SIDE 8
 
 /* Patience beyond the time that the queue should take to empty. */
@@ -120,6 +119,7 @@ static int run_more(struct search *search, enum sizing_part part, size_t count, 
     struct trial *out = search->trials + search->begun;
     struct trials trials = {.count = count,
                             .jobs = search->jobs,
+                            .unasked = search->jobs,
                             .out = out,
                             .plan = make_plan,
                             .enough = part == SIZING_LOOK ? NULL : enough,
@@ -166,7 +166,8 @@ static int run_looks(struct search *search, size_t *pass, struct error *err)
     search->jobs = 1;
     choose(search, (uint32_t)search->s->predicted.count, pass);
     int status = run_more(search, SIZING_LOOK, 1, pass, err);
-    nsec used = cpu_of_runs() - cpu, fit = (nsec)trials_jobs(1) * (clock_now() - began) / (2 * (used > 0 ? used : 1));
+    nsec used = cpu_of_runs() - cpu,
+         fit = (nsec)trials_jobs(1) * (clock_now() - began) / (TRIALS_BUSY_PART * (used > 0 ? used : 1));
     search->jobs = fit < 1 ? 1 : fit > SIDE_BY_SIDE ? SIDE_BY_SIDE : (unsigned)fit;
     if (!status && !search->s->signal)
         status = run_more(search, SIZING_LOOK, LOOKS - 1, pass, err);

@@ -13,6 +13,9 @@
 
 #define SMALL_RUN 200 /* connections */
 
+/* Of all runs that go at the same time; they take memory of the kernel's. */
+#define CONNECTIONS_AT_ONCE 20000
+
 /* A sweep under way. */
 struct sweeping {
     struct sweep *sweep;
@@ -33,11 +36,12 @@ static void tell_progress(void *context, size_t done, nsec elapsed)
 }
 
 /* A schedule suffers when others run beside it, a socket file has room for one server, and so has the host's own network. Small
-   runs with patience wait most of the time. */
-static unsigned suitable_jobs(const struct sweeping *s)
+   runs with patience wait most of the time; *unasked: as struct trials has it. */
+static unsigned suitable_jobs(const struct sweeping *s, unsigned *unasked)
 {
     const struct sweep *sweep = s->sweep;
     size_t inner = sweep->axis_count > 1 ? sweep->axes[1].count : 1;
+    uint32_t largest = 1;
     bool alone = false, small = true;
     for (size_t cell = 0; cell < sweep->cells; cell++) {
         struct experiment_plan plan = {0};
@@ -48,8 +52,13 @@ static unsigned suitable_jobs(const struct sweeping *s)
         alone = alone || plan.probe.arrivals.burst || plan.probe.arrivals.rate || plan.server.stall || file || plan.host_net ||
                 plan.start.words; /* which may have files of its own */
         small = small && plan.probe.timeout && plan.probe.arrivals.count <= SMALL_RUN;
+        largest = plan.probe.arrivals.count > largest ? plan.probe.arrivals.count : largest;
     }
-    return s->plan->jobs ? s->plan->jobs : alone ? 1 : trials_jobs(small ? 4 : 1);
+    unsigned fit = CONNECTIONS_AT_ONCE / largest;
+    *unasked = s->plan->jobs ? s->plan->jobs : alone ? 1 : trials_jobs(small ? 4 : 1);
+    if (s->plan->jobs || alone || fit < *unasked)
+        return *unasked;
+    return fit < TRIALS_JOBS_MAX ? fit : TRIALS_JOBS_MAX;
 }
 
 static void note_server(const struct sweeping *s)
@@ -74,14 +83,15 @@ int series_sweep(struct sweep *sweep, const struct sweep_plan *plan, const struc
     if (!sweep->trials || !sweep->middles)
         return error_set(err, ENOMEM, "no memory for %zu runs", sweep->cells * sweep->repeat);
     struct trials trials = {.count = sweep->cells * sweep->repeat,
-                            .jobs = suitable_jobs(&s),
+                            .most = &sweep->jobs,
                             .out = sweep->trials,
                             .plan = make_plan,
                             .progress = progress ? tell_progress : NULL,
                             .context = &s};
-    sweep->jobs = trials.jobs;
+    trials.jobs = suitable_jobs(&s, &trials.unasked);
     note_server(&s);
     int status = trials_run(&trials, &sweep->signal, err);
+    sweep->jobs = plan->jobs ? plan->jobs : sweep->jobs;
     sweep->elapsed = clock_now() - began;
     judge_sweep(sweep);
     return status;

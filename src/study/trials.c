@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <sched.h>
 #include <signal.h>
 #include <stddef.h>
@@ -14,13 +15,24 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
+
+/* How soon a run that has begun shows what it wants of the processors. What the runs did not want is kept for no longer: saved while all
+   wait, it must not be spent by many at once. */
+#define LOOK_PAUSE NSEC_PER_MSEC
+
+/* Between two looks passes so many times what one takes. */
+#define LOOK_COST 20
 
 struct worker {
     struct pool *pool;
     struct loop_source result; /* fd -1: idle */
     pid_t pid;
+    int waited;        /* /proc/PID/schedstat: how long it stood in line for a processor; -1: not told */
+    nsec used, queued; /* of the processors, and for them, as seen last */
     size_t trial;
     size_t got; /* bytes of the result */
     struct trial read;
@@ -31,7 +43,11 @@ struct pool {
     struct loop loop;
     struct worker workers[TRIALS_JOBS_MAX];
     size_t next, done;
+    unsigned jobs;          /* at most at a time */
+    unsigned busy, busiest; /* now, and at most until now */
     nsec began;
+    struct timer look; /* whether the processors are free for a further run */
+    nsec free_from;    /* when what the runs wanted so far has been their part of the time */
 };
 
 unsigned trials_jobs(unsigned times)
@@ -131,6 +147,42 @@ _Noreturn static void child_main(const struct trials *trials, size_t i, int resu
 
 static void collect(struct worker *w);
 
+static int open_waited(pid_t pid)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/schedstat", (int)pid);
+    return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+static nsec span_of(const struct timeval *time)
+{
+    return (nsec)time->tv_sec * NSEC_PER_SEC + (nsec)time->tv_usec * NSEC_PER_USEC;
+}
+
+/* A run that uses a second more of the processors, or stands in line for one, keeps them from others for its part of the time. */
+static void note_want(struct worker *w, nsec used, nsec queued)
+{
+    nsec more = (used > w->used ? used - w->used : 0) + (queued > w->queued ? queued - w->queued : 0);
+    w->pool->free_from += TRIALS_BUSY_PART * more / trials_jobs(1);
+    w->used = used > w->used ? used : w->used;
+    w->queued = queued > w->queued ? queued : w->queued;
+}
+
+/* Of a run that has ended the one or the other is not told any more: then what was seen last stays. The line is that of its first
+   thread, which makes the namespace and the burst. */
+static void look_at(struct worker *w)
+{
+    clockid_t clock;
+    struct timespec used = {0};
+    char text[64] = "";
+    uint64_t queued = 0;
+    if (!clock_getcpuclockid(w->pid, &clock))
+        clock_gettime(clock, &used);
+    if (w->waited >= 0 && pread(w->waited, text, sizeof text - 1, 0) > 0)
+        sscanf(text, "%*u %" SCNu64, &queued);
+    note_want(w, (nsec)used.tv_sec * NSEC_PER_SEC + used.tv_nsec, (nsec)queued);
+}
+
 static void result_ready(struct loop_source *source, uint32_t events)
 {
     (void)events;
@@ -163,7 +215,10 @@ static int begin(struct worker *w, size_t i, struct error *err)
     close(ends[1]);
     w->trial = i;
     w->got = 0;
+    w->used = w->queued = 0;
+    w->waited = w->pool->trials->unasked < w->pool->jobs ? open_waited(w->pid) : -1;
     w->result = (struct loop_source){.ready = result_ready, .fd = ends[0]};
+    w->pool->busy++;
     return loop_add(&w->pool->loop, &w->result, EPOLLIN, err);
 }
 
@@ -174,8 +229,11 @@ static void collect(struct worker *w)
     int status = 0;
     loop_remove(&pool->loop, &w->result);
     fd_close(&w->result.fd);
-    while (waitpid(w->pid, &status, 0) < 0 && errno == EINTR)
+    struct rusage usage = {0};
+    fd_close(&w->waited);
+    while (wait4(w->pid, &status, 0, &usage) < 0 && errno == EINTR)
         ;
+    note_want(w, span_of(&usage.ru_utime) + span_of(&usage.ru_stime), 0);
     struct trial *out = &pool->trials->out[w->trial];
     if (w->got == sizeof w->read) {
         *out = w->read;
@@ -185,24 +243,69 @@ static void collect(struct worker *w)
                  WIFSIGNALED(status) ? "signal" : "status", WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
     }
     pool->done++;
+    pool->busy--;
     if (pool->trials->progress)
         pool->trials->progress(pool->trials->context, pool->done, clock_now() - pool->began);
     loop_stop(&pool->loop);
 }
 
-static size_t begin_more(struct pool *pool, int *status, struct error *err)
+static void look_again(struct timer *timer)
+{
+    loop_stop(&((struct pool *)((char *)timer - offsetof(struct pool, look)))->loop);
+}
+
+/* Whether what the runs want of the processors leaves room for another. Asked once a pause. */
+static bool processors_are_free(struct pool *pool)
+{
+    nsec began = clock_now();
+    if (pool->free_from < began - LOOK_PAUSE)
+        pool->free_from = began - LOOK_PAUSE;
+    for (unsigned j = 0; j < TRIALS_JOBS_MAX; j++)
+        if (pool->workers[j].result.fd >= 0)
+            look_at(&pool->workers[j]);
+    bool are = pool->free_from <= began;
+    nsec now = clock_now(), pause = LOOK_COST * (now - began);
+    nsec next = now + (pause > LOOK_PAUSE ? pause : LOOK_PAUSE);
+    loop_arm(&pool->loop, &pool->look, next > pool->free_from ? next : pool->free_from);
+    return are;
+}
+
+static bool may_begin(struct pool *pool)
 {
     const struct trials *trials = pool->trials;
-    size_t busy = 0;
-    for (unsigned j = 0; j < trials->jobs; j++) {
-        struct worker *w = &pool->workers[j];
-        bool more =
-            pool->next < trials->count && !pool->loop.signal && !*status && !(trials->enough && trials->enough(trials->context));
-        if (w->result.fd < 0 && more)
-            *status = begin(w, pool->next++, err);
-        busy += w->result.fd >= 0;
+    if (pool->next == trials->count || pool->busy >= pool->jobs || pool->loop.signal)
+        return false;
+    if (trials->enough && trials->enough(trials->context))
+        return false;
+    if (pool->busy < trials->unasked)
+        return true;
+    return !pool->look.armed && processors_are_free(pool);
+}
+
+static struct worker *idle_worker(struct pool *pool)
+{
+    struct worker *w = pool->workers;
+    while (w->result.fd >= 0)
+        w++;
+    return w;
+}
+
+static size_t begin_more(struct pool *pool, int *status, struct error *err)
+{
+    while (!*status && may_begin(pool)) {
+        struct error why = {0};
+        unsigned before = pool->busy;
+        int code = begin(idle_worker(pool), pool->next, &why);
+        if (!code)
+            pool->next++;
+        else if (before && pool->busy == before)
+            pool->jobs = before;
+        else
+            *status = error_set(err, why.code, "%s", why.text);
+        if (pool->busy > pool->busiest)
+            pool->busiest = pool->busy;
     }
-    return busy;
+    return pool->busy;
 }
 
 static void end_children(struct pool *pool)
@@ -220,15 +323,19 @@ int trials_run(const struct trials *trials, int *signal, struct error *err)
     if (!pool)
         return error_set(err, ENOMEM, "no memory");
     pool->trials = trials;
+    pool->jobs = trials->jobs;
     pool->began = clock_now();
+    pool->look.fired = look_again;
     for (size_t j = 0; j < TRIALS_JOBS_MAX; j++)
-        pool->workers[j] = (struct worker){.pool = pool, .result.fd = -1};
+        pool->workers[j] = (struct worker){.pool = pool, .result.fd = -1, .waited = -1};
     loop_block_signals();
     int status = loop_init(&pool->loop, true, err);
     while (!status && !pool->loop.signal && begin_more(pool, &status, err))
         status = status ? status : loop_run(&pool->loop, NSEC_NEVER, err);
     end_children(pool);
     *signal = pool->loop.signal;
+    if (trials->most)
+        *trials->most = pool->busiest;
     loop_release(&pool->loop);
     free(pool);
     return status;

@@ -4,10 +4,15 @@
 
 #include "backlogctl/series.h"
 
+/* Runs keep the processors busy one part in so many of the time: a server's thread must find one when it wants to accept. */
+#define TRIALS_BUSY_PART 2
+
 /* What to run, and what is told of it. */
 struct trials {
     size_t count;
     unsigned jobs;     /* at most so many at the same time, 1..TRIALS_JOBS_MAX */
+    unsigned unasked;  /* so many of them without a look at the processors */
+    unsigned *most;    /* gets how many went at the same time; NULL: not told */
     struct trial *out; /* `count` of them, zeroed */
     /* Makes the plan of the i-th, which is zeroed; asked in its process. */
     void (*plan)(void *context, size_t i, struct experiment_plan *plan);
@@ -18,8 +23,9 @@ struct trials {
     void *context;
 };
 
-/* Runs them all, in their order as far as jobs go. A signal (SIGINT, ...) ends those that run and begins no more; *signal gets it.
-   0, or -errno when processes cannot be made at all. Blocks the signals of loop_block_signals. */
+/* Runs them all, begun in their order as far as jobs go. A signal (SIGINT, ...) ends those that run and begins no more; *signal gets
+   it. 0, or -errno when processes cannot be made at all: where some can, no more than those go at the same time. Blocks the signals
+   of loop_block_signals. */
 int trials_run(const struct trials *trials, int *signal, struct error *err);
 
 #endif
