@@ -449,15 +449,23 @@ void waiting_find(struct sockdiag *sd, struct listener *listeners, size_t count,
     free(s.before.list);
 }
 
+int waiting_note_compare(const void *left, const void *right)
+{
+    const struct waiting_note *a = left, *b = right;
+    if (a->cookie != b->cookie)
+        return a->cookie < b->cookie ? -1 : 1;
+    return a->netns < b->netns ? -1 : a->netns > b->netns;
+}
+
 void waiting_follow(struct sockdiag *sd, struct listener *listeners, size_t count, const struct waiting_note *notes,
                     size_t note_count)
 {
     for (size_t i = 0; i < count; i++) {
         struct listener *l = &listeners[i];
         struct diag_socket child;
-        const struct waiting_note *note = NULL;
-        for (size_t n = 0; n < note_count && l->queue && !note; n++)
-            note = notes[n].cookie == l->cookie && notes[n].netns == l->netns ? &notes[n] : NULL;
+        const struct waiting_note key = {.cookie = l->cookie, .netns = l->netns};
+        const struct waiting_note *note =
+            note_count && l->queue ? bsearch(&key, notes, note_count, sizeof key, waiting_note_compare) : NULL;
         if (!note || sockdiag_exact(sd, &note->local, &note->remote, &child, NULL))
             continue;
         bool waits = child.state == STATE_ESTABLISHED || child.state == STATE_CLOSE_WAIT;
