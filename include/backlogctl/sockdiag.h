@@ -63,7 +63,7 @@ struct port_range {
 #define PORT_RANGES_MAX 32 /* so many fit into a question */
 
 struct sockdiag_query {
-    int family;      /* AF_INET or AF_INET6 */
+    int family;      /* AF_INET, AF_INET6, or AF_UNSPEC: both, in one walk of the kernel's tables */
     uint32_t states; /* SOCKDIAG_STATE bits */
     /* Filtered in the kernel (INET_DIAG_REQ_BYTECODE), by one of these: */
     uint16_t local_port;              /* 0: any */

@@ -46,7 +46,7 @@ struct search {
     struct listener *listeners; /* in order */
     size_t count;
     uint16_t port;       /* 0: any */
-    int family;          /* of the children that are asked for now, */
+    int family;          /* of the children that are asked for now (AF_UNSPEC: any), */
     bool counting;       /* and whether those are half-open */
     struct found *found; /* one a listener */
     struct missing *missing;
@@ -117,7 +117,7 @@ static void forget(const struct search *s)
 {
     for (size_t i = 0; i < s->count; i++) {
         struct found *f = &s->found[i];
-        if (s->listeners[i].family == s->family)
+        if (s->family == AF_UNSPEC || s->family == s->listeners[i].family)
             keep_half(f, s->counting);
     }
 }
@@ -414,10 +414,8 @@ static bool look_again(struct search *s, int family, struct earlier *earlier)
 
 static bool find_of_family(struct search *s, int family, struct earlier *earlier)
 {
-    const struct port_range only = {s->port, s->port};
-    bool answered = ask_children(s, family, HALF_OPEN, &only, s->port != 0);
     s->before.count = s->now.count = 0;
-    answered &= find_queued(s, family);
+    bool answered = find_queued(s, family);
     return answered && count_missing(s, family) ? look_again(s, family, earlier) : answered;
 }
 
@@ -430,6 +428,16 @@ static bool has_family(const struct search *s, int family)
     return false;
 }
 
+/* False when the kernel gave no answer. */
+static bool find_half_open(struct search *s)
+{
+    const struct port_range only = {s->port, s->port};
+    bool v4 = has_family(s, AF_INET), v6 = has_family(s, AF_INET6);
+    if (!v4 && !v6)
+        return true;
+    return ask_children(s, v4 && v6 ? AF_UNSPEC : v4 ? AF_INET : AF_INET6, HALF_OPEN, &only, s->port != 0);
+}
+
 void waiting_find(struct sockdiag *sd, struct listener *listeners, size_t count, uint16_t port, struct error *incomplete)
 {
     static const int families[] = {AF_INET, AF_INET6};
@@ -437,7 +445,8 @@ void waiting_find(struct sockdiag *sd, struct listener *listeners, size_t count,
     s.found = calloc(count, sizeof *s.found);
     s.missing = calloc(count, sizeof *s.missing);
     struct earlier *earlier = calloc(count, sizeof *earlier);
-    for (size_t f = 0; f < 2 && s.found && s.missing && earlier; f++)
+    bool known = s.found && s.missing && earlier && find_half_open(&s);
+    for (size_t f = 0; f < 2 && known; f++)
         if (has_family(&s, families[f]) && find_of_family(&s, families[f], earlier))
             fill_in_all(&s, families[f]);
     if (!s.found || !s.missing || !earlier || s.out_of_memory)

@@ -143,14 +143,24 @@ static void put_port_filter(union netlink_request *request, uint8_t at_least, ui
     mnl_attr_put(&request->header, INET_DIAG_REQ_BYTECODE, words * word, filter);
 }
 
+/* Of both families only the older question can be asked: SOCK_DIAG_BY_FAMILY takes one (sock_diag_rcv_msg, inet_diag_dump_compat). */
+static void put_states(union netlink_request *request, int family, uint32_t states, unsigned extensions)
+{
+    if (family != AF_UNSPEC) {
+        struct inet_diag_req_v2 *body = request_begin(request, family, NLM_F_DUMP);
+        body->idiag_states = states;
+        body->idiag_ext = (uint8_t)extensions;
+        return;
+    }
+    struct inet_diag_req *body = netlink_request(request, TCPDIAG_GETSOCK, NLM_F_DUMP, sizeof *body);
+    body->idiag_states = states;
+    body->idiag_ext = (uint8_t)extensions;
+}
+
 static void put_dump(union netlink_request *request, const struct sockdiag_query *query)
 {
-    struct inet_diag_req_v2 *body = request_begin(request, query->family, NLM_F_DUMP);
-    body->idiag_states = query->states;
-    if (query->want_info)
-        body->idiag_ext |= EXTENSION(INET_DIAG_INFO);
-    if (query->want_memory)
-        body->idiag_ext |= EXTENSION(INET_DIAG_SKMEMINFO);
+    put_states(request, query->family, query->states,
+               (query->want_info ? EXTENSION(INET_DIAG_INFO) : 0) | (query->want_memory ? EXTENSION(INET_DIAG_SKMEMINFO) : 0));
     const struct port_range one = {query->local_port, query->local_port}, remote = {query->remote_low, query->remote_high};
     if (query->local_port)
         put_port_filter(request, INET_DIAG_BC_S_GE, INET_DIAG_BC_S_LE, &one, 1);
@@ -180,8 +190,9 @@ int sockdiag_dump(struct sockdiag *sd, const struct sockdiag_query *query, sockd
     union netlink_request request;
     put_dump(&request, query);
     struct visit visit = {each, context};
-    int status = netlink_dump(&sd->netlink, &request, each ? visit_message : NULL, &visit, err);
-    if (status == -ENOENT)
+    struct error why = {0};
+    int status = netlink_dump(&sd->netlink, &request, each ? visit_message : NULL, &visit, &why);
+    if (status == -ENOENT || status == -EOPNOTSUPP) /* the latter to the older question */
         return error_set(err, EPROTONOSUPPORT, "this kernel cannot list TCP sockets: no inet_diag, tcp_diag");
-    return status;
+    return status ? error_set(err, why.code, "%s", why.text) : 0;
 }

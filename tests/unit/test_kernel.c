@@ -481,6 +481,8 @@ static const struct {
     {{.family = AF_INET, .states = SOCKDIAG_STATE(STATE_ESTABLISHED), .local_port = 6002}, 3, 3, 0, 0, 0},
     {{.family = AF_INET, .states = SOCKDIAG_CHILDREN, .local_port = 6003}, 0, 0, 0, 0, 0},
     {{.family = AF_INET, .states = SOCKDIAG_LISTEN}, 4, 0, 0, 0, 4},
+    {{.family = AF_UNSPEC, .states = SOCKDIAG_LISTEN, .want_memory = true}, 4, 0, 0, 0, 4},
+    {{.family = AF_UNSPEC, .states = SOCKDIAG_CHILDREN, .local_port = 6001, .want_info = true}, 4, 2, 1, 1, 0},
     {{.family = AF_INET6, .states = SOCKDIAG_LISTEN | SOCKDIAG_CHILDREN, .local_port = 6001}, 0, 0, 0, 0, 0},
     {{.family = AF_INET, .states = SOCKDIAG_CHILDREN, .local = (const struct port_range[]){{6001, 6001}}, .local_count = 1},
      4,
@@ -557,7 +559,7 @@ END_TEST
 START_TEST(refused_dump_is_an_error)
 {
     struct sockdiag sd = open_diag();
-    struct sockdiag_query query = {.family = AF_UNSPEC, .states = SOCKDIAG_LISTEN};
+    struct sockdiag_query query = {.family = UINT8_MAX, .states = SOCKDIAG_LISTEN};
     struct error err = {0};
     ck_assert_int_lt(sockdiag_dump(&sd, &query, NULL, NULL, &err), 0);
     ck_assert_str_ne(err.text, "");
