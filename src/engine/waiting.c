@@ -3,6 +3,8 @@
 
 #include "backlogctl/clock.h"
 
+#include "queues.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,6 +52,7 @@ struct search {
     bool counting;       /* and whether those are half-open */
     struct found *found; /* one a listener */
     struct missing *missing;
+    uint64_t *queues;            /* read again, one a listener */
     struct children now, before; /* of this pass and of the last one */
     bool unclaimed;              /* a child was seen that came from none of the listeners, for all its address tells */
     bool out_of_memory, cut;     /* not all children are known */
@@ -332,14 +335,14 @@ static void note_unclear(const struct search *s, int family)
 /* The queues as they are now, where they are shorter than they were. */
 static void shorten_queues(struct search *s, int family)
 {
+    queues_read(s->sd, family, s->listeners, s->count, s->queues);
     for (size_t i = 0; i < s->count; i++) {
         struct listener *l = &s->listeners[i];
-        uint64_t queue, discarded;
-        if (l->family != family || !l->queue || listener_look(s->sd, l, &queue, &discarded, NULL))
+        if (l->family != family || !l->queue)
             continue;
         struct missing *missing = &s->missing[first_of(s, i)];
-        missing->still = missing->still && queue == l->queue;
-        l->queue = queue < l->queue ? queue : l->queue;
+        missing->still = missing->still && s->queues[i] == l->queue; /* not where it is not told */
+        l->queue = s->queues[i] < l->queue ? s->queues[i] : l->queue;
     }
 }
 
@@ -444,15 +447,17 @@ void waiting_find(struct sockdiag *sd, struct listener *listeners, size_t count,
     struct search s = {.sd = sd, .listeners = listeners, .count = count, .port = port, .incomplete = incomplete};
     s.found = calloc(count, sizeof *s.found);
     s.missing = calloc(count, sizeof *s.missing);
+    s.queues = calloc(count, sizeof *s.queues);
     struct earlier *earlier = calloc(count, sizeof *earlier);
-    bool known = s.found && s.missing && earlier && find_half_open(&s);
+    bool known = s.found && s.missing && s.queues && earlier && find_half_open(&s);
     for (size_t f = 0; f < 2 && known; f++)
         if (has_family(&s, families[f]) && find_of_family(&s, families[f], earlier))
             fill_in_all(&s, families[f]);
-    if (!s.found || !s.missing || !earlier || s.out_of_memory)
+    if (!s.found || !s.missing || !s.queues || !earlier || s.out_of_memory)
         error_set(incomplete, ENOMEM, "no memory to look for who waits");
     free(s.found);
     free(s.missing);
+    free(s.queues);
     free(earlier);
     free(s.now.list);
     free(s.before.list);
