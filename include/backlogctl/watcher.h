@@ -68,10 +68,10 @@ struct sampler {
     struct sockdiag diag;
     uint64_t netns; /* where `diag` was opened; 0: not open */
     struct listener target;
-    nsec period;         /* 0: never ran */
-    uint32_t looks;      /* since the price was last thought over */
-    nsec used, cheapest; /* CPU time of the thread at the last stretch of looks, and the price of the cheapest stretch */
-    nsec price;          /* of a look; 0: not known yet */
+    nsec period;               /* 0: never ran */
+    uint32_t looks;            /* since the price was last thought over */
+    nsec used, cheapest;       /* CPU time of the thread at the last stretch of looks, and the price of the cheapest stretch */
+    nsec price;                /* of a look; 0: not known yet */
     uint64_t queue, discarded; /* as they were at the last look, */
     nsec changed;              /* and since when */
     bool quiet;                /* nothing has changed for long */
