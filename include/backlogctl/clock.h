@@ -16,6 +16,9 @@ typedef int64_t nsec;
 /* Now, on CLOCK_MONOTONIC. Never fails. */
 nsec clock_now(void);
 
+/* CPU time that the calling thread has used. */
+nsec clock_thread(void);
+
 /* CLOCK_REALTIME, which the kernel stamps packets with, minus CLOCK_MONOTONIC, as they stand now. */
 nsec clock_realtime_offset(void);
 

@@ -24,7 +24,7 @@ int netlink_fd(const struct netlink *nl);
 /* A question: a header, the body of its kind, and attributes (mnl_attr_put). */
 union netlink_request {
     struct nlmsghdr header;
-    char bytes[512];
+    char bytes[1024];
 };
 /* Begins one with NLM_F_REQUEST and `flags`; returns its body, zeroed. */
 void *netlink_request(union netlink_request *request, uint16_t type, uint16_t flags, size_t body_size);

@@ -56,12 +56,20 @@ int sockdiag_exact(struct sockdiag *sd, const struct endpoint *local, const stru
 /* Not all bits: newer kernels take 13 (TCP_BOUND_INACTIVE) for a reason to walk another table, of no use here. */
 #define SOCKDIAG_CHILDREN ((SOCKDIAG_STATE(STATE_COUNT) - 1) & ~SOCKDIAG_LISTEN)
 
+/* Ports, both included. */
+struct port_range {
+    uint16_t low, high;
+};
+#define PORT_RANGES_MAX 32 /* so many fit into a question */
+
 struct sockdiag_query {
-    int family;      /* AF_INET or AF_INET6 */
+    int family;      /* AF_INET, AF_INET6, or AF_UNSPEC: both, in one walk of the kernel's tables */
     uint32_t states; /* SOCKDIAG_STATE bits */
-    /* Filtered in the kernel (INET_DIAG_REQ_BYTECODE): */
+    /* Filtered in the kernel (INET_DIAG_REQ_BYTECODE), by one of these: */
     uint16_t local_port;              /* 0: any */
-    uint16_t remote_low, remote_high; /* ports, both included; 0: any. Not together with local_port */
+    const struct port_range *local;   /* in one of these, ... */
+    size_t local_count;               /* ... at most PORT_RANGES_MAX; 0: any */
+    uint16_t remote_low, remote_high; /* ports, both included; 0: any */
     bool want_info;                   /* INET_DIAG_INFO too */
     bool want_memory;                 /* INET_DIAG_SKMEMINFO too */
 };

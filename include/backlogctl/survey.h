@@ -52,11 +52,12 @@ struct survey_query {
     const char *process;                  /* command name of one of those that hold it; NULL: any */
     const char *unit;                     /* of systemd, of one of those that hold it, see socket_holder_in_unit(); NULL: any */
     pid_t pid;                            /* what this process holds, in whatever namespace; 0: whoever holds it */
-    const char *container;            /* likewise what its processes hold, as container_find() takes it; NULL: whoever holds it */
-    const char *netns;                /* as netns_open_name() takes it; NULL: ours */
-    bool all_netns;                   /* every one that can be reached through /proc and /run/netns */
-    bool no_owners;                   /* do not look for processes: that reads the descriptors of all of them */
-    const struct waiting_note *notes; /* with no_waiting: the oldest clients of an earlier survey */
+    const char *container; /* likewise what its processes hold, as container_find() takes it; NULL: whoever holds it */
+    const char *netns;     /* as netns_open_name() takes it; NULL: ours */
+    bool all_netns;        /* every one that can be reached through /proc and /run/netns */
+    bool no_owners;        /* do not look for processes: that reads the descriptors of all of them */
+    const struct waiting_note
+        *notes; /* with no_waiting: the oldest clients of an earlier survey, ascending by cookie and namespace */
     size_t note_count;
     bool no_waiting; /* do not look for half-open and oldest: that walks all TCP sockets */
 };

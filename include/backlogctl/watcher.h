@@ -60,16 +60,21 @@ void periodic_survey_release(struct periodic_survey *periodic_survey);
 #define SAMPLER_PERIOD NSEC_PER_MSEC
 
 /* Looks by a clock of its own, on an absolute schedule. Where a look is costly (a machine that wakes up slowly, a socket that only
-   a dump finds) it looks less often, so that looking takes some 2 % of a core. */
+   a dump finds) it looks less often, so that looking takes some 2 % of a core; and some 0.3 % where nothing has changed for a second,
+   until a look finds that something has. */
 struct sampler {
     struct loop_source tick; /* its timerfd; fd -1: resting */
     struct loop *loop;
     struct sockdiag diag;
     uint64_t netns; /* where `diag` was opened; 0: not open */
     struct listener target;
-    nsec period;         /* 0: never ran */
-    uint32_t looks;      /* since the period was last thought over */
-    nsec used, cheapest; /* CPU time of the thread at the last stretch of looks, and the price of the cheapest stretch */
+    nsec period;               /* 0: never ran */
+    uint32_t looks;            /* since the price was last thought over */
+    nsec used, cheapest;       /* CPU time of the thread at the last stretch of looks, and the price of the cheapest stretch */
+    nsec price;                /* of a look; 0: not known yet */
+    uint64_t queue, discarded; /* as they were at the last look, */
+    nsec changed;              /* and since when */
+    bool quiet;                /* nothing has changed for long */
     void (*seen)(void *context, const struct listener *target, uint64_t queue, uint64_t drops);
     void *context;
 };

@@ -5,11 +5,21 @@
 #include <stdio.h>
 #include <time.h>
 
-nsec clock_now(void)
+static nsec read_clock(clockid_t clock)
 {
     struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(clock, &now);
     return (nsec)now.tv_sec * NSEC_PER_SEC + now.tv_nsec;
+}
+
+nsec clock_now(void)
+{
+    return read_clock(CLOCK_MONOTONIC);
+}
+
+nsec clock_thread(void)
+{
+    return read_clock(CLOCK_THREAD_CPUTIME_ID);
 }
 
 nsec clock_realtime_offset(void)

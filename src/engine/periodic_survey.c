@@ -1,15 +1,19 @@
 /* Surveys for who watches: owners and waiting clients are looked for only as often as their price allows. */
 #include "backlogctl/watcher.h"
 
+#include "waiting.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* What was costly is not done again before this many times its price has passed. */
-#define PRICE_RATIO 100
-/* Clients waiting are worth more of the time: between two readings nothing is known of them. */
-#define WAITING_RATIO 10
+/* What was costly is not done again before this many times its price has passed: what it took, and in CPU time. Clients waiting are
+   worth more of the time: between two readings nothing is known of them. */
+struct ratio {
+    int wall, cpu;
+};
+static const struct ratio owners_ratio = {100, 400}, waiting_ratio = {10, 50}, nobody_ratio = {10, 300};
 /* A socket may go to another process while it stays the same (socket activation, a restart by fork). */
 #define OWNERS_AGAIN (10 * NSEC_PER_SEC)
 
@@ -82,6 +86,8 @@ static int note_oldest(struct periodic_survey *periodic_survey, const struct sur
         if (l->oldest_known && l->oldest_local.family)
             oldest[count++] = (struct waiting_note){l->cookie, l->netns, l->oldest_local, l->oldest_remote};
     }
+    if (count)
+        qsort(oldest, count, sizeof *oldest, waiting_note_compare);
     periodic_survey->oldest = oldest;
     periodic_survey->oldest_count = count;
     return 0;
@@ -102,11 +108,27 @@ static void select_process(const struct periodic_survey *periodic_survey, struct
     survey->count = kept;
 }
 
+static bool somebody_waits(const struct survey *survey)
+{
+    for (size_t i = 0; i < survey->count; i++)
+        if (survey->listeners[i].queue || survey->listeners[i].half_open)
+            return true;
+    return false;
+}
+
+/* When what began then, with so much CPU time used before, may come again; not before `least` has passed. */
+static nsec due_again(nsec began, nsec used, const struct ratio *ratio, nsec least)
+{
+    nsec now = clock_now(), wall = (now - began) * ratio->wall, cpu = (clock_thread() - used) * ratio->cpu;
+    nsec pause = wall > cpu ? wall : cpu;
+    return now + (pause > least ? pause : least);
+}
+
 /* One survey, and when the costly parts may come again. */
 static int take(struct periodic_survey *periodic_survey, struct survey *survey, bool owners, bool waiting, struct error *err)
 {
     struct survey_query query = periodic_survey->query;
-    nsec began = clock_now();
+    nsec began = clock_now(), used = clock_thread();
     query.process = query.unit = NULL;
     query.no_owners = !owners;
     query.no_waiting = !waiting;
@@ -114,11 +136,10 @@ static int take(struct periodic_survey *periodic_survey, struct survey *survey, 
     query.note_count = periodic_survey->oldest_count;
     *survey = (struct survey){0};
     int status = survey_take(survey, &query, err);
-    nsec now = clock_now(), took = now - began, again = now + took * PRICE_RATIO;
     if (owners)
-        periodic_survey->owners_due = again > now + OWNERS_AGAIN ? again : now + OWNERS_AGAIN;
+        periodic_survey->owners_due = due_again(began, used, &owners_ratio, OWNERS_AGAIN);
     else if (waiting)
-        periodic_survey->waiting_due = now + took * WAITING_RATIO;
+        periodic_survey->waiting_due = due_again(began, used, somebody_waits(survey) ? &waiting_ratio : &nobody_ratio, 0);
     return status;
 }
 

@@ -1,9 +1,6 @@
 /* Finds who holds the listeners of a survey, by one walk through the descriptors of all processes. */
 #include "socket_holders.h"
 
-#include "backlogctl/fd.h"
-#include "backlogctl/holder_look.h"
-#include "backlogctl/listener.h"
 #include "backlogctl/netns.h"
 #include "backlogctl/owner.h"
 #include "backlogctl/surveyor.h"
@@ -12,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 /* One process at one listener. */
 struct holding {
@@ -127,71 +123,6 @@ bool survey_holds(const struct survey *survey, const struct listener *listener, 
             (!query->unit || socket_holder_in_unit(&holders[i].place, query->unit)))
             return true;
     return !survey_asks_holders(query);
-}
-
-/* ---- What they do ---- */
-
-/* What passes in a moment (a page from disk) is not seen twice. */
-#define LOOK_AGAIN (50 * NSEC_PER_MSEC)
-
-/* The queue now; false when it cannot be seen, as in a namespace that cannot be entered. */
-static bool queue_now(const struct survey *survey, const struct listener *listener, uint64_t *queue)
-{
-    struct sockdiag sd;
-    uint64_t drops;
-    const struct netns_facts *facts = netns_facts_find(survey->namespaces, survey->namespace_count, listener->netns);
-    bool away = netns_inode(0) != listener->netns;
-    SCOPED_FD home = away ? netns_open_own(NULL) : -1;
-    SCOPED_FD there = away && facts ? netns_open_facts(facts, NULL) : -1;
-    if (away && (home < 0 || there < 0 || netns_enter(there, 0, NULL)))
-        return false;
-    bool seen = !sockdiag_open(&sd, NULL) && !listener_look(&sd, listener, queue, &drops, NULL);
-    sockdiag_close(&sd);
-    if (away)
-        netns_enter(home, 0, NULL);
-    return seen;
-}
-
-static void look_at_queue(const struct survey *survey, struct listener *listener)
-{
-    uint64_t queue;
-    if (!queue_now(survey, listener, &queue)) {
-        listener->waits_on = false;
-        return;
-    }
-    listener->waits_on = listener->waits_on && queue >= 1 && (listener->queue <= listener->backlog || queue > listener->backlog);
-    listener->shrank = listener->shrank || queue < listener->queue;
-}
-
-static void look_at_holders(struct survey *survey, const struct listener *listener, bool again)
-{
-    size_t count;
-    survey_holders(survey, listener, &count);
-    for (size_t i = 0; i < count; i++) {
-        struct socket_holder *holder = &survey->holders[listener->holder_first + i];
-        struct holder_state now = holder_look(holder->pid);
-        holder->state = again ? holder_look_both(&holder->state, &now) : now;
-    }
-}
-
-void survey_look_at_holders(struct survey *survey, uint32_t remarks)
-{
-    bool seen = false;
-    for (int look = 0; look < 2; look++) {
-        for (size_t i = 0; i < survey->count && survey->holders; i++) {
-            struct listener *listener = &survey->listeners[i];
-            if (!(listener->remarks & remarks))
-                continue;
-            listener->waits_on = look ? listener->waits_on : true;
-            look_at_holders(survey, listener, look);
-            look_at_queue(survey, listener);
-            seen = true;
-        }
-        if (!seen)
-            return;
-        if (!look)
-            clock_nanosleep(CLOCK_MONOTONIC, 0, &(struct timespec){.tv_nsec = LOOK_AGAIN}, NULL);
-    }
 }
 
 int socket_holders_find(struct survey *survey, struct error *err)

@@ -75,7 +75,7 @@ static int survey_here(struct surveyor *s, struct netns_facts *facts, struct err
     size_t here = s->survey->count;
     /* Before the listeners: what is dropped meanwhile must not seem to be the drops of one that has gone. */
     read_namespace(s, facts);
-    int status = sockdiag_open(&sd, err);
+    int status = unixdiag_open(&sd, err); /* that there is no tcp_diag the list itself would tell */
     if (!status)
         status = list_here(s, &sd, facts->inode, err);
     sockdiag_close(&sd);
@@ -286,15 +286,24 @@ static bool selected(const struct survey_query *query, const struct listener *li
            (!query->device || !strcmp(listener->device, query->device)) && reached_as_asked(query, listener);
 }
 
-static void keep_wanted(struct survey *survey, const struct survey_query *query)
+/* By what the sockets tell themselves: of the others nobody asks who holds them. */
+static void keep_selected(struct survey *survey, const struct survey_query *query)
 {
     size_t kept = 0;
     if (query->path)
         survey->count = listener_keep_at(query->path, survey->listeners, survey->count);
+    for (size_t i = 0; i < survey->count; i++)
+        if (selected(query, &survey->listeners[i]))
+            survey->listeners[kept++] = survey->listeners[i];
+    survey->count = kept;
+}
+
+/* By who holds them. */
+static void keep_wanted(struct survey *survey, const struct survey_query *query)
+{
+    size_t kept = 0;
     for (size_t i = 0; i < survey->count; i++) {
         struct listener *listener = &survey->listeners[i];
-        if (!selected(query, listener))
-            continue;
         survey->owners_unseen += !query->no_owners && !listener->pid; /* one of them may be of the wanted process */
         if (survey_holds(survey, listener, query))
             survey->listeners[kept++] = *listener;
@@ -330,6 +339,8 @@ int survey_take(struct survey *survey, const struct survey_query *query, struct 
     int status = by_holder ? held_find(&held, query, err) : 0;
     if (!status)
         status = by_holder ? survey_held(&s, &held, err) : query->all_netns ? survey_all(&s, err) : survey_one(&s, err);
+    if (!status)
+        keep_selected(survey, query);
     if (!status)
         status = query->no_owners ? 0 : socket_holders_find(survey, err);
     if (!status && by_holder)

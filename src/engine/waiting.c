@@ -3,14 +3,12 @@
 
 #include "backlogctl/clock.h"
 
+#include "queues.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-
-/* Ports with a queue, up to which each is asked for by itself: a dump filtered by port is shorter, but still walks all
-   sockets. */
-#define PORTS_ONE_BY_ONE 4
 
 /* A server that accepts at all has taken somebody in that time, some 100 ms: the looks are no two at the same distance, as those that
    come to it and those that it accepts may be. */
@@ -50,45 +48,61 @@ struct search {
     struct listener *listeners; /* in order */
     size_t count;
     uint16_t port;       /* 0: any */
-    int family;          /* of the children that are asked for now, */
-    bool counting;       /* whether those are half-open, */
-    uint16_t asked;      /* and of which port; 0: all */
+    int family;          /* of the children that are asked for now (AF_UNSPEC: any), */
+    bool counting;       /* and whether those are half-open */
     struct found *found; /* one a listener */
     struct missing *missing;
+    uint64_t *queues;            /* read again, one a listener */
     struct children now, before; /* of this pass and of the last one */
     bool unclaimed;              /* a child was seen that came from none of the listeners, for all its address tells */
     bool out_of_memory, cut;     /* not all children are known */
     struct error *incomplete;
 };
 
-/* The listener (first of its group) that a child came from; NULL: it is gone. */
-static struct listener *parent_of(const struct search *s, const struct diag_socket *child)
+/* The first listener that is not before this one. */
+static size_t find_place(const struct search *s, const struct listener *key)
 {
-    struct listener key = {.family = child->family, .local.port = child->local.port};
     size_t low = 0, high = s->count;
-    while (low < high) { /* the first listener that is not before the any-address of that port */
+    while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (listener_compare_places(&s->listeners[middle], &key) < 0)
+        if (listener_compare_places(&s->listeners[middle], key) < 0)
             low = middle + 1;
         else
             high = middle;
     }
+    return low;
+}
+
+/* Of those at an address, the one that a child there came from: the first of its group, one bound to its device rather than one to
+   none. NULL: none of them. */
+static struct listener *parent_at(const struct search *s, const struct diag_socket *child, const struct endpoint *address)
+{
+    const struct listener key = {.family = child->family, .local = *address};
     struct listener *best = NULL;
-    int best_score = 0;
-    for (struct listener *l = &s->listeners[low]; l < &s->listeners[s->count]; l++) {
-        if (l->family != child->family || l->local.port != child->local.port)
+    for (size_t i = find_place(s, &key); i < s->count; i += s->listeners[i].group ? s->listeners[i].group : 1) {
+        struct listener *l = &s->listeners[i];
+        if (l->family != child->family || !endpoint_equal(&l->local, address))
             break;
-        if (l->interface && l->interface != child->interface)
-            continue;
-        /* As the kernel prefers them: the exact address, then the device. The first of a group stands for it. */
-        bool exact = endpoint_equal(&l->local, &child->local);
-        int score = !exact && !endpoint_is_any(&l->local) ? 0 : 1 + 2 * exact + (l->interface != 0);
-        if (score > best_score) {
-            best = l;
-            best_score = score;
-        }
+        if (l->interface && l->interface == child->interface)
+            return l;
+        best = best || l->interface ? best : l;
     }
     return best;
+}
+
+/* The listener (first of its group) that a child came from, as the kernel prefers them: the exact address, then any; NULL: it is
+   gone. An AF_INET6 socket may have addresses of IPv4. */
+static struct listener *parent_of(const struct search *s, const struct diag_socket *child)
+{
+    static const uint16_t families[] = {AF_INET, AF_INET6};
+    struct listener *parent = parent_at(s, child, &child->local), *best = NULL;
+    for (size_t f = 0; f < 2 && !parent; f++) {
+        const struct endpoint any = {.family = families[f], .port = child->local.port};
+        struct listener *other = parent_at(s, child, &any);
+        if (!best || (other && other->interface && !best->interface))
+            best = other;
+    }
+    return parent ? parent : best;
 }
 
 /* Forgets what the pass that goes on is after. */
@@ -106,7 +120,7 @@ static void forget(const struct search *s)
 {
     for (size_t i = 0; i < s->count; i++) {
         struct found *f = &s->found[i];
-        if (s->listeners[i].family == s->family && (!s->asked || s->asked == s->listeners[i].local.port))
+        if (s->family == AF_UNSPEC || s->family == s->listeners[i].family)
             keep_half(f, s->counting);
     }
 }
@@ -175,42 +189,41 @@ static void each_child(void *context, const struct diag_socket *child)
         note_queued(s, &s->found[parent - s->listeners], child);
 }
 
-/* False when the kernel gave no answer; one that it interrupted counts as far as it came. */
-static bool ask_children(struct search *s, int family, uint32_t states, uint16_t port)
+/* Of all ports where no ranges are given. False when the kernel gave no answer; one that it interrupted counts as far as it came. */
+static bool ask_children(struct search *s, int family, uint32_t states, const struct port_range *ranges, size_t count)
 {
-    struct sockdiag_query query = {.family = family, .states = states, .local_port = port, .want_info = true};
+    struct sockdiag_query query = {.family = family, .states = states, .local = ranges, .local_count = count, .want_info = true};
     s->family = family;
     s->counting = !(states & WAITING);
-    s->asked = port;
     int status = sockdiag_dump(s->sd, &query, each_child, s, s->incomplete);
     s->cut = s->cut || status == -EINTR;
     return !status || status == -EINTR;
 }
 
-/* The ports of one family with a queue, up to PORTS_ONE_BY_ONE + 1 of them. */
-static size_t ports_with_queue(const struct search *s, int family, uint16_t ports[PORTS_ONE_BY_ONE + 1])
+/* The ports of one family with a queue, and up to `gap` others between two of them. More than PORT_RANGES_MAX: they do not fit. */
+static size_t ranges_with_queue(const struct search *s, int family, int gap, struct port_range ranges[PORT_RANGES_MAX])
 {
     size_t count = 0;
-    for (size_t i = 0; i < s->count && count <= PORTS_ONE_BY_ONE; i++) {
+    for (size_t i = 0; i < s->count && count <= PORT_RANGES_MAX; i++) {
         const struct listener *l = &s->listeners[i];
-        if (l->family != family || !l->queue)
+        if (l->family != family || !l->queue || (s->port && s->port != l->local.port))
             continue;
-        if ((!s->port || s->port == l->local.port) && (!count || ports[count - 1] != l->local.port))
-            ports[count++] = l->local.port;
+        if (count && l->local.port - ranges[count - 1].high <= gap + 1)
+            ranges[count - 1].high = l->local.port;
+        else if (count++ < PORT_RANGES_MAX)
+            ranges[count - 1] = (struct port_range){l->local.port, l->local.port};
     }
     return count;
 }
 
+/* The kernel walks all sockets, and hands out those of these ports: most are the clients', or have long been accepted. */
 static bool find_queued(struct search *s, int family)
 {
-    uint16_t ports[PORTS_ONE_BY_ONE + 1];
-    size_t count = ports_with_queue(s, family, ports);
-    bool answered = true;
-    if (count > PORTS_ONE_BY_ONE)
-        return ask_children(s, family, WAITING, 0);
-    for (size_t i = 0; i < count; i++)
-        answered &= ask_children(s, family, WAITING, ports[i]);
-    return answered;
+    struct port_range ranges[PORT_RANGES_MAX];
+    size_t count = ranges_with_queue(s, family, 0, ranges);
+    for (int gap = 1; count > PORT_RANGES_MAX; gap *= 2)
+        count = ranges_with_queue(s, family, gap, ranges);
+    return !count || ask_children(s, family, WAITING, ranges, count);
 }
 
 /* ---- What the passes come to. The kernel does not tell whose child one of a reuseport group is ---- */
@@ -230,10 +243,9 @@ static struct group group_of(const struct listener *first)
     return group;
 }
 
-static void fill_in(struct listener *l, const struct listener *first, const struct found *f, const struct missing *missing)
+static void fill_in(struct listener *l, const struct group *group, const struct found *f, const struct missing *missing)
 {
-    struct group group = group_of(first);
-    bool only_one = (group.with_queue == 1 || l->group <= 1) && !missing->unclear;
+    bool only_one = (group->with_queue == 1 || l->group <= 1) && !missing->unclear;
     uint32_t vanished = missing->count;
     l->half_open = f->half_open;
     l->half_open_known = l->group <= 1 || !f->half_open;
@@ -248,6 +260,7 @@ static void fill_in(struct listener *l, const struct listener *first, const stru
     l->oldest_remote = f->oldest_remote;
 }
 
+/* The first of its group. */
 static size_t first_of(const struct search *s, size_t i)
 {
     return i - (s->listeners[i].member ? s->listeners[i].member - 1 : 0);
@@ -255,10 +268,13 @@ static size_t first_of(const struct search *s, size_t i)
 
 static void fill_in_all(struct search *s, int family)
 {
+    struct group group = {0};
     for (size_t i = 0; i < s->count; i++) {
         size_t first = first_of(s, i);
+        if (first == i)
+            group = group_of(&s->listeners[i]);
         if (s->listeners[i].family == family)
-            fill_in(&s->listeners[i], &s->listeners[first], &s->found[first], &s->missing[first]);
+            fill_in(&s->listeners[i], &group, &s->found[first], &s->missing[first]);
     }
 }
 
@@ -291,16 +307,27 @@ static bool may_have_taken(const struct listener *l, const struct listener *othe
            (endpoint_is_any(&l->local) || endpoint_equal(&l->local, &other->local));
 }
 
+/* Of those in order from the first on that may have taken something of it. */
+static bool is_near(const struct listener *other, const struct listener *l)
+{
+    return other->family == l->family && other->local.port == l->local.port &&
+           (endpoint_is_any(&l->local) || endpoint_equal(&other->local, &l->local));
+}
+
 /* Whose sockets they are is not known where some of one listener's are missing, and may be among another's; nor where there are some
    that were carried to a listener of another address or port (TPROXY, a BPF program). */
 static void note_unclear(const struct search *s, int family)
 {
     for (size_t i = 0; i < s->count; i++) {
+        const struct listener *l = &s->listeners[i];
         if (!stands(s, i, family) || !s->missing[i].count)
             continue;
         s->missing[i].unclear = s->missing[i].unclear || s->unclaimed;
-        for (size_t j = 0; j < s->count; j++)
-            if (j != i && stands(s, j, family) && s->found[j].seen && may_have_taken(&s->listeners[i], &s->listeners[j]))
+        struct listener key = {.family = l->family, .local.port = l->local.port};
+        if (!endpoint_is_any(&l->local))
+            key.local = l->local;
+        for (size_t j = find_place(s, &key); j < s->count && is_near(&s->listeners[j], l); j++)
+            if (j != i && stands(s, j, family) && s->found[j].seen && may_have_taken(l, &s->listeners[j]))
                 s->missing[i].unclear = s->missing[j].unclear = true;
     }
 }
@@ -308,14 +335,14 @@ static void note_unclear(const struct search *s, int family)
 /* The queues as they are now, where they are shorter than they were. */
 static void shorten_queues(struct search *s, int family)
 {
+    queues_read(s->sd, family, s->listeners, s->count, s->queues);
     for (size_t i = 0; i < s->count; i++) {
         struct listener *l = &s->listeners[i];
-        uint64_t queue, discarded;
-        if (l->family != family || !l->queue || listener_look(s->sd, l, &queue, &discarded, NULL))
+        if (l->family != family || !l->queue)
             continue;
         struct missing *missing = &s->missing[first_of(s, i)];
-        missing->still = missing->still && queue == l->queue;
-        l->queue = queue < l->queue ? queue : l->queue;
+        missing->still = missing->still && s->queues[i] == l->queue; /* not where it is not told */
+        l->queue = s->queues[i] < l->queue ? s->queues[i] : l->queue;
     }
 }
 
@@ -380,7 +407,7 @@ static bool look_again(struct search *s, int family, struct earlier *earlier)
         watch_unseen(s, family);
         shorten_queues(s, family);
         begin_pass(s, family);
-        answered = ask_children(s, family, WAITING_EARLY, 0);
+        answered = ask_children(s, family, WAITING_EARLY, NULL, 0);
         count_missing(s, family);
         proved = round_proves(s, family, earlier);
     }
@@ -390,10 +417,28 @@ static bool look_again(struct search *s, int family, struct earlier *earlier)
 
 static bool find_of_family(struct search *s, int family, struct earlier *earlier)
 {
-    bool answered = ask_children(s, family, HALF_OPEN, s->port);
     s->before.count = s->now.count = 0;
-    answered &= find_queued(s, family);
+    bool answered = find_queued(s, family);
     return answered && count_missing(s, family) ? look_again(s, family, earlier) : answered;
+}
+
+/* A socket has the family of its listener: where no listener has it, there is no socket to be found. */
+static bool has_family(const struct search *s, int family)
+{
+    for (size_t i = 0; i < s->count; i++)
+        if (s->listeners[i].family == family)
+            return true;
+    return false;
+}
+
+/* False when the kernel gave no answer. */
+static bool find_half_open(struct search *s)
+{
+    const struct port_range only = {s->port, s->port};
+    bool v4 = has_family(s, AF_INET), v6 = has_family(s, AF_INET6);
+    if (!v4 && !v6)
+        return true;
+    return ask_children(s, v4 && v6 ? AF_UNSPEC : v4 ? AF_INET : AF_INET6, HALF_OPEN, &only, s->port != 0);
 }
 
 void waiting_find(struct sockdiag *sd, struct listener *listeners, size_t count, uint16_t port, struct error *incomplete)
@@ -402,17 +447,28 @@ void waiting_find(struct sockdiag *sd, struct listener *listeners, size_t count,
     struct search s = {.sd = sd, .listeners = listeners, .count = count, .port = port, .incomplete = incomplete};
     s.found = calloc(count, sizeof *s.found);
     s.missing = calloc(count, sizeof *s.missing);
+    s.queues = calloc(count, sizeof *s.queues);
     struct earlier *earlier = calloc(count, sizeof *earlier);
-    for (size_t f = 0; f < 2 && s.found && s.missing && earlier; f++)
-        if (find_of_family(&s, families[f], earlier))
+    bool known = s.found && s.missing && s.queues && earlier && find_half_open(&s);
+    for (size_t f = 0; f < 2 && known; f++)
+        if (has_family(&s, families[f]) && find_of_family(&s, families[f], earlier))
             fill_in_all(&s, families[f]);
-    if (!s.found || !s.missing || !earlier || s.out_of_memory)
+    if (!s.found || !s.missing || !s.queues || !earlier || s.out_of_memory)
         error_set(incomplete, ENOMEM, "no memory to look for who waits");
     free(s.found);
     free(s.missing);
+    free(s.queues);
     free(earlier);
     free(s.now.list);
     free(s.before.list);
+}
+
+int waiting_note_compare(const void *left, const void *right)
+{
+    const struct waiting_note *a = left, *b = right;
+    if (a->cookie != b->cookie)
+        return a->cookie < b->cookie ? -1 : 1;
+    return a->netns < b->netns ? -1 : a->netns > b->netns;
 }
 
 void waiting_follow(struct sockdiag *sd, struct listener *listeners, size_t count, const struct waiting_note *notes,
@@ -421,9 +477,9 @@ void waiting_follow(struct sockdiag *sd, struct listener *listeners, size_t coun
     for (size_t i = 0; i < count; i++) {
         struct listener *l = &listeners[i];
         struct diag_socket child;
-        const struct waiting_note *note = NULL;
-        for (size_t n = 0; n < note_count && l->queue && !note; n++)
-            note = notes[n].cookie == l->cookie && notes[n].netns == l->netns ? &notes[n] : NULL;
+        const struct waiting_note key = {.cookie = l->cookie, .netns = l->netns};
+        const struct waiting_note *note =
+            note_count && l->queue ? bsearch(&key, notes, note_count, sizeof key, waiting_note_compare) : NULL;
         if (!note || sockdiag_exact(sd, &note->local, &note->remote, &child, NULL))
             continue;
         bool waits = child.state == STATE_ESTABLISHED || child.state == STATE_CLOSE_WAIT;

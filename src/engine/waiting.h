@@ -9,9 +9,12 @@
    Where the kernel gives no answer, or a part, *incomplete says so; the first such reason stays. */
 void waiting_find(struct sockdiag *sd, struct listener *listeners, size_t count, uint16_t port, struct error *incomplete);
 
-/* Fills in only how long those have waited that were the oldest before (`notes`), if they still wait: an exact question each, where
-   waiting_find walks all sockets. None of a queue is older, then. */
+/* Fills in only how long those have waited that were the oldest before (`notes`, in the order of waiting_note_compare), if they still
+   wait: an exact question each, where waiting_find walks all sockets. None of a queue is older, then. */
 void waiting_follow(struct sockdiag *sd, struct listener *listeners, size_t count, const struct waiting_note *notes,
                     size_t note_count);
+
+/* By cookie, then namespace: for qsort(3). */
+int waiting_note_compare(const void *left, const void *right);
 
 #endif

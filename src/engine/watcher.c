@@ -19,17 +19,38 @@ struct listener_history *watcher_find(const struct watch_model *w, uint64_t cook
     return NULL;
 }
 
-/* Surveys keep their order, so the next one is mostly where the last one was left. */
-static struct listener_history *find_near(const struct watch_model *w, const struct listener *listener, size_t *near)
+/* ---- Those that are known, by cookie and namespace ---- */
+
+struct known {
+    uint64_t cookie, netns;
+    size_t place; /* in the model's list */
+};
+
+static int compare_known(const void *left, const void *right)
 {
-    for (size_t i = 0; i < w->count; i++) {
-        size_t at = (*near + i) % w->count;
-        if (is(&w->list[at], listener->cookie, listener->netns)) {
-            *near = at + 1;
-            return &w->list[at];
-        }
-    }
-    return NULL;
+    const struct known *a = left, *b = right;
+    if (a->cookie != b->cookie)
+        return a->cookie < b->cookie ? -1 : 1;
+    return a->netns < b->netns ? -1 : a->netns > b->netns;
+}
+
+/* Those that were there before a survey; NULL: no memory. The caller frees it. */
+static struct known *index_known(const struct watch_model *w)
+{
+    struct known *known = malloc((w->count + 1) * sizeof *known);
+    for (size_t i = 0; known && i < w->count; i++)
+        known[i] = (struct known){w->list[i].now.cookie, w->list[i].now.netns, i};
+    if (known && w->count)
+        qsort(known, w->count, sizeof *known, compare_known);
+    return known;
+}
+
+static struct listener_history *find_known(const struct watch_model *w, const struct known *known, size_t count,
+                                           const struct listener *listener)
+{
+    const struct known key = {.cookie = listener->cookie, .netns = listener->netns};
+    const struct known *found = count ? bsearch(&key, known, count, sizeof key, compare_known) : NULL;
+    return found ? &w->list[found->place] : NULL;
 }
 
 /* Seconds without a look count as empty. */
@@ -102,9 +123,9 @@ static void keep_owner(struct listener *now, const struct listener *before)
     memcpy(now->process, before->process, sizeof now->process);
 }
 
-static int merge_one(struct watch_model *w, const struct listener *listener, nsec elapsed, size_t *near)
+/* `one`: as it was known before; NULL: it was not. */
+static int merge_one(struct watch_model *w, struct listener_history *one, const struct listener *listener, nsec elapsed)
 {
-    struct listener_history *one = find_near(w, listener, near);
     if (!one) {
         one = add(w);
         if (!one)
@@ -112,7 +133,6 @@ static int merge_one(struct watch_model *w, const struct listener *listener, nse
         one->now = *listener;
         one->state = w->surveys > 1 ? WATCH_APPEARED : WATCH_PRESENT;
         one->changed = w->surveys > 1 ? elapsed : 0;
-        *near = w->count;
     } else if (one->state == WATCH_GONE) { /* a dump may miss one */
         one->state = WATCH_APPEARED;
         one->changed = elapsed;
@@ -126,6 +146,21 @@ static int merge_one(struct watch_model *w, const struct listener *listener, nse
     one->survey = w->surveys;
     watcher_sample(w, one, listener->queue, listener->discarded, elapsed);
     return 0;
+}
+
+static int merge_all(struct watch_model *w, const struct survey *survey, nsec elapsed)
+{
+    size_t count = w->count;
+    struct known *known = index_known(w);
+    int status = known ? 0 : -ENOMEM;
+    for (size_t i = 0; i < survey->count && !status; i++) {
+        const struct listener *listener = &survey->listeners[i], *last = i ? listener - 1 : NULL;
+        if (last && last->cookie == listener->cookie && last->netns == listener->netns)
+            continue; /* a dump may have one twice */
+        status = merge_one(w, find_known(w, known, count, listener), listener, elapsed);
+    }
+    free(known);
+    return status;
 }
 
 /* The counters are read before and after the listeners: what was counted between the two lists is least that which came between the
@@ -161,7 +196,6 @@ static int keep_namespaces(struct watch_model *w, const struct survey *survey)
 
 int watcher_merge(struct watch_model *w, const struct survey *survey, nsec elapsed)
 {
-    size_t near = 0;
     w->elapsed = elapsed;
     w->surveys++;
     w->owners_unseen = survey->owners_unseen;
@@ -170,9 +204,8 @@ int watcher_merge(struct watch_model *w, const struct survey *survey, nsec elaps
     memcpy(w->incomplete, survey->incomplete, sizeof w->incomplete);
     if (keep_namespaces(w, survey))
         return -ENOMEM;
-    for (size_t i = 0; i < survey->count; i++)
-        if (merge_one(w, &survey->listeners[i], elapsed, &near))
-            return -ENOMEM;
+    if (merge_all(w, survey, elapsed))
+        return -ENOMEM;
     for (size_t i = 0; i < w->count; i++)
         if (w->list[i].state != WATCH_GONE && w->list[i].survey != w->surveys) {
             w->list[i].state = WATCH_GONE;

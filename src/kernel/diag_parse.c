@@ -83,7 +83,8 @@ bool diag_fixed_part(const void *message, size_t length, void *out, size_t size)
         return false;
     memcpy(&header, message, sizeof header);
     memcpy(out, (const unsigned char *)message + NLMSG_HDRLEN, size);
-    return header.nlmsg_type == SOCK_DIAG_BY_FAMILY && header.nlmsg_len >= NLMSG_HDRLEN + size;
+    bool is_answer = header.nlmsg_type == SOCK_DIAG_BY_FAMILY || header.nlmsg_type == TCPDIAG_GETSOCK;
+    return is_answer && header.nlmsg_len >= NLMSG_HDRLEN + size;
 }
 
 void diag_attributes(const void *message, size_t length, size_t size, mnl_attr_cb_t each, void *context)

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -127,6 +128,17 @@ static int note_descriptor(void *context, int number)
     return 0;
 }
 
+/* Since Linux 6.2 the size of /proc/PID/fd is how many there are. All of these are below the limit where the table of descriptors
+   (FDSize, proc_pid_status(5)) is no longer than that. 0: they have to be counted. */
+static uint32_t count_at_once(const char *directory, pid_t pid, uint64_t limit)
+{
+    char path[64];
+    struct stat fd;
+    snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
+    int64_t slots = procfs_number(path, "FDSize:");
+    return slots > 0 && (uint64_t)slots <= limit && !stat(directory, &fd) && fd.st_size > 0 ? (uint32_t)fd.st_size : 0;
+}
+
 static void note_descriptors(struct holder_state *state, pid_t pid)
 {
     char path[64], text[4096];
@@ -137,8 +149,8 @@ static void note_descriptors(struct holder_state *state, pid_t pid)
     const char *line = strstr(text, key);
     uint64_t limit = line ? strtoull(line + sizeof key - 1, NULL, 10) : 0; /* "unlimited" reads as 0 */
     snprintf(path, sizeof path, "/proc/%d/fd", (int)pid);
-    struct descriptors descriptors = {.limit = limit};
-    if (!limit || procfs_walk_path(path, note_descriptor, &descriptors))
+    struct descriptors descriptors = {.limit = limit, .count = count_at_once(path, pid, limit)};
+    if (!limit || (!descriptors.count && procfs_walk_path(path, note_descriptor, &descriptors)))
         return;
     state->descriptors = descriptors.count;
     state->descriptors_max = limit;

@@ -211,21 +211,16 @@ static void each_listener(void *context, const struct diag_socket *socket)
 
 static int list(struct sockdiag *sd, struct listener_list *out, struct error *incomplete, struct error *err)
 {
-    static const int families[] = {AF_INET, AF_INET6};
-    for (size_t f = 0; f < 2; f++) {
-        /* The kernel tells of MPTCP only to who asks for info. */
-        struct sockdiag_query query = {.family = families[f], .states = SOCKDIAG_LISTEN, .want_memory = true, .want_info = true};
-        struct listing listing = {.out = out, .before = out->count};
-        struct error why = {0};
-        int status = sockdiag_dump(sd, &query, each_listener, &listing, &why);
-        if (status)
-            error_set(status == -EINTR ? incomplete : err, why.code, "%s", why.text);
-        if (status && status != -EINTR)
-            return status;
-        if (listing.out_of_memory)
-            return error_set(err, ENOMEM, "no memory for %zu listeners", out->count);
-    }
-    return 0;
+    /* The kernel tells of MPTCP only to who asks for info. */
+    const struct sockdiag_query query = {.family = AF_UNSPEC, .states = SOCKDIAG_LISTEN, .want_memory = true, .want_info = true};
+    struct listing listing = {.out = out, .before = out->count};
+    struct error why = {0};
+    int status = sockdiag_dump(sd, &query, each_listener, &listing, &why);
+    if (status)
+        error_set(status == -EINTR ? incomplete : err, why.code, "%s", why.text);
+    if (status && status != -EINTR)
+        return status;
+    return listing.out_of_memory ? error_set(err, ENOMEM, "no memory for %zu listeners", out->count) : 0;
 }
 
 /* ---- One of our own ---- */

@@ -121,31 +121,53 @@ int diag_listener_by_cookie(struct sockdiag *sd, const struct listener *listener
 
 /* ---- Many sockets ---- */
 
-/* A port >= low and <= high. There is an operation for "equal" too, but older kernels refuse it. Each operation is two words; a jump is
-   counted in bytes, and one that leads past the end says no. */
-static void put_port_filter(union netlink_request *request, uint8_t at_least, uint8_t at_most, uint16_t low, uint16_t high)
+/* A port >= low and <= high, of one of the ranges. There is an operation for "equal" too, but older kernels refuse it. An operation is
+   two words, a jump one; it is counted in bytes. To the end says yes, past it no. The kernel refuses a way on that no row of "yes" from
+   the beginning comes by. */
+#define RANGE_OPS 5
+static void put_port_filter(union netlink_request *request, uint8_t at_least, uint8_t at_most, const struct port_range *ranges,
+                            size_t count)
 {
-    const struct inet_diag_bc_op filter[] = {
-        {.code = at_least, .yes = 8, .no = 20},
-        {.no = low},
-        {.code = at_most, .yes = 8, .no = 12},
-        {.no = high},
-    };
-    mnl_attr_put(&request->header, INET_DIAG_REQ_BYTECODE, sizeof filter, filter);
+    struct inet_diag_bc_op filter[PORT_RANGES_MAX * RANGE_OPS];
+    const size_t word = sizeof *filter, words = count * RANGE_OPS - 1; /* behind the last there is no jump */
+    for (size_t i = 0; i < count; i++) {
+        struct inet_diag_bc_op *op = filter + i * RANGE_OPS;
+        size_t left = (words - i * RANGE_OPS) * word, next = i + 1 < count ? RANGE_OPS * word : left + word;
+        op[0] = (struct inet_diag_bc_op){.code = at_least, .yes = 8, .no = (uint16_t)next};
+        op[1] = (struct inet_diag_bc_op){.no = ranges[i].low};
+        op[2] = (struct inet_diag_bc_op){.code = at_most, .yes = 8, .no = (uint16_t)(next - 2 * word)};
+        op[3] = (struct inet_diag_bc_op){.no = ranges[i].high};
+        if (i + 1 < count)
+            op[4] = (struct inet_diag_bc_op){.code = INET_DIAG_BC_JMP, .yes = 4, .no = (uint16_t)(left - 4 * word)};
+    }
+    mnl_attr_put(&request->header, INET_DIAG_REQ_BYTECODE, words * word, filter);
+}
+
+/* Of both families only the older question can be asked: SOCK_DIAG_BY_FAMILY takes one (sock_diag_rcv_msg, inet_diag_dump_compat). */
+static void put_states(union netlink_request *request, int family, uint32_t states, unsigned extensions)
+{
+    if (family != AF_UNSPEC) {
+        struct inet_diag_req_v2 *body = request_begin(request, family, NLM_F_DUMP);
+        body->idiag_states = states;
+        body->idiag_ext = (uint8_t)extensions;
+        return;
+    }
+    struct inet_diag_req *body = netlink_request(request, TCPDIAG_GETSOCK, NLM_F_DUMP, sizeof *body);
+    body->idiag_states = states;
+    body->idiag_ext = (uint8_t)extensions;
 }
 
 static void put_dump(union netlink_request *request, const struct sockdiag_query *query)
 {
-    struct inet_diag_req_v2 *body = request_begin(request, query->family, NLM_F_DUMP);
-    body->idiag_states = query->states;
-    if (query->want_info)
-        body->idiag_ext |= EXTENSION(INET_DIAG_INFO);
-    if (query->want_memory)
-        body->idiag_ext |= EXTENSION(INET_DIAG_SKMEMINFO);
+    put_states(request, query->family, query->states,
+               (query->want_info ? EXTENSION(INET_DIAG_INFO) : 0) | (query->want_memory ? EXTENSION(INET_DIAG_SKMEMINFO) : 0));
+    const struct port_range one = {query->local_port, query->local_port}, remote = {query->remote_low, query->remote_high};
     if (query->local_port)
-        put_port_filter(request, INET_DIAG_BC_S_GE, INET_DIAG_BC_S_LE, query->local_port, query->local_port);
+        put_port_filter(request, INET_DIAG_BC_S_GE, INET_DIAG_BC_S_LE, &one, 1);
+    else if (query->local_count)
+        put_port_filter(request, INET_DIAG_BC_S_GE, INET_DIAG_BC_S_LE, query->local, query->local_count);
     else if (query->remote_high)
-        put_port_filter(request, INET_DIAG_BC_D_GE, INET_DIAG_BC_D_LE, query->remote_low, query->remote_high);
+        put_port_filter(request, INET_DIAG_BC_D_GE, INET_DIAG_BC_D_LE, &remote, 1);
 }
 
 struct visit {
@@ -168,8 +190,9 @@ int sockdiag_dump(struct sockdiag *sd, const struct sockdiag_query *query, sockd
     union netlink_request request;
     put_dump(&request, query);
     struct visit visit = {each, context};
-    int status = netlink_dump(&sd->netlink, &request, each ? visit_message : NULL, &visit, err);
-    if (status == -ENOENT)
+    struct error why = {0};
+    int status = netlink_dump(&sd->netlink, &request, each ? visit_message : NULL, &visit, &why);
+    if (status == -ENOENT || status == -EOPNOTSUPP) /* the latter to the older question */
         return error_set(err, EPROTONOSUPPORT, "this kernel cannot list TCP sockets: no inet_diag, tcp_diag");
-    return status;
+    return status ? error_set(err, why.code, "%s", why.text) : 0;
 }

@@ -52,6 +52,8 @@ static bool is_kept(uint32_t character, unsigned char next, unsigned what)
 {
     if (character == '\\')
         return !(what & ESCAPE_BACKSLASH) && next != 'x';
+    if (character >= ' ' && character <= '~')
+        return true;
     if (character == 0x7f || (character > 0x7e && what & ESCAPE_NON_ASCII)) /* DEL, which JSON lets pass */
         return false;
     if (what & ESCAPE_UNPRINTABLE && is_unprintable(character))

@@ -32,21 +32,27 @@ static size_t column_width(const struct survey *survey, enum figure_id figure)
     return empty ? 0 : width;
 }
 
-/* The usual columns, without those that say nothing in any row. */
-static bool shown_by_itself(const struct survey *survey, enum figure_id figure)
+/* `width` as column_width() has it. */
+static void layout_add(struct list_layout *layout, enum figure_id figure, size_t width)
 {
-    const struct figure_column *column = &figures[figure].column;
-    if (!column->head || column->shown == SHOWN_IF_ASKED)
-        return false;
-    return column->shown == SHOWN_OF_SEVERAL_NETNS ? survey->namespace_count > 1 : column_width(survey, figure);
-}
-
-static void layout_add(struct list_layout *layout, enum figure_id figure)
-{
-    size_t width = column_width(layout->survey, figure), head = strlen(figures[figure].column.head);
+    size_t head = strlen(figures[figure].column.head);
     layout->columns[layout->count] = (uint8_t)figure;
     layout->widths[layout->count++] = width ? width : head;
     layout->width += (width ? width : head) + 1;
+}
+
+/* The usual columns, without those that say nothing in any row. */
+static void layout_add_usual(struct list_layout *layout)
+{
+    for (enum figure_id f = 0; f < FIGURE_COUNT; f++) {
+        const struct figure_column *column = &figures[f].column;
+        bool of_several = column->shown == SHOWN_OF_SEVERAL_NETNS;
+        if (!column->head || column->shown == SHOWN_IF_ASKED || (of_several && layout->survey->namespace_count <= 1))
+            continue;
+        size_t width = column_width(layout->survey, f);
+        if (width || of_several)
+            layout_add(layout, f, width);
+    }
 }
 
 static bool is_zero(const struct survey *survey, enum figure_id figure)
@@ -104,10 +110,9 @@ static void layout_squeeze(struct list_layout *layout, size_t columns, bool chos
 static void layout_choose(struct list_layout *layout, const struct list_view *view, int columns)
 {
     for (size_t c = 0; c < view->count; c++)
-        layout_add(layout, view->columns[c]);
-    for (enum figure_id f = 0; f < FIGURE_COUNT && !view->count; f++)
-        if (shown_by_itself(layout->survey, f))
-            layout_add(layout, f);
+        layout_add(layout, view->columns[c], column_width(layout->survey, view->columns[c]));
+    if (!view->count)
+        layout_add_usual(layout);
     /* No blank behind the last column, but smartcols keeps one place free. */
     if (columns > 0 && layout->width > (size_t)columns)
         layout_squeeze(layout, (size_t)columns, view->count);

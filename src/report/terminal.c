@@ -44,11 +44,12 @@ static size_t cells_at(const char *text, size_t *bytes)
 {
     wchar_t wide;
     mbstate_t state = {0};
+    *bytes = 1;
+    if (*text >= ' ' && *text <= '~') /* most are, and need no look into the tables of the locale */
+        return 1;
     size_t length = mbrtowc(&wide, text, MB_CUR_MAX, &state);
-    if (length == 0 || length > MB_CUR_MAX) { /* not of this locale: a byte, a cell, but none for one that goes on */
-        *bytes = 1;
+    if (length == 0 || length > MB_CUR_MAX) /* not of this locale: a byte, a cell, but none for one that goes on */
         return ((unsigned char)*text & 0xc0) != 0x80;
-    }
     int cells = wcwidth(wide);
     *bytes = length;
     return cells < 0 ? 1 : (size_t)cells;

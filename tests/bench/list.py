@@ -1,61 +1,41 @@
 #!/usr/bin/env python3
-"""Times `backlogctl list` against ss on a machine with many sockets: 1000 listeners and 50000 others, in a private namespace.
+"""Times `backlogctl list` against ss: with 10 listeners, and with 5000 beside 50000 other sockets.
 
-Usage: unshare --net tests/bench/list.py BACKLOGCTL [ROUNDS]"""
-import os, socket, statistics, subprocess, sys, time
+Usage: unshare --net tests/bench/list.py BACKLOGCTL [ROUNDS]
 
-LISTENERS, OTHERS, HELPERS = 1000, 50000, 10  # each helper stays below the limit on descriptors of a process
+Medians of pairs, one run behind the other: wall time, CPU time (user and system), and within the pairs the ratio and the difference of
+CPU time. "all": with processes, clients waiting and remarks. "clients wait": at all of 10 or 100 of the 5000 listeners, for more than
+a second, so that all sockets are looked at, and what the processes do."""
+import statistics, sys
 
-
-def helper(number, ready):
-    held = []
-    for i in range(LISTENERS // HELPERS):
-        s = socket.socket()
-        s.bind(("127.0.0.1", 10000 + number * LISTENERS // HELPERS + i))
-        s.listen(100)
-        held.append(s)
-    for i in range(OTHERS // HELPERS // 2):  # a connection is two sockets
-        client = socket.socket()
-        client.bind((f"127.1.{number}.{i // 100 + 1}", 0))
-        server = held[i % 100]
-        client.connect(server.getsockname())
-        held += [client, server.accept()[0]]
-    os.write(ready, b".")
-    time.sleep(1000)
+import scene
 
 
-def timed(argv):
-    began = time.monotonic()
-    subprocess.run(argv, stdout=subprocess.DEVNULL, check=True)
-    return time.monotonic() - began
+def row(name, ours, theirs, rounds):
+    pairs = [scene.cost(ours)[:2] + scene.cost(theirs)[:2] for _ in range(rounds)]
+    wall, cpu, their_wall, their_cpu = (statistics.median(column) for column in zip(*pairs))
+    ratio, more = statistics.median(p[1] / p[3] for p in pairs), statistics.median(p[1] - p[3] for p in pairs)
+    print(f"| {name:28} | {' '.join(theirs):8} | {wall:6.1f} | {their_wall:6.1f} | {cpu:6.1f} | {their_cpu:6.1f} "
+          f"| {ratio:5.2f} | {more:+8.1f} |", flush=True)
+
+
+def compare(program, title, listeners, others, waiting, rounds):
+    everything, few = [program, "list"], [program, "list", "--columns", "address,queue,backlog,drops"]
+    with scene.Scene(listeners, others, waiting) as there:
+        row(f"{title}: all", everything, ["ss", "-ltnp"], rounds)
+        row(f"{title}: all", everything, ["ss", "-ltn"], rounds)
+        row(f"{title}: four columns", few, ["ss", "-ltn"], rounds)
+        there.let_wait()
+        row(f"{title}: all, clients wait", everything, ["ss", "-ltnp"], rounds)
 
 
 def main():
-    program, rounds = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 11
-    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-    there, ready = os.pipe()
-    children = []
-    for number in range(HELPERS):
-        children.append(os.fork())
-        if not children[-1]:
-            helper(number, ready)
-    try:
-        got = b""
-        while len(got) < HELPERS:
-            got += os.read(there, HELPERS)
-        few = ["--columns", "address,queue,backlog,drops"]
-        pairs = [("list, with processes", [program, "list"], ["ss", "-Hltnp"]),
-                 ("list, four columns", [program, "list"] + few, ["ss", "-Hltnp"]),
-                 ("list, four columns", [program, "list"] + few, ["ss", "-Hltnm"])]
-        for name, ours, theirs in pairs:
-            taken = [(timed(ours), timed(theirs)) for _ in range(rounds)]
-            mine, other = (statistics.median(column) * 1000 for column in zip(*taken))
-            ratio = statistics.median(a / b for a, b in taken)
-            print(f"{name}: {mine:.1f} ms; {' '.join(theirs)}: {other:.1f} ms; ratio {ratio:.2f}", flush=True)
-    finally:
-        for child in children:
-            os.kill(child, 9)
-            os.waitpid(child, 0)
+    scene.apart()
+    program, rounds = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 15
+    print("| listeners: `list`            | beside   | wall ms |   its | CPU ms |    its | ratio | more CPU |\n"
+          "| ---------------------------- | -------- | ------: | ----: | -----: | -----: | ----: | -------: |")
+    compare(program, "10", 10, 0, 10, rounds)
+    compare(program, "5000", 5000, 50000, 100, rounds)
 
 
 main()

@@ -157,11 +157,50 @@ START_TEST(transparent_proxies_lose_no_clients)
 }
 END_TEST
 
+/* More ports with a queue than fit into one question, and more listeners at one port; behind each its own clients, and no others. */
+START_TEST(clients_at_many_listeners_are_told_apart)
+{
+    struct process server;
+    in_private_namespace();
+    if (!python_begin("import socket as S,time\n"
+                      "H=[]\n"
+                      "def tcp(a,p,n,f=S.AF_INET):\n"
+                      " s=S.socket(f);s.bind((a,p));s.listen(64);H.append(s)\n"
+                      " for i in range(n): c=S.socket(f);c.connect((a,p));H.append(c)\n"
+                      "for i in range(80): tcp('127.0.0.1',20000+i*7,1+i%3)\n"
+                      "for i in range(80): tcp('127.0.1.%d'%i,30000,i%4)\n"
+                      "for i in range(3): tcp('::1',40000+i,i+1,S.AF_INET6)\n"
+                      "print('ready',flush=True);time.sleep(600)\n",
+                      &server))
+        return;
+    char *text = shell("%s list --json", BACKLOGCTL);
+    json_t *report = json_loads(text, JSON_REJECT_DUPLICATES, NULL), *one;
+    size_t i, count = 0;
+    free(text);
+    json_array_foreach(json_object_get(report, "listeners"), i, one)
+    {
+        long port = report_number(one, "port"), queue = report_number(one, "queue");
+        count++;
+        if (port < 30000)
+            ck_assert_int_eq(queue, 1 + (port - 20000) / 7 % 3);
+        ck_assert_int_eq(json_is_integer(json_object_get(one, "oldest_ms")), queue > 0);
+        ck_assert_int_eq(json_integer_value(json_object_get(one, "queue_reset")), 0);
+        ck_assert_int_eq(report_number(one, "half_open"), 0);
+    }
+    ck_assert_uint_eq(count, 163);
+    json_decref(report);
+    python_end(&server);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
-    const TTest *const tests[] = {a_later_listener_gets_no_clients_of_an_earlier_one, who_has_reset_is_counted,
-                                  a_busy_server_is_not_said_to_lose_clients, fast_open_clients_wait_like_others,
-                                  transparent_proxies_lose_no_clients};
+    const TTest *const tests[] = {a_later_listener_gets_no_clients_of_an_earlier_one,
+                                  who_has_reset_is_counted,
+                                  a_busy_server_is_not_said_to_lose_clients,
+                                  fast_open_clients_wait_like_others,
+                                  transparent_proxies_lose_no_clients,
+                                  clients_at_many_listeners_are_told_apart};
     Suite *suite = suite_create("queued");
     suite_add(suite, "clients", tests, COUNT(tests));
     return suite;

@@ -233,7 +233,7 @@ static const struct {
     {"type 0", 4, 2, 0, -EBADMSG},
     {"type error", 4, 2, NLMSG_ERROR, -EBADMSG},
     {"type done", 4, 2, NLMSG_DONE, -EBADMSG},
-    {"type 18 of old", 4, 2, TCPDIAG_GETSOCK, -EBADMSG},
+    {"type 18, of the older question", 4, 2, TCPDIAG_GETSOCK, 0, true, true},
     {"type destroy", 4, 2, SOCK_DESTROY, -EBADMSG},
     {"family none", FAMILY_OFFSET, 1, AF_UNSPEC, -EBADMSG},
     {"family unix", FAMILY_OFFSET, 1, AF_UNIX, -EBADMSG},

@@ -464,15 +464,50 @@ static const struct {
     struct sockdiag_query query;
     int total, established, syn_recv, time_wait, listen;
 } queries[] = {
-    {{AF_INET, SOCKDIAG_CHILDREN, 6001, true, false}, 4, 2, 1, 1, 0},
-    {{AF_INET, SOCKDIAG_LISTEN, 6001, false, true}, 2, 0, 0, 0, 2},
-    {{AF_INET, SOCKDIAG_LISTEN | SOCKDIAG_CHILDREN, 6001, true, true}, 6, 2, 1, 1, 2},
-    {{AF_INET, SOCKDIAG_STATE(STATE_TIME_WAIT), 6001, false, false}, 1, 0, 0, 1, 0},
-    {{AF_INET, SOCKDIAG_STATE(STATE_SYN_RECV), 6001, false, false}, 1, 0, 1, 0, 0},
-    {{AF_INET, SOCKDIAG_STATE(STATE_ESTABLISHED), 6002, false, false}, 3, 3, 0, 0, 0},
-    {{AF_INET, SOCKDIAG_CHILDREN, 6003, false, false}, 0, 0, 0, 0, 0},
-    {{AF_INET, SOCKDIAG_LISTEN, 0, false, false}, 4, 0, 0, 0, 4},
-    {{AF_INET6, SOCKDIAG_LISTEN | SOCKDIAG_CHILDREN, 6001, false, false}, 0, 0, 0, 0, 0},
+    {{.family = AF_INET, .states = SOCKDIAG_CHILDREN, .local_port = 6001, .want_info = true}, 4, 2, 1, 1, 0},
+    {{.family = AF_INET, .states = SOCKDIAG_LISTEN, .local_port = 6001, .want_memory = true}, 2, 0, 0, 0, 2},
+    {{.family = AF_INET,
+      .states = SOCKDIAG_LISTEN | SOCKDIAG_CHILDREN,
+      .local_port = 6001,
+      .want_info = true,
+      .want_memory = true},
+     6,
+     2,
+     1,
+     1,
+     2},
+    {{.family = AF_INET, .states = SOCKDIAG_STATE(STATE_TIME_WAIT), .local_port = 6001}, 1, 0, 0, 1, 0},
+    {{.family = AF_INET, .states = SOCKDIAG_STATE(STATE_SYN_RECV), .local_port = 6001}, 1, 0, 1, 0, 0},
+    {{.family = AF_INET, .states = SOCKDIAG_STATE(STATE_ESTABLISHED), .local_port = 6002}, 3, 3, 0, 0, 0},
+    {{.family = AF_INET, .states = SOCKDIAG_CHILDREN, .local_port = 6003}, 0, 0, 0, 0, 0},
+    {{.family = AF_INET, .states = SOCKDIAG_LISTEN}, 4, 0, 0, 0, 4},
+    {{.family = AF_UNSPEC, .states = SOCKDIAG_LISTEN, .want_memory = true}, 4, 0, 0, 0, 4},
+    {{.family = AF_UNSPEC, .states = SOCKDIAG_CHILDREN, .local_port = 6001, .want_info = true}, 4, 2, 1, 1, 0},
+    {{.family = AF_INET6, .states = SOCKDIAG_LISTEN | SOCKDIAG_CHILDREN, .local_port = 6001}, 0, 0, 0, 0, 0},
+    {{.family = AF_INET, .states = SOCKDIAG_CHILDREN, .local = (const struct port_range[]){{6001, 6001}}, .local_count = 1},
+     4,
+     2,
+     1,
+     1,
+     0},
+    {{.family = AF_INET,
+      .states = SOCKDIAG_LISTEN,
+      .local = (const struct port_range[]){{1, 5999}, {6001, 6001}, {6002, 6100}},
+      .local_count = 3},
+     3,
+     0,
+     0,
+     0,
+     3},
+    {{.family = AF_INET,
+      .states = SOCKDIAG_LISTEN,
+      .local = (const struct port_range[]){{6000, 6000}, {6002, 6003}},
+      .local_count = 2},
+     2,
+     0,
+     0,
+     0,
+     2},
 };
 
 START_TEST(dump_gives_what_was_asked_for)
@@ -524,7 +559,7 @@ END_TEST
 START_TEST(refused_dump_is_an_error)
 {
     struct sockdiag sd = open_diag();
-    struct sockdiag_query query = {.family = AF_UNSPEC, .states = SOCKDIAG_LISTEN};
+    struct sockdiag_query query = {.family = UINT8_MAX, .states = SOCKDIAG_LISTEN};
     struct error err = {0};
     ck_assert_int_lt(sockdiag_dump(&sd, &query, NULL, NULL, &err), 0);
     ck_assert_str_ne(err.text, "");
