@@ -75,6 +75,21 @@ static inline struct attempt attempt_begun(uint32_t id)
                             .state = STATE_CLOSE};
 }
 
+/* ---- What a connection's own socket tells of it (flood_socket.c) ---- */
+
+nsec since_epoch(const struct flood *flood);
+
+/* The first hard error counts, a soft one until then. */
+void note_error(struct flood *flood, struct attempt *a, int error, bool soft);
+void note_established(struct flood *flood, struct attempt *a);
+
+/* Bytes came. Only a process of the server sends some, and it has accepted the connection before. */
+void note_reply(const struct flood *flood, struct attempt *a);
+
+/* Asks for its state, and returns it; look_at() asks for an error, too. */
+enum tcp_state look_at_state(struct flood *flood, size_t i);
+void look_at(struct flood *flood, size_t i);
+
 /* 0, or -errno when this kernel has no such sockets. */
 int shard_check_transport(const struct flood *flood, struct error *err);
 
