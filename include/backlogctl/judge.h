@@ -42,7 +42,7 @@ void judge_spread(nsec *samples, size_t count, struct spread *out);
 
 /* Fills in percent and remarks, what the namespaces' drops come to, every expectation, and survey->outcome. An expectation
    holds when every listener keeps it that has the measure (without a handshake there are no drops, half_open, oldest_ms); without any such listener
-   only one about `listeners` can. */
+   only one about `listeners` can. Where none was seen and the list is incomplete, none can be decided. */
 void judge_survey(struct survey *survey);
 
 /* Who is worse off, as qsort(3) wants it: by the worst remark, then by how full it is; less than 0: `a`. */

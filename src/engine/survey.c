@@ -75,7 +75,7 @@ static int survey_here(struct surveyor *s, struct netns_facts *facts, struct err
     size_t here = s->survey->count;
     /* Before the listeners: what is dropped meanwhile must not seem to be the drops of one that has gone. */
     read_namespace(s, facts);
-    int status = unixdiag_open(&sd, err); /* that there is no tcp_diag the list itself would tell */
+    int status = sockdiag_open(&sd, err);
     if (!status)
         status = list_here(s, &sd, facts->inode, err);
     sockdiag_close(&sd);

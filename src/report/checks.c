@@ -11,6 +11,8 @@ static const char *unknown(const struct checks *checks, const struct expectation
 {
     if (checks->survey && e->outcome == OUTCOME_FAILED)
         return checks->survey->count ? "AF_UNIX listeners have none" : "no listener was selected";
+    if (checks->survey && !checks->survey->count)
+        return "no listener was seen, and the list may be incomplete";
     if (checks->run && !checks->run->asked)
         return "the kernel could not be asked about the listener";
     if (checks->run)
