@@ -42,6 +42,9 @@ struct endpoint_range {
    at most 2^20; unmapped. 0 or -EINVAL. */
 int endpoint_range_parse(const char *text, struct endpoint_range *out, struct error *err);
 
+/* The n-th address behind this one, counted from 0. */
+struct endpoint endpoint_behind(const struct endpoint *first, uint64_t n);
+
 /* Where a client connects to reach a server bound to `e`: the any-address becomes the loopback address of its family, what has no
    address stays as it is. */
 struct endpoint endpoint_reachable(const struct endpoint *e);

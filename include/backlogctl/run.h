@@ -41,6 +41,13 @@ struct run_sysctls {
 
 #define TARGETS_MAX ENDPOINTS_MAX
 
+/* How a burst began that was to begin at a moment of the wall clock (probe_settings.start_at). */
+struct run_start {
+    nsec late;          /* the first connect() came so long after it */
+    uint32_t clock_set; /* so often the clock was set while it was waited for */
+    struct clock_quality clock;
+};
+
 struct run {
     const char *command;               /* "probe" or "run" */
     const char *preset, *preset_words; /* its name, and what it shows; NULL: none */
@@ -50,6 +57,7 @@ struct run {
     char kernel[72];      /* release, as uname -r */
     char started_at[CLOCK_STAMP_SIZE]; /* the zero of all spans since the start of the run */
     struct probe_settings probe;
+    struct run_start start;        /* only with probe.start_at */
     struct server_settings server; /* only when has_server */
     bool has_server;               /* the server was ours: asked backlog and exact accept times are known */
     struct started_server started; /* or it was started for this run */

@@ -37,18 +37,27 @@ struct source_list {
     size_t count;
 };
 
+/* A share of a burst that several hosts make together: of its connections each `of`-th, from the index-th on. */
+struct segment {
+    uint32_t index, of; /* index 1..of; of 0: all of it */
+    uint32_t whole;     /* connections of all shares */
+};
+
 /* How clients come. */
 struct arrivals {
-    uint32_t count; /* 1..1 000 000; 0 in a load: without end */
+    struct segment segment;
+    uint32_t count; /* of this share: 1..1 000 000; 0 in a load: without end */
     uint32_t rate;  /* so many a second, evenly, scheduled against the start; 0: all at once, or: */
     uint32_t burst; /* so many at once, and as many again each time `every` is over; 0: no such bursts. With a rate, too: those of
                        a burst at that rate, which has to bring them out within `every` */
     nsec every;     /* 0: once */
 };
 
-/* When the i-th comes, counted from 0: a span since the first. */
+/* When the i-th of the share comes, counted from 0: a span since the first of all. */
 static inline nsec arrival_due(const struct arrivals *arrivals, uint64_t i)
 {
+    if (arrivals->segment.of)
+        i = i * arrivals->segment.of + arrivals->segment.index - 1;
     uint64_t bursts = arrivals->burst ? i / arrivals->burst : 0, behind = arrivals->burst ? i % arrivals->burst : i;
     nsec within = arrivals->rate ? (nsec)((double)behind * NSEC_PER_SEC / arrivals->rate) : 0;
     return (nsec)bursts * arrivals->every + within;
@@ -59,6 +68,7 @@ struct probe_settings {
     nsec timeout;     /* patience after the burst; 0: judge at once */
     const char *send; /* sent on each established connection, with a newline; NULL: nothing */
     nsec wait;        /* how long to wait for a listener first; 0: not */
+    nsec start_at;    /* a moment of CLOCK_REALTIME to begin at; 0: at once */
     bool allow_remote;
     struct endpoint owned; /* a destination without the bounds that allow_remote has; family 0: none */
     bool summary;          /* no row per connection in the report */

@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <sys/timex.h>
 #include <time.h>
 
 static nsec read_clock(clockid_t clock)
@@ -20,6 +21,19 @@ nsec clock_now(void)
 nsec clock_thread(void)
 {
     return read_clock(CLOCK_THREAD_CPUTIME_ID);
+}
+
+nsec clock_wall(void)
+{
+    return read_clock(CLOCK_REALTIME);
+}
+
+struct clock_quality clock_quality(void)
+{
+    struct timex clock = {0};
+    int state = adjtimex(&clock);
+    bool synchronised = state >= 0 && state != TIME_ERROR && !(clock.status & STA_UNSYNC);
+    return (struct clock_quality){state >= 0, synchronised, synchronised ? clock.maxerror * NSEC_PER_USEC : 0};
 }
 
 nsec clock_realtime_offset(void)
@@ -48,7 +62,12 @@ void clock_stamp(char out[CLOCK_STAMP_SIZE])
 
 void clock_stamp_at(nsec at, char out[CLOCK_STAMP_SIZE])
 {
-    write_stamp(at + clock_realtime_offset(), 6, NSEC_PER_USEC, out);
+    clock_stamp_wall(at + clock_realtime_offset(), out);
+}
+
+void clock_stamp_wall(nsec wall, char out[CLOCK_STAMP_SIZE])
+{
+    write_stamp(wall, 6, NSEC_PER_USEC, out);
 }
 
 /* Two decimals below 10, one below 100, none above, and no trailing zeros. */

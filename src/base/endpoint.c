@@ -233,3 +233,15 @@ int endpoint_resolve(const char *host, uint16_t port, int family, struct endpoin
                          family == AF_INET6 ? " of IPv6: it is an IPv4 address in the form of IPv6" : "");
     return (int)count;
 }
+
+struct endpoint endpoint_behind(const struct endpoint *first, uint64_t n)
+{
+    struct endpoint address = *first;
+    size_t last = first->family == AF_INET ? 4 : 16;
+    for (size_t i = last; i-- && n;) {
+        n += address.bytes[i];
+        address.bytes[i] = (uint8_t)n;
+        n >>= 8;
+    }
+    return address;
+}

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static bool is_digit(char c)
 {
@@ -97,5 +98,111 @@ int parse_duration(const char *text, nsec *out, struct error *err)
     if (span > DURATION_MAX)
         return error_set(err, ERANGE, "out of range: want at most 24h");
     *out = span;
+    return 0;
+}
+
+/* ---- Moments ---- */
+
+#define MOMENT_WANTED "want a moment such as 2026-01-31T12:00:00Z, seconds since 1970, or +5s"
+
+/* So many digits; false when there are not. */
+static bool take_digits(const char **p, int count, int *out)
+{
+    *out = 0;
+    for (; count; count--, ++*p) {
+        if (!is_digit(**p))
+            return false;
+        *out = *out * 10 + (**p - '0');
+    }
+    return true;
+}
+
+static bool take_char(const char **p, const char *any_of)
+{
+    bool found = **p && strchr(any_of, **p);
+    *p += found;
+    return found;
+}
+
+/* ".25" as nanoseconds; digits behind the ninth count for nothing. No point: 0. */
+static bool take_fraction(const char **p, nsec *out)
+{
+    nsec scale = NSEC_PER_SEC / 10;
+    *out = 0;
+    if (!take_char(p, "."))
+        return true;
+    if (!is_digit(**p))
+        return false;
+    for (; is_digit(**p); ++*p, scale /= 10)
+        *out += (**p - '0') * scale;
+    return true;
+}
+
+/* "Z", or how far local time is ahead of UTC, in seconds. */
+static bool take_zone(const char **p, int *out)
+{
+    int hours, minutes;
+    *out = 0;
+    if (take_char(p, "Zz"))
+        return true;
+    bool behind = **p == '-';
+    if (!take_char(p, "+-") || !take_digits(p, 2, &hours) || !take_char(p, ":") || !take_digits(p, 2, &minutes) || hours > 23 ||
+        minutes > 59)
+        return false;
+    *out = (behind ? -60 : 60) * (hours * 60 + minutes);
+    return true;
+}
+
+static bool parse_rfc3339(const char *p, nsec *out)
+{
+    struct tm utc = {0};
+    nsec fraction;
+    int zone;
+    if (!take_digits(&p, 4, &utc.tm_year) || !take_char(&p, "-") || !take_digits(&p, 2, &utc.tm_mon) || !take_char(&p, "-") ||
+        !take_digits(&p, 2, &utc.tm_mday) || !take_char(&p, "Tt ") || !take_digits(&p, 2, &utc.tm_hour) || !take_char(&p, ":") ||
+        !take_digits(&p, 2, &utc.tm_min) || !take_char(&p, ":") || !take_digits(&p, 2, &utc.tm_sec) ||
+        !take_fraction(&p, &fraction) || !take_zone(&p, &zone) || *p)
+        return false;
+    utc.tm_year -= 1900;
+    utc.tm_mon -= 1;
+    struct tm same = utc;
+    time_t seconds = timegm(&same); /* makes March 2 of February 30 */
+    if (same.tm_mon != utc.tm_mon || same.tm_mday != utc.tm_mday || same.tm_hour != utc.tm_hour || same.tm_min != utc.tm_min)
+        return false;
+    *out = (nsec)(seconds - zone) * NSEC_PER_SEC + fraction;
+    return true;
+}
+
+/* More digits than these are no moment of this century. */
+#define SECONDS_MAX INT64_C(9000000000)
+
+static bool parse_seconds(const char *p, nsec *out)
+{
+    int64_t seconds = 0;
+    nsec fraction;
+    for (; is_digit(*p) && seconds < SECONDS_MAX; p++)
+        seconds = seconds * 10 + (*p - '0');
+    if (seconds > SECONDS_MAX || !take_fraction(&p, &fraction) || *p)
+        return false;
+    *out = seconds * NSEC_PER_SEC + fraction;
+    return true;
+}
+
+int parse_moment(const char *text, nsec now, nsec *out, struct error *err)
+{
+    nsec moment;
+    if (*text == '+') {
+        int status = parse_duration(text + 1, &moment, err);
+        if (status)
+            return status;
+        moment += now;
+    } else if (!is_digit(*text) || !(strchr(text, '-') ? parse_rfc3339(text, &moment) : parse_seconds(text, &moment))) {
+        return error_set(err, EINVAL, MOMENT_WANTED);
+    }
+    if (moment < now - 60 * 60 * NSEC_PER_SEC)
+        return error_set(err, ERANGE, "that is over more than an hour ago: want a moment to come");
+    if (moment > now + DURATION_MAX)
+        return error_set(err, ERANGE, "that is more than a day ahead");
+    *out = moment;
     return 0;
 }

@@ -1,5 +1,6 @@
 /* backlogctl probe: a burst at a server that somebody runs. */
 #include "plan.h"
+#include "segment.h"
 
 #include "backlogctl/listener.h"
 #include "backlogctl/netns.h"
@@ -153,6 +154,8 @@ static int probe_run(const struct command *command, const struct settings *given
     char netns[NETNS_TEXT_SIZE] = "";
     if (!settings.port)
         return say_usage(command, "--port '0': out of range: want 1 to 65535");
+    if (segment_apply(&settings, &err))
+        return say_usage(command, err.text);
     plan_options(&plan, &settings);
     bool host_alone = settings.operand && !plan.transport.path && !settings_given(&settings, "port");
     int went = go_there(&plan, &settings, netns, &err);

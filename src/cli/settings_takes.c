@@ -127,6 +127,13 @@ int take_duration(const struct option_spec *spec, const char *text, void *field,
     return status;
 }
 
+int take_moment(const struct option_spec *spec, const char *text, void *field, struct error *err)
+{
+    (void)spec;
+    option_moment *moment = field;
+    return parse_moment(text, clock_wall(), moment, err);
+}
+
 const char *const freeze_words[] = {[FREEZE_AUTO] = "auto", [FREEZE_PTRACE] = "ptrace", [FREEZE_STOP] = "stop", NULL};
 const char *const color_words[] = {[COLOR_AUTO] = "auto", [COLOR_ALWAYS] = "always", [COLOR_NEVER] = "never", NULL};
 

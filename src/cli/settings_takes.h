@@ -41,7 +41,9 @@
     X(sort, struct list_settings)           \
     X(sysctl, struct sysctl_list)           \
     X(environment, struct environment)      \
-    X(sources, struct source_list)
+    X(sources, struct source_list)          \
+    X(moment, nsec)                         \
+    X(segment, struct segment)
 
 /* option_u32 is the type, take_u32 what reads `text` (NULL for a flag) into *field, which is of that type. 0, or -EINVAL / -ERANGE
    with what is accepted. */

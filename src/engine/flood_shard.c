@@ -316,7 +316,7 @@ void shard_burst(struct shard *shard, size_t end)
     struct flood *flood = shard->flood;
     const struct arrivals *arrivals = &flood->settings.arrivals;
     for (size_t i = shard->opened; i < end; i++) {
-        if (arrivals->rate || (arrivals->burst && i % arrivals->burst == 0))
+        if (arrivals->rate || (arrivals->burst && (arrivals->segment.of || i % arrivals->burst == 0)))
             wait_for_turn(shard, i);
         if (i && flood->settings.gate && flood->settings.threads <= 1 && !flood->settings.gate(flood->settings.context, i))
             atomic_store(&flood->interrupted, true);

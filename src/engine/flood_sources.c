@@ -117,23 +117,11 @@ int sources_plan(struct sources *sources, const struct flood_settings *settings,
     return 0;
 }
 
-static struct endpoint nth_address(const struct endpoint *first, uint64_t n)
-{
-    struct endpoint address = *first;
-    size_t last = first->family == AF_INET ? 4 : 16;
-    for (size_t i = last; i-- && n;) {
-        n += address.bytes[i];
-        address.bytes[i] = (uint8_t)n;
-        n >>= 8;
-    }
-    return address;
-}
-
 static struct endpoint source_address(const struct sources *sources, uint64_t n)
 {
     for (size_t r = 0; r < sources->range_count; r++) {
         if (n < sources->ranges[r].count)
-            return nth_address(&sources->ranges[r].first, n);
+            return endpoint_behind(&sources->ranges[r].first, n);
         n -= sources->ranges[r].count;
     }
     if (!sources->loopback || (!n && !sources->only_loopback))

@@ -128,6 +128,8 @@ static void put_connections(struct page *page, const struct run *run)
     }
     if (pace_tells(run))
         put_words(page, write_pace, run);
+    if (run->probe.start_at)
+        put_words(page, write_start, run);
     static const struct report_style plain;
     write_times(page_words(page), run, &plain);
     page_words_end(page, PAGE_AS_IT_IS);

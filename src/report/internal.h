@@ -238,6 +238,12 @@ bool pace_tells(const struct run *run);
 /* "sent in 1.43s: 69900 a second", without a newline. */
 void write_pace(FILE *out, const struct run *run);
 
+/* Which share of a burst it is; nothing where it is all of it. */
+void write_segment(FILE *out, const struct segment *segment);
+
+/* How well it kept to --start-at, and how good the clock is that it went by. */
+void write_start(FILE *out, const struct run *run);
+
 /* Quantiles and histograms of the times, when there are samples and no row for each connection. */
 void write_times(FILE *out, const struct run *run, const struct report_style *style);
 

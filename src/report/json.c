@@ -26,19 +26,29 @@ static json_t *target_json(const struct run *run)
     return object;
 }
 
+static json_t *segment_json(const struct arrivals *arrivals)
+{
+    if (!arrivals->segment.of)
+        return json_null();
+    return json_pack("{s:i, s:i, s:i}", "index", (int)arrivals->segment.index, "of", (int)arrivals->segment.of, "count",
+                     (int)arrivals->count);
+}
+
 /* Options keep their names; --timeout and the like say their unit. What was not asked for is null. */
 static json_t *options_json(const struct run *run)
 {
     const struct probe_settings *probe = &run->probe;
     const struct server_settings *server = &run->server;
     json_t *options = json_pack("{s:o, s:I, s:o, s:o, s:o, s:o, s:b, s:b, s:o, s:o}", "host", json_text(run->host), "count",
-                                (json_int_t)probe->arrivals.count, "timeout_us", json_span(probe->timeout), "rate",
+                                (json_int_t)(probe->arrivals.segment.of ? probe->arrivals.segment.whole : probe->arrivals.count),
+                                "timeout_us", json_span(probe->timeout), "rate",
                                 json_known(probe->arrivals.rate, probe->arrivals.rate), "send", json_text(probe->send), "wait_us",
                                 json_span(probe->wait), "allow_remote", probe->allow_remote, "summary", probe->summary, "threads",
                                 json_known(probe->threads, probe->threads), "source", json_text(probe->sources.text));
     json_put(&options, "netns", json_text(run->netns));
     json_put(&options, "burst", json_known(probe->arrivals.burst, probe->arrivals.burst));
     json_put(&options, "every_us", probe->arrivals.burst ? json_span(probe->arrivals.every) : json_null());
+    json_put(&options, "segment", segment_json(&probe->arrivals));
     json_put(&options, "fastopen", json_boolean(run->target_count && run->targets[0].transport.fastopen));
     if (run->started.words) {
         json_put(&options, "private_namespace", json_boolean(run->private_namespace));
@@ -179,6 +189,18 @@ static json_t *pace_json(const struct run *run)
                      (json_int_t)pace->threads, "sources", (json_int_t)pace->sources);
 }
 
+static json_t *start_json(const struct run *run)
+{
+    const struct run_start *start = &run->start;
+    char at[CLOCK_STAMP_SIZE];
+    if (!run->probe.start_at)
+        return json_null();
+    clock_stamp_wall(run->probe.start_at, at);
+    return json_pack("{s:s, s:o, s:i, s:o, s:o}", "at", at, "late_us", json_span(start->late), "clock_set", (int)start->clock_set,
+                     "synchronised", start->clock.known ? json_boolean(start->clock.synchronised) : json_null(), "clock_error_us",
+                     start->clock.synchronised ? json_span(start->clock.error) : json_null());
+}
+
 /* From the first bucket that holds something to the last one, so that neighbours are neighbours. */
 static json_t *histogram_json(const struct spread *spread)
 {
@@ -215,9 +237,9 @@ static json_t *figures_json(const struct run *run)
 {
     static const struct listener none;
     const struct target *target = target_with_listener(run);
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "started_at", json_text(run->started_at), "listener",
-                     listener_json(run, target ? &target->after : &none), "counts", counts_json(run->counts), "counters",
-                     counters_json(run), "pace", pace_json(run), "times", times_json(run));
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "started_at", json_text(run->started_at), "start", start_json(run),
+                     "listener", listener_json(run, target ? &target->after : &none), "counts", counts_json(run->counts),
+                     "counters", counters_json(run), "pace", pace_json(run), "times", times_json(run));
 }
 
 static json_t *conclusion_json(const struct run *run)

@@ -63,6 +63,7 @@ void write_run_heading(FILE *out, const struct run *run)
         fputs("; ", out);
     }
     fprintf(out, "%" PRIu32 " connection%s", probe->arrivals.count, plural(probe->arrivals.count));
+    write_segment(out, &probe->arrivals.segment);
     if (probe->arrivals.burst)
         fprintf(out, ", %" PRIu32, probe->arrivals.burst);
     if (probe->arrivals.rate)
@@ -75,6 +76,10 @@ void write_run_heading(FILE *out, const struct run *run)
         fprintf(out, ", patience %s", nsec_text(probe->timeout, span));
     else
         fputs(", no patience", out);
+    if (probe->start_at) {
+        clock_stamp_wall(probe->start_at, span);
+        fprintf(out, ", to begin at %s", span);
+    }
 }
 
 static void write_line_of(FILE *out, void (*write)(FILE *, const struct run *), const struct run *run, int columns)
@@ -280,6 +285,8 @@ int report_text_end(FILE *out, const struct run *run, const struct report_style 
     write_totals(out, run, style);
     if (pace_tells(run))
         write_line_of(out, write_pace, run, words_width(style));
+    if (run->probe.start_at)
+        write_line_of(out, write_start, run, words_width(style));
     write_times(out, run, style);
     if (any_counter(run))
         write_line_of(out, write_counters, run, words_width(style));

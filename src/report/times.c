@@ -25,6 +25,15 @@ static void write_rate(FILE *out, double rate)
     fputs(" a second", out);
 }
 
+/* Of this share of the burst. */
+static void write_asked(FILE *out, const struct arrivals *arrivals)
+{
+    if (arrivals->segment.of)
+        fprintf(out, " (asked %.4g)", (double)arrivals->rate / arrivals->segment.of);
+    else
+        fprintf(out, " (asked %" PRIu32 ")", arrivals->rate);
+}
+
 void write_pace(FILE *out, const struct run *run)
 {
     const struct pace *pace = &run->pace;
@@ -35,7 +44,7 @@ void write_pace(FILE *out, const struct run *run)
         fputs(before, out);
         write_rate(out, pace->rate);
         if (run->probe.arrivals.rate && !run->probe.arrivals.burst)
-            fprintf(out, " (asked %" PRIu32 ")", run->probe.arrivals.rate);
+            write_asked(out, &run->probe.arrivals);
         before = ", ";
     }
     if (run->probe.arrivals.rate) {
@@ -52,6 +61,28 @@ void write_pace(FILE *out, const struct run *run)
     }
     if (pace->sources > 1)
         fprintf(out, "%s%" PRIu32 " source addresses", before, pace->sources);
+}
+
+void write_segment(FILE *out, const struct segment *segment)
+{
+    if (segment->of)
+        fprintf(out, " (share %" PRIu32 " of %" PRIu32 " of %" PRIu32 ")", segment->index, segment->of, segment->whole);
+}
+
+void write_start(FILE *out, const struct run *run)
+{
+    const struct run_start *start = &run->start;
+    char stamp[CLOCK_STAMP_SIZE], span[NSEC_TEXT_SIZE];
+    clock_stamp_wall(run->probe.start_at, stamp);
+    fprintf(out, "begun %s after %s by this host's clock, ", nsec_text(start->late, span), stamp);
+    if (!start->clock.known)
+        fputs("and nobody tells how good that is", out);
+    else if (start->clock.synchronised)
+        fprintf(out, "which is synchronised to within %s", nsec_text(start->clock.error, span));
+    else
+        fputs("which is not synchronised", out);
+    if (start->clock_set)
+        fprintf(out, "; it was set %" PRIu32 " time%s meanwhile", start->clock_set, plural(start->clock_set));
 }
 
 /* ---- Histogram ---- */

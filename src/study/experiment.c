@@ -121,15 +121,24 @@ static int check_type(const struct target *target, bool seqpacket, struct error 
                      target->transport.path);
 }
 
-static int prepare_burst(struct experiment *x, size_t t, struct error *err)
+/* As the listener is before a burst. */
+static void look_before(struct experiment *x, struct target *target)
 {
-    struct target *target = &x->run.targets[t];
-    const struct probe_settings *plan = &x->plan->probe;
+    free(target->members);
+    target->members = NULL;
+    target->member_count = 0;
     if (x->diag.netlink.socket && target->local)
         listener_find(&x->diag, &target->bound, &target->transport, &target->before, NULL);
     if (target->before.members > 1)
         peers_members(&x->diag, target, NULL);
     target->after = target->before;
+}
+
+static int prepare_burst(struct experiment *x, size_t t, struct error *err)
+{
+    struct target *target = &x->run.targets[t];
+    const struct probe_settings *plan = &x->plan->probe;
+    look_before(x, target);
     int status = check_type(target, x->plan->seqpacket, err);
     if (!status)
         status = confinement_choose(x, target, err);
@@ -343,15 +352,18 @@ struct run *experiment_run(struct experiment *x)
 
 int experiment_go(struct experiment *x, struct error *err)
 {
-    int status = x->lab.server ? server_start(x->lab.server, err) : 0;
+    int status = x->lab.server ? server_start(x->lab.server, err) : start_wait(x, err);
     if (status)
         return status;
+    if (x->plan->probe.start_at && x->run.target_count)
+        look_before(x, &x->run.targets[0]); /* what came while it was waited for is no part of the run */
     if (x->diag.netlink.socket)
         listener_list(&x->diag, &x->listeners_before, &(struct error){0}, NULL);
     counters_read(&x->counters_before, NULL);
     x->connects_before = counters_connects();
     x->epoch = clock_now();
     clock_stamp_at(x->epoch, x->run.started_at);
+    start_note(x);
     x->progress_due = x->epoch + PROGRESS_PAUSE;
     if (x->run.target_count)
         burst(x, 0);

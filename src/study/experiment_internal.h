@@ -56,6 +56,14 @@ int lab_open(struct lab *lab, const struct experiment_plan *plan, const struct e
              struct started_server *facts, struct error *err);
 void lab_close(struct lab *lab);
 
+/* ---- start_time.c ---- */
+
+/* Waits for the moment that the burst is to begin at, or for a signal. 0 or -errno. */
+int start_wait(struct experiment *x, struct error *err);
+
+/* It begins now. */
+void start_note(struct experiment *x);
+
 /* ---- experiment_looks.c ---- */
 
 /* Keeps the first reason why evidence is missing. */

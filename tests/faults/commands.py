@@ -160,6 +160,7 @@ def table(program, server):
                 files={"svg": markup, "junit": markup}, judges=True),
         Command("probe-summary", [*PROBE, "--summary", "--timeline"], must="4 connections"),
         Command("probe-full", ["probe", "-p", str(FULL_PORT), *BURST, "--json"], none_accepted),
+        Command("probe-start", [*PROBE, "--start-at", "+30ms", "--segment", "1/1", "--json"], all_accepted),
         Command("probe-unix", ["probe", "--unix", UNIX, *BURST], must=TOTALS),
         Command("probe-wait", ["probe", "-p", str(PORT), "--wait", "5s", "--send", "x", "-n", "4", "-t", "60ms", "-q"], nothing),
         Command("run", ["run", *QUEUE], must=TOTALS),

@@ -670,7 +670,8 @@ static const struct option_spec *find_option(const char *name)
 static bool is_tested(const struct option_spec *spec)
 {
     static const char *const elsewhere[] = {"--source",      "--expect", "--sysctl", "--seqpacket",
-                                            "--stall-every", "--burst",  "--every",  "--i-own-this-target"};
+                                            "--stall-every", "--burst",  "--every",  "--i-own-this-target",
+                                            "--start-at",    "--segment"};
     size_t length = strlen(spec->name);
     for (size_t i = 0; i < COUNT(settings_rows) + COUNT(elsewhere); i++) {
         const char *word = i < COUNT(settings_rows) ? settings_rows[i].words[0] : elsewhere[i - COUNT(settings_rows)];

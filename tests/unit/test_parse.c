@@ -3,6 +3,7 @@
 
 #include "backlogctl/endpoint.h"
 #include "backlogctl/parse.h"
+#include "backlogctl/run_settings.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -452,9 +453,79 @@ START_TEST(ranges_are_read)
 }
 END_TEST
 
+/* ---- Moments ---- */
+
+/* 2026-01-31T12:00:00Z */
+#define NOON INT64_C(1769860800)
+
+static const struct {
+    const char *text;
+    nsec moment; /* with code 0: behind NOON */
+    int code;
+    const char *fragment;
+} moments[] = {
+    {"2026-01-31T12:00:00Z", 0, 0, NULL},
+    {"2026-01-31t12:00:01z", NSEC_PER_SEC, 0, NULL},
+    {"2026-01-31 12:00:00.25Z", NSEC_PER_SEC / 4, 0, NULL},
+    {"2026-01-31T12:00:00.1234567891Z", 123456789, 0, NULL},
+    {"2026-01-31T13:00:00+01:00", 0, 0, NULL},
+    {"2026-01-31T06:30:00-05:30", 0, 0, NULL},
+    {"2026-02-01T00:00:00Z", 43200 * NSEC_PER_SEC, 0, NULL},
+    {"2026-01-31T11:59:60Z", 0, EINVAL, "such as"},
+    {"2026-02-30T12:00:00Z", 0, EINVAL, "such as"},
+    {"2026-01-31T24:00:00Z", 0, EINVAL, "such as"},
+    {"2026-01-31T12:00:00", 0, EINVAL, "such as"},
+    {"2026-01-31T12:00:00+1:00", 0, EINVAL, "such as"},
+    {"2026-01-31T12:00Z", 0, EINVAL, "such as"},
+    {"2026-1-31T12:00:00Z", 0, EINVAL, "such as"},
+    {"2026-01-31T12:00:00Z ", 0, EINVAL, "such as"},
+    {"2026-01-31", 0, EINVAL, "such as"},
+    {"1769860800", 0, 0, NULL},
+    {"1769860800.5", NSEC_PER_SEC / 2, 0, NULL},
+    {"1769860800.", 0, EINVAL, "such as"},
+    {"1769860800s", 0, EINVAL, "such as"},
+    {"0", 0, ERANGE, "ago"},
+    {"99999999999999999999", 0, EINVAL, "such as"},
+    {"1769857200", -3600 * NSEC_PER_SEC, 0, NULL},
+    {"1769857199", 0, ERANGE, "an hour ago"},
+    {"1769947200", 86400 * NSEC_PER_SEC, 0, NULL},
+    {"1769947201", 0, ERANGE, "a day ahead"},
+    {"+5s", 5 * NSEC_PER_SEC, 0, NULL},
+    {"+0", 0, 0, NULL},
+    {"+5", 0, EINVAL, "needs a unit"},
+    {"+25h", 0, ERANGE, "24h"},
+    {"", 0, EINVAL, "such as"},
+    {"now", 0, EINVAL, "such as"},
+    {"-5s", 0, EINVAL, "such as"},
+};
+
+START_TEST(moments_are_read)
+{
+    struct error err = {0};
+    nsec out = UNTOUCHED;
+    int status = parse_moment(moments[_i].text, NOON * NSEC_PER_SEC, &out, &err);
+    check(moments[_i].text, status, &err, moments[_i].code, moments[_i].fragment);
+    ck_assert_int_eq(out, moments[_i].code ? UNTOUCHED : NOON * NSEC_PER_SEC + moments[_i].moment);
+}
+END_TEST
+
+/* Shares of a burst come, taken together, as the whole burst does. */
+START_TEST(shares_are_interleaved)
+{
+    const struct arrivals whole[] = {{.count = 23, .rate = 100}, {.count = 23, .burst = 4, .every = NSEC_PER_SEC}};
+    for (size_t w = 0; w < COUNT(whole); w++)
+        for (uint32_t i = 0; i < whole[w].count; i++) {
+            struct arrivals share = whole[w];
+            share.segment = (struct segment){.index = i % 5 + 1, .of = 5, .whole = whole[w].count};
+            ck_assert_int_eq(arrival_due(&share, i / 5), arrival_due(&whole[w], i));
+        }
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     const TTest *const tests[] = {stamp_and_clock,
+                                  shares_are_interleaved,
                                   endpoints_differ_by_each_part,
                                   zones_are_shown_and_read,
                                   unspecified_endpoint,
@@ -470,6 +541,7 @@ static Suite *make_suite(void)
     tcase_add_loop_test(rows, endpoint_forms, 0, COUNT(endpoints));
     tcase_add_loop_test(rows, hosts_that_do_not_resolve, 0, COUNT(unresolvable));
     tcase_add_loop_test(rows, ranges_are_read, 0, COUNT(ranges));
+    tcase_add_loop_test(rows, moments_are_read, 0, COUNT(moments));
     suite_add_tcase(suite, rows);
     return suite;
 }
