@@ -75,11 +75,15 @@ uint64_t flood_established(const struct flood *flood);
 void flood_pause(struct flood *flood);
 void flood_resume(struct flood *flood);
 
-/* Picks those of which more is to be known. Called on the thread that opened them. */
-typedef bool flood_picks(const void *context, const struct attempt *attempt);
+/* What is asked of a socket: its state (TCP_INFO, tcp(7)), about 0.5 us; and, of one that waits for an answer, for an error too
+   (SO_ERROR). */
+enum flood_question { ASK_NOTHING, ASK_STATE, ASK_ALL };
 
-/* Pauses, and asks each open socket that is picked for its state (TCP_INFO, SO_ERROR: tcp(7)), about 1.5 us each. NULL: all. */
-void flood_look(struct flood *flood, flood_picks *picks, const void *context);
+/* Called on the thread that opened it. */
+typedef enum flood_question flood_asks(const void *context, const struct attempt *attempt);
+
+/* Pauses, and asks each open socket what `asks` wants of it. NULL: all of all. */
+void flood_look(struct flood *flood, flood_asks *asks, const void *context);
 
 /* Closes the sockets whose handshake never completed, as a client does before it tries its next address. Nothing is sent. */
 void flood_abandon(struct flood *flood);

@@ -31,7 +31,7 @@ int owner_name(pid_t pid, char out[OWNER_NAME_SIZE]);
    the server, of a service and the systemd that keeps its socket, the service. Leaves them empty when no visible process holds it. */
 void owner_find(struct listener *listener);
 
-/* The same, but for our own process, which is known not to hold it: it may hold thousands of other sockets. */
+/* The same, with our own process only if nobody else holds it: we may hold thousands of other sockets. */
 void owner_find_other(struct listener *listener);
 
 /* Says why nobody was found who holds the listener, which is at `place`. Returns -EPERM when it is another user's and processes are

@@ -55,7 +55,7 @@ struct periodic_survey {
 int periodic_survey_take(struct periodic_survey *periodic_survey, struct survey *survey, struct error *err);
 void periodic_survey_release(struct periodic_survey *periodic_survey);
 
-/* ---- sampler.c: one listener, a thousand times a second ---- */
+/* ---- sampler.c: one listener, up to a thousand times a second ---- */
 
 #define SAMPLER_PERIOD NSEC_PER_MSEC
 

@@ -144,10 +144,10 @@ static void follow_here(struct shard *shard)
     shard_follow(shard, true);
 }
 
-void flood_look(struct flood *flood, flood_picks *picks, const void *context)
+void flood_look(struct flood *flood, flood_asks *asks, const void *context)
 {
-    flood->picks = picks;
-    flood->picks_context = context;
+    flood->asks = asks;
+    flood->asks_context = context;
     everywhere(flood, ORDER_LOOK, shard_look);
 }
 

@@ -53,8 +53,8 @@ struct flood {
     int *fds; /* one an attempt, -1 when closed; a number in its shard's descriptor table */
     struct sockaddr_storage destination;
     socklen_t destination_size;
-    flood_picks *picks; /* of the look that is taken; NULL: all */
-    const void *picks_context;
+    flood_asks *asks; /* of the look that is taken; NULL: all */
+    const void *asks_context;
     nsec start;              /* of the burst: what `rate` counts from */
     atomic_bool interrupted; /* a signal came: open no more */
     atomic_size_t established;

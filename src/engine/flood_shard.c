@@ -21,8 +21,16 @@ void shard_look(struct shard *shard)
 {
     struct flood *flood = shard->flood;
     for (size_t i = shard->first; i < shard->opened; i++)
-        if (!flood->picks || flood->picks(flood->picks_context, &flood->attempts[i]))
+        switch (flood->asks ? flood->asks(flood->asks_context, &flood->attempts[i]) : ASK_ALL) {
+        case ASK_NOTHING:
+            break;
+        case ASK_STATE:
+            look_at_state(flood, i);
+            break;
+        case ASK_ALL:
             look_at(flood, i);
+            break;
+        }
 }
 
 /* The text and a newline. */

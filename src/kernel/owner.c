@@ -209,6 +209,8 @@ void owner_find(struct listener *listener)
 void owner_find_other(struct listener *listener)
 {
     find_owner(listener, getpid());
+    if (!listener->pid)
+        find_owner(listener, 0);
 }
 
 static void ignore(void *context, uint32_t inode, pid_t pid, bool registered)

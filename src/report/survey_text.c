@@ -346,9 +346,8 @@ static void write_missing(FILE *out, const struct survey *survey)
             survey->processes_hidden == 1 ? "" : "es");
     else if (survey->owners_unseen)
         fprintf(out,
-                "No process in /proc holds %zu of the listeners: the kernel itself does, a process in another pid namespace, or "
-                "io_uring, "
-                "where the kernel does not show its files",
+                "No process was seen in /proc that holds %zu of the listeners: the kernel itself does, a process in another pid "
+                "namespace, or io_uring, where the kernel does not show its files; or /proc is not mounted",
                 survey->owners_unseen);
     if (survey->owners_unseen)
         putc('.', out);

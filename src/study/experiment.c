@@ -100,7 +100,9 @@ static void lead(void *context)
     if (first->state != STATE_ESTABLISHED || x->refused.code || !is_raced(x))
         return;
     nsec began = clock_now();
-    if (!wait_for_accept(x, began + LEAD_PATIENCE) && holders_at_work(x->current->before.inode))
+    /* Which member of a group it has come to is not known. */
+    bool group = x->current->before.members > 1;
+    if (!wait_for_accept(x, began + LEAD_PATIENCE) && (group || holders_at_work(x->current->before.inode)))
         wait_for_accept(x, began + LEAD_PATIENCE_AT_WORK);
 }
 

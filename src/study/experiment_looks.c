@@ -19,7 +19,7 @@
 #define FIRST_PAUSE NSEC_PER_MSEC
 #define LONGEST_PAUSE (10 * NSEC_PER_MSEC)
 
-/* SYN and SYN-ACK are repeated after a second for the first time (RFC 6298). */
+/* A SYN-ACK is repeated after a second for the first time (RFC 6298). */
 #define FIRST_REPEAT (900 * NSEC_PER_MSEC)
 
 /* A burst this large takes longer to look at than an interrupted user should wait. */
@@ -31,16 +31,24 @@ void experiment_note(struct experiment *x, const struct error *err)
         snprintf(x->run.incomplete, sizeof x->run.incomplete, "%.*s", (int)sizeof x->run.incomplete - 1, err->text);
 }
 
-/* What a look need not ask, as the listener and the server's side tell. */
+/* What a look need not ask. */
 struct told {
     bool alone;
-    nsec young; /* who was opened later has had no time to send its SYN again, or to be sent a SYN-ACK again */
+    bool silence; /* the listener's drops are the SYNs without an answer */
+    nsec young;   /* who was opened later has had no time to be sent a SYN-ACK again */
 };
 
-/* The listener's counter rose while its SYN was sent. */
+/* Its state as connect() left it may be old by now. */
+static enum flood_question ask_who_waits(const void *context, const struct attempt *a)
+{
+    (void)context;
+    return a->state == STATE_SYN_SENT ? ASK_STATE : ASK_NOTHING;
+}
+
+/* The listener's counter rose while its SYN was sent, and it was sent once. */
 static bool is_told_by_drop(const struct told *told, const struct attempt *a)
 {
-    return a->state == STATE_SYN_SENT && a->opened >= told->young && !a->error && (told->alone || a->drop_full);
+    return a->state == STATE_SYN_SENT && !a->error && (told->alone || (a->drop_full && !a->syn_retransmits));
 }
 
 /* In the queue: nobody is there who could send to it, or close. */
@@ -49,21 +57,18 @@ static bool is_told_by_peer(const struct told *told, const struct attempt *a)
     return a->state == STATE_ESTABLISHED && a->peer == PEER_QUEUED && a->opened >= told->young && !a->sent;
 }
 
-static bool is_open_question(const void *context, const struct attempt *a)
+static enum flood_question ask_what_is_open(const void *context, const struct attempt *a)
 {
-    return !is_told_by_peer(context, a) && !(is_told_by_drop(context, a) && a->peer == PEER_UNKNOWN);
+    const struct told *told = context;
+    bool dropped = told->silence && is_told_by_drop(told, a) && a->peer == PEER_UNKNOWN;
+    return dropped || is_told_by_peer(told, a) ? ASK_NOTHING : ASK_ALL;
 }
 
-static bool is_unanswered(const void *context, const struct attempt *a)
-{
-    (void)context;
-    return a->state == STATE_SYN_SENT;
-}
-
-/* Whether the server's side need not be asked for those without an answer: each SYN is one of the drops. */
+/* Whether the server's side need not be asked for those without an answer: each SYN is one of the drops. Over a path with a delay some
+   may be under way, and dropped ACKs be as many. */
 static bool silence_is_told(const struct target *target, const struct told *told)
 {
-    if (!judge_silence_is_dropped(target))
+    if (target->reflected || !judge_silence_is_dropped(target))
         return false;
     for (size_t i = 0; i < target->attempt_count; i++)
         if (target->attempts[i].state == STATE_SYN_SENT && !is_told_by_drop(told, &target->attempts[i]))
@@ -71,7 +76,7 @@ static bool silence_is_told(const struct target *target, const struct told *told
     return true;
 }
 
-/* The server's side first: what it tells is not asked of the clients again, which would double what a look costs. */
+/* The server's side before those that it may tell of: they are not asked again, which would double what a look costs. */
 static void look_at_both_ends(struct experiment *x, size_t t)
 {
     struct error err = {0};
@@ -80,13 +85,14 @@ static void look_at_both_ends(struct experiment *x, size_t t)
     bool seen = x->diag.netlink.socket && target->local;
     if (seen) {
         peers_look_at_listener(&x->diag, target);
-        seen = !peers_look(&x->diag, target, !silence_is_told(target, &told), x->epoch, &err);
+        flood_look(x->floods[t], ask_who_waits, NULL);
+        told.silence = silence_is_told(target, &told);
+        seen = !peers_look(&x->diag, target, !told.silence, x->epoch, &err);
     }
     if (err.code)
         experiment_note(x, &err);
-    flood_look(x->floods[t], seen ? is_open_question : NULL, &told);
-    if (seen && !judge_silence_is_dropped(target))
-        flood_look(x->floods[t], is_unanswered, NULL);
+    told.silence = told.silence && judge_silence_is_dropped(target);
+    flood_look(x->floods[t], seen ? ask_what_is_open : NULL, &told);
 }
 
 static void look_at_target(struct experiment *x, size_t t)

@@ -4,12 +4,10 @@
 #include "backlogctl/clock.h"
 #include "backlogctl/listener.h"
 
-/* As many single SYNs are told apart; larger bursts are read in so many blocks of equal size, as a reading takes a sixth of the time
-   of a connection. */
-#define SINGLE 512
-#define BLOCKS 128
+/* As many single SYNs are told apart; of larger bursts, blocks of equal size. */
+#define READINGS 512
 
-/* A reading this old encloses the traffic of others; of a block, as many times this as it has SYNs. */
+/* A reading this old encloses the traffic of others: what they lose could stand for what a filter took of ours. */
 #define TIGHT (50 * NSEC_PER_USEC)
 
 static bool read_now(struct ledger *ledger)
@@ -37,7 +35,7 @@ static void begin_block(struct ledger *ledger, size_t from)
 
 void ledger_begin(struct ledger *ledger, struct sockdiag *diag, struct target *target, size_t count)
 {
-    *ledger = (struct ledger){.diag = diag, .block = count <= SINGLE ? 1 : 1 + count / BLOCKS};
+    *ledger = (struct ledger){.diag = diag, .block = 1 + count / READINGS};
     if (!target->before.known || !target->before.discarded_known || target->before.members != 1 ||
         !has_handshake(target->transport.kind))
         return;
@@ -70,7 +68,7 @@ static void close_block(struct ledger *ledger, size_t end)
 
 void ledger_before(struct ledger *ledger, size_t next)
 {
-    if (!ledger->target || next < ledger->due || clock_now() - ledger->read_at < TIGHT * (nsec)ledger->block)
+    if (!ledger->target || next < ledger->due || clock_now() - ledger->read_at < TIGHT)
         return;
     if (ledger->silent)
         close_block(ledger, next);

@@ -146,6 +146,28 @@ START_TEST(a_delay_makes_them_believe)
 }
 END_TEST
 
+/* Who is called silent had no answer when the last look began, as the packets have it: nor where nobody waits for answers, and the ACKs
+   that were dropped are as many as the clients whose SYN-ACK is under way. */
+START_TEST(nobody_is_called_silent_who_has_an_answer)
+{
+    static const char *const delays[] = {"1ms", "10ms", "50ms"};
+    json_t *report = report_of((const char *[]){BACKLOGCTL, "run", "--delay", delays[_i], "--backlog", "4", "--accept-count", "0",
+                                                "--count", "20", "--timeout", "0", "--json", NULL},
+                               NULL, 0),
+           *row;
+    size_t n;
+    json_array_foreach(json_object_get(report, "connections"), n, row)
+    {
+        const char *verdict = json_string_value(json_object_get(row, "verdict"));
+        long established = moment(lane(report, n), "established_us");
+        ck_assert_msg(strcmp(verdict, "timed_out") || established < 0 || established > report_number(report, "last_look_us"),
+                      "connection %zu was established at %ld us, before the last look at %ld us: %s", n + 1, established,
+                      report_number(report, "last_look_us"), verdict);
+    }
+    json_decref(report);
+}
+END_TEST
+
 /* probe cannot see packets: it says that it sampled, and comes close. */
 START_TEST(probe_samples)
 {
@@ -292,6 +314,7 @@ static Suite *make_suite(void)
     TCase *rows = tcase_create("rows");
     tcase_add_loop_test(rows, exact_timelines_add_up, 0, COUNT(exact_runs));
     tcase_add_loop_test(rows, a_delay_makes_them_believe, 0, 2);
+    tcase_add_loop_test(rows, nobody_is_called_silent_who_has_an_answer, 0, 3);
     tcase_add_loop_test(rows, the_picture_says_what_json_says, 0, 4);
     tcase_add_loop_test(rows, rows_agree_with_their_verdicts, 0, 3);
     tcase_add_loop_test(rows, the_text_fits_eighty_columns, 0, 3);
