@@ -7,6 +7,7 @@
 #include "start_words.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -283,7 +284,13 @@ static int check(struct search *search, struct error *err)
         s->checks_failed++;
         answer += answer / (s->longest_known ? 20 : 4) + 1;
     }
-    if (!s->answered)
+    if (!s->answered && s->backlog == enough_for_all(s))
+        snprintf(s->why, sizeof s->why,
+                 "with room for all %" PRIu64
+                 " a run still lost clients or did not accept them in time: this machine cannot keep the "
+                 "pace",
+                 s->predicted.count);
+    else if (!s->answered)
         snprintf(s->why, sizeof s->why, "backlogs up to %u still dropped clients now and then", s->backlog);
     return 0;
 }
