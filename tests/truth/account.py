@@ -181,11 +181,12 @@ class Account:
         return begun, sum(low < at < high + LATE for _, _, at in self.accepts)
 
     def entered_unseen(self, facts):
-        """Its ACK came to a listener with room that does not wait for data, so it entered the queue: a run can be over before a sample."""
+        """Its ACK came to a listener that does not wait for data, and no queue overflowed: so it entered its queue. A run can be over
+        before a sample."""
         came = facts.ack_in[0] if facts.ack_in else float("inf")
         waits = any(s["defer"] for s in self.cell["servers"] if s["port"] in facts.ports)
-        return came < self.high and not waits and not self.maybe_full(facts.ports, came) and \
-            self.listening(facts.ports, came, came) == "throughout"
+        return came < self.high and not waits and not self.counter("ListenOverflows") and \
+            self.listening(facts.ports, came, came) != "never"
 
     def arrivals(self, port):
         """How many clients each listener on that port got by the last look: accepted, or waiting."""
