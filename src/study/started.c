@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Nothing announces a listen(2), so it is asked for this often. */
@@ -29,6 +30,9 @@
 
 /* The burst and its looks are over long before; the guardian lets go then. */
 #define FREEZE_BUDGET (10 * NSEC_PER_SEC)
+
+/* Before its processes are looked for again; twice as long the next time, a second in all. */
+#define LOOK_AGAIN NSEC_PER_MSEC
 
 struct started {
     const struct experiment_plan *plan;
@@ -343,17 +347,29 @@ static void call_listen(struct started *s, struct listener *listener)
 
 /* ---- The burst ---- */
 
+/* A server that has just begun may have children that do something and end, as PostgreSQL's first one: where one ends before it stands
+   still, those that hold the listener then are stopped instead. */
+static int freeze_holders(struct started *s, const struct listener *listener, struct error *err)
+{
+    const struct freeze_settings settings = {.budget = FREEZE_BUDGET, .method = s->plan->start.freeze_method};
+    struct owner_list owners = {0};
+    int status = -ESRCH;
+    for (nsec pause = LOOK_AGAIN; status == -ESRCH && pause < NSEC_PER_SEC; pause *= 2) {
+        if (err->code)
+            nanosleep(&(struct timespec){.tv_nsec = pause}, NULL);
+        *err = (struct error){0};
+        owners_find(&owners, listener);
+        status = freeze_begin(&s->freeze, owners.pids, owners.count, &settings, err);
+    }
+    owners_release(&owners);
+    return status;
+}
+
 void started_freeze(struct started *s, const struct listener *listener)
 {
-    struct freeze_settings settings = {.budget = FREEZE_BUDGET, .method = s->plan->start.freeze_method};
-    struct owner_list owners = {0};
     struct error why = {0};
-    if (!s->plan->start.freeze)
-        return;
-    owners_find(&owners, listener);
-    if (freeze_begin(&s->freeze, owners.pids, owners.count, &settings, &why))
+    if (s->plan->start.freeze && freeze_holders(s, listener, &why))
         fail(s, STARTED_NOT_FROZEN, why.code, "'%.80s' cannot be stopped for the burst: %.200s", s->words[0], why.text);
-    owners_release(&owners);
 }
 
 void started_thaw(struct started *s, const struct listener *listener)

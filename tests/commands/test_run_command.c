@@ -172,6 +172,27 @@ START_TEST(the_backlog_is_set_either_way)
 }
 END_TEST
 
+/* Its first children hold the socket and end, as PostgreSQL's do: the server stands still all the same. */
+START_TEST(children_that_end_do_not_end_the_run)
+{
+    need_program("python3");
+    for (int i = 0; i < 5; i++) {
+        json_t *report =
+            report_of((const char *[]){BACKLOGCTL, "run", "--json", "--timeout", "0", "--count", "20", "--wait", PATIENCE_TEXT,
+                                       "--freeze", "auto", "--", "python3", "-c",
+                                       LISTENING
+                                       "signal.signal(signal.SIGCHLD,signal.SIG_IGN);tcp('127.0.0.1',b=5);end=time.time()+0.4\n"
+                                       "while time.time()<end:\n if not os.fork(): time.sleep(0.008);os._exit(0)\n"
+                                       " time.sleep(0.001)\n"
+                                       "signal.pause()",
+                                       NULL},
+                      NULL, 0);
+        ck_assert_int_eq(report_number(report, "server.freeze.held"), 6);
+        json_decref(report);
+    }
+}
+END_TEST
+
 START_TEST(a_server_that_stands_still_is_counted_exactly)
 {
     lock_make();
@@ -537,6 +558,7 @@ static Suite *make_suite(void)
     const TTest *const plain[] = {a_queue_is_filled_exactly,
                                   who_is_accepted_is_connected,
                                   a_fin_tells_of_the_accept,
+                                  children_that_end_do_not_end_the_run,
                                   a_server_that_stands_still_is_counted_exactly,
                                   it_finds_a_fresh_process_and_our_surroundings,
                                   its_output_goes_to_a_file,
