@@ -266,8 +266,8 @@ static const struct option_spec sweep[] = {
      READS(u32, sweep.jobs),
      .min = 1,
      .max = TRIALS_JOBS_MAX,
-     .help = "at most N runs side by side (default: one a processor, four if all are small; one in all with a schedule, a socket "
-             "file or --host-net)"},
+     .help = "at most N runs side by side (default: as many as leave the processors idle half of the time; one in all with a "
+             "schedule, a socket file or --host-net)"},
     {.name = "csv",
      READS(flag, sweep.csv),
      .excludes = "json,quiet",

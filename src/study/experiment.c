@@ -253,7 +253,7 @@ static void set_target(struct experiment *x, struct target *target, const struct
     bool packets = has_handshake(target->transport.kind);
     target->reflected = x->lab.wire && packets;
     target->local = !packets || target->reflected;
-    target->sole = x->plan->lab && !x->plan->host_net && x->lab.server;
+    target->sole = x->run.alone;
     if (target->reflected) {
         struct endpoint far = wire_ends(address->family).far;
         memcpy(target->address.bytes, far.bytes, sizeof far.bytes);

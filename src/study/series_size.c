@@ -156,8 +156,7 @@ static nsec cpu_of_runs(void)
 {
     struct rusage usage;
     getrusage(RUSAGE_CHILDREN, &usage); /* cannot fail */
-    return (nsec)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * NSEC_PER_SEC +
-           (nsec)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * NSEC_PER_USEC;
+    return trials_cpu(&usage);
 }
 
 /* The first run tells how many can be made at a time. */

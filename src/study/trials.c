@@ -154,9 +154,10 @@ static int open_waited(pid_t pid)
     return open(path, O_RDONLY | O_CLOEXEC);
 }
 
-static nsec span_of(const struct timeval *time)
+nsec trials_cpu(const struct rusage *usage)
 {
-    return (nsec)time->tv_sec * NSEC_PER_SEC + (nsec)time->tv_usec * NSEC_PER_USEC;
+    return (nsec)(usage->ru_utime.tv_sec + usage->ru_stime.tv_sec) * NSEC_PER_SEC +
+           (nsec)(usage->ru_utime.tv_usec + usage->ru_stime.tv_usec) * NSEC_PER_USEC;
 }
 
 /* A run that uses a second more of the processors, or stands in line for one, keeps them from others for its part of the time. */
@@ -233,7 +234,7 @@ static void collect(struct worker *w)
     fd_close(&w->waited);
     while (wait4(w->pid, &status, 0, &usage) < 0 && errno == EINTR)
         ;
-    note_want(w, span_of(&usage.ru_utime) + span_of(&usage.ru_stime), 0);
+    note_want(w, trials_cpu(&usage), 0);
     struct trial *out = &pool->trials->out[w->trial];
     if (w->got == sizeof w->read) {
         *out = w->read;

@@ -4,6 +4,8 @@
 
 #include "backlogctl/series.h"
 
+#include <sys/resource.h>
+
 /* Runs keep the processors busy one part in so many of the time: a server's thread must find one when it wants to accept. */
 #define TRIALS_BUSY_PART 2
 
@@ -22,6 +24,9 @@ struct trials {
     void (*progress)(void *context, size_t done, nsec elapsed);
     void *context;
 };
+
+/* CPU time, of user and system. */
+nsec trials_cpu(const struct rusage *usage);
 
 /* Runs them all, begun in their order as far as jobs go. A signal (SIGINT, ...) ends those that run and begins no more; *signal gets
    it. 0, or -errno when processes cannot be made at all: where some can, no more than those go at the same time. Blocks the signals
