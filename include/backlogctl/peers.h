@@ -12,7 +12,8 @@ void peers_look_at_listener(struct sockdiag *sd, struct target *target);
 
 /* Fills in peer, age_ms, was_half_open, was_queued and the first sighting of `accepted` (as a span since `epoch`) of every
    attempt whose client is connected, sets target->looked when all could be asked for, and looks at the listener. `unanswered`: ask
-   for those without an answer too, of which a request may be there. Few connections are looked up one by one, many by one dump filtered on the port; those of a kind without a handshake by one dump. 0 or -errno. */
+   for those without an answer too, of which a request may be there. Few connections are looked up one by one, many by one dump filtered
+   on the port; those of a kind without a handshake by one dump. 0 or -errno. */
 int peers_look(struct sockdiag *sd, struct target *target, bool unanswered, nsec epoch, struct error *err);
 
 /* Its client is still there, and the last look did not find the server's side. */
