@@ -22,6 +22,7 @@ struct measurement {
     uint64_t queued;     /* established: in the queue */
     uint64_t unanswered; /* no answer, or EAGAIN where no handshake is: there was no room */
     bool full;           /* it was seen full: some went unanswered, and nothing ended the burst early */
+    uint32_t processors; /* of this machine, at work */
     /* Afterwards: spans since the release, NSEC_NEVER: not within the patience */
     nsec drained;      /* the queue was no longer than before */
     nsec served;       /* a fresh connection was accepted */
@@ -36,8 +37,11 @@ struct measurement {
     size_t expectation_count;
     /* Written by the judge: */
     bool exact; /* seen full, and it held backlog + 1 */
+    /* How many it held beyond that because they came at the same moment on several processors; 0 where it does not explain them. The
+       kernel looks whether the queue is full, and lengthens it, with no lock around both (tcp_v4_syn_recv_sock). AF_UNIX has one. */
+    uint32_t beside;
     enum expectation_outcome
-        outcome; /* exact, served again, and every expectation holds of the listener with `held` as its capacity */
+        outcome; /* exact but for those, served again, and every expectation holds of the listener with that capacity */
 };
 
 #endif

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 bool filling_pause(struct filling *f)
 {
@@ -230,6 +231,8 @@ int capacity_measure(struct measurement *m, const struct capacity_plan *plan, st
     struct filling f = {.m = m, .plan = plan, .loop = loop};
     f.way = has_handshake((enum socket_kind)m->listener.kind) ? &filling_tcp : &filling_unix;
     f.wanted = (size_t)m->listener.capacity + EXTRA;
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    m->processors = processors > 0 ? (uint32_t)processors : 1;
     m->budget = plan->freeze.budget;
     m->patience = plan->patience;
     m->drained = m->served = NSEC_NEVER;

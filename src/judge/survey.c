@@ -118,16 +118,31 @@ void judge_survey(struct survey *survey)
     }
 }
 
+static uint32_t count_beside(const struct measurement *m)
+{
+    const uint64_t promised = m->listener.backlog + 1;
+    bool may_be = m->full && has_handshake((enum socket_kind)m->listener.kind) && m->held > promised;
+    return may_be && m->held - promised < m->processors ? (uint32_t)(m->held - promised) : 0;
+}
+
 void judge_measurement(struct measurement *m)
 {
     struct listener measured = m->listener;
     measured.capacity = m->held;
     m->exact = m->full && m->held == m->listener.backlog + 1;
-    m->outcome = !m->exact ? OUTCOME_FAILED : m->served != NSEC_NEVER ? OUTCOME_HELD : m->untried ? OUTCOME_OPEN : OUTCOME_FAILED;
+    m->beside = count_beside(m);
+    bool as_promised = m->exact || m->beside;
+    m->outcome = !as_promised              ? OUTCOME_FAILED
+                 : m->served != NSEC_NEVER ? OUTCOME_HELD
+                 : m->untried              ? OUTCOME_OPEN
+                                           : OUTCOME_FAILED;
     for (size_t i = 0; i < m->expectation_count; i++) {
         struct expectation *e = &m->expectations[i];
         struct interval seen = judge_listener_measure(&measured, (enum measure)e->measure);
-        seen.known = seen.known && (e->measure != MEASURE_CAPACITY || m->full);
+        if (e->measure == MEASURE_CAPACITY) {
+            seen.known &= m->full;
+            seen.min -= m->beside;
+        }
         judge_expected(e, &seen);
         m->outcome = outcome_worse(m->outcome, (enum expectation_outcome)e->outcome);
     }

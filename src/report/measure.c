@@ -12,6 +12,11 @@ static void write_capacity(FILE *out, const struct measurement *m)
         fprintf(out, "(%s/%d) ", m->listener.process, (int)m->listener.pid);
     if (m->exact)
         fprintf(out, "holds %" PRIu64 ": backlog %" PRIu64 " and one more, as it should", m->held, m->listener.backlog);
+    else if (m->beside)
+        fprintf(out,
+                "holds %" PRIu64 ": backlog %" PRIu64 " and one more, as it should, and %" PRIu32
+                " that came at the same moment on another processor, which the kernel lets in, too",
+                m->held, m->listener.backlog, m->beside);
     else if (m->full)
         fprintf(out, "holds %" PRIu64 ", although its backlog %" PRIu64 " promises %" PRIu64, m->held, m->listener.backlog,
                 m->listener.backlog + 1);
@@ -94,12 +99,13 @@ int report_measurement_json(FILE *out, const struct measurement *m)
                                "frozen_us", json_span(m->frozen), "expired", (int)m->expired);
     char name[SIGNAL_TEXT_SIZE];
     return write_json_line(
-        out, json_pack("{s:s, s:s, s:o, s:o, s:o, s:b, s:b, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+        out, json_pack("{s:s, s:s, s:o, s:o, s:o, s:b, s:b, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
                        "schema", "backlogctl.measure/2", "version", BACKLOGCTL_VERSION, "listener", json_listener(&m->listener),
                        "freeze", freeze, "capacity", json_known(m->full, m->held), "full", (int)m->full, "exact", (int)m->exact,
-                       "held", (json_int_t)m->held, "sent", (json_int_t)m->sent, "queued", (json_int_t)m->queued, "unanswered",
-                       (json_int_t)m->unanswered, "discarded", json_known(m->listener.kind < KIND_UNIX_STREAM, m->discarded),
-                       "accepted", json_known(m->accepted_known, m->accepted), "drained_us", json_span(m->drained), "served_us",
+                       "beside", (json_int_t)m->beside, "held", (json_int_t)m->held, "sent", (json_int_t)m->sent, "queued",
+                       (json_int_t)m->queued, "unanswered", (json_int_t)m->unanswered, "discarded",
+                       json_known(m->listener.kind < KIND_UNIX_STREAM, m->discarded), "accepted",
+                       json_known(m->accepted_known, m->accepted), "drained_us", json_span(m->drained), "served_us",
                        json_span(m->served), "interrupted_by", m->signal ? json_text(signal_text(m->signal, name)) : json_null(),
                        "incomplete", *m->incomplete ? json_text(m->incomplete) : json_null(), "expectations", expectations, "ok",
                        json_outcome(m->outcome)));

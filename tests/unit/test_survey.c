@@ -171,6 +171,25 @@ START_TEST(measurements_are_judged)
 }
 END_TEST
 
+START_TEST(two_of_a_moment_are_let_in)
+{
+    struct measurement m = {.listener = two[0], .held = 12, .full = true, .served = 0, .processors = 2, .expectation_count = 1};
+    m.expectations[0] = (struct expectation){.measure = MEASURE_CAPACITY, .compare = COMPARE_GE, .expected = 11};
+    judge_measurement(&m);
+    ck_assert(!m.exact && m.beside == 1 && m.outcome == OUTCOME_HELD);
+    m.expectations[0].compare = COMPARE_EQ; /* whichever of the two it was */
+    judge_measurement(&m);
+    ck_assert(m.outcome == OUTCOME_OPEN && m.expectations[0].seen == 11 && m.expectations[0].seen_max == 12);
+    m.held = 13; /* more than can be on their way in beside one another */
+    judge_measurement(&m);
+    ck_assert(!m.beside && m.outcome == OUTCOME_FAILED);
+    m.held = 12;
+    m.listener.kind = KIND_UNIX_STREAM; /* whose kernel has a lock around it */
+    judge_measurement(&m);
+    ck_assert(!m.beside && m.outcome == OUTCOME_FAILED);
+}
+END_TEST
+
 /* ---- AF_UNIX messages ---- */
 
 struct message {
@@ -376,6 +395,7 @@ END_TEST
 static Suite *make_suite(void)
 {
     const TTest *const tests[] = {measurements_are_judged,
+                                  two_of_a_moment_are_let_in,
                                   unix_messages_are_read,
                                   mangled_unix_messages_do_no_harm,
                                   every_column_has_something_to_say,
