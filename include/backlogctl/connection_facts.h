@@ -43,6 +43,8 @@ struct attempt {
     bool drop_full : 1;       /* the listener discarded a packet while this SYN was sent, its queue being full before and after */
     bool drop_open : 1;       /* the same, its queue being full neither before nor after */
     bool accepted_in_packet : 1; /* `accepted` is when the server's first data or FIN came */
+    bool told : 1; /* verdict, reason and evidence are those of the report it was read from: they stand, unless the server's
+                                    side was seen since */
     /* Written by the judge: */
     bool decides : 1; /* this attempt's verdict is the connection's (see judge.h) */
     uint8_t verdict;  /* enum verdict */

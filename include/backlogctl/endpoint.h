@@ -70,6 +70,10 @@ bool device_name(uint32_t index, char *out);
 #define ENDPOINT_TEXT_SIZE 80
 const char *endpoint_text(const struct endpoint *e, char out[ENDPOINT_TEXT_SIZE]);
 
+/* The other way round, for IPv4 and IPv6, unmapped; a zone, which means something on its own host alone, is left out. False, with *out as it
+   was: the text is no such thing. */
+bool endpoint_read(const char *text, struct endpoint *out);
+
 /* The address alone: "127.0.0.1", "::1". Returns out. */
 const char *endpoint_address_text(const struct endpoint *e, char out[ENDPOINT_TEXT_SIZE]);
 

@@ -61,6 +61,10 @@ struct sweep_settings {
     bool csv;
 };
 
+struct merge_settings {
+    uint32_t hosts; /* reports that there should be; 0: unknown */
+};
+
 struct size_settings {
     uint32_t checks; /* runs with the answer, none of which may drop */
 };
@@ -96,6 +100,7 @@ struct settings {
     struct watch_settings watch;
     struct sweep_settings sweep;
     struct size_settings size;
+    struct merge_settings merge;
     struct sysctl_list sysctls;
     bool host_net;
     nsec delay;         /* of the lab's path, one way */
@@ -107,7 +112,7 @@ struct settings {
     const char *preset; /* NULL: none */
     bool list_presets;
     const char *operand; /* the word beside the options, as typed; NULL: none */
-    char **words;        /* a server to be started, NULL at the end; NULL: none */
+    char **words;        /* a server to be started, or files, NULL at the end; NULL: none */
     struct start_settings start;
     const char *given[OPTIONS_MAX];  /* the names of the options that were given */
     size_t given_count, typed_count; /* the first `typed_count` were typed, the others are those that the target stands for */
@@ -144,7 +149,8 @@ struct option_group {
 };
 extern const struct option_group options_target, options_socket, options_server, options_full, options_account, options_probe,
     options_running, options_lab, options_start, options_checks, options_output, options_select, options_vary, options_sweep,
-    options_load, options_pace, options_size, options_list, options_resize, options_measure, options_watch, options_about;
+    options_load, options_pace, options_size, options_list, options_resize, options_measure, options_watch, options_merge,
+    options_about;
 
 /* What a word that is no option means to a command, see target.h. */
 enum target_use {
@@ -165,8 +171,9 @@ struct command {
     enum target_use target;              /* what the one word beside options means; or it is one of some words: */
     const char *operand;                 /* what the help calls it; NULL: none */
     const char *(*operand_at)(size_t n); /* the words that it can be; NULL behind the last */
-    uint64_t rights;                     /* those that it keeps where it has them, see rights.h; all where it starts a server */
-    bool only_reads;                     /* under a filter of system calls */
+    const char *files; /* the words beside options are files, one or more: what they have to be; NULL: they are not */
+    uint64_t rights;   /* those that it keeps where it has them, see rights.h; all where it starts a server */
+    bool only_reads;   /* under a filter of system calls */
 };
 /* A group hides options of the same name in those behind it. */
 bool option_is_hidden(const struct command *command, const struct option_spec *spec);
@@ -175,7 +182,7 @@ bool option_is_hidden(const struct command *command, const struct option_spec *s
 int options_set(const struct command *command, const char *name, const char *text, struct settings *settings, struct error *err);
 
 extern const struct command command_serve, command_probe, command_run, command_list, command_resize, command_measure,
-    command_watch, command_sweep, command_size, command_completion, command_schema;
+    command_watch, command_sweep, command_size, command_merge, command_completion, command_schema;
 
 /* The n-th command in the order of the help; NULL behind the last. */
 const struct command *command_at(size_t n);

@@ -18,6 +18,9 @@ int parse_count(const char *text, int64_t min, int64_t max, int64_t *out, struct
    0 alone needs no unit; any other bare number is an error that says so. */
 int parse_duration(const char *text, nsec *out, struct error *err);
 
+/* A time as RFC 3339 has it, as nanoseconds since 1970. False: it is none. */
+bool parse_rfc3339(const char *text, nsec *out);
+
 /* A moment, as nanoseconds since 1970: RFC 3339 ("2026-01-31T12:00:00.5Z"), seconds since 1970 with a fraction, or "+5s", that much behind
    `now`. At most an hour before `now`, and a day behind it. */
 int parse_moment(const char *text, nsec now, nsec *out, struct error *err);

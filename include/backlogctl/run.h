@@ -16,8 +16,10 @@
 /* How a time is spread over the connections: exact quantiles of all samples, and a histogram. */
 #define SPREAD_BUCKETS 28
 struct spread {
-    uint64_t samples;             /* 0: all else is 0 */
-    nsec min, p50, p90, p99, max; /* nearest rank: the smallest sample that at least that share does not exceed */
+    uint64_t samples; /* 0: all else is 0 */
+    nsec min, p50, p90, p99,
+        max; /* nearest rank: the smallest sample that at least that share does not exceed; NSEC_NEVER: the buckets
+                                     alone are known */
     /* [i]: spans from 2^i us to below 2^(i+1) us; [0] also the shorter ones, the last the longer */
     uint64_t buckets[SPREAD_BUCKETS];
 };
@@ -48,6 +50,8 @@ struct run_start {
     struct clock_quality clock;
 };
 
+struct merged;
+
 struct run {
     const char *command;               /* "probe" or "run" */
     const char *preset, *preset_words; /* its name, and what it shows; NULL: none */
@@ -55,6 +59,7 @@ struct run {
     const char *netns;    /* likewise, where the burst was sent; NULL: where this program was started, or in a private one */
     uint64_t netns_inode; /* of the namespace that it was sent in; 0: unknown */
     char kernel[72];      /* release, as uname -r */
+    char node[65];        /* name of this host, as uname -n */
     char started_at[CLOCK_STAMP_SIZE]; /* the zero of all spans since the start of the run */
     struct probe_settings probe;
     struct run_start start;        /* only with probe.start_at */
@@ -69,12 +74,13 @@ struct run {
     bool asked;                         /* the kernel could be asked about sockets (sock_diag) */
     struct target targets[TARGETS_MAX]; /* in the order tried; those never tried have no attempts */
     size_t target_count;
-    size_t connection_count;  /* connections begun; fewer than asked only when interrupted */
-    nsec last_look;           /* from the first connect to the beginning of the last look */
-    nsec elapsed;             /* ... and to its end */
-    struct counters counters; /* change during the run */
-    bool others_known;        /* the listeners of the namespace that are none of the targets' were there all the time: */
-    uint64_t others;          /* packets that they discarded during the run, in all */
+    size_t connection_count;     /* connections begun; fewer than asked only when interrupted */
+    const struct merged *merged; /* whose reports were joined to this one; NULL: it is of one process */
+    nsec last_look;              /* from the first connect to the beginning of the last look */
+    nsec elapsed;                /* ... and to its end */
+    struct counters counters;    /* change during the run */
+    bool others_known;           /* the listeners of the namespace that are none of the targets' were there all the time: */
+    uint64_t others;             /* packets that they discarded during the run, in all */
     struct pace pace;
     struct spread to_established; /* from connect() to established, of every connection that came so far */
     struct spread to_accepted;    /* from connect() to accepted */

@@ -37,6 +37,8 @@ struct source_list {
     size_t count;
 };
 
+#define SEGMENTS_MAX 100000
+
 /* A share of a burst that several hosts make together: of its connections each `of`-th, from the index-th on. */
 struct segment {
     uint32_t index, of; /* index 1..of; of 0: all of it */

@@ -196,6 +196,26 @@ const char *endpoint_text(const struct endpoint *e, char out[ENDPOINT_TEXT_SIZE]
     return out;
 }
 
+bool endpoint_read(const char *text, struct endpoint *out)
+{
+    char address[ENDPOINT_TEXT_SIZE];
+    struct endpoint e = {.family = *text == '[' ? AF_INET6 : AF_INET};
+    int64_t port;
+    const char *from = text + (*text == '['), *colon = strrchr(text, ':');
+    if (!colon || parse_integer(colon + 1, 0, UINT16_MAX, &port, NULL))
+        return false;
+    size_t length = strcspn(from, *text == '[' ? "%]" : ":");
+    if (length >= sizeof address || (*text == '[' ? colon[-1] != ']' : from + length != colon))
+        return false;
+    memcpy(address, from, length);
+    address[length] = '\0';
+    if (inet_pton(e.family, address, e.bytes) != 1)
+        return false;
+    e.port = (uint16_t)port;
+    *out = endpoint_unmapped(&e);
+    return true;
+}
+
 static bool endpoint_listed(const struct endpoint *list, size_t count, const struct endpoint *e)
 {
     for (size_t i = 0; i < count; i++)

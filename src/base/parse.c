@@ -153,7 +153,7 @@ static bool take_zone(const char **p, int *out)
     return true;
 }
 
-static bool parse_rfc3339(const char *p, nsec *out)
+bool parse_rfc3339(const char *p, nsec *out)
 {
     struct tm utc = {0};
     nsec fraction;

@@ -199,7 +199,9 @@ static void zsh_options(FILE *out)
             fputs(")'\n", out);
         }
         const struct value_kind *kind = target_values(command);
-        if (kind)
+        if (command->files)
+            fputs("        '*:FILE:_files'\n", out);
+        else if (kind)
             fprintf(out, "        ':TARGET:_backlogctl_value %s %s'\n", kind->name, form_name(kind));
         fputs("    ) ;;\n", out);
     }
@@ -234,7 +236,7 @@ static void fish_word_that_takes(FILE *out, const struct command *command, const
 static void fish_takers(FILE *out)
 {
     for (size_t c = 0; command_at(c); c++) {
-        if (!target_values(command_at(c)))
+        if (!command_at(c)->target)
             continue;
         fputs("    case", out);
         each_option(out, command_at(c), fish_word_that_takes);
@@ -274,7 +276,9 @@ static void fish_options(FILE *out)
         for (size_t n = 0; command->operand && command->operand_at(n); n++)
             fprintf(out, "complete -c backlogctl -n '__backlogctl_is %s' -a %s\n", command->name, command->operand_at(n));
         const struct value_kind *kind = target_values(command);
-        if (kind)
+        if (command->files)
+            fprintf(out, "complete -c backlogctl -n '__backlogctl_is %s' -F\n", command->name);
+        else if (kind)
             fprintf(out, "complete -c backlogctl -n '__backlogctl_lacks_target %s' -a '(__backlogctl_target %s)'\n",
                     command->name, kind->name);
         if (command->own_server)

@@ -35,8 +35,9 @@ static void table_build(const struct command *command, struct table *table)
 {
     memset(table, 0, sizeof *table);
     char *letter = table->letters;
-    *letter++ = '-'; /* a word that is no option comes as the value of option 1 */
-    *letter++ = ':'; /* a missing value is told apart from an unknown option */
+    if (!command->files)
+        *letter++ = '-'; /* a word that is no option comes as the value of option 1; else all such words come last */
+    *letter++ = ':';     /* a missing value is told apart from an unknown option */
     for (size_t g = 0; command->groups[g]; g++)
         for (const struct option_spec *spec = command->groups[g]->options; spec->name; spec++) {
             if (option_is_hidden(command, spec))
@@ -184,6 +185,10 @@ static int take_operand(const struct command *command, const char *word, struct 
 static int take_words(const struct command *command, int argc, char **argv, bool dashes, struct settings *settings,
                       struct error *err)
 {
+    if (command->files) {
+        settings->words = argv + optind;
+        return optind < argc ? 0 : error_set(err, EINVAL, "nothing is given: want %s", command->files);
+    }
     if (optind >= argc)
         return dashes && command->own_server ? error_set(err, EINVAL, "a command is missing after --")
                                              : check_start_options(command, settings, err);

@@ -50,6 +50,7 @@ static void print_usage(const struct command *command, int width, FILE *out)
     snprintf(line, sizeof line, "backlogctl %s [OPTION]...%s%s", command->name,
              command->own_server ? " [-- COMMAND [ARG]...]"
              : command->target   ? " [TARGET]"
+             : command->files    ? " FILE..."
              : command->operand  ? " "
                                  : "",
              command->operand ? command->operand : "");

@@ -47,8 +47,10 @@ static void head(const struct performance *p)
 {
     const struct preset *preset = p->settings->preset ? preset_find(p->settings->preset) : NULL;
     p->run->command = p->command->name;
-    p->run->host = p->settings->host;
-    p->run->netns = p->settings->survey.netns;
+    if (!p->run->merged) {
+        p->run->host = p->settings->host;
+        p->run->netns = p->settings->survey.netns;
+    }
     if (preset && !p->settings->words) { /* what it explains is a server of ours */
         p->run->preset = preset->name;
         p->run->preset_words = preset->explanation;
@@ -139,6 +141,19 @@ static int end_report(const struct performance *p)
     return output_status(p->run->outcome);
 }
 
+int perform_report(const struct command *command, const struct settings *settings, struct run *run)
+{
+    struct performance p = {.command = command, .settings = settings, .run = run};
+    int status = begin_report(&p);
+    return status ? status : end_report(&p);
+}
+
+int perform_check_files(const struct settings *settings, struct error *err)
+{
+    int status = output_file_check("--svg", settings->svg, err);
+    return status ? status : output_file_check("--html", settings->html, err);
+}
+
 int plan_perform(const struct command *command, const struct settings *settings, const struct experiment_plan *plan)
 {
     struct error err = {0};
@@ -147,9 +162,7 @@ int plan_perform(const struct command *command, const struct settings *settings,
                                      .progress = p.progress.columns ? show_progress : NULL,
                                      .context = &p};
     struct experiment *x = NULL;
-    int status = output_file_check("--svg", settings->svg, &err);
-    if (!status)
-        status = output_file_check("--html", settings->html, &err);
+    int status = perform_check_files(settings, &err);
     if (!status)
         status = experiment_open(&x, plan, &hooks, &err);
     if (!status) {

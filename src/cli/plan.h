@@ -15,6 +15,12 @@ int plan_addresses(struct experiment_plan *plan, const struct settings *settings
 /* Does what is planned and reports as the options say. Returns the exit status of the program. */
 int plan_perform(const struct command *command, const struct settings *settings, const struct experiment_plan *plan);
 
+/* Whether the files that the report is to be drawn into can be written. 0 or -errno. */
+int perform_check_files(const struct settings *settings, struct error *err);
+
+/* Reports a run that is over as the options say. Returns the exit status of the program. */
+int perform_report(const struct command *command, const struct settings *settings, struct run *run);
+
 /* How far a series of runs has come: on stderr, in a line that changes if that is a terminal, else in one now and then.
    trials_line_begin returns what to tell it by. */
 struct trials_line {

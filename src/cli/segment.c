@@ -11,8 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SEGMENTS_MAX 100000
-
 /* How those that start a job in many places tell each which it is. */
 static const struct {
     const char *index, *of; /* variables of the environment */

@@ -148,8 +148,8 @@ static bool begins_a_server(const struct command *command)
 
 const struct value_kind *target_values(const struct command *command)
 {
-    for (size_t i = 0; i < KINDS && command->target; i++)
-        if (kinds[i].target == command->target)
+    for (size_t i = 0; i < KINDS; i++)
+        if (command->files ? kinds[i].kind.form == VALUE_FILE : command->target && kinds[i].target == command->target)
             return &kinds[i].kind;
     return NULL;
 }

@@ -1,6 +1,8 @@
 /* Counts and listener figures to expectations kept or broken. */
 #include "backlogctl/judge.h"
 
+#include "backlogctl/merged.h"
+
 #include <stddef.h>
 
 /* The listener that the measures speak of: of the first address that has one. */
@@ -12,10 +14,17 @@ static const struct listener *measured_listener(const struct run *run)
     return NULL;
 }
 
+/* What nobody reported may be any of these. */
+static uint64_t most_of(const struct run *run, uint64_t count)
+{
+    uint64_t more = run->merged ? run->merged->unreported : 0;
+    return more < (uint64_t)INT64_MAX - count ? count + more : INT64_MAX;
+}
+
 static struct interval measure(const struct run *run, const struct expectation *e)
 {
     if (e->measure < VERDICT_COUNT)
-        return (struct interval){true, run->counts[e->measure], run->counts[e->measure]};
+        return (struct interval){true, run->counts[e->measure], most_of(run, run->counts[e->measure])};
     if (e->measure == MEASURE_DROPS)
         return run->overflows;
     const struct listener *listener = measured_listener(run);

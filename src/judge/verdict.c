@@ -245,8 +245,18 @@ static void judge_connected_client(struct attempt *a, const struct witness *w)
     }
 }
 
+/* Where nobody saw the server's side, who made the connection knows most of it. Of silence the listener's counters tell. */
+static bool stands_as_told(const struct attempt *a, const struct witness *w)
+{
+    if (a->error || !client_is_connected(a))
+        return (a->error && a->error != ETIMEDOUT) || !w->target->discarded_known;
+    return a->peer == PEER_UNKNOWN;
+}
+
 static void judge_attempt(struct attempt *a, const struct witness *w)
 {
+    if (a->told && stands_as_told(a, w))
+        return;
     if (client_is_connected(a))
         judge_connected_client(a, w);
     else if (a->error)

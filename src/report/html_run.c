@@ -128,7 +128,7 @@ static void put_connections(struct page *page, const struct run *run)
     }
     if (pace_tells(run))
         put_words(page, write_pace, run);
-    if (run->probe.start_at)
+    if (run->probe.start_at && !run->merged)
         put_words(page, write_start, run);
     static const struct report_style plain;
     write_times(page_words(page), run, &plain);
@@ -145,6 +145,14 @@ static void put_listeners(struct page *page, const struct run *run)
     }
     if (run->started.words)
         put_words(page, write_started, run);
+    page_section_end(page);
+}
+
+static void put_merged(struct page *page, const struct run *run)
+{
+    page_section(page, "hosts", "Hosts");
+    write_merged(page_words(page), run, 0);
+    page_words_end(page, PAGE_AS_IT_IS);
     page_section_end(page);
 }
 
@@ -227,6 +235,8 @@ int report_html(FILE *out, const struct run *run, char *const *line)
     if (run->target_count) {
         put_connections(&page, run);
         put_listeners(&page, run);
+        if (run->merged)
+            put_merged(&page, run);
         put_counters(&page, run);
     }
     put_origin(&page, run, line);

@@ -344,4 +344,9 @@ void write_started(FILE *out, const struct run *run);
 /* null: none was started. */
 json_t *started_json(const struct run *run);
 
+/* ---- merged.c: whose reports it was made of; of a run with `merged` only, JSON of others is null ---- */
+
+void write_merged(FILE *out, const struct run *run, int columns);
+json_t *merged_json(const struct run *run);
+
 #endif

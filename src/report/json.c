@@ -77,9 +77,10 @@ static json_t *preset_json(const struct run *run)
 
 static json_t *head_json(const struct run *run)
 {
-    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "schema", SCHEMA, "version", BACKLOGCTL_VERSION, "command",
-                     json_text(run->command), "kernel", json_text(run->kernel), "target", target_json(run), "netns",
-                     json_known(run->netns_inode, run->netns_inode), "options", options_json(run), "preset", preset_json(run));
+    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "schema", SCHEMA, "version", BACKLOGCTL_VERSION, "command",
+                     json_text(run->command), "kernel", json_text(run->kernel), "host", json_text(run->node), "target",
+                     target_json(run), "netns", json_known(run->netns_inode, run->netns_inode), "options", options_json(run),
+                     "preset", preset_json(run));
 }
 
 /* ---- What came of it ---- */
@@ -193,7 +194,7 @@ static json_t *start_json(const struct run *run)
 {
     const struct run_start *start = &run->start;
     char at[CLOCK_STAMP_SIZE];
-    if (!run->probe.start_at)
+    if (!run->probe.start_at || run->merged)
         return json_null();
     clock_stamp_wall(run->probe.start_at, at);
     return json_pack("{s:s, s:o, s:i, s:o, s:o}", "at", at, "late_us", json_span(start->late), "clock_set", (int)start->clock_set,
@@ -253,6 +254,7 @@ static json_t *conclusion_json(const struct run *run)
                                interruption_json(run), "incomplete", json_text(*run->incomplete ? run->incomplete : NULL),
                                "explanation", json_text(words), "ok", json_outcome(run->outcome));
     json_put(&object, "server", started_json(run));
+    json_put(&object, "merged", merged_json(run));
     free(words);
     return object;
 }

@@ -34,6 +34,8 @@ static void emit_attempt(struct emitter *e, const struct run *run, const struct 
         emit_json_word(e, reason_name((enum reason)a->reason));
     EMIT(e, ",\"evidence\":");
     emit_json_word(e, evidence_name((enum evidence)a->evidence));
+    EMIT(e, ",\"opened_us\":");
+    emit_json_span(e, a->opened);
     EMIT(e, ",\"established_us\":");
     emit_json_span(e, a->established);
     EMIT(e, ",\"accepted_us\":");

@@ -272,6 +272,8 @@ int report_text_end(FILE *out, const struct run *run, const struct report_style 
         return 0;
     }
     write_listeners(out, run, style->columns);
+    if (run->merged)
+        write_merged(out, run, style->columns);
     if (run->started.words)
         write_line_of(out, write_started, run, style->columns);
     putc('\n', out);
@@ -285,7 +287,7 @@ int report_text_end(FILE *out, const struct run *run, const struct report_style 
     write_totals(out, run, style);
     if (pace_tells(run))
         write_line_of(out, write_pace, run, words_width(style));
-    if (run->probe.start_at)
+    if (run->probe.start_at && !run->merged) /* else each host has its own */
         write_line_of(out, write_start, run, words_width(style));
     write_times(out, run, style);
     if (any_counter(run))

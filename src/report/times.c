@@ -188,8 +188,9 @@ static void write_spread(FILE *out, const char *what, const struct spread *sprea
         return;
     int used = snprintf(line, sizeof line, "time to %s:", what);
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
-        used += snprintf(line + used, sizeof line - (size_t)used, "%s %s %s", i ? "," : "", parts[i].name,
-                         nsec_text(parts[i].value, span));
+        if (parts[i].value != NSEC_NEVER)
+            used += snprintf(line + used, sizeof line - (size_t)used, "%s %s %s", i ? "," : "", parts[i].name,
+                             nsec_text(parts[i].value, span));
     write_folded(out, line, columns, 2);
     write_histogram(out, spread, columns);
 }

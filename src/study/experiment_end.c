@@ -11,10 +11,10 @@
 #include "backlogctl/surveyor.h"
 #include "backlogctl/way.h"
 
+#include "spreads.h"
 #include "started.h"
 
 #include <errno.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,28 +85,6 @@ static void merge_accepts(struct experiment *x)
         if (x->run.targets[t].attempt_count &&
             peers_note_accepts(&x->run.targets[t], clients, count, x->epoch, x->run.elapsed, &err))
             experiment_note(x, &err);
-}
-
-/* The exact spread of how long it took from connect() to the moment at `member` of each attempt. */
-static void spread_times(struct experiment *x, size_t member, struct spread *out)
-{
-    size_t room = 0, count = 0;
-    for (size_t t = 0; t < x->run.target_count; t++)
-        room += x->run.targets[t].attempt_count;
-    nsec *samples = malloc((room ? room : 1) * sizeof *samples);
-    if (!samples) {
-        experiment_note(x, &(struct error){.text = "no memory for the spread of times"});
-        return;
-    }
-    for (size_t t = 0; t < x->run.target_count; t++)
-        for (size_t i = 0; i < x->run.targets[t].attempt_count; i++) {
-            const struct attempt *a = &x->run.targets[t].attempts[i];
-            nsec at = *(const nsec *)((const char *)a + member);
-            if (at != NSEC_NEVER && a->opened != NSEC_NEVER)
-                samples[count++] = at > a->opened ? at - a->opened : 0;
-        }
-    judge_spread(samples, count, out);
-    free(samples);
 }
 
 /* A client learns of its SYN-ACK some microseconds after it came, and an accept is noted by another clock than packets: where packets
@@ -258,8 +236,8 @@ void experiment_gather(struct experiment *x)
     }
     note_wire(x);
     finish_timeline(x);
-    spread_times(x, offsetof(struct attempt, established), &x->run.to_established);
-    spread_times(x, offsetof(struct attempt, accepted), &x->run.to_accepted);
+    if (spread_times(&x->run))
+        experiment_note(x, &(struct error){.text = "no memory for the spread of times"});
     sum_others(x);
     find_alone(x);
     look_at_holders(x);

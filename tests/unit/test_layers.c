@@ -103,6 +103,8 @@ static const struct {
     {"series.h", STUDY},
     {"resizer.h", STUDY},
     {"measurer.h", STUDY},
+    {"merge.h", STUDY},
+    {"merged.h", MODEL},
     {"presets.h", CLI},
     {"target.h", CLI},
     {"overview.h", CLI},

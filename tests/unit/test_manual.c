@@ -16,14 +16,14 @@
 #define PAGE_SIZE ((size_t)1 << 20)
 #define ITEM_SIZE 128
 
-static const struct command *const commands[] = {&command_serve,   &command_probe,      &command_run,   &command_resize,
-                                                 &command_measure, &command_list,       &command_watch, &command_sweep,
-                                                 &command_size,    &command_completion, &command_schema};
-static const char *const pages[] = {
-    "backlogctl.1",        "backlogctl-serve.1",   "backlogctl-probe.1",      "backlogctl-run.1",
-    "backlogctl-resize.1", "backlogctl-measure.1", "backlogctl-list.1",       "backlogctl-watch.1",
-    "backlogctl-sweep.1",  "backlogctl-size.1",    "backlogctl-completion.1", "backlogctl-schema.1",
-    "backlogctl-ci.7",     "backlogctl.7"};
+static const struct command *const commands[] = {&command_serve,   &command_probe, &command_run,        &command_resize,
+                                                 &command_measure, &command_list,  &command_watch,      &command_sweep,
+                                                 &command_size,    &command_merge, &command_completion, &command_schema};
+static const char *const pages[] = {"backlogctl.1",        "backlogctl-serve.1",  "backlogctl-probe.1",
+                                    "backlogctl-run.1",    "backlogctl-resize.1", "backlogctl-measure.1",
+                                    "backlogctl-merge.1",  "backlogctl-list.1",   "backlogctl-watch.1",
+                                    "backlogctl-sweep.1",  "backlogctl-size.1",   "backlogctl-completion.1",
+                                    "backlogctl-schema.1", "backlogctl-ci.7",     "backlogctl.7"};
 
 /* ---- Reading pages ---- */
 

@@ -87,7 +87,7 @@ START_TEST(json_of_each_row)
     json_t *rows = member(root, "connections");
     ck_assert_uint_eq(json_array_size(rows), 6);
     json_t *first = json_array_get(rows, 0), *queued = json_array_get(rows, 3), *last = json_array_get(rows, 5);
-    ck_assert_uint_eq(json_object_size(first), 11);
+    ck_assert_uint_eq(json_object_size(first), 12);
     assert_integer(first, "id", 1);
     assert_text(first, "source", "127.0.0.1:40001");
     assert_text(first, "verdict", "connected");

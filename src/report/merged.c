@@ -1,0 +1,234 @@
+/* Whose reports a merged one was made of: as text and as JSON. */
+#include "internal.h"
+
+#include "backlogctl/merged.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#define SOURCES_SHOWN 3
+#define SHARES_SHOWN 20
+#define HOSTS_SHOWN 100 /* each in a line of its own; JSON has all */
+
+/* ---- Text ---- */
+
+struct host_line {
+    const struct run *run;
+    const struct merged_host *host;
+    const struct merged_observer *observer;
+};
+
+static void write_name(FILE *out, const char *host, const char *file)
+{
+    if (*host)
+        fprintf(out, "%s (%s)", host, file);
+    else
+        fputs(file, out);
+}
+
+static void write_sources(FILE *out, const struct merged_host *host)
+{
+    char text[ENDPOINT_TEXT_SIZE];
+    for (size_t i = 0; i < host->source_count && i < SOURCES_SHOWN; i++)
+        fprintf(out, "%s%s", i ? ", " : " from ", endpoint_address_text(&host->sources[i], text));
+    if (host->source_count > SOURCES_SHOWN)
+        fprintf(out, " and %zu more addresses", host->source_count - SOURCES_SHOWN);
+}
+
+/* "-3ms" */
+static void write_signed(FILE *out, nsec span)
+{
+    char text[NSEC_TEXT_SIZE];
+    fprintf(out, "%s%s", span < 0 ? "-" : "+", nsec_text(span < 0 ? -span : span, text));
+}
+
+static void write_shift(FILE *out, const struct merged_host *host)
+{
+    const struct clock_shift *shift = &host->shift;
+    char span[NSEC_TEXT_SIZE];
+    if (!shift->least_known || !shift->most_known)
+        return;
+    if (shift->least > shift->most) {
+        fputs("; its handshakes do not agree how its clock is to the observer's: one of them was set meanwhile", out);
+        return;
+    }
+    fputs("; by its handshakes the observer's clock is ", out);
+    write_signed(out, shift->least);
+    fputs(" to ", out);
+    write_signed(out, shift->most);
+    fputs(" against its own", out);
+    if (host->shifted)
+        fprintf(out, ", so its times were moved by %s%s", host->shifted < 0 ? "-" : "",
+                nsec_text(host->shifted < 0 ? -host->shifted : host->shifted, span));
+}
+
+static void write_host(FILE *out, const struct host_line *line)
+{
+    const struct merged_host *host = line->host;
+    char span[NSEC_TEXT_SIZE], name[SIGNAL_TEXT_SIZE];
+    write_name(out, host->host, host->file);
+    if (host->probe.arrivals.segment.of)
+        fprintf(out, ", share %" PRIu32 " of %" PRIu32, host->probe.arrivals.segment.index, host->probe.arrivals.segment.of);
+    fprintf(out, ": %" PRIu64 " connection%s", host->connections, plural(host->connections));
+    write_sources(out, host);
+    if (host->signal)
+        fprintf(out, ", interrupted by %s", signal_text(host->signal, name));
+    if (host->probe.start_at)
+        fprintf(out, ", begun %s late by its own clock", nsec_text(host->start.late, span));
+    if (!line->run->merged->observer_count)
+        return;
+    write_shift(out, host);
+    if (host->through && !host->matched && host->rows)
+        fprintf(out,
+                "; NONE of its %" PRIu64 " connections that got through is among those that were observed: its addresses are "
+                "translated on the way, or another server has them, so what became of them cannot be told",
+                host->through);
+    else if (host->through > host->matched && host->rows)
+        fprintf(out, "; %" PRIu64 " of its %" PRIu64 " connections that got through were not seen by the observer",
+                host->through - host->matched, host->through);
+}
+
+static void write_observer(FILE *out, const struct host_line *line)
+{
+    const struct merged_observer *o = line->observer;
+    char span[NSEC_TEXT_SIZE];
+    fputs("observed at ", out);
+    write_name(out, o->host, o->file);
+    fprintf(out, " for %s: %" PRIu64 " connection%s", nsec_text(o->elapsed, span), o->connections, plural(o->connections));
+    if (o->foreign)
+        fprintf(out, ", %" PRIu64 " of them of nobody that reported", o->foreign);
+    fprintf(out, "; its queue was %" PRIu64 " long at the longest that was seen", o->peak);
+    if (!o->complete)
+        fprintf(out, "; NOT ALL was seen: %s", o->incomplete);
+}
+
+static void write_trouble(FILE *out, const struct host_line *line)
+{
+    fputs("NOT COUNTED: ", out);
+    write_name(out, line->host->host, line->host->file);
+    fprintf(out, ": %s", line->host->trouble);
+}
+
+static void write_absent(FILE *out, const struct host_line *line)
+{
+    const struct merged *m = line->run->merged;
+    fprintf(out, "NOT REPORTED: %s ", m->absent_count == 1 ? "share" : "shares");
+    for (size_t i = 0; i < m->absent_count && i < SHARES_SHOWN; i++)
+        fprintf(out, "%s%" PRIu32, i ? ", " : "", m->absent[i]);
+    if (m->absent_count > SHARES_SHOWN)
+        fprintf(out, " and %zu more", m->absent_count - SHARES_SHOWN);
+    fprintf(out, " of %" PRIu32 ", with %" PRIu64 " connection%s", m->segments, m->unreported, plural(m->unreported));
+}
+
+static void write_folded_line(FILE *out, void (*write)(FILE *, const struct host_line *), const struct host_line *line,
+                              int columns)
+{
+    struct fold fold;
+    write(fold_begin(&fold, out, columns, 2), line);
+    fold_end(&fold);
+}
+
+void write_merged(FILE *out, const struct run *run, int columns)
+{
+    const struct merged *m = run->merged;
+    char span[NSEC_TEXT_SIZE];
+    size_t used = 0, shown = 0;
+    for (size_t i = 0; i < m->host_count; i++)
+        used += !*m->hosts[i].trouble;
+    fprintf(out, "hosts that sent: %zu, their first connections within %s of each other\n", used, nsec_text(m->apart, span));
+    for (size_t i = 0; i < m->host_count; i++) {
+        const struct host_line line = {.run = run, .host = &m->hosts[i]};
+        if (!*line.host->trouble && shown++ < HOSTS_SHOWN)
+            write_folded_line(out, write_host, &line, columns);
+    }
+    if (shown > HOSTS_SHOWN)
+        fprintf(out, "and %zu more: --json has all\n", shown - HOSTS_SHOWN);
+    for (size_t i = 0; i < m->observer_count; i++)
+        write_folded_line(out, write_observer, &(struct host_line){.run = run, .observer = &m->observers[i]}, columns);
+    for (size_t i = 0; i < m->host_count; i++)
+        if (*m->hosts[i].trouble)
+            write_folded_line(out, write_trouble, &(struct host_line){.run = run, .host = &m->hosts[i]}, columns);
+    if (m->absent_count)
+        write_folded_line(out, write_absent, &(struct host_line){.run = run}, columns);
+    else if (m->unreported == UNREPORTED_UNKNOWN)
+        fputs("NOT REPORTED: some connections, nobody knows how many\n", out);
+}
+
+/* ---- JSON ---- */
+
+/* Also below 0, which no span of a run is. */
+static json_t *shift_json(nsec span)
+{
+    return json_integer((json_int_t)(span / NSEC_PER_USEC));
+}
+
+static json_t *bounds_json(const struct clock_shift *shift)
+{
+    return json_pack("{s:o, s:o}", "min", shift->least_known ? shift_json(shift->least) : json_null(), "max",
+                     shift->most_known ? shift_json(shift->most) : json_null());
+}
+
+static json_t *sources_json(const struct merged_host *host)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < host->source_count; i++)
+        json_add(&list, json_address(&host->sources[i]));
+    return list;
+}
+
+static json_t *host_json(const struct run *run, const struct merged_host *host)
+{
+    char name[SIGNAL_TEXT_SIZE], stamp[CLOCK_STAMP_SIZE];
+    const struct segment *segment = &host->probe.arrivals.segment;
+    const struct clock_quality *clock = &host->start.clock;
+    bool started = host->probe.start_at, observed = run->merged->observer_count;
+    json_t *object =
+        json_pack("{s:o, s:o, s:o}", "file", json_text(host->file), "host", json_text(*host->host ? host->host : NULL), "trouble",
+                  json_text(*host->trouble ? host->trouble : NULL));
+    if (*host->trouble)
+        return object;
+    clock_stamp_wall(host->zero, stamp);
+    json_put(&object, "share", json_known(segment->of, segment->index));
+    json_put(&object, "connections", json_integer((json_int_t)host->connections));
+    json_put(&object, "first_id", json_known(host->rows && host->count, host->first + 1));
+    json_put(&object, "sources", sources_json(host));
+    json_put(&object, "started_at", json_string(stamp));
+    json_put(&object, "late_us", json_span(started ? host->start.late : NSEC_NEVER));
+    json_put(&object, "clock_set", json_known(started, host->start.clock_set));
+    json_put(&object, "synchronised", started && clock->known ? json_boolean(clock->synchronised) : json_null());
+    json_put(&object, "clock_error_us", json_span(started && clock->synchronised ? clock->error : NSEC_NEVER));
+    json_put(&object, "got_through", json_known(observed, host->through));
+    json_put(&object, "matched", json_known(observed, host->matched));
+    json_put(&object, "shift_us", observed ? bounds_json(&host->shift) : json_null());
+    json_put(&object, "shifted_us", shift_json(host->shifted));
+    json_put(&object, "interrupted_by", host->signal ? json_text(signal_text(host->signal, name)) : json_null());
+    json_put(&object, "incomplete", json_text(*host->incomplete ? host->incomplete : NULL));
+    return object;
+}
+
+static json_t *observer_json(const struct merged_observer *o)
+{
+    char stamp[CLOCK_STAMP_SIZE];
+    clock_stamp_wall(o->zero, stamp);
+    return json_pack("{s:o, s:o, s:s, s:o, s:I, s:I, s:I, s:b, s:o}", "file", json_text(o->file), "host",
+                     json_text(*o->host ? o->host : NULL), "started_at", stamp, "elapsed_us", json_span(o->elapsed),
+                     "connections", (json_int_t)o->connections, "foreign", (json_int_t)o->foreign, "peak", (json_int_t)o->peak,
+                     "complete", (int)o->complete, "incomplete", json_text(*o->incomplete ? o->incomplete : NULL));
+}
+
+json_t *merged_json(const struct run *run)
+{
+    const struct merged *m = run->merged;
+    if (!m)
+        return json_null();
+    json_t *hosts = json_array(), *observers = json_array(), *absent = json_array();
+    for (size_t i = 0; i < m->host_count; i++)
+        json_add(&hosts, host_json(run, &m->hosts[i]));
+    for (size_t i = 0; i < m->observer_count; i++)
+        json_add(&observers, observer_json(&m->observers[i]));
+    for (size_t i = 0; i < m->absent_count; i++)
+        json_add(&absent, json_integer(m->absent[i]));
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "hosts", hosts, "observers", observers, "apart_us", json_span(m->apart),
+                     "shares", json_known(m->segments, m->segments), "absent", absent, "unreported",
+                     json_known(m->unreported != UNREPORTED_UNKNOWN, m->unreported));
+}

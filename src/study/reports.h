@@ -1,0 +1,66 @@
+/* Reads what `probe --json` and `observe --json` wrote, on this host or another: facts for a merge. */
+#ifndef STUDY_REPORTS_H
+#define STUDY_REPORTS_H
+
+#include "backlogctl/error.h"
+#include "backlogctl/merged.h"
+
+/* What an observer saw of one connection of the listener. Times are spans since the observer's start; `least`: it had certainly not
+   happened before, NSEC_NEVER: nobody knows; `most`: it certainly had by then, NSEC_NEVER: it had not. */
+struct moment_bounds {
+    nsec least, most;
+};
+
+#define SIGHTING_STATES(X)                                                                    \
+    X(SIGHTING_HALF_OPEN, "half_open") /* a request, for want of the handshake's last ACK */  \
+    X(SIGHTING_EXPIRED, "expired")     /* that was, and vanished without becoming a socket */ \
+    X(SIGHTING_QUEUED, "queued")                                                              \
+    X(SIGHTING_ACCEPTED, "accepted")                                                          \
+    X(SIGHTING_CLOSED, "closed") /* was accepted, and is closed */
+#define SIGHTING_ENUM(symbol, name) symbol,
+enum sighting_state { SIGHTING_STATES(SIGHTING_ENUM) SIGHTING_STATE_COUNT };
+
+struct sighting {
+    uint8_t bytes[16];                              /* of the peer's address, as in struct endpoint */
+    uint16_t port;                                  /* the peer's */
+    uint8_t family;                                 /* AF_INET or AF_INET6 */
+    uint8_t state;                                  /* enum sighting_state, as of the last look */
+    uint16_t observer;                              /* its number */
+    bool told;                                      /* a report tells of it, too; written by the merge */
+    struct moment_bounds entered, accepted, closed; /* `closed`: of a request, that it expired */
+};
+
+struct sample {
+    nsec at;
+    uint32_t listener;
+    uint32_t queue;
+    uint32_t discarded; /* sk_drops, which has 32 bits */
+};
+
+/* What belongs to one observer beside struct merged_observer. */
+struct observation {
+    struct listener *listeners; /* as they were first */
+    size_t listener_count;
+    struct sample *samples; /* ascending; a figure holds until the next sample of its listener */
+    size_t sample_count, sample_room;
+    struct counters counters; /* change in its network namespace */
+};
+
+struct reports {
+    struct merged merged;             /* hosts and observers; one with `trouble` has nothing below */
+    struct observation *observations; /* one an observer */
+    struct attempt *attempts;         /* of all hosts, their times since their own host's start; their ids count from 1 */
+    size_t attempt_count, attempt_room;
+    struct sighting *sightings; /* of all observers */
+    size_t sighting_count, sighting_room;
+    char version[32]; /* reports of another version are in trouble */
+};
+
+/* Reads the documents of one file, "-" for stdin, and adds what they tell. What cannot be used, be it the file or a document in it, is
+   added as a host in trouble: only want of memory is an error (-ENOMEM). `file` has to outlive the reports. */
+int reports_read(struct reports *r, const char *file, struct error *err);
+
+/* Frees everything; fine for one that is all 0. */
+void reports_release(struct reports *r);
+
+#endif

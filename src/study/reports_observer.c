@@ -1,0 +1,120 @@
+/* The report of one host that watched the listener: observe --json. */
+#include "backlogctl/parse.h"
+
+#include "report_values.h"
+#include "reports_internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SIGHTING_NAME(symbol, name) name,
+static const char *state_word(unsigned n)
+{
+    static const char *const names[] = {SIGHTING_STATES(SIGHTING_NAME)};
+    return names[n];
+}
+
+static struct moment_bounds read_bounds(const json_t *value)
+{
+    return (struct moment_bounds){read_span(json_object_get(value, "min")), read_span(json_object_get(value, "max"))};
+}
+
+int observer_read_row(struct reports *r, const json_t *row, struct error *err)
+{
+    const struct endpoint peer = read_endpoint(json_object_get(row, "peer"));
+    unsigned state = read_word(json_object_get(row, "state"), state_word, SIGHTING_STATE_COUNT);
+    if (!peer.family || state == SIGHTING_STATE_COUNT)
+        return error_set(err, EBADMSG, "a connection has no peer or no state that this version knows");
+    if (r->sighting_count == r->sighting_room) {
+        struct sighting *grown = reports_grow(r->sightings, &r->sighting_room, sizeof *grown, err);
+        if (!grown)
+            return -ENOMEM;
+        r->sightings = grown;
+    }
+    struct sighting *s = &r->sightings[r->sighting_count++];
+    *s = (struct sighting){.port = peer.port,
+                           .family = (uint8_t)peer.family,
+                           .state = (uint8_t)state,
+                           .entered = read_bounds(json_object_get(row, "entered_us")),
+                           .accepted = read_bounds(json_object_get(row, "accepted_us")),
+                           .closed = read_bounds(json_object_get(row, "closed_us"))};
+    memcpy(s->bytes, peer.bytes, sizeof s->bytes);
+    return 0;
+}
+
+int observer_read_sample(struct observation *o, const json_t *row, struct error *err)
+{
+    if (o->sample_count == o->sample_room) {
+        struct sample *grown = reports_grow(o->samples, &o->sample_room, sizeof *grown, err);
+        if (!grown)
+            return -ENOMEM;
+        o->samples = grown;
+    }
+    const struct sample sample = {.at = read_span(json_object_get(row, "at_us")),
+                                  .listener = (uint32_t)read_count(json_object_get(row, "listener"), UINT32_MAX),
+                                  .queue = (uint32_t)read_count(json_object_get(row, "queue"), UINT32_MAX),
+                                  .discarded = (uint32_t)read_count(json_object_get(row, "discarded"), UINT32_MAX)};
+    if (sample.at == NSEC_NEVER)
+        return error_set(err, EBADMSG, "a sample has no time");
+    o->samples[o->sample_count++] = sample;
+    return 0;
+}
+
+static struct listener read_listener(const json_t *value)
+{
+    struct listener l = {.known = true,
+                         .discarded_known = true, /* TCP always has the counter */
+                         .local = read_place(value),
+                         .members = 1,
+                         .kind = KIND_TCP,
+                         .cookie = read_count(json_object_get(value, "cookie"), INT64_MAX),
+                         .inode = (uint32_t)read_count(json_object_get(value, "inode"), UINT32_MAX),
+                         .backlog = read_count(json_object_get(value, "backlog"), UINT32_MAX),
+                         .capacity = read_count(json_object_get(value, "capacity"), (uint64_t)UINT32_MAX + 1),
+                         .netns = read_count(json_object_get(value, "netns"), INT64_MAX),
+                         .pid = (pid_t)read_count(json_object_get(value, "pid"), INT32_MAX)};
+    l.family = l.local.family;
+    read_text(json_object_get(value, "process"), l.process, sizeof l.process);
+    return l;
+}
+
+static struct counters read_counters(const json_t *value)
+{
+    struct counters counters = {.known = json_is_object(value)};
+    for (enum counter c = 0; c < COUNTER_COUNT; c++) {
+        const json_t *one = json_object_get(value, counter_name(c));
+        counters.known = counters.known && json_is_integer(one);
+        counters.value[c] = read_count(one, INT64_MAX);
+    }
+    return counters;
+}
+
+int observer_read(struct merged_observer *observer, struct observation *o, const json_t *members, char why[TROUBLE_SIZE],
+                  struct error *err)
+{
+    const char *started = json_string_value(json_object_get(members, "started_at"));
+    const json_t *listeners = json_object_get(members, "listeners"), *counts = json_object_get(members, "counts");
+    read_text(json_object_get(members, "host"), observer->host, sizeof observer->host);
+    read_text(json_object_get(members, "incomplete"), observer->incomplete, sizeof observer->incomplete);
+    observer->complete = json_is_true(json_object_get(members, "complete"));
+    observer->elapsed = read_span(json_object_get(members, "last_look_us"));
+    for (unsigned s = 0; s < SIGHTING_STATE_COUNT; s++)
+        observer->connections += read_count(json_object_get(counts, state_word(s)), UINT32_MAX);
+    o->counters = read_counters(json_object_get(members, "counters"));
+    o->listener_count = json_array_size(listeners);
+    if (!started || !parse_rfc3339(started, &observer->zero) || observer->elapsed == NSEC_NEVER) {
+        snprintf(why, TROUBLE_SIZE, "it does not say when it was made");
+        return 0;
+    }
+    if (!o->listener_count) {
+        snprintf(why, TROUBLE_SIZE, "it names no listener");
+        return 0;
+    }
+    o->listeners = calloc(o->listener_count, sizeof *o->listeners);
+    if (!o->listeners)
+        return error_set(err, ENOMEM, "no memory for %zu listeners", o->listener_count);
+    for (size_t i = 0; i < o->listener_count; i++)
+        o->listeners[i] = read_listener(json_array_get(listeners, i));
+    return 0;
+}
