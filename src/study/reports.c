@@ -119,6 +119,7 @@ static int take(struct reading *reading, const char *file, const json_t *members
         return add_trouble(reading, file, why, err);
     bool observed = !strcmp(json_string_value(json_object_get(members, "schema")), OBSERVE_SCHEMA);
     int status = 0;
+    reading->observer.connections = reading->reports->sighting_count - reading->sightings;
     if (observed)
         status = observer_read(&reading->observer, &reading->observation, members, why, err);
     else

@@ -90,17 +90,24 @@ static struct counters read_counters(const json_t *value)
     return counters;
 }
 
+/* As for a host. */
+static bool rows_are_counted(const struct merged_observer *observer, const json_t *counts)
+{
+    uint64_t sum = 0;
+    for (unsigned s = 0; s < SIGHTING_STATE_COUNT; s++)
+        sum += read_count(json_object_get(counts, state_word(s)), UINT32_MAX);
+    return sum == observer->connections;
+}
+
 int observer_read(struct merged_observer *observer, struct observation *o, const json_t *members, char why[TROUBLE_SIZE],
                   struct error *err)
 {
     const char *started = json_string_value(json_object_get(members, "started_at"));
-    const json_t *listeners = json_object_get(members, "listeners"), *counts = json_object_get(members, "counts");
+    const json_t *listeners = json_object_get(members, "listeners");
     read_text(json_object_get(members, "host"), observer->host, sizeof observer->host);
     read_text(json_object_get(members, "incomplete"), observer->incomplete, sizeof observer->incomplete);
     observer->complete = json_is_true(json_object_get(members, "complete"));
     observer->elapsed = read_span(json_object_get(members, "last_look_us"));
-    for (unsigned s = 0; s < SIGHTING_STATE_COUNT; s++)
-        observer->connections += read_count(json_object_get(counts, state_word(s)), UINT32_MAX);
     o->counters = read_counters(json_object_get(members, "counters"));
     o->listener_count = json_array_size(listeners);
     if (!started || !parse_rfc3339(started, &observer->zero) || observer->elapsed == NSEC_NEVER) {
@@ -109,6 +116,10 @@ int observer_read(struct merged_observer *observer, struct observation *o, const
     }
     if (!o->listener_count) {
         snprintf(why, TROUBLE_SIZE, "it names no listener");
+        return 0;
+    }
+    if (!rows_are_counted(observer, json_object_get(members, "counts"))) {
+        snprintf(why, TROUBLE_SIZE, "its totals are not those of its connections");
         return 0;
     }
     o->listeners = calloc(o->listener_count, sizeof *o->listeners);

@@ -1,0 +1,459 @@
+/* Reports of several hosts, made up so that what became of each connection is known, and real ones. */
+#include "suite.h"
+
+#include "backlogctl/vocabulary.h"
+
+#include "report.h"
+#include "servers.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static char folder[64];
+
+static void make_folder(void)
+{
+    snprintf(folder, sizeof folder, "/tmp/backlogctl-test-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+}
+
+static void remove_folder(void)
+{
+    free(shell("rm -r '%s'", folder));
+}
+
+static const char *version(void)
+{
+    static char text[32];
+    if (!*text) {
+        struct outcome outcome = process_run((const char *[]){BACKLOGCTL, "--version", NULL}, NULL);
+        ck_assert_int_eq(sscanf(outcome.out, "backlogctl %31s", text), 1);
+        outcome_free(&outcome);
+    }
+    return text;
+}
+
+static char *path_of(const char *name)
+{
+    static char paths[8][128];
+    static size_t next;
+    char *path = paths[next++ % 8];
+    snprintf(path, sizeof paths[0], "%s/%s", folder, name);
+    return path;
+}
+
+static void write_file(const char *name, const char *text)
+{
+    FILE *file = fopen(path_of(name), "w");
+    ck_assert_ptr_nonnull(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+/* What one report says; what is not given is that of everybody. */
+struct share {
+    unsigned index, of;
+    const char *started_at, *version, *target;
+    unsigned count; /* --count of all */
+    const char *rows;
+    unsigned established, timed_out;
+};
+
+/* Two connections of 10.0.0.INDEX, and what a test adds. */
+static char *host_text(const struct share *s)
+{
+    char *text;
+    ck_assert_int_gt(
+        asprintf(
+            &text,
+            "{\"schema\":\"backlogctl.probe/2\",\"version\":\"%s\",\"command\":\"probe\",\"host\":\"client%u\",\"kernel\":\"k\","
+            "\"target\":{\"family\":\"ipv4\",\"address\":\"%s\",\"port\":80},\"options\":{\"count\":%u,\"timeout_us\":2000000,"
+            "\"segment\":{\"index\":%u,\"of\":%u,\"count\":2}},\"started_at\":\"%s\",\"start\":null,"
+            "\"counts\":{\"established\":%u,\"timed_out\":%u},\"pace\":{\"took_us\":100,\"threads\":1},\"times\":{},"
+            "\"connections\":[%s],\"last_look_us\":2000000,\"elapsed_us\":2000100,\"interrupted_by\":null,\"incomplete\":null}\n",
+            s->version ? s->version : version(), s->index, s->target ? s->target : "10.9.9.9", s->count ? s->count : 4, s->index,
+            s->of, s->started_at ? s->started_at : "2026-01-31T12:00:00.000000Z", s->established, s->timed_out, s->rows),
+        0);
+    return text;
+}
+
+static void write_host(const char *name, const struct share *s)
+{
+    char *text = host_text(s);
+    write_file(name, text);
+    free(text);
+}
+
+#define ROW(source, opened, established)                                                                                        \
+    "{\"id\":1,\"source\":\"" source "\",\"verdict\":\"established\",\"reason\":\"remote\",\"evidence\":\"tcp_info\","          \
+    "\"opened_us\":" #opened ",\"established_us\":" #established ",\"accepted_us\":null,\"age_us\":null,\"syn_retransmits\":0," \
+    "\"error\":null}"
+#define SILENT(source)                                                                                                  \
+    "{\"id\":1,\"source\":\"" source "\",\"verdict\":\"timed_out\",\"reason\":\"no_answer\",\"evidence\":\"deadline\"," \
+    "\"opened_us\":5,\"established_us\":null,\"accepted_us\":null,\"age_us\":null,\"syn_retransmits\":1,\"error\":null}"
+
+static const struct share first = {.index = 1,
+                                   .of = 2,
+                                   .rows = ROW("10.0.0.1:1001", 10, 900) "," ROW("10.0.0.1:1002", 20, 950),
+                                   .established = 2};
+static const struct share second = {.index = 2,
+                                    .of = 2,
+                                    .rows = ROW("10.0.0.2:1001", 10, 900) "," ROW("10.0.0.2:1002", 20, 950),
+                                    .established = 2};
+
+/* It looked from a second before the burst until two seconds behind its end. */
+#define SEEN(peer, state, entered, accepted, closed)                                                                  \
+    "{\"listener\":0,\"peer\":\"" peer "\",\"local\":\"10.9.9.9:80\",\"state\":\"" state "\",\"entered_us\":" entered \
+    ",\"accepted_us\":" accepted ",\"closed_us\":" closed ",\"evidence\":\"look\"}"
+#define AT(min, max) "{\"min\":" #min ",\"max\":" #max "}"
+#define BEGIN AT(1000000, 1004000)
+
+/* All of them, as the kernel has them. */
+static char *counters_text(unsigned overflows)
+{
+    static char text[4096];
+    size_t used = 0;
+    for (enum counter c = 0; c < COUNTER_COUNT; c++)
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s\"%s\":%u", c ? "," : "", counter_name(c),
+                                 c == COUNTER_LISTEN_OVERFLOWS || c == COUNTER_LISTEN_DROPS ? overflows : 0);
+    return text;
+}
+
+static unsigned count_of(const char *rows, const char *state)
+{
+    unsigned count = 0;
+    for (const char *at = strstr(rows, state); at; at = strstr(at + 1, state))
+        count++;
+    return count;
+}
+
+static void write_observer(const char *name, const char *rows, bool complete, unsigned discarded, unsigned overflows)
+{
+    char *text;
+    ck_assert_int_gt(asprintf(&text,
+                              "{\"schema\":\"backlogctl.observe/"
+                              "1\",\"version\":\"%s\",\"host\":\"server\",\"started_at\":\"2026-01-31T11:59:59.000000Z\","
+                              "\"listeners\":[{\"address\":\"0.0.0.0\",\"port\":80,\"backlog\":2,\"capacity\":3,\"cookie\":7,"
+                              "\"pid\":1,\"process\":\"p\"}],"
+                              "\"samples\":[{\"at_us\":0,\"listener\":0,\"queue\":0,\"discarded\":5},"
+                              "{\"at_us\":1004000,\"listener\":0,\"queue\":3,\"discarded\":%u}],\"connections\":[%s],"
+                              "\"counters\":{%s},\"complete\":%s,\"incomplete\":%s,"
+                              "\"counts\":{\"half_open\":%u,\"queued\":%u,\"accepted\":%u,\"closed\":%u},"
+                              "\"last_look_us\":5000000,\"elapsed_us\":5000100}\n",
+                              version(), 5 + discarded, rows, counters_text(overflows), complete ? "true" : "false",
+                              complete ? "null" : "\"events were lost\"", count_of(rows, "\"half_open\""),
+                              count_of(rows, "\"queued\""), count_of(rows, "\"accepted\""), count_of(rows, "\"closed\"")),
+                     0);
+    write_file(name, text);
+    free(text);
+}
+
+static json_t *merged(const char *const *more, int status)
+{
+    const char *argv[24] = {BACKLOGCTL, "merge", "--json"};
+    size_t count = 3;
+    while (*more)
+        argv[count++] = *more++;
+    return report_of(argv, NULL, status);
+}
+
+static json_t *host_at(const json_t *report, size_t n)
+{
+    return json_array_get(json_object_get(json_object_get(report, "merged"), "hosts"), n);
+}
+
+static const char *verdict_at(const json_t *report, size_t n)
+{
+    return json_string_value(json_object_get(json_array_get(json_object_get(report, "connections"), n), "verdict"));
+}
+
+static void assert_trouble(const json_t *report, size_t n, const char *part)
+{
+    const char *trouble = json_string_value(json_object_get(host_at(report, n), "trouble"));
+    ck_assert_msg(trouble && strstr(trouble, part), "the trouble of host %zu is %s, not %s", n, trouble, part);
+}
+
+/* ---- Both ends ---- */
+
+START_TEST(each_end_tells_its_part)
+{
+    make_folder();
+    write_host("a.json", &first);
+    write_host("b.json", &second);
+    /* The third was accepted when its client had gone: at the end of its patience it was in the queue. */
+    write_observer("o.json",
+                   SEEN("10.0.0.1:1001", "accepted", BEGIN, AT(1000000, 1010000),
+                        "null") "," SEEN("10.0.0.1:1002", "queued", BEGIN, "null",
+                                         "null") "," SEEN("10.0.0.2:1001", "closed", BEGIN, AT(3100000, 3110000),
+                                                          AT(3100000, 3110000)) "," SEEN("10.0.0.2:1002", "half_open",
+                                                                                         "{\"min\":null,\"max\":null}", "null",
+                                                                                         "null") "," SEEN("10.7.7.7:1", "queued",
+                                                                                                          BEGIN, "null", "null"),
+                   true, 0, 0);
+    json_t *report = merged((const char *[]){path_of("o.json"), path_of("a.json"), path_of("b.json"), NULL}, 0);
+    ck_assert_str_eq(verdict_at(report, 0), "connected");
+    ck_assert_str_eq(verdict_at(report, 1), "queued");
+    ck_assert_str_eq(verdict_at(report, 2), "queued");
+    ck_assert_str_eq(verdict_at(report, 3), "half_open");
+    for (size_t i = 0; i < 4; i++)
+        ck_assert_str_eq(json_string_value(
+                             json_object_get(json_array_get(json_object_get(report, "connections"), i), "evidence")),
+                         "peer_socket");
+    json_t *observer = json_array_get(json_object_get(json_object_get(report, "merged"), "observers"), 0);
+    ck_assert_int_eq(report_number(observer, "connections"), 5);
+    ck_assert_int_eq(report_number(observer, "foreign"), 1);
+    ck_assert_int_eq(report_number(host_at(report, 0), "matched"), 2);
+    ck_assert_int_eq(report_number(report, "listener.queue"), 3);
+    ck_assert_int_eq(report_number(report, "merged.unreported"), 0);
+    json_decref(report);
+    remove_folder();
+}
+END_TEST
+
+/* What nobody saw is nobody's loss, unless all was seen and something was dropped that can have been it. */
+START_TEST(what_was_not_seen_is_not_guessed)
+{
+    static const struct {
+        bool complete, direct;
+        unsigned discarded;
+        const char *verdict, *reason;
+    } rows[] = {
+        {false, true, 0, "established", "remote"}, /* events were lost */
+        {true, false, 0, "established", "remote"}, /* no address of that host was seen: they may be translated */
+        {true, true, 0, "established", "no_trace"},
+    };
+    make_folder();
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        write_host("a.json", &(struct share){.index = 1, .of = 1, .count = 2, .rows = first.rows, .established = 2});
+        write_observer("o.json", rows[i].direct ? SEEN("10.0.0.1:1002", "accepted", BEGIN, BEGIN, "null") : "", rows[i].complete,
+                       rows[i].discarded, 0);
+        json_t *report = merged((const char *[]){path_of("a.json"), path_of("o.json"), NULL}, 0);
+        ck_assert_str_eq(verdict_at(report, 0), rows[i].verdict);
+        ck_assert_str_eq(json_string_value(json_object_get(json_array_get(json_object_get(report, "connections"), 0), "reason")),
+                         rows[i].reason);
+        json_decref(report);
+    }
+    remove_folder();
+}
+END_TEST
+
+/* The listener says why, if it dropped as many as went unanswered, and nobody is missing. */
+START_TEST(silence_is_told_by_the_listener)
+{
+    static const struct {
+        unsigned discarded, shares;
+        const char *reason;
+    } rows[] = {{2, 1, "queue_full"}, {0, 1, "no_answer"}, {3, 1, NULL}, {2, 2, NULL}};
+    make_folder();
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        write_host("a.json", &(struct share){.index = 1,
+                                             .of = rows[i].shares,
+                                             .count = 2 * rows[i].shares,
+                                             .rows = ROW("10.0.0.1:1001", 10, 900) "," SILENT("10.0.0.1:1002"),
+                                             .established = 1,
+                                             .timed_out = 1});
+        write_observer("o.json", SEEN("10.0.0.1:1001", "queued", BEGIN, "null", "null"), true, rows[i].discarded,
+                       rows[i].discarded);
+        json_t *report = merged((const char *[]){path_of("a.json"), path_of("o.json"), NULL}, 0);
+        const char *reason =
+            json_string_value(json_object_get(json_array_get(json_object_get(report, "connections"), 1), "reason"));
+        ck_assert_msg(rows[i].reason ? reason && !strcmp(reason, rows[i].reason) : !reason, "row %zu: %s", i, reason);
+        json_decref(report);
+    }
+    remove_folder();
+}
+END_TEST
+
+/* ---- Clocks ---- */
+
+START_TEST(a_wrong_clock_is_found_by_the_handshakes)
+{
+    make_folder();
+    write_host("a.json", &first);
+    struct share late = second;
+    late.started_at = "2026-01-31T12:00:03.000000Z"; /* it began with the other one, and its clock is 3 s ahead */
+    write_host("b.json", &late);
+    write_observer("o.json",
+                   SEEN("10.0.0.1:1001", "queued", BEGIN, "null",
+                        "null") "," SEEN("10.0.0.1:1002", "queued", BEGIN, "null",
+                                         "null") "," SEEN("10.0.0.2:1001", "queued", BEGIN, "null",
+                                                          "null") "," SEEN("10.0.0.2:1002", "queued", BEGIN, "null", "null"),
+                   true, 0, 0);
+    json_t *report = merged((const char *[]){path_of("a.json"), path_of("b.json"), path_of("o.json"), "-e", "queued=4", NULL}, 0);
+    ck_assert_int_eq(report_number(host_at(report, 0), "shifted_us"), 0);
+    long shifted = report_number(host_at(report, 1), "shifted_us");
+    ck_assert_msg(shifted > -3005000 && shifted < -2995000, "moved by %ld us", shifted);
+    ck_assert_int_le(report_number(host_at(report, 1), "shift_us.min"), shifted);
+    ck_assert_int_ge(report_number(host_at(report, 1), "shift_us.max"), shifted);
+    ck_assert_int_lt(report_number(report, "merged.apart_us"), 5000);
+    json_decref(report);
+    remove_folder();
+}
+END_TEST
+
+/* ---- Reports that are of no use ---- */
+
+START_TEST(who_does_not_belong_is_named_and_the_rest_counted)
+{
+    static const struct {
+        struct share share;
+        const char *trouble;
+    } rows[] = {
+        {{.index = 2, .of = 2, .rows = "", .version = "0.0.1"}, "version '0.0.1'"},
+        {{.index = 2, .of = 2, .rows = "", .target = "10.9.9.8"}, "its target is 10.9.9.8:80, not 10.9.9.9:80"},
+        {{.index = 2, .of = 3, .rows = ""}, "shares is 3, not 2"},
+        {{.index = 2, .of = 2, .rows = "", .count = 6}, "--count is 6, not 4"},
+        {{.index = 1, .of = 2, .rows = ""}, "counted already"},
+        {{.index = 2, .of = 2, .rows = "", .established = 1}, "its totals are not those of its connections"},
+        {{.index = 3, .of = 2, .rows = ""}, "--segment makes no sense"},
+        {{.index = 2, .of = 2, .rows = "{\"verdict\":\"strange\"}"}, "no verdict"},
+        {{.index = 2, .of = 2, .rows = "{}]"}, "no verdict"},
+        {{.index = 2, .of = 2, .rows = "", .started_at = "yesterday"}, "does not say when"},
+    };
+    make_folder();
+    write_host("a.json", &first);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        write_host("b.json", &rows[i].share);
+        json_t *report = merged((const char *[]){path_of("a.json"), path_of("b.json"), "-e", "established>=2", NULL}, 0);
+        assert_trouble(report, 1, rows[i].trouble);
+        ck_assert_int_eq(report_count(report, "established"), 2);
+        ck_assert_int_eq(report_number(report, "merged.unreported"), 2);
+        ck_assert_int_eq(json_array_size(json_object_get(report, "connections")), 2);
+        json_decref(report);
+        json_decref(merged((const char *[]){path_of("a.json"), path_of("b.json"), "-e", "established=2", NULL}, 4));
+        json_decref(merged((const char *[]){path_of("a.json"), path_of("b.json"), "-e", "established<2", NULL}, 1));
+        json_decref(merged((const char *[]){path_of("a.json"), path_of("b.json"), "-e", "established>4", NULL}, 1));
+    }
+    remove_folder();
+}
+END_TEST
+
+/* Wherever it ends. */
+START_TEST(a_report_that_was_cut_is_named)
+{
+    make_folder();
+    write_host("a.json", &first);
+    char *text = host_text(&second);
+    size_t length = strlen(text) - 1; /* without the newline */
+    for (size_t cut = 0; cut < length; cut += 1 + cut % 7) {
+        char kept = text[cut];
+        text[cut] = '\0';
+        write_file("b.json", text);
+        text[cut] = kept;
+        json_t *report = merged((const char *[]){path_of("a.json"), path_of("b.json"), NULL}, 0);
+        assert_trouble(report, 1, cut ? "it ends in the middle, behind byte" : "it is empty");
+        ck_assert_int_eq(json_array_size(json_object_get(report, "connections")), 2);
+        ck_assert_int_eq(report_number(report, "merged.unreported"), 2);
+        json_decref(report);
+    }
+    free(text);
+    remove_folder();
+}
+END_TEST
+
+START_TEST(without_any_report_of_use_it_fails)
+{
+    make_folder();
+    write_file("empty.json", "");
+    write_file("list.json", "{\"schema\":\"backlogctl.list/2\"}");
+    write_file("noise", "\xff\x1b[2J");
+    static const char *const said[] = {"empty.json: it is empty", "list.json: it is no report of probe or observe",
+                                       "noise: it is no JSON", "none of the 3 reports can be used"};
+    struct outcome outcome =
+        process_run((const char *[]){BACKLOGCTL, "merge", path_of("empty.json"), path_of("list.json"), path_of("noise"), NULL},
+                    NULL);
+    ck_assert_int_eq(outcome.status, 3);
+    ck_assert_str_eq(outcome.out, "");
+    for (size_t i = 0; i < sizeof said / sizeof *said; i++)
+        ck_assert_msg(strstr(outcome.err, said[i]) != NULL, "%s lacks: %s", outcome.err, said[i]);
+    ck_assert_ptr_null(strchr(outcome.err, '\x1b'));
+    outcome_free(&outcome);
+    remove_folder();
+}
+END_TEST
+
+/* ---- Several in one file, and without rows ---- */
+
+START_TEST(one_file_has_many_reports)
+{
+    make_folder();
+    write_host("a.json", &first);
+    write_host("b.json", &second);
+    free(shell("cat '%s' '%s' >'%s'", path_of("a.json"), path_of("b.json"), path_of("all.json")));
+    json_t *report = merged((const char *[]){path_of("all.json"), "-e", "established=4", NULL}, 0);
+    ck_assert_int_eq(json_array_size(json_object_get(report, "connections")), 4);
+    json_decref(report);
+    char *out = shell("'%s' merge --json -e established=4 - <'%s'", BACKLOGCTL, path_of("all.json"));
+    ck_assert_ptr_nonnull(strstr(out, "\"ok\":true"));
+    free(out);
+    remove_folder();
+}
+END_TEST
+
+/* ---- Real ones ---- */
+
+#define ACCEPT_THREE                                                            \
+    LISTENING "tcp('127.0.0.1',b=3);print('ready',flush=True)\n"                \
+              "C=[L[0].accept() for i in range(3)];print('three',flush=True)\n" \
+              "signal.pause()"
+
+START_TEST(real_reports_add_up)
+{
+    struct process server;
+    in_private_namespace();
+    make_folder();
+    if (!python_begin(ACCEPT_THREE, &server))
+        return;
+    for (int i = 1; i <= 3; i++)
+        free(shell("'%s' probe --json --count 9 --segment %d/3 --timeout 0 >'%s/%d.json'", BACKLOGCTL, i, folder, i));
+    char *out = shell("'%s' merge %s/[1-3].json --json", BACKLOGCTL, folder);
+    json_t *report = json_loads(out, 0, NULL), *alone;
+    long sum = 0;
+    ck_assert_msg(report != NULL, "%s", out);
+    for (int i = 1; i <= 3; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "%d.json", i);
+        alone = json_load_file(path_of(name), 0, NULL);
+        sum += report_count(alone, "connected");
+        json_decref(alone);
+    }
+    ck_assert_int_eq(report_count(report, "connected"), sum);
+    ck_assert_int_eq(json_array_size(json_object_get(report, "connections")), 9);
+    ck_assert_int_eq(report_number(report, "options.count"), 9);
+    json_decref(report);
+    free(out);
+    /* The same without rows. */
+    for (int i = 1; i <= 3; i++)
+        free(shell("'%s' probe --json --summary --count 9 --segment %d/3 --timeout 0 >'%s/%d.json'", BACKLOGCTL, i, folder, i));
+    out = shell("'%s' merge %s/[1-3].json --json", BACKLOGCTL, folder);
+    report = json_loads(out, 0, NULL);
+    ck_assert_msg(report != NULL, "%s", out);
+    ck_assert(json_is_null(json_object_get(report, "connections")));
+    ck_assert(json_is_null(json_object_get(json_object_get(json_object_get(report, "times"), "established"), "p50_us")));
+    json_decref(report);
+    free(out);
+    python_end(&server);
+    remove_folder();
+}
+END_TEST
+
+static Suite *make_suite(void)
+{
+    const TTest *const tests[] = {each_end_tells_its_part,
+                                  what_was_not_seen_is_not_guessed,
+                                  silence_is_told_by_the_listener,
+                                  a_wrong_clock_is_found_by_the_handshakes,
+                                  who_does_not_belong_is_named_and_the_rest_counted,
+                                  a_report_that_was_cut_is_named,
+                                  without_any_report_of_use_it_fails,
+                                  one_file_has_many_reports,
+                                  real_reports_add_up};
+    Suite *suite = suite_create("merge");
+    suite_add(suite, "plain", tests, COUNT(tests));
+    return suite;
+}
+
+SUITE_MAIN(make_suite)
