@@ -153,6 +153,9 @@ static bool take_zone(const char **p, int *out)
     return true;
 }
 
+/* What is later is no moment of this century, and what is earlier than 1970 was never seen by this program. */
+#define SECONDS_MAX INT64_C(9000000000)
+
 bool parse_rfc3339(const char *p, nsec *out)
 {
     struct tm utc = {0};
@@ -169,12 +172,11 @@ bool parse_rfc3339(const char *p, nsec *out)
     time_t seconds = timegm(&same); /* makes March 2 of February 30 */
     if (same.tm_mon != utc.tm_mon || same.tm_mday != utc.tm_mday || same.tm_hour != utc.tm_hour || same.tm_min != utc.tm_min)
         return false;
+    if (seconds - zone < 0 || seconds - zone > SECONDS_MAX)
+        return false;
     *out = (nsec)(seconds - zone) * NSEC_PER_SEC + fraction;
     return true;
 }
-
-/* More digits than these are no moment of this century. */
-#define SECONDS_MAX INT64_C(9000000000)
 
 static bool parse_seconds(const char *p, nsec *out)
 {

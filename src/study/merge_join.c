@@ -221,7 +221,8 @@ int merge_join(struct merge *m, struct error *err)
     struct reports *r = &m->reports;
     struct merged *merged = &r->merged;
     nsec zero = INT64_MAX, end = 0;
-    qsort(r->sightings, r->sighting_count, sizeof *r->sightings, compare_sightings);
+    if (r->sighting_count)
+        qsort(r->sightings, r->sighting_count, sizeof *r->sightings, compare_sightings);
     for (size_t i = 0; i < merged->host_count; i++) {
         struct merged_host *host = &merged->hosts[i];
         if (!is_of_use(host))
