@@ -82,6 +82,7 @@ static void undo(struct reading *reading)
     free(reading->observation.listeners);
     free(reading->observation.samples);
     reading->observation = (struct observation){0};
+    reading->host.sources = NULL;
 }
 
 /* Named, and counted as one that has failed. */
