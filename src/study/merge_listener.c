@@ -6,7 +6,7 @@
 #include <string.h>
 
 /* Its figures at a moment of the observer's time: those of the last look until then. */
-static void figures_at(const struct observation *o, uint32_t listener, nsec at, struct listener *out)
+static void figures_at(const struct observer_facts *o, uint32_t listener, nsec at, struct listener *out)
 {
     bool any = false;
     for (size_t i = 0; i < o->sample_count; i++) {
@@ -38,7 +38,7 @@ static void add_listener(struct listener *sum, const struct listener *one)
 /* What clients that have closed since left behind is not of the burst: so the figures at its end count, not those of the last look. */
 static void add_observation(struct merge *m, size_t number)
 {
-    const struct observation *o = &m->reports.observations[number];
+    const struct observer_facts *o = &m->reports.observations[number];
     const struct merged_observer *observer = &m->reports.merged.observers[number];
     struct target *target = &m->run.targets[0];
     nsec begin = m->zero - observer->zero;
@@ -51,7 +51,7 @@ static void add_observation(struct merge *m, size_t number)
     }
 }
 
-static uint64_t peak_of(const struct observation *o)
+static uint64_t peak_of(const struct observer_facts *o)
 {
     uint64_t peak = 0, sum = 0;
     uint64_t *queues = calloc(o->listener_count + 1, sizeof *queues);
@@ -98,7 +98,7 @@ static uint32_t sum_of(const uint32_t *figures, size_t count)
 /* One queue, of the listeners of one observer together. */
 static int draw_queue(struct merge *m, struct timeline *timeline)
 {
-    const struct observation *o = &m->reports.observations[0];
+    const struct observer_facts *o = &m->reports.observations[0];
     nsec shift = m->reports.merged.observers[0].zero - m->zero;
     uint32_t *queues = calloc(o->listener_count + 1, sizeof *queues), *drops = calloc(o->listener_count + 1, sizeof *drops);
     timeline->points = calloc(o->sample_count + 1, sizeof *timeline->points);
