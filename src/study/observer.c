@@ -71,6 +71,14 @@ static void count(struct observation *o, const struct survey *before, const stru
     judge_observation(o, &span);
 }
 
+static bool are_alone(const struct observation *o, const struct survey *stock)
+{
+    size_t others = 0;
+    for (size_t i = 0; i < stock->count; i++)
+        others += has_handshake((enum socket_kind)stock->listeners[i].kind);
+    return stock->count && others == o->listener_count;
+}
+
 static int observe(struct observation *o, struct follower *f, struct loop *loop, const struct observe_hook *hook,
                    struct error *err)
 {
@@ -115,6 +123,7 @@ int observer_run(struct observation *o, const struct survey *survey, const struc
         status = begin(o, f, &loop, &before, err);
         o->signal = loop.signal;
         if (!status && !loop.signal) {
+            f->alone = are_alone(o, &before);
             status = observe(o, f, &loop, hook, err);
             take_stock(&after);
             count(o, &before, &after);
