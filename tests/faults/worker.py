@@ -205,7 +205,8 @@ def judge_messages(command, fault, result, code):
     findings = [f"this is on stderr: {line}" for line in lines if not MESSAGE.fullmatch(line) and not PROGRESS.fullmatch(line)]
     messages = [line for line in lines if MESSAGE.fullmatch(line)]
     findings += [f"an empty reason: {line}" for line in messages if re.search(r"Success|\(null\)|Unknown error", line)]
-    reasons = [line for line in messages if ": expected " not in line]  # there is one for each expectation
+    # There is one for each expectation; and one that observe has begun.
+    reasons = [line for line in messages if ": expected " not in line and not line.endswith(": observing")]
     if len(reasons) > 1:
         findings.append(f"{len(messages)} messages: {' // '.join(messages)}")
     if code == 3 and not messages and not (command.explains and result["stdout"]):
