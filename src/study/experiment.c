@@ -363,7 +363,7 @@ int experiment_go(struct experiment *x, struct error *err)
     if (x->plan->probe.start_at && x->run.target_count)
         look_before(x, &x->run.targets[0]); /* what came while it was waited for is no part of the run */
     if (x->diag.netlink.socket)
-        listener_list(&x->diag, &x->listeners_before, &(struct error){0}, NULL);
+        x->listed_before = !listener_list_tcp(&x->diag, &x->listeners_before, NULL);
     counters_read(&x->counters_before, NULL);
     x->connects_before = counters_connects();
     x->epoch = clock_now();
