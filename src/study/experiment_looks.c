@@ -19,7 +19,8 @@
 #define FIRST_PAUSE NSEC_PER_MSEC
 #define LONGEST_PAUSE (10 * NSEC_PER_MSEC)
 
-/* Our own server tells when it accepted. Then a look only shows whether all is over, which may be told this part of the time late. */
+/* Our own server tells when it accepted. Then, without a timeline, a look only shows whether all is over, which may be told this part of
+   the time late. */
 #define LATE_PART 16
 
 /* A SYN-ACK is repeated after a second for the first time (RFC 6298). */
@@ -193,7 +194,7 @@ void experiment_settle(struct experiment *x, const struct target *target)
 
 static nsec longest_pause(const struct experiment *x, nsec followed)
 {
-    nsec late = x->lab.server ? followed / LATE_PART : 0;
+    nsec late = x->lab.server && !x->recorder ? followed / LATE_PART : 0;
     return late > LONGEST_PAUSE ? late : LONGEST_PAUSE;
 }
 

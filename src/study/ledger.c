@@ -4,9 +4,8 @@
 #include "backlogctl/clock.h"
 #include "backlogctl/listener.h"
 
-/* Single SYNs are told apart in a burst smaller than this. In a larger one those of a block share two readings, which cost as much as half
-   a connection each; a block ends sooner where it gets old (TIGHT). */
-#define READINGS 128
+/* As many single SYNs are told apart; of larger bursts, blocks of equal size. */
+#define READINGS 512
 
 /* A reading this old encloses the traffic of others: what they lose could stand for what a filter took of ours. */
 #define TIGHT (50 * NSEC_PER_USEC)
