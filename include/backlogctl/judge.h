@@ -6,6 +6,7 @@
 #include "backlogctl/run.h"
 #include "backlogctl/figures.h"
 #include "backlogctl/measurement.h"
+#include "backlogctl/observation.h"
 #include "backlogctl/sizing.h"
 #include "backlogctl/sweep.h"
 #include "backlogctl/listener_history.h"
@@ -81,6 +82,9 @@ void judge_predict(const struct load *load, struct prediction *p);
 /* How many of the packets that a listener discarded in some time were dropped on its full accept queue, by what its network namespace
    counted in the same time. */
 struct interval judge_overflows(uint64_t discarded, const struct overflow_span *span);
+
+/* Counts the connections, and fills in each listener's overflows; the span counts its own discarded packets among those of all. */
+void judge_observation(struct observation *o, const struct overflow_span *span);
 
 /* Known if both are. */
 struct interval judge_sum(struct interval a, struct interval b);

@@ -80,6 +80,14 @@ struct counters counters_change(const struct counters *before, const struct coun
    tcp_connect() counts); -1: unknown. */
 int64_t counters_connects(void);
 
+/* What happened to connections in this namespace since it was made (Tcp: of /proc/thread-self/net/snmp); false: unknown. */
+struct connection_counters {
+    uint64_t connects; /* ActiveOpens */
+    uint64_t children; /* PassiveOpens: sockets that listeners made (tcp_create_openreq_child) */
+    uint64_t resets;   /* AttemptFails and EstabResets: those that ended, on either side, without a FIN of both */
+};
+bool counters_connections(struct connection_counters *out);
+
 /* TCP sockets allocated on the whole machine, in all namespaces ("alloc" of /proc/net/sockstat); 0 when unknown. A dump
    walks the table of them all. */
 uint64_t sockets_allocated(void);

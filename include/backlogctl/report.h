@@ -8,6 +8,7 @@
 #include "backlogctl/server_event.h"
 #include "backlogctl/figures.h"
 #include "backlogctl/measurement.h"
+#include "backlogctl/observation.h"
 #include "backlogctl/sizing.h"
 #include "backlogctl/sweep.h"
 #include "backlogctl/listener_history.h"
@@ -116,6 +117,9 @@ int report_resize_json(FILE *out, const struct resizing *resizing);
 
 void report_measurement_text(FILE *out, const struct measurement *m, const struct report_style *style);
 int report_measurement_json(FILE *out, const struct measurement *m);
+
+void report_observation_text(FILE *out, const struct observation *o, const struct report_style *style);
+int report_observation_json(FILE *out, const struct observation *o);
 
 /* ---- Watched listeners ---- */
 

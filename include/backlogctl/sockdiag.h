@@ -24,6 +24,9 @@ struct diag_socket {
     uint32_t discarded; /* INET_DIAG_SKMEMINFO[SK_MEMINFO_DROPS] */
     bool has_info;
     uint32_t last_data_sent_ms; /* tcpi_last_data_sent: for a queued child, its age */
+    uint32_t segments_in;       /* tcpi_segs_in; 0 also where this kernel does not tell */
+    bool is_whole;              /* INET_DIAG_SHUTDOWN: no request, and no remnant in TIME_WAIT: those have none */
+    bool is_transparent;        /* IP_TRANSPARENT, of INET_DIAG_SOCKOPT: connections to other addresses can be led to it */
     bool has_v6only;
     bool v6only;
     bool is_mptcp; /* INET_DIAG_ULP_INFO: the subflow socket of an MPTCP listener or connection */

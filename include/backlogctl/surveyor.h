@@ -20,6 +20,9 @@ void survey_look_at_holders(struct survey *survey, uint32_t remarks);
 /* Whether one of those that hold the listener has the query's command name and unit, where it asks for them. */
 bool survey_holds(const struct survey *survey, const struct listener *listener, const struct survey_query *query);
 
+/* What a namespace counted between two surveys of it. */
+struct overflow_span survey_span(const struct netns_facts *old, const struct netns_facts *now);
+
 /* Whether the query asks who holds it. */
 static inline bool survey_asks_holders(const struct survey_query *query)
 {

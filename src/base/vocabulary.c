@@ -1,4 +1,5 @@
 /* The names of the model's enums, from the same lists that make the enums. */
+#include "backlogctl/observation.h"
 #include "backlogctl/server_event.h"
 #include "backlogctl/sizing.h"
 #include "backlogctl/started_server.h"
@@ -28,3 +29,5 @@ NAMES(server_event_name, server_event_kind, SERVER_EVENTS)
 NAMES(started_trouble_name, started_trouble, STARTED_TROUBLES)
 NAMES(backlog_way_name, backlog_way, BACKLOG_WAYS)
 NAMES(sizing_part_name, sizing_part, SIZING_PARTS)
+NAMES(observed_state_name, observed_state, OBSERVED_STATES)
+NAMES(sighting_name, sighting, SIGHTS)

@@ -148,7 +148,38 @@ static const struct option_spec watch[] = {
     {0},
 };
 
+static const struct option_spec observe[] = {
+    {.name = "duration",
+     .argument = "DUR",
+     READS(duration, observe.duration),
+     .min = NSEC_PER_MSEC,
+     .max = 10 * 24 * 3600 * NSEC_PER_SEC,
+     .usual = "end after this time (default: at Ctrl-C)",
+     .help = "end after this time (default: when interrupted)"},
+    {.name = "start-at",
+     .argument = "TIME",
+     READS(moment, probe.start_at),
+     .usual = "begin at this time of this host's clock",
+     .help = "begin at this time of this host's clock: as RFC 3339, in seconds since 1970, or +5s from now"},
+    {.name = "every",
+     .argument = "DUR",
+     READS(duration, observe.every),
+     .min = NSEC_PER_MSEC,
+     .max = 10 * NSEC_PER_SEC,
+     .help =
+         "time between two looks while things change (default 10ms, longer where a look costs much); 100ms when nothing does"},
+    {.name = "output",
+     .rights = RIGHTS_WRITE,
+     .argument = "FILE",
+     READS(file, list.output),
+     .excludes = "quiet",
+     .usual = "write the report to FILE",
+     .help = "write the report to FILE, put in place by rename when it is whole"},
+    {0},
+};
+
 const struct option_group options_resize = {"The new size", resize};
 const struct option_group options_measure = {"The measurement", measure};
 const struct option_group options_watch = {"The view", watch};
+const struct option_group options_observe = {"The observation", observe};
 const struct option_group options_list = {"The list", list};

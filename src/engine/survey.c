@@ -351,6 +351,20 @@ int survey_take(struct survey *survey, const struct survey_query *query, struct 
     return status;
 }
 
+/* The counters are read before and after the listeners: what was counted between the two lists is least that which came between the
+   inner readings, and at most that between the outer ones. */
+struct overflow_span survey_span(const struct netns_facts *old, const struct netns_facts *now)
+{
+    uint64_t first = now->counters.value[COUNTER_LISTEN_OVERFLOWS], last = now->overflows_after;
+    uint64_t old_first = old->counters.value[COUNTER_LISTEN_OVERFLOWS], old_last = old->overflows_after;
+    bool same = now->cookies == old->cookies && now->discarded >= old->discarded; /* its counters have 32 bits and begin again */
+    return (struct overflow_span){.known = now->counters.known && old->counters.known && first >= old_last,
+                                  .least = first - old_last,
+                                  .most = last - old_first,
+                                  .others_known = same,
+                                  .others = same ? now->discarded - old->discarded : 0};
+}
+
 void survey_release(struct survey *survey)
 {
     free(survey->listeners);

@@ -1,6 +1,8 @@
 /* Listeners over time: what came, what went, how long their queues got. */
 #include "backlogctl/watcher.h"
 
+#include "backlogctl/surveyor.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -163,20 +165,6 @@ static int merge_all(struct watch_model *w, const struct survey *survey, nsec el
     return status;
 }
 
-/* The counters are read before and after the listeners: what was counted between the two lists is least that which came between the
-   inner readings, and at most that between the outer ones. */
-static struct overflow_span span_between(const struct netns_facts *old, const struct netns_facts *now)
-{
-    uint64_t first = now->counters.value[COUNTER_LISTEN_OVERFLOWS], last = now->overflows_after;
-    uint64_t old_first = old->counters.value[COUNTER_LISTEN_OVERFLOWS], old_last = old->overflows_after;
-    bool same = now->cookies == old->cookies && now->discarded >= old->discarded; /* its counters have 32 bits and begin again */
-    return (struct overflow_span){.known = now->counters.known && old->counters.known && first >= old_last,
-                                  .least = first - old_last,
-                                  .most = last - old_first,
-                                  .others_known = same,
-                                  .others = same ? now->discarded - old->discarded : 0};
-}
-
 static int keep_namespaces(struct watch_model *w, const struct survey *survey)
 {
     struct netns_facts *list = malloc((survey->namespace_count + 1) * sizeof *list);
@@ -186,7 +174,7 @@ static int keep_namespaces(struct watch_model *w, const struct survey *survey)
     for (size_t i = 0; i < survey->namespace_count; i++) {
         const struct netns_facts *old = netns_facts_find(w->namespaces, w->namespace_count, list[i].inode);
         if (old)
-            list[i].span = span_between(old, &list[i]);
+            list[i].span = survey_span(old, &list[i]);
     }
     free(w->namespaces);
     w->namespaces = list;

@@ -34,15 +34,23 @@ static void note_counter(struct counters *out, const char *name, size_t length, 
 }
 
 /* RFC 4022's names are in this order since there is /proc/net/snmp: ActiveOpens is the fifth. */
-int64_t counters_connects(void)
+bool counters_connections(struct connection_counters *out)
 {
     char *text = malloc(NETSTAT_SIZE);
-    unsigned long long connects;
+    unsigned long long connects, children, failed, reset;
     const char *names = text && !read_all(SNMP, text, NETSTAT_SIZE, NULL) ? strstr(text, "\nTcp: Rto") : NULL;
     const char *values = names ? strstr(names + 1, "\nTcp: ") : NULL;
-    bool known = values && sscanf(values, " Tcp: %*s %*s %*s %*s %llu", &connects) == 1;
+    bool known =
+        values && sscanf(values, " Tcp: %*s %*s %*s %*s %llu %llu %llu %llu", &connects, &children, &failed, &reset) == 4;
+    *out = known ? (struct connection_counters){connects, children, failed + reset} : (struct connection_counters){0};
     free(text);
-    return known ? (int64_t)connects : -1;
+    return known;
+}
+
+int64_t counters_connects(void)
+{
+    struct connection_counters counters;
+    return counters_connections(&counters) ? (int64_t)counters.connects : -1;
 }
 
 /* Two lines side by side: "TcpExt: NAME NAME ..." and "TcpExt: VALUE VALUE ...". */

@@ -59,6 +59,21 @@ static int read_protocol(const struct nlattr *attribute, void *context)
     return MNL_CB_OK;
 }
 
+static void read_info(const struct nlattr *attribute, struct diag_socket *out)
+{
+    out->has_info |= diag_copy(attribute, offsetof(struct tcp_info, tcpi_last_data_sent), &out->last_data_sent_ms,
+                               sizeof out->last_data_sent_ms);
+    diag_copy(attribute, offsetof(struct tcp_info, tcpi_segs_in), &out->segments_in, sizeof out->segments_in);
+}
+
+/* Older headers have no such attribute, and older kernels do not send it. */
+static void read_options(const struct nlattr *attribute, struct diag_socket *out)
+{
+    struct inet_diag_sockopt options;
+    if (diag_copy(attribute, 0, &options, sizeof options))
+        out->is_transparent = options.transparent;
+}
+
 static int read_attribute(const struct nlattr *attribute, void *context)
 {
     struct diag_socket *out = context;
@@ -67,8 +82,11 @@ static int read_attribute(const struct nlattr *attribute, void *context)
     if (type == INET_DIAG_SKMEMINFO)
         out->has_discarded |= diag_copy(attribute, SK_MEMINFO_DROPS * sizeof(uint32_t), &out->discarded, sizeof out->discarded);
     else if (type == INET_DIAG_INFO)
-        out->has_info |= diag_copy(attribute, offsetof(struct tcp_info, tcpi_last_data_sent), &out->last_data_sent_ms,
-                                   sizeof out->last_data_sent_ms);
+        read_info(attribute, out);
+    else if (type == INET_DIAG_SHUTDOWN)
+        out->is_whole = true;
+    else if (type == INET_DIAG_SOCKOPT)
+        read_options(attribute, out);
     else if (type == INET_DIAG_ULP_INFO)
         mnl_attr_parse_nested(attribute, read_protocol, &out->is_mptcp);
     else if (type == INET_DIAG_SKV6ONLY && (out->has_v6only = diag_copy(attribute, 0, &v6only, sizeof v6only)))

@@ -243,6 +243,7 @@ void write_segment(FILE *out, const struct segment *segment);
 
 /* How well it kept to --start-at, and how good the clock is that it went by. */
 void write_start(FILE *out, const struct run *run);
+void write_start_of(FILE *out, nsec wanted, const struct run_start *start);
 
 /* Quantiles and histograms of the times, when there are samples and no row for each connection. */
 void write_times(FILE *out, const struct run *run, const struct report_style *style);
@@ -321,7 +322,11 @@ void write_outcome(FILE *out, const struct report_style *style, const struct exp
 /* "3", or "0 to 18". */
 #define INTERVAL_TEXT_SIZE 48
 const char *interval_text(const struct interval *interval, char out[INTERVAL_TEXT_SIZE]);
-json_t *json_known(bool known, uint64_t value); /* null when not known */
+json_t *json_known(bool known, uint64_t value);                 /* null when not known */
+json_t *json_signal(int signal);                                /* "SIGINT"; 0: null */
+json_t *json_start(nsec wanted, const struct run_start *start); /* how --start-at was kept; 0: null */
+/* Writes the members of an object without its braces, and drops the reference. 0 or -ENOMEM. */
+int json_members(FILE *out, json_t *object);
 /* Writes a value with jansson's `flags`, and drops the reference; the other on a line. 0 or -ENOMEM; a write error stays in the stream. */
 int json_dump(FILE *out, json_t *value, size_t flags);
 int write_json_line(FILE *out, json_t *object);

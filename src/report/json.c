@@ -7,13 +7,6 @@
 
 #define SCHEMA "backlogctl.probe/2"
 
-/* Writes the members of an object without its braces, and drops the reference. Fifteen digits are what a
-   double keeps of a decimal fraction: 11.042 stays 11.042. */
-static int write_members(FILE *out, json_t *object)
-{
-    return json_dump(out, object, JSON_EMBED | JSON_REAL_PRECISION(15));
-}
-
 /* ---- What was wanted ---- */
 
 static json_t *target_json(const struct run *run)
@@ -173,12 +166,6 @@ static json_t *expectations_json(const struct run *run)
     return array;
 }
 
-static json_t *interruption_json(const struct run *run)
-{
-    char name[SIGNAL_TEXT_SIZE];
-    return run->signal ? json_string(signal_text(run->signal, name)) : json_null();
-}
-
 /* What has no value is null: a rate of fewer than two connections, a delay without a schedule. */
 static json_t *pace_json(const struct run *run)
 {
@@ -188,18 +175,6 @@ static json_t *pace_json(const struct run *run)
                      pace->rate > 0 ? json_real(rate) : json_null(), "worst_late_us",
                      json_span_exact(run->probe.arrivals.rate ? pace->worst_late : NSEC_NEVER), "threads",
                      (json_int_t)pace->threads, "sources", (json_int_t)pace->sources);
-}
-
-static json_t *start_json(const struct run *run)
-{
-    const struct run_start *start = &run->start;
-    char at[CLOCK_STAMP_SIZE];
-    if (!run->probe.start_at || run->merged)
-        return json_null();
-    clock_stamp_wall(run->probe.start_at, at);
-    return json_pack("{s:s, s:o, s:i, s:o, s:o}", "at", at, "late_us", json_span(start->late), "clock_set", (int)start->clock_set,
-                     "synchronised", start->clock.known ? json_boolean(start->clock.synchronised) : json_null(), "clock_error_us",
-                     start->clock.synchronised ? json_span(start->clock.error) : json_null());
 }
 
 /* From the first bucket that holds something to the last one, so that neighbours are neighbours. */
@@ -238,9 +213,10 @@ static json_t *figures_json(const struct run *run)
 {
     static const struct listener none;
     const struct target *target = target_with_listener(run);
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "started_at", json_text(run->started_at), "start", start_json(run),
-                     "listener", listener_json(run, target ? &target->after : &none), "counts", counts_json(run->counts),
-                     "counters", counters_json(run), "pace", pace_json(run), "times", times_json(run));
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "started_at", json_text(run->started_at), "start",
+                     json_start(run->merged ? 0 : run->probe.start_at, &run->start), "listener",
+                     listener_json(run, target ? &target->after : &none), "counts", counts_json(run->counts), "counters",
+                     counters_json(run), "pace", pace_json(run), "times", times_json(run));
 }
 
 static json_t *conclusion_json(const struct run *run)
@@ -251,7 +227,7 @@ static json_t *conclusion_json(const struct run *run)
     json_t *object = json_pack("{s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "targets", targets_json(run), "expectations",
                                expectations_json(run), "accept_times", run->has_server ? "exact" : "seen", "last_look_us",
                                json_span(run->last_look), "elapsed_us", json_span(run->elapsed), "interrupted_by",
-                               interruption_json(run), "incomplete", json_text(*run->incomplete ? run->incomplete : NULL),
+                               json_signal(run->signal), "incomplete", json_text(*run->incomplete ? run->incomplete : NULL),
                                "explanation", json_text(words), "ok", json_outcome(run->outcome));
     json_put(&object, "server", started_json(run));
     json_put(&object, "merged", merged_json(run));
@@ -270,9 +246,9 @@ int report_json(FILE *out, const struct run *run)
         return -ENOMEM;
     }
     putc('{', out);
-    int status = write_members(out, head);
+    int status = json_members(out, head);
     fputs(",\n", out);
-    status = write_members(out, numbers) ? -ENOMEM : status;
+    status = json_members(out, numbers) ? -ENOMEM : status;
     fputs(",\n\"connections\":", out);
     if (run->probe.summary)
         fputs("null", out);
@@ -281,7 +257,7 @@ int report_json(FILE *out, const struct run *run)
     fputs(",\n\"timeline\":", out);
     write_json_timeline(out, run);
     fputs(",\n", out);
-    int rest = write_members(out, conclusion);
+    int rest = json_members(out, conclusion);
     fputs("}\n", out);
     return status ? status : rest;
 }

@@ -118,6 +118,29 @@ int json_dump(FILE *out, json_t *value, size_t flags)
     return ferror(out) ? 0 : status; /* a write error is told as such */
 }
 
+/* Fifteen digits are what a double keeps of a decimal fraction: 11.042 stays 11.042. */
+int json_members(FILE *out, json_t *object)
+{
+    return json_dump(out, object, JSON_EMBED | JSON_REAL_PRECISION(15));
+}
+
+json_t *json_signal(int signal)
+{
+    char name[SIGNAL_TEXT_SIZE];
+    return signal ? json_string(signal_text(signal, name)) : json_null();
+}
+
+json_t *json_start(nsec wanted, const struct run_start *start)
+{
+    char at[CLOCK_STAMP_SIZE];
+    if (!wanted)
+        return json_null();
+    clock_stamp_wall(wanted, at);
+    return json_pack("{s:s, s:o, s:i, s:o, s:o}", "at", at, "late_us", json_span(start->late), "clock_set", (int)start->clock_set,
+                     "synchronised", start->clock.known ? json_boolean(start->clock.synchronised) : json_null(), "clock_error_us",
+                     start->clock.synchronised ? json_span(start->clock.error) : json_null());
+}
+
 int write_json_line(FILE *out, json_t *object)
 {
     int status = json_dump(out, object, 0);

@@ -20,6 +20,8 @@ NAMED(started_trouble, enum started_trouble)
 NAMED(backlog_way, enum backlog_way)
 NAMED(watch_state, enum watch_state)
 NAMED(sizing_part, enum sizing_part)
+NAMED(observed_state, enum observed_state)
+NAMED(sighting, enum sighting)
 
 /* From the first value that occurs in a report: what is none is null there, or nothing. */
 static const struct {
@@ -38,6 +40,8 @@ static const struct {
     {"backlog_way", 0, BACKLOG_WAY_COUNT, backlog_way_word},
     {"watch_state", 0, WATCH_STATE_COUNT, watch_state_word},
     {"sizing_part", 0, SIZING_PART_COUNT, sizing_part_word},
+    {"observed_state", 0, OBSERVED_STATE_COUNT, observed_state_word},
+    {"sighting", 0, SIGHT_COUNT, sighting_word},
 };
 
 json_t *schema_reference(const char *name, bool nullable)
@@ -96,11 +100,13 @@ static json_t *figure_schema(enum figure_id figure)
     return json_pack("{s:s, s:o}", "type", "array", "items", schema_reference("remark", false));
 }
 
-static json_t *listener_schema(void)
+/* An observed one has its discarded packets before and after. */
+static json_t *listener_schema(bool observed)
 {
     json_t *properties = json_object();
     for (enum figure_id f = 0; f < FIGURE_COUNT; f++)
-        json_put(&properties, figures[f].key, figure_schema(f));
+        if (!observed || f != FIGURE_DISCARDED)
+            json_put(&properties, figures[f].key, figure_schema(f));
     return object_schema(properties, false);
 }
 
@@ -114,5 +120,8 @@ void schema_add_words(json_t **definitions)
     }
     json_put(definitions, "counts", object_schema(members_schema(VERDICT_COUNT, verdict_word, "count"), true));
     json_put(definitions, "counters", object_schema(members_schema(COUNTER_COUNT, counter_word, "number"), false));
-    json_put(definitions, "listener", listener_schema());
+    json_put(definitions, "listener", listener_schema(false));
+    json_put(definitions, "observed", listener_schema(true));
+    json_put(definitions, "observed_counts",
+             object_schema(members_schema(OBSERVED_STATE_COUNT, observed_state_word, "count"), true));
 }

@@ -69,11 +69,10 @@ void write_segment(FILE *out, const struct segment *segment)
         fprintf(out, " (share %" PRIu32 " of %" PRIu32 " of %" PRIu32 ")", segment->index, segment->of, segment->whole);
 }
 
-void write_start(FILE *out, const struct run *run)
+void write_start_of(FILE *out, nsec wanted, const struct run_start *start)
 {
-    const struct run_start *start = &run->start;
     char stamp[CLOCK_STAMP_SIZE], span[NSEC_TEXT_SIZE];
-    clock_stamp_wall(run->probe.start_at, stamp);
+    clock_stamp_wall(wanted, stamp);
     fprintf(out, "begun %s after %s by this host's clock, ", nsec_text(start->late, span), stamp);
     if (!start->clock.known)
         fputs("and nobody tells how good that is", out);
@@ -83,6 +82,11 @@ void write_start(FILE *out, const struct run *run)
         fputs("which is not synchronised", out);
     if (start->clock_set)
         fprintf(out, "; it was set %" PRIu32 " time%s meanwhile", start->clock_set, plural(start->clock_set));
+}
+
+void write_start(FILE *out, const struct run *run)
+{
+    write_start_of(out, run->probe.start_at, &run->start);
 }
 
 /* ---- Histogram ---- */

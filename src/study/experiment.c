@@ -355,7 +355,8 @@ struct run *experiment_run(struct experiment *x)
 
 int experiment_go(struct experiment *x, struct error *err)
 {
-    int status = x->lab.server ? server_start(x->lab.server, err) : start_wait(x, err);
+    int status =
+        x->lab.server ? server_start(x->lab.server, err) : start_wait(&x->loop, x->plan->probe.start_at, &x->run.start, err);
     if (status)
         return status;
     if (x->plan->probe.start_at && x->run.target_count)
@@ -366,7 +367,7 @@ int experiment_go(struct experiment *x, struct error *err)
     x->connects_before = counters_connects();
     x->epoch = clock_now();
     clock_stamp_at(x->epoch, x->run.started_at);
-    start_note(x);
+    start_note(x->epoch, x->plan->probe.start_at, &x->run.start);
     x->progress_due = x->epoch + PROGRESS_PAUSE;
     if (x->run.target_count)
         burst(x, 0);

@@ -11,6 +11,7 @@
 #include "backlogctl/wire.h"
 
 #include "ledger.h"
+#include "start_time.h"
 
 /* What the burst is aimed at, and over what. */
 struct lab {
@@ -55,14 +56,6 @@ struct experiment {
 int lab_open(struct lab *lab, const struct experiment_plan *plan, const struct experiment_hooks *hooks, struct loop *loop,
              struct started_server *facts, struct error *err);
 void lab_close(struct lab *lab);
-
-/* ---- start_time.c ---- */
-
-/* Waits for the moment that the burst is to begin at, or for a signal. 0 or -errno. */
-int start_wait(struct experiment *x, struct error *err);
-
-/* It begins now. */
-void start_note(struct experiment *x);
 
 /* ---- experiment_looks.c ---- */
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int compare_peers(const struct sighting *a, const struct sighting *b)
+static int compare_peers(const struct seen_connection *a, const struct seen_connection *b)
 {
     int order = (a->family > b->family) - (a->family < b->family);
     if (!order)
@@ -17,15 +17,15 @@ static int compare_peers(const struct sighting *a, const struct sighting *b)
 /* As qsort(3) wants it; of the same peer the later connection comes last. */
 static int compare_sightings(const void *one, const void *other)
 {
-    const struct sighting *a = one, *b = other;
+    const struct seen_connection *a = one, *b = other;
     int order = compare_peers(a, b);
     return order ? order : (a->entered.most > b->entered.most) - (a->entered.most < b->entered.most);
 }
 
 /* The sightings of one peer: the first of them, and how many there are. */
-static struct sighting *find(const struct reports *r, const struct endpoint *source, size_t *count)
+static struct seen_connection *find(const struct reports *r, const struct endpoint *source, size_t *count)
 {
-    struct sighting wanted = {.family = (uint8_t)source->family, .port = source->port};
+    struct seen_connection wanted = {.family = (uint8_t)source->family, .port = source->port};
     memcpy(wanted.bytes, source->bytes, sizeof wanted.bytes);
     size_t low = 0, high = r->sighting_count;
     *count = 0;
@@ -49,14 +49,14 @@ static bool got_through(const struct attempt *a)
 /* ---- Clocks ---- */
 
 /* A point of the observer's clock: nanoseconds since 1970. */
-static nsec wall_of(const struct reports *r, const struct sighting *s, nsec span)
+static nsec wall_of(const struct reports *r, const struct seen_connection *s, nsec span)
 {
     return r->merged.observers[s->observer].zero + span;
 }
 
 /* A connection enters the queue behind its SYN, and, unless its ACK is dropped, within a round trip of when its client had the answer. So
    each handshake bounds how the clocks are to each other from above, and at least one of all of them from below. */
-static void bound_clock(const struct reports *r, const struct attempt *a, nsec zero, const struct sighting *s,
+static void bound_clock(const struct reports *r, const struct attempt *a, nsec zero, const struct seen_connection *s,
                         struct clock_shift *shift)
 {
     if (a->opened == NSEC_NEVER || a->established == NSEC_NEVER || a->syn_retransmits)
@@ -90,7 +90,7 @@ static void align(const struct reports *r, struct merged_host *host)
     for (size_t i = host->first; i < host->first + host->count; i++) {
         const struct attempt *a = &r->attempts[i];
         size_t count;
-        const struct sighting *s = got_through(a) ? find(r, &a->source, &count) : NULL;
+        const struct seen_connection *s = got_through(a) ? find(r, &a->source, &count) : NULL;
         if (s && count == 1)
             bound_clock(r, a, host->zero, s, &host->shift);
     }
@@ -100,7 +100,7 @@ static void align(const struct reports *r, struct merged_host *host)
 /* ---- What became of it ---- */
 
 /* What the server's side was when the host looked last: `end`, at the latest, by the observer's clock. */
-static enum peer peer_at(const struct reports *r, const struct sighting *s, nsec end, struct attempt *a)
+static enum peer peer_at(const struct reports *r, const struct seen_connection *s, nsec end, struct attempt *a)
 {
     bool entered_later = s->entered.least != NSEC_NEVER && wall_of(r, s, s->entered.least) >= end;
     bool accepted = s->accepted.most != NSEC_NEVER;
@@ -134,7 +134,7 @@ static size_t source_of(const struct merged_host *host, const struct endpoint *s
 }
 
 /* A peer's port that was used more than once says nothing, unless all say the same. */
-static bool note_sightings(const struct reports *r, struct attempt *a, struct sighting *s, size_t count, nsec end)
+static bool note_sightings(const struct reports *r, struct attempt *a, struct seen_connection *s, size_t count, nsec end)
 {
     enum peer peer = PEER_UNKNOWN;
     for (size_t i = 0; i < count; i++) {
@@ -147,7 +147,7 @@ static bool note_sightings(const struct reports *r, struct attempt *a, struct si
 }
 
 /* The moment by which it was accepted, on the axis of the run. */
-static void note_accept(const struct reports *r, struct attempt *a, const struct sighting *s, nsec zero)
+static void note_accept(const struct reports *r, struct attempt *a, const struct seen_connection *s, nsec zero)
 {
     nsec at = wall_of(r, s, s->accepted.most) - zero;
     if (a->opened == NSEC_NEVER || at < a->opened)
@@ -175,7 +175,7 @@ static int join_host(struct merge *m, struct merged_host *host, bool seen_whole,
     for (size_t i = host->first; i < host->first + host->count; i++) {
         struct attempt *a = &r->attempts[i];
         size_t count;
-        struct sighting *s = find(r, &a->source, &count);
+        struct seen_connection *s = find(r, &a->source, &count);
         a->opened = later(a->opened, by);
         a->established = later(a->established, by);
         a->accepted = later(a->accepted, by);

@@ -20,7 +20,7 @@ struct moment_bounds {
 #define SIGHTING_ENUM(symbol, name) symbol,
 enum sighting_state { SIGHTING_STATES(SIGHTING_ENUM) SIGHTING_STATE_COUNT };
 
-struct sighting {
+struct seen_connection {
     uint8_t bytes[16];                              /* of the peer's address, as in struct endpoint */
     uint16_t port;                                  /* the peer's */
     uint8_t family;                                 /* AF_INET or AF_INET6 */
@@ -30,7 +30,7 @@ struct sighting {
     struct moment_bounds entered, accepted, closed; /* `closed`: of a request, that it expired */
 };
 
-struct sample {
+struct seen_sample {
     nsec at;
     uint32_t listener;
     uint32_t queue;
@@ -38,20 +38,20 @@ struct sample {
 };
 
 /* What belongs to one observer beside struct merged_observer. */
-struct observation {
+struct observer_account {
     struct listener *listeners; /* as they were first */
     size_t listener_count;
-    struct sample *samples; /* ascending; a figure holds until the next sample of its listener */
+    struct seen_sample *samples; /* ascending; a figure holds until the next sample of its listener */
     size_t sample_count, sample_room;
     struct counters counters; /* change in its network namespace */
 };
 
 struct reports {
-    struct merged merged;             /* hosts and observers; one with `trouble` has nothing below */
-    struct observation *observations; /* one an observer */
-    struct attempt *attempts;         /* of all hosts, their times since their own host's start; their ids count from 1 */
+    struct merged merged;                  /* hosts and observers; one with `trouble` has nothing below */
+    struct observer_account *observations; /* one an observer */
+    struct attempt *attempts;              /* of all hosts, their times since their own host's start; their ids count from 1 */
     size_t attempt_count, attempt_room;
-    struct sighting *sightings; /* of all observers */
+    struct seen_connection *sightings; /* of all observers */
     size_t sighting_count, sighting_room;
     char version[32]; /* reports of another version are in trouble */
 };

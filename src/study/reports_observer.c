@@ -27,34 +27,34 @@ int observer_read_row(struct reports *r, const json_t *row, struct error *err)
     if (!peer.family || state == SIGHTING_STATE_COUNT)
         return error_set(err, EBADMSG, "a connection has no peer or no state that this version knows");
     if (r->sighting_count == r->sighting_room) {
-        struct sighting *grown = reports_grow(r->sightings, &r->sighting_room, sizeof *grown, err);
+        struct seen_connection *grown = reports_grow(r->sightings, &r->sighting_room, sizeof *grown, err);
         if (!grown)
             return -ENOMEM;
         r->sightings = grown;
     }
-    struct sighting *s = &r->sightings[r->sighting_count++];
-    *s = (struct sighting){.port = peer.port,
-                           .family = (uint8_t)peer.family,
-                           .state = (uint8_t)state,
-                           .entered = read_bounds(json_object_get(row, "entered_us")),
-                           .accepted = read_bounds(json_object_get(row, "accepted_us")),
-                           .closed = read_bounds(json_object_get(row, "closed_us"))};
+    struct seen_connection *s = &r->sightings[r->sighting_count++];
+    *s = (struct seen_connection){.port = peer.port,
+                                  .family = (uint8_t)peer.family,
+                                  .state = (uint8_t)state,
+                                  .entered = read_bounds(json_object_get(row, "entered_us")),
+                                  .accepted = read_bounds(json_object_get(row, "accepted_us")),
+                                  .closed = read_bounds(json_object_get(row, "closed_us"))};
     memcpy(s->bytes, peer.bytes, sizeof s->bytes);
     return 0;
 }
 
-int observer_read_sample(struct observation *o, const json_t *row, struct error *err)
+int observer_read_sample(struct observer_account *o, const json_t *row, struct error *err)
 {
     if (o->sample_count == o->sample_room) {
-        struct sample *grown = reports_grow(o->samples, &o->sample_room, sizeof *grown, err);
+        struct seen_sample *grown = reports_grow(o->samples, &o->sample_room, sizeof *grown, err);
         if (!grown)
             return -ENOMEM;
         o->samples = grown;
     }
-    const struct sample sample = {.at = read_span(json_object_get(row, "at_us")),
-                                  .listener = (uint32_t)read_count(json_object_get(row, "listener"), UINT32_MAX),
-                                  .queue = (uint32_t)read_count(json_object_get(row, "queue"), UINT32_MAX),
-                                  .discarded = (uint32_t)read_count(json_object_get(row, "discarded"), UINT32_MAX)};
+    const struct seen_sample sample = {.at = read_span(json_object_get(row, "at_us")),
+                                       .listener = (uint32_t)read_count(json_object_get(row, "listener"), UINT32_MAX),
+                                       .queue = (uint32_t)read_count(json_object_get(row, "queue"), UINT32_MAX),
+                                       .discarded = (uint32_t)read_count(json_object_get(row, "discarded"), UINT32_MAX)};
     if (sample.at == NSEC_NEVER)
         return error_set(err, EBADMSG, "a sample has no time");
     o->samples[o->sample_count++] = sample;
@@ -99,7 +99,7 @@ static bool rows_are_counted(const struct merged_observer *observer, const json_
     return sum == observer->connections;
 }
 
-int observer_read(struct merged_observer *observer, struct observation *o, const json_t *members, char why[TROUBLE_SIZE],
+int observer_read(struct merged_observer *observer, struct observer_account *o, const json_t *members, char why[TROUBLE_SIZE],
                   struct error *err)
 {
     const char *started = json_string_value(json_object_get(members, "started_at"));

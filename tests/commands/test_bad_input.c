@@ -44,6 +44,19 @@ static const struct bad_line bad_lines[] = {
     {{"measure", "--port", "60001", "--container", "zz"}, 3, "no process here is in a container whose id begins with zz"},
     {{"resize", "--port", "60001", "--backlog", "5", "--container", "zz"}, 3, "in a container whose id begins with zz"},
     {{"measure", "--port", "60001", "--yes"}, 3, "no such listener here"},
+    /* observe */
+    {{"observe"}, 2, "--port or --unix is needed"},
+    {{"observe", "--port", "60001"}, 3, "no such listener here"},
+    {{"observe", "nosuchserver"}, 3, "nobody who listens here is called 'nosuchserver'"},
+    {{"observe", "--port", "60001", "--duration", "0"}, 2, "--duration '0': out of range: want 1ms to 14400m"},
+    {{"observe", "--port", "60001", "--duration", "5"}, 2, "--duration '5': a duration needs a unit"},
+    {{"observe", "--port", "60001", "--every", "100us"}, 2, "--every '100us': out of range: want 1ms to 10s"},
+    {{"observe", "--port", "60001", "--start-at", "noon"}, 2, "--start-at 'noon': want a moment"},
+    {{"observe", "--port", "60001", "--all-netns"}, 2, "--all-netns: want one namespace"},
+    {{"observe", "--port", "60001", "--quiet", "--output", "x"}, 2, "--output and --quiet exclude each other"},
+    {{"observe", "--port", "60001", "--output", "/dev/null"}, 3, "no regular file"},
+    {{"observe", "--port", "60001", "--output", "no/such/file"}, 3, "cannot make a file beside --output no/such/file"},
+    {{"observe", "--port", "60001", "--json", "--quiet"}, 2, "--json and --quiet exclude each other"},
     /* completion */
     {{"completion"}, 2, "SHELL is missing: want bash, zsh, fish"},
     {{"completion", "tcsh"}, 2, "unknown SHELL 'tcsh': want bash, zsh, fish"},
@@ -54,7 +67,7 @@ static const struct bad_line bad_lines[] = {
     {{"schema", "size", "list"}, 2, "unexpected argument 'list': one NAME is enough"},
     {{"completion", "--json", "bash"}, 2, "unknown option '--json'"},
     /* schema */
-    {{"schema", "nosuch"}, 2, "unknown NAME 'nosuch': want list, measure, probe, resize, serve, size, sweep, watch"},
+    {{"schema", "nosuch"}, 2, "unknown NAME 'nosuch': want list, measure, observe, probe, resize, serve, size, sweep, watch"},
     {{"schema", "common"}, 2, "unknown NAME 'common'"},
     {{"schema", "probe", "run"}, 2, "unexpected argument 'run'"},
     /* list */

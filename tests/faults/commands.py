@@ -28,6 +28,14 @@ def listing(text):
     return None if report["incomplete"] or report["owners_unseen"] else sorted(places)
 
 
+def observation(text):
+    """Nobody comes."""
+    report = json.loads(text)
+    assert sum(report["counts"].values()) == len(report["connections"]), f"{report['counts']} do not count them"
+    assert report["complete"] == (report["incomplete"] is None), "complete, or why not"
+    return sorted(report)
+
+
 def burst(text):
     """Of four clients, each has one verdict."""
     report = json.loads(text)
@@ -154,6 +162,10 @@ def table(program, server):
         Command("watch", ["watch", "--batch", "-n", "1", "-i", "100ms"], must=LISTENER),
         Command("watch-json", ["watch", "--batch", "-n", "2", "-i", "100ms", "--json"], json_lines),
         Command("watch-alert", ["watch", "--batch", "-n", "1", "-i", "100ms", "-a", "queue>100"], judges=True),
+        Command("observe", ["observe", "-p", str(PORT), "--duration", "60ms"], must="complete"),
+        Command("observe-json", ["observe", "-p", str(PORT), "--duration", "60ms", "--json"], observation),
+        Command("observe-output", ["observe", "-p", str(FULL_PORT), "--duration", "60ms", "--json", "--output", "old"], nothing,
+                files={"old": observation}),
         Command("probe", PROBE, must=TOTALS),
         Command("probe-json", [*PROBE, "--json", "-e", "connected>=0"], all_accepted, judges=True),
         Command("probe-svg", [*PROBE, "--svg", "svg", "--junit", "junit", "-e", "connected>=0"], must=TOTALS,

@@ -186,6 +186,8 @@ def command_lines(program, scene):
         ["list", "-p", "1", "--expect", "listeners>=1"],
         ["watch", "--batch", "-n", "2", "-i", "100ms", "--alert", "queue>=1,drops_per_second>0,listeners<0"],
         ["watch", "--batch", "-n", "1", "-i", "100ms", "--all-netns"],
+        ["observe", "-p", port(scene.full), "--duration", "50ms", "--start-at", "+10ms"],
+        ["observe", "-p", port(scene.half), "--duration", "50ms"],
         ["resize", "-p", port(scene.half), "-b", "2147483647", "--dry-run"],
         ["resize", "-p", port(scene.half), "-b", "4"],
         ["resize", "--unix", scene.path, "-b", "5"],

@@ -111,6 +111,10 @@ static const struct {
     {"figures.h", MODEL},
     {"escape.h", REPORT},
     {"listener.h", KERNEL},
+    {"observation.h", MODEL},
+    {"destroyed.h", KERNEL},
+    {"follower.h", ENGINE},
+    {"observer.h", STUDY},
 };
 
 static enum layer layer_of_header(const char *name)

@@ -16,14 +16,15 @@
 #define PAGE_SIZE ((size_t)1 << 20)
 #define ITEM_SIZE 128
 
-static const struct command *const commands[] = {&command_serve,   &command_probe, &command_run,        &command_resize,
-                                                 &command_measure, &command_list,  &command_watch,      &command_sweep,
-                                                 &command_size,    &command_merge, &command_completion, &command_schema};
-static const char *const pages[] = {"backlogctl.1",        "backlogctl-serve.1",  "backlogctl-probe.1",
-                                    "backlogctl-run.1",    "backlogctl-resize.1", "backlogctl-measure.1",
-                                    "backlogctl-merge.1",  "backlogctl-list.1",   "backlogctl-watch.1",
-                                    "backlogctl-sweep.1",  "backlogctl-size.1",   "backlogctl-completion.1",
-                                    "backlogctl-schema.1", "backlogctl-ci.7",     "backlogctl.7"};
+static const struct command *const commands[] = {&command_serve,   &command_probe, &command_run,   &command_resize,
+                                                 &command_measure, &command_list,  &command_watch, &command_observe,
+                                                 &command_sweep,   &command_size,  &command_merge, &command_completion,
+                                                 &command_schema};
+static const char *const pages[] = {
+    "backlogctl.1",         "backlogctl-serve.1", "backlogctl-probe.1",      "backlogctl-run.1",    "backlogctl-resize.1",
+    "backlogctl-measure.1", "backlogctl-merge.1", "backlogctl-list.1",       "backlogctl-watch.1",  "backlogctl-observe.1",
+    "backlogctl-sweep.1",   "backlogctl-size.1",  "backlogctl-completion.1", "backlogctl-schema.1", "backlogctl-ci.7",
+    "backlogctl.7"};
 
 /* ---- Reading pages ---- */
 
@@ -381,6 +382,40 @@ START_TEST(every_member_of_resize_and_measure_is_explained)
 }
 END_TEST
 
+START_TEST(every_member_and_word_of_observe_is_explained)
+{
+    struct observed row = {.closed_max = 1};
+    struct observed_listener listener = {.facts.discarded_known = true};
+    struct endpoint local = {.family = AF_INET};
+    struct observed_sample queue = {0};
+    const struct observation o = {.settings.start_at = 1,
+                                  .listeners = &listener,
+                                  .listener_count = 1,
+                                  .locals = &local,
+                                  .rows = &row,
+                                  .row_count = 1,
+                                  .samples = &queue,
+                                  .sample_count = 1};
+    FILE *out = catch_begin();
+    report_observation_json(out, &o);
+    char *page = read_page("backlogctl.7"), *text = section(page, "JSON OF OBSERVE"), *written = catch_end(out);
+    json_t *report = json_parse(written), *one = json_array_get(member(report, "listeners"), 0);
+    for (enum figure_id f = 0; f < FIGURE_COUNT; f++) /* those are list's */
+        if (f != FIGURE_DISCARDED)
+            json_object_del(one, figures[f].key);
+    json_object_clear(member(report, "counters")); /* in a section of their own */
+    check_members(text, report);
+    json_decref(report);
+    free(written);
+    for (enum observed_state s = 0; s < OBSERVED_STATE_COUNT; s++)
+        check_item(text, "Cm", observed_state_name(s));
+    for (enum sighting s = 0; s < SIGHT_COUNT; s++)
+        check_item(text, "Cm", sighting_name(s));
+    free(text);
+    free(page);
+}
+END_TEST
+
 START_TEST(every_member_of_sweep_and_size_is_explained)
 {
     char values[2][AXIS_VALUE_SIZE] = {"1", "2"};
@@ -653,6 +688,7 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, every_member_of_an_event_is_explained);
     tcase_add_test(tcase, every_member_of_watch_is_explained);
     tcase_add_test(tcase, every_member_of_resize_and_measure_is_explained);
+    tcase_add_test(tcase, every_member_and_word_of_observe_is_explained);
     tcase_add_test(tcase, every_member_of_sweep_and_size_is_explained);
     tcase_add_test(tcase, every_preset_is_named);
     tcase_add_loop_test(tcase, who_keeps_a_capability_is_told, 0, COUNT(capabilities));

@@ -67,7 +67,7 @@ END_TEST
 /* An object of known members says what else it may have, unless others add members to its definition. */
 static void check_strict(const char *name, json_t *object, void *context)
 {
-    static const char *const bases[] = {"listener", "counters", "attempt", "event"};
+    static const char *const bases[] = {"listener", "observed", "counters", "attempt", "event"};
     (void)context;
     if (!json_is_object(json_object_get(object, "properties")) || !json_object_get(object, "type"))
         return;

@@ -1,0 +1,316 @@
+/* Following the connections of listeners: looks, and the ends that the kernel tells of in between. */
+#include "backlogctl/follower.h"
+
+#include "follower_rows.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <time.h>
+
+/* Between looks: while things change, and when nothing has for a while; and the part of the time that they may take. */
+#define EVERY (10 * NSEC_PER_MSEC)
+#define EVERY_QUIET (100 * NSEC_PER_MSEC)
+#define QUIET_AFTER NSEC_PER_SEC
+#define SHARE 20
+
+/* A kernel with much to do tells of thousands in a second: they are read together. */
+#define DRAIN_PAUSE (2 * NSEC_PER_MSEC)
+
+#define FIRST_LOOKS 3
+/* At the end. */
+#define SETTLE_LOOKS 8
+#define SETTLE_PAUSE (10 * NSEC_PER_MSEC)
+
+void observation_note(struct observation *o, const char *format, ...)
+{
+    char text[320];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    size_t used = strlen(o->incomplete);
+    if (!strstr(o->incomplete, text))
+        snprintf(o->incomplete + used, sizeof o->incomplete - used, "%s%s", used ? "; " : "", text);
+}
+
+void observation_release(struct observation *o)
+{
+    free(o->listeners);
+    free(o->samples);
+    free(o->locals);
+    free(o->rows);
+    *o = (struct observation){0};
+}
+
+/* ---- Ends ---- */
+
+static void each_end(void *context, const struct diag_socket *socket)
+{
+    rows_end(context, socket);
+}
+
+static void drain(struct follower *f)
+{
+    struct error err = {0};
+    f->now = clock_now();
+    if (destroyed_read(&f->ends, each_end, f, &err))
+        observation_note(f->o, "%s", err.text);
+    f->drained = f->now;
+    if (f->ends.lost)
+        observation_note(f->o, "the kernel's reports of ended connections came faster than they were read, and some were lost");
+}
+
+static void told(struct loop_source *source, uint32_t events)
+{
+    struct follower *f = (struct follower *)((char *)source - offsetof(struct follower, told));
+    (void)events;
+    nsec quiet_since = f->changed;
+    drain(f);
+    loop_remove(f->loop, source);
+    loop_arm(f->loop, &f->drain_due, f->now + DRAIN_PAUSE);
+    if (f->changed != quiet_since && f->now - quiet_since >= QUIET_AFTER)
+        loop_arm(f->loop, &f->look_due, f->now);
+}
+
+static void listen_again(struct timer *timer)
+{
+    struct follower *f = (struct follower *)((char *)timer - offsetof(struct follower, drain_due));
+    if (loop_add(f->loop, &f->told, EPOLLIN, NULL)) /* then they wait for the looks */
+        observation_note(f->o, "the kernel's reports of ended connections cannot be waited for");
+}
+
+/* ---- Looks ---- */
+
+static void each_child(void *context, const struct diag_socket *child)
+{
+    struct follower *f = context;
+    if (!child) /* it begins again: what was seen was there all the same */
+        return;
+    f->now = clock_now();
+    rows_see(f, child);
+}
+
+static int list_children(struct follower *f, struct error *err)
+{
+    const struct sockdiag_query query = {.family = AF_UNSPEC,
+                                         .states = SOCKDIAG_CHILDREN & ~SOCKDIAG_STATE(STATE_TIME_WAIT),
+                                         .local = f->ports,
+                                         .local_count = f->port_count};
+    return sockdiag_dump(&f->diag, &query, each_child, f, err);
+}
+
+/* Children before listeners: whoever left the lists at this look, and was in a queue, is in that of a later moment still. */
+static int look(struct follower *f, struct error *err)
+{
+    drain(f);
+    uint32_t before = f->look++;
+    struct look_span *span = &f->spans[f->look % LOOK_SPANS];
+    *span = (struct look_span){.begin = clock_now()};
+    f->o->looks++;
+    int status = list_children(f, err);
+    nsec end = clock_now();
+    if (!status)
+        status = listeners_look(f, err);
+    if (status) {
+        *span = before ? f->spans[before % LOOK_SPANS] : (struct look_span){0};
+        return status;
+    }
+    span->end = end;
+    f->o->last_look = span->begin - f->epoch;
+    drain(f);
+    rows_miss(f);
+    return 0;
+}
+
+static nsec pause_for(const struct follower *f, nsec price)
+{
+    nsec every = f->o->settings.every ? f->o->settings.every : EVERY, quiet = every > EVERY_QUIET ? every : EVERY_QUIET;
+    if (f->now - f->changed >= QUIET_AFTER)
+        every = quiet;
+    return f->o->settings.every || every > price * SHARE ? every : price * SHARE;
+}
+
+static void look_fired(struct timer *timer)
+{
+    struct follower *f = (struct follower *)((char *)timer - offsetof(struct follower, look_due));
+    struct error err = {0};
+    nsec began = clock_now();
+    f->failed = look(f, &err) != 0; /* the next one makes up for it */
+    nsec ended = clock_now(), next = began + pause_for(f, ended - began);
+    loop_arm(f->loop, &f->look_due, next > ended ? next : ended);
+}
+
+/* ---- Beginning and end ---- */
+
+static int keep_ports(struct follower *f, struct error *err)
+{
+    for (size_t i = 0; i < f->o->listener_count; i++) {
+        uint16_t port = f->o->listeners[i].facts.local.port;
+        bool known = false;
+        for (size_t p = 0; p < f->port_count; p++)
+            known |= f->ports[p].low == port;
+        if (!known && f->port_count == FOLLOWER_PORTS_MAX)
+            return error_set(err, E2BIG, "listeners of more than %d ports are selected: choose fewer", FOLLOWER_PORTS_MAX);
+        if (!known)
+            f->ports[f->port_count++] = (struct port_range){port, port};
+    }
+    return 0;
+}
+
+static int open_both(struct follower *f, struct error *err)
+{
+    uint16_t ports[FOLLOWER_PORTS_MAX];
+    for (size_t p = 0; p < f->port_count; p++)
+        ports[p] = f->ports[p].low;
+    int status = sockdiag_open(&f->diag, err);
+    struct error why = {0};
+    if (!status && destroyed_open(&f->ends, ports, f->port_count, &why))
+        observation_note(f->o, "%s: a connection that came and went between two looks is not known", why.text);
+    return status;
+}
+
+/* A jiffy, 1 to 10 ms, and the part of a millisecond that is cut off. */
+static nsec kernel_grain(void)
+{
+    struct timespec jiffy = {.tv_nsec = 10 * NSEC_PER_MSEC};
+    clock_getres(CLOCK_MONOTONIC_COARSE, &jiffy);
+    return jiffy.tv_sec * NSEC_PER_SEC + jiffy.tv_nsec + NSEC_PER_MSEC;
+}
+
+/* Connections in the queues of which no socket is known: those have been reset before a look saw them. */
+static uint64_t count_nameless(const struct follower *f)
+{
+    uint64_t queued = 0, known = 0;
+    for (size_t i = 0; i < f->o->listener_count; i++)
+        queued += f->o->listeners[i].gone ? 0 : f->o->listeners[i].facts.queue;
+    for (size_t i = 0; i < f->o->row_count && queued; i++)
+        known += f->o->rows[i].state == OBSERVED_QUEUED && !f->o->rows[i].before;
+    return queued > known ? queued - known : 0;
+}
+
+/* The first look, and others if the queues seem to hold what it did not show: some may just have come in. */
+static int first_looks(struct follower *f, struct error *err)
+{
+    uint64_t nameless = 1;
+    for (int i = 0; i < FIRST_LOOKS && nameless; i++) {
+        int status = look(f, err);
+        if (status)
+            return status;
+        uint64_t now = count_nameless(f);
+        nameless = i && nameless < now ? nameless : now;
+        if (!i)
+            f->first = f->spans[f->look % LOOK_SPANS];
+    }
+    if (nameless)
+        observation_note(f->o, "%llu in the queue had been reset by their clients before the first look",
+                         (unsigned long long)nameless);
+    return 0;
+}
+
+/* Those that have gone since they were chosen are known by the first look. */
+static int check_any(const struct follower *f, struct error *err)
+{
+    for (size_t i = 0; i < f->o->listener_count; i++)
+        if (!f->o->listeners[i].gone)
+            return 0;
+    return error_set(err, ENOENT, "the listener has gone before the observation began");
+}
+
+int follower_begin(struct follower *f, struct observation *o, struct loop *loop, nsec epoch, struct error *err)
+{
+    *f = (struct follower){.o = o, .loop = loop, .epoch = epoch, .ends.fd = -1, .told.fd = -1, .grain = kernel_grain()};
+    f->look_due.fired = look_fired;
+    f->drain_due.fired = listen_again;
+    f->opens_known = counters_connections(&f->opens);
+    int status = keep_ports(f, err);
+    if (!status)
+        status = open_both(f, err);
+    if (!status)
+        status = first_looks(f, err);
+    f->changed = f->now;
+    return status ? status : check_any(f, err);
+}
+
+int follower_start(struct follower *f, struct error *err)
+{
+    f->told = (struct loop_source){.ready = told, .fd = f->ends.fd};
+    loop_arm(f->loop, &f->look_due, f->first.begin + pause_for(f, f->first.end - f->first.begin));
+    return f->ends.buffer ? loop_add(f->loop, &f->told, EPOLLIN, err) : 0;
+}
+
+/* At most so many became sockets without being seen, for all that the namespace counts: they were reset at once, and the server has them
+   open still. `found`: those that were known before the last look. */
+static uint64_t count_unseen(const struct follower *f, uint64_t found)
+{
+    struct connection_counters now;
+    if (!f->opens_known || !counters_connections(&now))
+        return 0;
+    uint64_t children = now.children - f->opens.children, resets = now.resets - f->opens.resets;
+    found += f->peerless;
+    uint64_t unseen = children > found ? children - found : 0;
+    return unseen < resets ? unseen : resets;
+}
+
+/* Until two looks agree. */
+static void settle(struct follower *f, struct error *err)
+{
+    uint64_t nameless = UINT64_MAX, unseen = UINT64_MAX;
+    for (int i = 0; i < SETTLE_LOOKS; i++) {
+        *err = (struct error){0};
+        uint64_t found = f->found, unseen_now = count_unseen(f, found);
+        f->failed = look(f, err) != 0;
+        uint64_t nameless_now = count_nameless(f);
+        nameless = nameless_now < nameless ? nameless_now : nameless;
+        unseen = unseen_now < unseen ? unseen_now : unseen;
+        if (i && !f->failed && !f->unsettled && !nameless && !unseen)
+            break;
+        nanosleep(&(struct timespec){.tv_nsec = SETTLE_PAUSE}, NULL);
+    }
+    drain(f);
+    if (nameless)
+        observation_note(f->o, "%llu in the queue had been reset by their clients before a look saw them",
+                         (unsigned long long)nameless);
+    if (unseen && !nameless)
+        observation_note(f->o,
+                         "up to %llu connections that their clients reset at once may not have been seen: the counters of the "
+                         "namespace (PassiveOpens, EstabResets) leave room for them",
+                         (unsigned long long)unseen);
+}
+
+void follower_end(struct follower *f)
+{
+    struct error err = {0};
+    loop_cancel(f->loop, &f->look_due);
+    loop_cancel(f->loop, &f->drain_due);
+    loop_remove(f->loop, &f->told);
+    settle(f, &err);
+    if (f->failed)
+        observation_note(f->o, "the last look was not whole: %s", err.text);
+    if (f->peerless)
+        observation_note(
+            f->o,
+            "%llu connections that no look saw ended so that the kernel does not tell their clients' ports: the server "
+            "reset them (SO_LINGER), or closed its listener",
+            (unsigned long long)f->peerless);
+    rows_settle(f);
+    listeners_end(f);
+}
+
+void follower_release(struct follower *f)
+{
+    if (!f->loop)
+        return;
+    loop_cancel(f->loop, &f->look_due);
+    loop_cancel(f->loop, &f->drain_due);
+    loop_remove(f->loop, &f->told);
+    destroyed_close(&f->ends);
+    sockdiag_close(&f->diag);
+    free(f->table.slots);
+    free(f->rivals);
+    *f = (struct follower){0};
+}

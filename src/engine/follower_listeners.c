@@ -1,0 +1,196 @@
+/* The listeners of an observation: whose a connection is, and how their queues do. */
+#include "follower_rows.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- Whose child ---- */
+
+/* How well a listener fits a child, as the kernel prefers them; 0: not at all. An AF_INET6 socket may have addresses of IPv4. */
+static int fit(const struct diag_socket *child, const struct endpoint *local, uint16_t family, uint32_t interface)
+{
+    bool any = endpoint_is_any(local) && (local->family == child->local.family || local->family == AF_INET6);
+    if (family != child->family || local->port != child->local.port || (interface && interface != child->interface))
+        return 0;
+    return endpoint_equal(local, &child->local) ? 3 + (interface != 0) : any ? 1 + (interface != 0) : 0;
+}
+
+static int fit_of_rivals(const struct follower *f, const struct diag_socket *child)
+{
+    int best = 0;
+    for (size_t i = 0; i < f->rival_count; i++) {
+        int one = fit(child, &f->rivals[i].local, f->rivals[i].family, f->rivals[i].interface);
+        best = one > best ? one : best;
+    }
+    return best;
+}
+
+int listener_of_child(struct follower *f, const struct diag_socket *child, bool may_be_gone)
+{
+    int found = -1, best = 0;
+    for (size_t i = 0; i < f->o->listener_count; i++) {
+        const struct observed_listener *l = &f->o->listeners[i];
+        int one = l->gone && !may_be_gone ? 0 : 2 * fit(child, &l->facts.local, l->facts.family, l->facts.interface) - l->gone;
+        if (one > best) {
+            best = one;
+            found = (int)i;
+        }
+    }
+    int other = best ? 2 * fit_of_rivals(f, child) : 0;
+    return other > best ? -1 : found;
+}
+
+bool place_is_gone(const struct follower *f, size_t listener)
+{
+    const struct listener *first = &f->o->listeners[listener].facts;
+    for (size_t i = 0; i < f->o->listener_count; i++) {
+        const struct listener *one = &f->o->listeners[i].facts;
+        bool same =
+            one->family == first->family && endpoint_equal(&one->local, &first->local) && one->interface == first->interface;
+        if (same && !f->o->listeners[i].gone)
+            return false;
+    }
+    return true;
+}
+
+/* ---- What the kernel lists ---- */
+
+struct listing {
+    struct follower *f;
+    bool out_of_memory;
+};
+
+static void keep_rival(struct listing *listing, const struct diag_socket *socket)
+{
+    struct follower *f = listing->f;
+    if (f->rival_count == f->rival_room) {
+        size_t room = f->rival_room ? 2 * f->rival_room : 16;
+        struct rival *rivals = realloc(f->rivals, room * sizeof *rivals);
+        listing->out_of_memory |= !rivals;
+        if (!rivals)
+            return;
+        f->rivals = rivals;
+        f->rival_room = room;
+    }
+    f->rivals[f->rival_count++] = (struct rival){socket->cookie, socket->local, socket->family, socket->interface};
+}
+
+/* Whether connections to the one's place can be the other's: always, or those of the moment when it came. */
+static bool can_be_taken(const struct listener *l, const struct rival *rival, bool is_new)
+{
+    if (l->family != rival->family || l->local.port != rival->local.port)
+        return false;
+    if (endpoint_equal(&l->local, &rival->local) && l->interface == rival->interface)
+        return true;
+    bool any = endpoint_is_any(&l->local) || endpoint_is_any(&rival->local);
+    return is_new && (any || endpoint_equal(&l->local, &rival->local));
+}
+
+static void note_rivals(struct follower *f)
+{
+    uint64_t known = f->rivals_known;
+    for (size_t r = 0; r < f->rival_count; r++) {
+        const struct rival *rival = &f->rivals[r];
+        bool is_new = f->look > 1 && rival->cookie > known;
+        for (size_t i = 0; i < f->o->listener_count; i++)
+            if (can_be_taken(&f->o->listeners[i].facts, rival, is_new))
+                observation_note(f->o,
+                                 "another listener is on the same port, as of a SO_REUSEPORT group or begun meanwhile, and which "
+                                 "of the connections are its own cannot be told in each case");
+        f->rivals_known = rival->cookie > f->rivals_known ? rival->cookie : f->rivals_known;
+    }
+}
+
+static void keep_sample(struct follower *f, size_t listener, bool always)
+{
+    struct observation *o = f->o;
+    const struct listener *facts = &o->listeners[listener].facts;
+    struct observed_listener *l = &o->listeners[listener];
+    if (!always && l->sampled && l->sampled_queue == facts->queue && l->sampled_discarded == facts->discarded)
+        return;
+    if (o->sample_count == o->sample_room) {
+        size_t room = o->sample_room ? 2 * o->sample_room : 256;
+        struct observed_sample *samples = realloc(o->samples, room * sizeof *samples);
+        if (!samples) {
+            observation_note(o, "memory ran out");
+            return;
+        }
+        o->samples = samples;
+        o->sample_room = room;
+    }
+    o->samples[o->sample_count++] = (struct observed_sample){.at = f->now - f->epoch,
+                                                             .queue = facts->queue,
+                                                             .discarded = facts->discarded,
+                                                             .listener = (uint32_t)listener};
+    l->sampled = true;
+    l->sampled_queue = facts->queue;
+    l->sampled_discarded = facts->discarded;
+    f->changed = f->now;
+}
+
+/* The kernel's counter has 32 bits and begins again. */
+static void note_figures(struct observed_listener *l, const struct diag_socket *socket)
+{
+    if (socket->has_discarded)
+        l->discarded += (uint32_t)(socket->discarded - (uint32_t)l->facts.discarded);
+    l->facts.queue = socket->rqueue;
+    l->facts.backlog = socket->wqueue;
+    l->facts.capacity = (uint64_t)socket->wqueue + 1;
+    l->facts.discarded = socket->discarded;
+    if (l->peak < socket->rqueue)
+        l->peak = socket->rqueue;
+    l->seen = true;
+}
+
+static void each_listener(void *context, const struct diag_socket *socket)
+{
+    struct listing *listing = context;
+    struct observation *o = listing->f->o;
+    if (!socket) {
+        listing->f->rival_count = 0;
+        return;
+    }
+    for (size_t i = 0; i < o->listener_count; i++)
+        if (o->listeners[i].facts.cookie == socket->cookie) {
+            note_figures(&o->listeners[i], socket);
+            if (socket->is_transparent)
+                observation_note(
+                    o, "a listener is transparent (IP_TRANSPARENT): connections to other ports, which are not looked at, "
+                       "can be led to it");
+            return;
+        }
+    keep_rival(listing, socket);
+}
+
+int listeners_look(struct follower *f, struct error *err)
+{
+    struct listing listing = {.f = f};
+    f->rival_count = 0;
+    for (size_t i = 0; i < f->o->listener_count; i++)
+        f->o->listeners[i].seen = false;
+    const struct sockdiag_query query = {
+        .family = AF_UNSPEC, .states = SOCKDIAG_LISTEN, .local = f->ports, .local_count = f->port_count, .want_memory = true};
+    int status = sockdiag_dump(&f->diag, &query, each_listener, &listing, err);
+    f->now = clock_now();
+    for (size_t i = 0; i < f->o->listener_count && !status; i++) {
+        struct observed_listener *l = &f->o->listeners[i];
+        if (l->seen)
+            keep_sample(f, i, false);
+        else if (!l->gone) {
+            l->gone = true;
+            l->gone_at = f->now;
+            f->changed = f->now;
+        }
+    }
+    if (!status)
+        note_rivals(f);
+    if (listing.out_of_memory)
+        observation_note(f->o, "memory ran out");
+    return status;
+}
+
+void listeners_end(struct follower *f)
+{
+    for (size_t i = 0; i < f->o->listener_count; i++)
+        keep_sample(f, i, true);
+}

@@ -1,0 +1,32 @@
+/* The rows of an observation: what each sight of a socket makes of them. */
+#ifndef ENGINE_FOLLOWER_ROWS_H
+#define ENGINE_FOLLOWER_ROWS_H
+
+#include "backlogctl/follower.h"
+
+/* A list showed this child of a listener. */
+void rows_see(struct follower *f, const struct diag_socket *child);
+
+/* The kernel has destroyed this socket. */
+void rows_end(struct follower *f, const struct diag_socket *socket);
+
+/* After a whole look: those that it did not show. */
+void rows_miss(struct follower *f);
+
+/* At the end: what seems to be a request and a connection of its own, and is one. */
+void rows_settle(struct follower *f);
+
+/* The observed listener that a child came from, as the kernel prefers them: the exact address, then any; the one bound to its device. The
+   first of a group. -1: another one's, or one that is `gone` and must not be. */
+int listener_of_child(struct follower *f, const struct diag_socket *child, bool may_be_gone);
+
+/* Whether all that are observed at the place of this one have gone. */
+bool place_is_gone(const struct follower *f, size_t listener);
+
+/* All listeners of the ports anew: queue, drops, who has gone, and who else is there. 0 or -errno. */
+int listeners_look(struct follower *f, struct error *err);
+
+/* Their last samples. */
+void listeners_end(struct follower *f);
+
+#endif
