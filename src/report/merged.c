@@ -35,23 +35,33 @@ static void write_sources(FILE *out, const struct merged_host *host)
         fprintf(out, " and %zu more addresses", host->source_count - SOURCES_SHOWN);
 }
 
-/* How far its clock can be ahead of the observer's, as the handshakes bound it; both ends may be on either side. */
-static void write_clock(FILE *out, const struct merged_host *host)
+/* How far its clock can be ahead of the observer's, as the handshakes bound it. */
+static void write_bounds(FILE *out, const struct clock_shift *shift)
 {
-    nsec least = -host->shift.most, most = -host->shift.least;
-    char low[NSEC_TEXT_SIZE], high[NSEC_TEXT_SIZE], span[NSEC_TEXT_SIZE];
-    if (!host->shift.least_known || !host->shift.most_known)
-        return;
-    fputs("; by its handshakes its clock ", out);
-    if (least > most)
+    nsec least = -shift->most, most = -shift->least;
+    char low[NSEC_TEXT_SIZE], high[NSEC_TEXT_SIZE];
+    bool ahead = shift->most_known && least > 0, behind = shift->least_known && most < 0;
+    if (!shift->least_known || !shift->most_known)
+        fprintf(out, "is at least %s %s the observer's", nsec_text(ahead ? least : -most, low), ahead ? "AHEAD of" : "BEHIND");
+    else if (least > most)
         fputs("was set meanwhile: they do not agree how it is to the observer's", out);
-    else if (least <= 0 && most >= 0)
+    else if (ahead)
+        fprintf(out, "is %s to %s AHEAD of the observer's", nsec_text(least, low), nsec_text(most, high));
+    else if (behind)
+        fprintf(out, "is %s to %s BEHIND the observer's", nsec_text(-most, low), nsec_text(-least, high));
+    else
         fprintf(out, "agrees with the observer's, or is at most %s behind or %s ahead", nsec_text(-least, low),
                 nsec_text(most, high));
-    else if (least > 0)
-        fprintf(out, "is %s to %s AHEAD of the observer's", nsec_text(least, low), nsec_text(most, high));
-    else
-        fprintf(out, "is %s to %s BEHIND the observer's", nsec_text(-most, low), nsec_text(-least, high));
+}
+
+static void write_clock(FILE *out, const struct merged_host *host)
+{
+    const struct clock_shift *shift = &host->shift;
+    char span[NSEC_TEXT_SIZE];
+    if (!host->shifted && (!shift->least_known || !shift->most_known))
+        return;
+    fputs("; by its handshakes its clock ", out);
+    write_bounds(out, shift);
     if (host->shifted)
         fprintf(out, ", so it began %s by as much, and its times here are moved by %s%s", host->shifted < 0 ? "early" : "late",
                 host->shifted < 0 ? "-" : "", nsec_text(host->shifted < 0 ? -host->shifted : host->shifted, span));
