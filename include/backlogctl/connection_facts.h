@@ -67,6 +67,7 @@ struct target {
     bool undropped;         /* a SYN went unanswered, and the listener's counter did not rise while it was sent */
     struct endpoint served; /* where the server's side was found, if that is not `bound`; else its family is AF_UNSPEC */
     uint8_t translation;    /* enum translation */
+    bool seen_direct;       /* a peer is called absent only where others of its address were found: translated or not */
     struct endpoint carried_to; /* where translation carried one of them to; else AF_UNSPEC */
     struct endpoint
         unroutable;          /* the source of a client without an answer that the kernel has no route back to; else AF_UNSPEC */

@@ -77,7 +77,7 @@ static struct cause_facts facts_of(const struct run *run, const struct target *t
     set(&facts, FACT_ABORTS, target->local && run->sysctls.abort_on_overflow >= 0, run->sysctls.abort_on_overflow > 0);
     set(&facts, FACT_ALL_ACCEPTED, true, resets_were_accepted(target));
     set(&facts, FACT_LISTENER_GONE, target->local, target->listener_gone);
-    set(&facts, FACT_TRACKED, true, run->sysctls.conntrack_count > 0);
+    set(&facts, FACT_TRACKED, !run->merged, run->sysctls.conntrack_count > 0);
     set(&facts, FACT_NOT_TRANSLATED, target->translation != TRANSLATION_UNKNOWN, target->translation == TRANSLATION_NONE);
     return facts;
 }

@@ -105,7 +105,7 @@ static struct witness witness_of(const struct target *target, const struct count
     w.lost_possible = target->discarded_known && target->discarded && target->discarded >= traceless && counters->known &&
                       counters->value[COUNTER_SYNCOOKIES_SENT] >= (alone ? 1 : traceless) &&
                       counters->value[COUNTER_LISTEN_OVERFLOWS] >= (alone ? 0 : traceless) &&
-                      (alone || target->translation != TRANSLATION_UNKNOWN);
+                      (alone || target->seen_direct || target->translation != TRANSLATION_UNKNOWN);
     w.repeats_seen = repeats_account_for(target, counters);
     uint64_t overflows = counters->value[COUNTER_LISTEN_OVERFLOWS], drops = counters->value[COUNTER_LISTEN_DROPS];
     uint64_t no_room = counters->value[COUNTER_REQ_QFULL_DROP];

@@ -107,8 +107,8 @@ static void explain_unclear(struct explanation *s, uint64_t unclear)
     else
         tell(s, "%s got no answer, and what the listener discarded is not known.", text);
     if (c->known && s->silent && s->silent->local && (!s->run->asked || c->value[COUNTER_LISTEN_OVERFLOWS]))
-        tell(s, "In this network namespace ListenOverflows rose by %" PRIu64 ", by whomever.",
-             c->value[COUNTER_LISTEN_OVERFLOWS]);
+        tell(s, "In %s network namespace ListenOverflows rose by %" PRIu64 ", by whomever.",
+             s->run->merged ? "the observer's" : "this", c->value[COUNTER_LISTEN_OVERFLOWS]);
     tell_causes(s, s->silent, SYMPTOM_SILENCE);
     if (s->silent && s->silent->served.family) {
         tell(s, "Others of this burst were found at another place than they called.");
@@ -257,7 +257,8 @@ static const struct {
                     "accepted one look the same; only an answer of the application would tell (--send), or "
                     "a burst sent there (--netns, --container)"},
     {REASON_NO_LISTENER, "no listener is on this local address, so something carries them elsewhere"},
-    {REASON_NO_TRACE, "a listener is here, yet the kernel shows neither the server's sockets nor drops that explain it"},
+    {REASON_NO_TRACE,
+     "a listener is here, yet the kernel shows no sockets of the server for them, and no drops that tell what became of them"},
     {REASON_TRANSLATED, "address translation carries them elsewhere"},
     {REASON_LISTENER_GONE, "the listener has gone, so what it had made of them cannot be told"},
     {REASON_UNACKNOWLEDGED, "what was sent on them was repeated in vain, so the server's side is half-open "

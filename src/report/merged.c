@@ -35,31 +35,36 @@ static void write_sources(FILE *out, const struct merged_host *host)
         fprintf(out, " and %zu more addresses", host->source_count - SOURCES_SHOWN);
 }
 
-/* "-3ms" */
-static void write_signed(FILE *out, nsec span)
+/* How far its clock can be ahead of the observer's, as the handshakes bound it. */
+static void write_bounds(FILE *out, const struct clock_shift *shift)
 {
-    char text[NSEC_TEXT_SIZE];
-    fprintf(out, "%s%s", span < 0 ? "-" : "+", nsec_text(span < 0 ? -span : span, text));
+    nsec least = -shift->most, most = -shift->least;
+    char low[NSEC_TEXT_SIZE], high[NSEC_TEXT_SIZE];
+    bool ahead = shift->most_known && least > 0, behind = shift->least_known && most < 0;
+    if (!shift->least_known || !shift->most_known)
+        fprintf(out, "is at least %s %s the observer's", nsec_text(ahead ? least : -most, low), ahead ? "AHEAD of" : "BEHIND");
+    else if (least > most)
+        fputs("was set meanwhile: they do not agree how it is to the observer's", out);
+    else if (ahead)
+        fprintf(out, "is %s to %s AHEAD of the observer's", nsec_text(least, low), nsec_text(most, high));
+    else if (behind)
+        fprintf(out, "is %s to %s BEHIND the observer's", nsec_text(-most, low), nsec_text(-least, high));
+    else
+        fprintf(out, "agrees with the observer's, or is at most %s behind or %s ahead", nsec_text(-least, low),
+                nsec_text(most, high));
 }
 
-static void write_shift(FILE *out, const struct merged_host *host)
+static void write_clock(FILE *out, const struct merged_host *host)
 {
     const struct clock_shift *shift = &host->shift;
     char span[NSEC_TEXT_SIZE];
-    if (!shift->least_known || !shift->most_known)
+    if (!host->shifted && (!shift->least_known || !shift->most_known))
         return;
-    if (shift->least > shift->most) {
-        fputs("; its handshakes do not agree how its clock is to the observer's: one of them was set meanwhile", out);
-        return;
-    }
-    fputs("; by its handshakes the observer's clock is ", out);
-    write_signed(out, shift->least);
-    fputs(" to ", out);
-    write_signed(out, shift->most);
-    fputs(" against its own", out);
+    fputs("; by its handshakes its clock ", out);
+    write_bounds(out, shift);
     if (host->shifted)
-        fprintf(out, ", so its times were moved by %s%s", host->shifted < 0 ? "-" : "",
-                nsec_text(host->shifted < 0 ? -host->shifted : host->shifted, span));
+        fprintf(out, ", so it began %s by as much, and its times here are moved by %s%s", host->shifted < 0 ? "early" : "late",
+                host->shifted < 0 ? "-" : "", nsec_text(host->shifted < 0 ? -host->shifted : host->shifted, span));
 }
 
 static void write_host(FILE *out, const struct host_line *line)
@@ -77,11 +82,12 @@ static void write_host(FILE *out, const struct host_line *line)
         fprintf(out, ", begun %s late by its own clock", nsec_text(host->start.late, span));
     if (!line->run->merged->observer_count)
         return;
-    write_shift(out, host);
+    write_clock(out, host);
     if (host->through && !host->matched && host->rows)
         fprintf(out,
-                "; NONE of its %" PRIu64 " connections that got through is among those that were observed: its addresses are "
-                "translated on the way, or another server has them, so what became of them cannot be told",
+                "; NONE of its %" PRIu64 " connections that got through is among those that were observed: its addresses may be "
+                "translated on the way, another server may have them, or this one has lost them all; what became of them cannot "
+                "be told",
                 host->through);
     else if (host->through > host->matched && host->rows)
         fprintf(out, "; %" PRIu64 " of its %" PRIu64 " connections that got through were not seen by the observer",

@@ -223,7 +223,8 @@ static void write_totals(FILE *out, const struct run *run, const struct report_s
 
 static void write_counters(FILE *out, const struct run *run)
 {
-    const char *before = "packets counted in this network namespace: ";
+    const char *before = run->merged ? "packets counted in the observer's network namespace, as long as it looked: "
+                                     : "packets counted in this network namespace: ";
     for (enum counter c = 0; run->counters.known && c < COUNTER_COUNT; c++)
         if (run->counters.value[c]) {
             fprintf(out, "%s%s %" PRIu64, before, counter_name(c), run->counters.value[c]);

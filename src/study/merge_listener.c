@@ -80,6 +80,7 @@ void merge_listener(struct merge *m)
         direct = direct && (!merged->hosts[i].through || merged->hosts[i].matched);
     target->local = m->run.asked = merged->observer_count;
     target->translation = merged->observer_count && direct ? TRANSLATION_NONE : TRANSLATION_UNKNOWN;
+    target->seen_direct = true;             /* merge_join.c sees to it */
     target->undropped = merged->unreported; /* others had SYNs, too: the sums do not tell whose were dropped */
     if (merged->observer_count == 1)
         m->run.counters = m->reports.observations[0].counters;

@@ -24,7 +24,7 @@ static const char *const pages[] = {
     "backlogctl.1",         "backlogctl-serve.1", "backlogctl-probe.1",      "backlogctl-run.1",    "backlogctl-resize.1",
     "backlogctl-measure.1", "backlogctl-merge.1", "backlogctl-list.1",       "backlogctl-watch.1",  "backlogctl-observe.1",
     "backlogctl-sweep.1",   "backlogctl-size.1",  "backlogctl-completion.1", "backlogctl-schema.1", "backlogctl-ci.7",
-    "backlogctl.7"};
+    "backlogctl-hosts.7",   "backlogctl.7"};
 
 /* ---- Reading pages ---- */
 

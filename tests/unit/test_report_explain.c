@@ -422,7 +422,7 @@ static const struct {
     {remote, "--send", "acknowledged"},
     {remote_acknowledged, "on 1 of them was acknowledged: the server's kernel really has it", NULL},
     {carried_elsewhere, "something carries them elsewhere", "lost"},
-    {no_trace, "neither the server's sockets nor drops that explain it", "lost"},
+    {no_trace, "no drops that tell what became of them", "lost"},
     {not_seen, "the kernel could not be asked", "lost"},
     {trap, "its \"connection refused\" from [::1]:60001 hides the full queue at 127.0.0.1:60001.", NULL},
     {trap_of_silence, "hides the silence at 127.0.0.1:60001.", "the full queue at"},
