@@ -63,6 +63,7 @@ struct target {
     bool looked;            /* the server's side was asked for through sock_diag, completely */
     struct listener before; /* when the burst began */
     struct listener after;  /* at the last look; keeps the last known figures if the listener has gone */
+    uint64_t late_drops;    /* of what `after` says it discarded, so many may have come after the run */
     bool listener_gone;     /* there was one before, and it is no longer there, or another took its place */
     bool undropped;         /* a SYN went unanswered, and the listener's counter did not rise while it was sent */
     struct endpoint served; /* where the server's side was found, if that is not `bound`; else its family is AF_UNSPEC */

@@ -24,7 +24,9 @@ struct merged_host {
     const char *file; /* that it was in, as named */
     char host[HOST_NAME_SIZE];
     char trouble[TROUBLE_SIZE]; /* why its report is not among those that were joined; "": it is, and all below is known */
+    bool harmless;              /* that it was not joined takes no connection away: it is counted already, or an observer's */
     struct probe_settings probe;
+    bool sends; /* --send */
     struct endpoint target;
     nsec zero; /* of its spans, by its own clock (CLOCK_REALTIME) */
     nsec last_look, elapsed;
@@ -41,7 +43,8 @@ struct merged_host {
     char incomplete[TROUBLE_SIZE]; /* what it says of its own evidence */
     /* With an observer: */
     uint64_t through, matched; /* connections that got through as it saw, and those of them that the observer saw, too */
-    struct clock_shift shift;  /* from its clock to the observer's, as the handshakes bound it */
+    struct clock_shift shift;  /* from its clock to the observer's, as the handshakes bound it; none: they tell nothing */
+    bool other_time;           /* by the clocks as they stand nobody observed when it began: then nothing was matched */
     nsec shifted;              /* so much was added to its times */
 };
 
@@ -49,14 +52,19 @@ struct merged_host {
 struct merged_observer {
     const char *file;
     char host[HOST_NAME_SIZE];
-    char trouble[TROUBLE_SIZE];
+    char trouble[TROUBLE_SIZE]; /* why it was not joined */
     nsec zero, elapsed;
     bool complete;                 /* each connection that the listeners had between its first look and its last is known */
     char incomplete[TROUBLE_SIZE]; /* why not */
     uint64_t connections;          /* that it saw, */
-    uint64_t foreign;              /* those of them that no report tells of */
+    uint64_t foreign;              /* those of them that were found in no report */
     uint64_t peak;                 /* longest queue that it saw, of all its listeners together */
 };
+
+static inline bool clock_is_bound(const struct clock_shift *shift)
+{
+    return shift->least_known && shift->most_known && shift->least <= shift->most;
+}
 
 #define UNREPORTED_UNKNOWN UINT64_MAX
 
@@ -65,10 +73,12 @@ struct merged {
     size_t host_count;
     struct merged_observer *observers;
     size_t observer_count;
-    nsec apart;        /* from the first connection of the host that began first to that of the last one */
+    nsec
+        apart; /* from the first connection of the host that began first to that of the last one; NSEC_NEVER: a clock was moved */
     uint32_t segments; /* shares that the burst had; 0: unknown */
     uint32_t *absent;  /* shares that no report tells of, ascending; owned likewise */
     size_t absent_count;
+    bool covered;        /* one observer saw the listener from before the burst to behind its end */
     uint64_t unreported; /* connections of which no report tells; UNREPORTED_UNKNOWN: any number */
 };
 

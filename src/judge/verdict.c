@@ -102,8 +102,8 @@ static struct witness witness_of(const struct target *target, const struct count
     if (w.unanswered == REASON_NO_ANSWER && target->local && !alone && target->translation == TRANSLATION_UNKNOWN)
         w.unanswered = REASON_NONE; /* another listener may have dropped them */
     uint64_t traceless = clients_without_trace(target);
-    w.lost_possible = target->discarded_known && target->discarded && target->discarded >= traceless && counters->known &&
-                      counters->value[COUNTER_SYNCOOKIES_SENT] >= (alone ? 1 : traceless) &&
+    w.lost_possible = target->discarded_known && target->discarded && target->discarded >= traceless + target->late_drops &&
+                      counters->known && counters->value[COUNTER_SYNCOOKIES_SENT] >= (alone ? 1 : traceless) &&
                       counters->value[COUNTER_LISTEN_OVERFLOWS] >= (alone ? 0 : traceless) &&
                       (alone || target->seen_direct || target->translation != TRANSLATION_UNKNOWN);
     w.repeats_seen = repeats_account_for(target, counters);
@@ -248,9 +248,12 @@ static void judge_connected_client(struct attempt *a, const struct witness *w)
 /* Where nobody saw the server's side, who made the connection knows most of it. Of silence the listener's counters tell. */
 static bool stands_as_told(const struct attempt *a, const struct witness *w)
 {
-    if (a->error || !client_is_connected(a))
-        return (a->error && a->error != ETIMEDOUT) || !w->target->discarded_known;
-    return a->peer == PEER_UNKNOWN;
+    if (a->error && a->error != ETIMEDOUT)
+        return true;
+    if (client_is_connected(a))
+        return a->peer == PEER_UNKNOWN;
+    bool seen_by_its_host = a->reason != REASON_NONE && a->reason != REASON_NO_ANSWER;
+    return seen_by_its_host || (!w->target->discarded_known && !a->answered);
 }
 
 static void judge_attempt(struct attempt *a, const struct witness *w)
@@ -317,8 +320,11 @@ static bool decides_over(const struct attempt *a, const struct attempt *best)
 
 static void mark_deciding(struct run *run)
 {
-    size_t at[TARGETS_MAX] = {0};
-    for (uint32_t id = 1; id <= run->connection_count; id++) {
+    size_t at[TARGETS_MAX] = {0}, last = 0; /* of a merge some connections have no rows */
+    for (size_t t = 0; t < run->target_count; t++)
+        if (run->targets[t].attempt_count && run->targets[t].attempts[run->targets[t].attempt_count - 1].id > last)
+            last = run->targets[t].attempts[run->targets[t].attempt_count - 1].id;
+    for (uint32_t id = 1; id <= last; id++) {
         struct attempt *best = NULL;
         for (size_t t = 0; t < run->target_count; t++) {
             struct target *target = &run->targets[t];
@@ -374,6 +380,7 @@ static void sum_overflows(struct run *run)
         struct target *target = &run->targets[t];
         struct overflow_span span = span_of(run, t);
         target->overflows = target->discarded_known ? judge_overflows(target->discarded, &span) : (struct interval){0};
+        target->overflows.min -= target->late_drops < target->overflows.min ? target->late_drops : target->overflows.min;
         if (!target->discarded_known || listener_counted(run, t))
             continue;
         run->overflows = run->overflows.known ? judge_sum(run->overflows, target->overflows) : target->overflows;

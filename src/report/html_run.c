@@ -163,7 +163,9 @@ static void put_counters(struct page *page, const struct run *run)
         any = any || run->counters.value[c];
     if (!run->counters.known || !any)
         return;
-    page_section(page, "counters", "Packets counted in this network namespace");
+    page_section(page, "counters",
+                 run->merged ? "Packets counted in the observer's network namespace, as long as it observed"
+                             : "Packets counted in this network namespace");
     page_table(page, "counters");
     page_head(page, "counter", false);
     page_head(page, "during the run", true);

@@ -137,7 +137,7 @@ struct row {
 
 struct rows {
     const struct run *run;
-    uint32_t last;
+    uint32_t last, end; /* ids: of the last one visited, of the last that there is */
     size_t at[TARGETS_MAX];
 };
 

@@ -44,7 +44,8 @@ static void write_bounds(FILE *out, const struct clock_shift *shift)
     if (!shift->least_known || !shift->most_known)
         fprintf(out, "is at least %s %s the observer's", nsec_text(ahead ? least : -most, low), ahead ? "AHEAD of" : "BEHIND");
     else if (least > most)
-        fputs("was set meanwhile: they do not agree how it is to the observer's", out);
+        fputs("has no place beside the observer's: some of what was found is not of this burst, and nothing was taken from it",
+              out);
     else if (ahead)
         fprintf(out, "is %s to %s AHEAD of the observer's", nsec_text(least, low), nsec_text(most, high));
     else if (behind)
@@ -78,16 +79,20 @@ static void write_host(FILE *out, const struct host_line *line)
     write_sources(out, host);
     if (host->signal)
         fprintf(out, ", interrupted by %s", signal_text(host->signal, name));
-    if (host->probe.start_at)
+    if (host->probe.start_at && host->start.late != NSEC_NEVER)
         fprintf(out, ", begun %s late by its own clock", nsec_text(host->start.late, span));
     if (!line->run->merged->observer_count)
         return;
+    if (host->other_time) {
+        fputs("; by the clocks it began when nobody observed, so nothing was looked for among what was", out);
+        return;
+    }
     write_clock(out, host);
     if (host->through && !host->matched && host->rows)
         fprintf(out,
                 "; NONE of its %" PRIu64 " connections that got through is among those that were observed: its addresses may be "
-                "translated on the way, another server may have them, or this one has lost them all; what became of them cannot "
-                "be told",
+                "translated on the way, another server may have them, or this one has lost them all, or had them before it was "
+                "observed; what became of them cannot be told",
                 host->through);
     else if (host->through > host->matched && host->rows)
         fprintf(out, "; %" PRIu64 " of its %" PRIu64 " connections that got through were not seen by the observer",
@@ -102,10 +107,26 @@ static void write_observer(FILE *out, const struct host_line *line)
     write_name(out, o->host, o->file);
     fprintf(out, " for %s: %" PRIu64 " connection%s", nsec_text(o->elapsed, span), o->connections, plural(o->connections));
     if (o->foreign)
-        fprintf(out, ", %" PRIu64 " of them of nobody that reported", o->foreign);
+        fprintf(out, ", %" PRIu64 " of them not found in these reports", o->foreign);
     fprintf(out, "; its queue was %" PRIu64 " long at the longest that was seen", o->peak);
     if (!o->complete)
         fprintf(out, "; NOT ALL was seen: %s", o->incomplete);
+}
+
+static void write_uncovered(FILE *out, const struct host_line *line)
+{
+    (void)line;
+    fputs("the listener's figures at the time of the burst are not known: it takes one observer of it, from before the burst to "
+          "behind "
+          "its end, and for each host a connection that both ends saw, by which its clock is known",
+          out);
+}
+
+static void write_useless(FILE *out, const struct host_line *line)
+{
+    fputs("NOT COUNTED: ", out);
+    write_name(out, line->observer->host, line->observer->file);
+    fprintf(out, ": %s", line->observer->trouble);
 }
 
 static void write_trouble(FILE *out, const struct host_line *line)
@@ -141,7 +162,10 @@ void write_merged(FILE *out, const struct run *run, int columns)
     size_t used = 0, shown = 0;
     for (size_t i = 0; i < m->host_count; i++)
         used += !*m->hosts[i].trouble;
-    fprintf(out, "hosts that sent: %zu, their first connections within %s of each other\n", used, nsec_text(m->apart, span));
+    fprintf(out, "hosts that sent: %zu", used);
+    if (used > 1 && m->apart != NSEC_NEVER)
+        fprintf(out, ", their first connections within %s of each other", nsec_text(m->apart, span));
+    putc('\n', out);
     for (size_t i = 0; i < m->host_count; i++) {
         const struct host_line line = {.run = run, .host = &m->hosts[i]};
         if (!*line.host->trouble && shown++ < HOSTS_SHOWN)
@@ -150,7 +174,10 @@ void write_merged(FILE *out, const struct run *run, int columns)
     if (shown > HOSTS_SHOWN)
         fprintf(out, "and %zu more: --json has all\n", shown - HOSTS_SHOWN);
     for (size_t i = 0; i < m->observer_count; i++)
-        write_folded_line(out, write_observer, &(struct host_line){.run = run, .observer = &m->observers[i]}, columns);
+        write_folded_line(out, *m->observers[i].trouble ? write_useless : write_observer,
+                          &(struct host_line){.run = run, .observer = &m->observers[i]}, columns);
+    if (m->observer_count && !m->covered)
+        write_folded_line(out, write_uncovered, &(struct host_line){.run = run}, columns);
     for (size_t i = 0; i < m->host_count; i++)
         if (*m->hosts[i].trouble)
             write_folded_line(out, write_trouble, &(struct host_line){.run = run, .host = &m->hosts[i]}, columns);
@@ -203,8 +230,8 @@ static json_t *host_json(const struct run *run, const struct merged_host *host)
     json_put(&object, "clock_set", json_known(started, host->start.clock_set));
     json_put(&object, "synchronised", started && clock->known ? json_boolean(clock->synchronised) : json_null());
     json_put(&object, "clock_error_us", json_span(started && clock->synchronised ? clock->error : NSEC_NEVER));
-    json_put(&object, "got_through", json_known(observed, host->through));
-    json_put(&object, "matched", json_known(observed, host->matched));
+    json_put(&object, "got_through", json_known(observed && host->rows, host->through));
+    json_put(&object, "matched", json_known(observed && host->rows, host->matched));
     json_put(&object, "shift_us", observed ? bounds_json(&host->shift) : json_null());
     json_put(&object, "shifted_us", shift_json(host->shifted));
     json_put(&object, "interrupted_by", host->signal ? json_text(signal_text(host->signal, name)) : json_null());
@@ -216,10 +243,15 @@ static json_t *observer_json(const struct merged_observer *o)
 {
     char stamp[CLOCK_STAMP_SIZE];
     clock_stamp_wall(o->zero, stamp);
-    return json_pack("{s:o, s:o, s:s, s:o, s:I, s:I, s:I, s:b, s:o}", "file", json_text(o->file), "host",
-                     json_text(*o->host ? o->host : NULL), "started_at", stamp, "elapsed_us", json_span(o->elapsed),
-                     "connections", (json_int_t)o->connections, "foreign", (json_int_t)o->foreign, "peak", (json_int_t)o->peak,
-                     "complete", (int)o->complete, "incomplete", json_text(*o->incomplete ? o->incomplete : NULL));
+    json_t *object = json_pack("{s:o, s:o, s:o}", "file", json_text(o->file), "host", json_text(*o->host ? o->host : NULL),
+                               "trouble", json_text(*o->trouble ? o->trouble : NULL));
+    if (*o->trouble)
+        return object;
+    json_merge(&object, json_pack("{s:s, s:o, s:I, s:I, s:I, s:b, s:o}", "started_at", stamp, "elapsed_us", json_span(o->elapsed),
+                                  "connections", (json_int_t)o->connections, "foreign", (json_int_t)o->foreign, "peak",
+                                  (json_int_t)o->peak, "complete", (int)o->complete, "incomplete",
+                                  json_text(*o->incomplete ? o->incomplete : NULL)));
+    return object;
 }
 
 json_t *merged_json(const struct run *run)
@@ -234,7 +266,7 @@ json_t *merged_json(const struct run *run)
         json_add(&observers, observer_json(&m->observers[i]));
     for (size_t i = 0; i < m->absent_count; i++)
         json_add(&absent, json_integer(m->absent[i]));
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "hosts", hosts, "observers", observers, "apart_us", json_span(m->apart),
-                     "shares", json_known(m->segments, m->segments), "absent", absent, "unreported",
-                     json_known(m->unreported != UNREPORTED_UNKNOWN, m->unreported));
+    return json_pack("{s:o, s:o, s:b, s:o, s:o, s:o, s:o}", "hosts", hosts, "observers", observers, "covered", (int)m->covered,
+                     "apart_us", json_span(m->apart), "shares", json_known(m->segments, m->segments), "absent", absent,
+                     "unreported", json_known(m->unreported != UNREPORTED_UNKNOWN, m->unreported));
 }

@@ -4,6 +4,11 @@
 void rows_start(struct rows *rows, const struct run *run)
 {
     *rows = (struct rows){.run = run};
+    for (size_t t = 0; t < run->target_count; t++) {
+        const struct target *target = &run->targets[t];
+        uint32_t last = target->attempt_count ? target->attempts[target->attempt_count - 1].id : 0;
+        rows->end = last > rows->end ? last : rows->end;
+    }
 }
 
 /* The target's attempt of connection `id`. Attempts are in ascending order, so one cursor a target does. */
@@ -21,7 +26,7 @@ static const struct attempt *attempt_of(struct rows *rows, size_t t, uint32_t id
 bool rows_next(struct rows *rows, struct row *row)
 {
     const struct run *run = rows->run;
-    while (rows->last < run->connection_count) {
+    while (rows->last < rows->end) {
         row->id = ++rows->last;
         row->deciding = NULL;
         for (size_t t = 0; t < run->target_count; t++) {

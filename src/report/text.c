@@ -161,7 +161,10 @@ static void write_listener(FILE *out, const struct run *run, const struct target
     }
     target_place(target, text);
     if (!target->local)
-        fprintf(out, "listener %s: not on this host, so its queue cannot be seen", text);
+        fprintf(out,
+                run->merged ? "listener %s: nobody observed it all the time, so its queue is not known"
+                            : "listener %s: not on this host, so its queue cannot be seen",
+                text);
     else if (target->before.known)
         fprintf(out, "listener %s: gone", text);
     else if (target->looked)

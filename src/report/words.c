@@ -27,6 +27,8 @@ const char *interval_text(const struct interval *interval, char out[INTERVAL_TEX
         snprintf(out, INTERVAL_TEXT_SIZE, "unknown");
     else if (interval->min == interval->max)
         snprintf(out, INTERVAL_TEXT_SIZE, "%" PRIu64, interval->min);
+    else if (interval->max >= (uint64_t)INT64_MAX)
+        snprintf(out, INTERVAL_TEXT_SIZE, "%" PRIu64 " or more", interval->min);
     else
         snprintf(out, INTERVAL_TEXT_SIZE, "%" PRIu64 " to %" PRIu64, interval->min, interval->max);
     return out;

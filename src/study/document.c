@@ -165,6 +165,8 @@ static int read_member(struct document *d, const char *const *streamed, document
         return bad(d, err, "it is no JSON");
     json_t *key = read_value(d, err), *value = NULL;
     int status = key ? expect_byte(d, ':', err) : -err->code;
+    if (!status && json_object_get(members, json_string_value(key)))
+        status = bad(d, err, "it says the same twice");
     if (!status && is_named(json_string_value(key), streamed) && peek(d) == '[') {
         status = read_rows(d, members, json_string_value(key), row, context, err);
         value = json_array();

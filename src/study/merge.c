@@ -50,6 +50,7 @@ static void describe_pace(struct merge *m)
     struct merged *merged = &m->reports.merged;
     struct pace *pace = &m->run.pace;
     nsec first = INT64_MAX, last_first = 0, last = 0;
+    bool moved = false; /* by the middle of bounds, which is no measurement */
     for (size_t i = 0; i < merged->host_count; i++) {
         const struct merged_host *host = &merged->hosts[i];
         nsec begin = host->zero + host->shifted - m->zero;
@@ -57,13 +58,14 @@ static void describe_pace(struct merge *m)
             continue;
         first = begin < first ? begin : first;
         last_first = begin > last_first ? begin : last_first;
+        moved = moved || host->shifted;
         last = begin + host->pace.took > last ? begin + host->pace.took : last;
         pace->worst_late = host->pace.worst_late > pace->worst_late ? host->pace.worst_late : pace->worst_late;
         pace->threads = host->pace.threads > pace->threads ? host->pace.threads : pace->threads;
         pace->sources += (uint32_t)host->source_count;
         m->run.last_look = begin + host->last_look > m->run.last_look ? begin + host->last_look : m->run.last_look;
     }
-    merged->apart = last_first > first ? last_first - first : 0;
+    merged->apart = moved ? NSEC_NEVER : last_first > first ? last_first - first : 0;
     pace->took = last > first ? last - first : 0;
     pace->rate = m->run.connection_count > 1 && pace->took > 0
                      ? (double)(m->run.connection_count - 1) * NSEC_PER_SEC / (double)pace->took
@@ -78,7 +80,7 @@ static void note_missing(struct merge *m)
     for (size_t i = 0; i < merged->host_count + merged->observer_count; i++) {
         const struct merged_host *host = i < merged->host_count ? &merged->hosts[i] : NULL;
         const struct merged_observer *observer = host ? NULL : &merged->observers[i - merged->host_count];
-        const char *why = host ? host->incomplete : observer->complete ? "" : observer->incomplete;
+        const char *why = host ? host->incomplete : observer->complete || *observer->trouble ? "" : observer->incomplete;
         if (!*why)
             continue;
         if (!*m->run.incomplete)
@@ -140,6 +142,7 @@ static void describe(struct merge *m)
 
 static int join(struct merge *m, struct error *err)
 {
+    merge_observers(m);
     int status = merge_join(m, err);
     if (status)
         return status;

@@ -47,6 +47,21 @@ static bool differs_in_start(nsec value, nsec wanted, char what[WHAT_SIZE])
     return true;
 }
 
+/* Clocks can be wrong by some seconds; without a common start nothing else tells one burst from the next. */
+#define TOGETHER (60 * NSEC_PER_SEC)
+
+static bool is_of_another_time(const struct merged_host *host, const struct merged_host *reference, char what[WHAT_SIZE])
+{
+    char stamp[CLOCK_STAMP_SIZE], other[CLOCK_STAMP_SIZE];
+    nsec apart = host->zero > reference->zero ? host->zero - reference->zero : reference->zero - host->zero;
+    if (apart <= TOGETHER)
+        return false;
+    clock_stamp_wall(host->zero, stamp);
+    clock_stamp_wall(reference->zero, other);
+    snprintf(what, WHAT_SIZE, "it began at %s, not at %s", stamp, other);
+    return true;
+}
+
 /* Whether it is of another burst than `reference`, and in what. */
 static bool differs(const struct merged_host *host, const struct merged_host *reference, char what[WHAT_SIZE])
 {
@@ -63,7 +78,7 @@ static bool differs(const struct merged_host *host, const struct merged_host *re
            differs_in_number("its --burst", a->burst, b->burst, what) ||
            differs_in_span("its --every", a->every, b->every, what) ||
            differs_in_span("its --timeout", host->probe.timeout, reference->probe.timeout, what) ||
-           differs_in_start(host->probe.start_at, reference->probe.start_at, what);
+           differs_in_start(host->probe.start_at, reference->probe.start_at, what) || is_of_another_time(host, reference, what);
 }
 
 /* Whether it is the share, or the very report, of an earlier one. */
@@ -85,9 +100,11 @@ static void check(struct merge *m, struct merged_host *host)
         return;
     }
     for (const struct merged_host *h = m->reports.merged.hosts; h < host && is_of_use(host); h++)
-        if (is_of_use(h) && is_twice(host, h))
+        if (is_of_use(h) && is_twice(host, h)) {
+            host->harmless = true;
             snprintf(host->trouble, sizeof host->trouble, "its connections are counted already: %.80s is of the same share",
                      h->file);
+        }
 }
 
 /* ---- Nobody reported ---- */
@@ -121,7 +138,7 @@ static void count_absent(struct merged *merged, uint32_t wanted)
     size_t hosts = 0, troubles = 0;
     for (size_t i = 0; i < merged->host_count; i++) {
         hosts += is_of_use(&merged->hosts[i]);
-        troubles += !is_of_use(&merged->hosts[i]);
+        troubles += !is_of_use(&merged->hosts[i]) && !merged->hosts[i].harmless;
     }
     merged->unreported = (wanted ? hosts < wanted : troubles) ? UNREPORTED_UNKNOWN : 0;
 }

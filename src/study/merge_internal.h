@@ -21,11 +21,22 @@ int merge_hosts(struct merge *m, struct error *err);
 /* The first report that is of use; NULL: there is none. */
 const struct merged_host *merge_reference(const struct merge *m);
 
+/* ---- merge_observers.c: which observers watched the target ---- */
+
+/* Puts the others into trouble, and takes out what they saw, as well as what came to other addresses. */
+void merge_observers(struct merge *m);
+
+/* Whether the listener of this number is one that gets connections to the target. */
+bool observer_reaches(const struct observer_facts *o, const struct endpoint *target, uint32_t listener);
+
 /* ---- merge_join.c: both ends of each connection ---- */
 
 /* Finds each attempt's connection among those that observers saw: the peers, and how the clocks are to each other. Times are spans since
    the start of the run afterwards. 0 or -ENOMEM. */
 int merge_join(struct merge *m, struct error *err);
+
+/* What was seen of a peer: the first of so many; NULL: nothing. */
+struct watched *merge_find(const struct reports *r, const struct endpoint *source, size_t *count);
 
 /* ---- merge_listener.c: what the observers know of the listener ---- */
 

@@ -22,8 +22,7 @@ static int compare_sightings(const void *one, const void *other)
     return order ? order : (a->entered.most > b->entered.most) - (a->entered.most < b->entered.most);
 }
 
-/* The sightings of one peer: the first of them, and how many there are. */
-static struct watched *find(const struct reports *r, const struct endpoint *source, size_t *count)
+struct watched *merge_find(const struct reports *r, const struct endpoint *source, size_t *count)
 {
     struct watched wanted = {.family = (uint8_t)source->family, .port = source->port};
     memcpy(wanted.bytes, source->bytes, sizeof wanted.bytes);
@@ -54,68 +53,129 @@ static nsec wall_of(const struct reports *r, const struct watched *s, nsec span)
     return r->merged.observers[s->observer].zero + span;
 }
 
-/* A connection enters the queue behind its SYN, and, unless its ACK is dropped, within a round trip of when its client had the answer. So
-   each handshake bounds how the clocks are to each other from above, and at least one of all of them from below. */
-static void bound_clock(const struct reports *r, const struct attempt *a, nsec zero, const struct watched *s,
+static void bound_above(struct clock_shift *shift, nsec most)
+{
+    shift->most = !shift->most_known || most < shift->most ? most : shift->most;
+    shift->most_known = true;
+}
+
+static void bound_below(struct clock_shift *shift, nsec least)
+{
+    shift->least = !shift->least_known || least > shift->least ? least : shift->least;
+    shift->least_known = true;
+}
+
+/* Nothing is there before it was begun. And what was not there at a look sent its SYN-ACK behind it; unless that was a cookie, of
+   which the server keeps nothing: then its ACK came behind the look, within a round trip of the answer, for a client that sends nothing
+   repeats no ACK, and a server that keeps nothing no SYN-ACK. */
+static void bound_clock(const struct reports *r, const struct attempt *a, const struct merged_host *host, const struct watched *s,
                         struct clock_shift *shift)
 {
-    if (a->opened == NSEC_NEVER || a->established == NSEC_NEVER || a->syn_retransmits)
+    if (a->opened == NSEC_NEVER || a->established == NSEC_NEVER)
         return;
-    if (s->entered.most != NSEC_NEVER) {
-        nsec most = wall_of(r, s, s->entered.most) - (zero + a->opened);
-        shift->most = !shift->most_known || most < shift->most ? most : shift->most;
-        shift->most_known = true;
-    }
-    if (s->entered.least != NSEC_NEVER) {
-        nsec round_trip = a->established - a->opened;
-        nsec least = wall_of(r, s, s->entered.least) - (zero + a->established + round_trip);
-        shift->least = !shift->least_known || least < shift->least ? least : shift->least;
-        shift->least_known = true;
-    }
+    if (s->present != NSEC_NEVER)
+        bound_above(shift, wall_of(r, s, s->present) - (host->zero + a->opened));
+    if (s->absent == NSEC_NEVER || (!s->half_open && host->sends))
+        return;
+    nsec round_trip = s->half_open ? 0 : a->established - a->opened;
+    bound_below(shift, wall_of(r, s, s->absent) - (host->zero + a->established + round_trip));
 }
 
 /* Clocks that may agree are taken to; another one is moved to the middle of its bounds. */
 static nsec choose_shift(const struct clock_shift *shift)
 {
     bool above = shift->least_known && shift->least > 0, below = shift->most_known && shift->most < 0;
-    if (!above && !below)
+    if ((!above && !below) || (shift->least_known && shift->most_known && shift->least > shift->most))
         return 0;
     if (!shift->least_known || !shift->most_known)
         return above ? shift->least : shift->most;
     return shift->least + (shift->most - shift->least) / 2;
 }
 
+/* Ports are used again: a burst of another time would find its likes among those that were seen, and its clock would be called wrong. */
+static bool was_observed_then(const struct reports *r, const struct merged_host *host)
+{
+    for (size_t i = 0; i < r->merged.observer_count; i++) {
+        const struct merged_observer *o = &r->merged.observers[i];
+        if (!*o->trouble && host->zero >= o->zero + r->observations[i].first_look && host->zero <= o->zero + o->elapsed)
+            return true;
+    }
+    return false;
+}
+
 static void align(const struct reports *r, struct merged_host *host)
 {
-    for (size_t i = host->first; i < host->first + host->count; i++) {
+    host->other_time = r->merged.observer_count && !was_observed_then(r, host);
+    for (size_t i = host->first; i < host->first + host->count && !host->other_time; i++) {
         const struct attempt *a = &r->attempts[i];
         size_t count;
-        const struct watched *s = got_through(a) ? find(r, &a->source, &count) : NULL;
+        const struct watched *s = got_through(a) ? merge_find(r, &a->source, &count) : NULL;
         if (s && count == 1)
-            bound_clock(r, a, host->zero, s, &host->shift);
+            bound_clock(r, a, host, s, &host->shift);
     }
     host->shifted = choose_shift(&host->shift);
 }
 
 /* ---- What became of it ---- */
 
-/* What the server's side was when the host looked last: `end`, at the latest, by the observer's clock. */
-static enum peer peer_at(const struct reports *r, const struct watched *s, nsec end, struct attempt *a)
+/* A span of a host's, by the observer's clock: it is between these. */
+struct span_of_time {
+    nsec least, most;
+};
+
+static struct span_of_time on_observers_clock(const struct merged_host *host, nsec span)
 {
-    bool entered_later = s->entered.least != NSEC_NEVER && wall_of(r, s, s->entered.least) >= end;
-    bool accepted = s->accepted.most != NSEC_NEVER;
-    bool accepted_later = accepted && s->accepted.least != NSEC_NEVER && wall_of(r, s, s->accepted.least) >= end;
-    bool expired_later = s->closed.least == NSEC_NEVER || wall_of(r, s, s->closed.least) >= end;
-    if (s->state == OBSERVED_HALF_OPEN || entered_later)
-        return PEER_SYN_RECV;
+    const struct clock_shift *shift = &host->shift;
+    return (struct span_of_time){shift->least_known ? host->zero + span + shift->least : INT64_MIN,
+                                 shift->most_known ? host->zero + span + shift->most : INT64_MAX};
+}
+
+static bool is_before(const struct reports *r, const struct watched *s, nsec moment, nsec than)
+{
+    return moment != NSEC_NEVER && wall_of(r, s, moment) <= than;
+}
+
+static bool is_behind(const struct reports *r, const struct watched *s, nsec moment, nsec than)
+{
+    return moment != NSEC_NEVER && wall_of(r, s, moment) >= than;
+}
+
+/* Whether it can be the connection of this attempt: there between its beginning and the host's last look. */
+static bool is_of_that_time(const struct reports *r, const struct watched *s, const struct span_of_time *begin,
+                            const struct span_of_time *end)
+{
+    nsec over = s->closed.most, first = s->entered.most;
+    if (over != NSEC_NEVER && wall_of(r, s, over) < begin->least)
+        return false;
+    if (!s->half_open && first != NSEC_NEVER && wall_of(r, s, first) < begin->least)
+        return false;
+    return s->absent == NSEC_NEVER || wall_of(r, s, s->absent) <= end->most;
+}
+
+/* What the server's side was when the host looked last, which was within `end`; unknown where it changed about then, or where the observer
+   did not look for so long. */
+static enum peer peer_at(const struct reports *r, const struct watched *s, const struct span_of_time *end, struct attempt *a)
+{
+    const struct merged_observer *o = &r->merged.observers[s->observer];
+    bool looked = o->zero + o->elapsed >= end->most;
     if (s->state == OBSERVED_EXPIRED) {
         a->was_half_open = true;
-        return expired_later ? PEER_SYN_RECV : PEER_ABSENT;
+        return is_behind(r, s, s->closed.least, end->most)   ? PEER_SYN_RECV
+               : is_before(r, s, s->closed.most, end->least) ? PEER_ABSENT
+                                                             : PEER_UNKNOWN;
     }
-    if (accepted && !accepted_later)
-        return PEER_ACCEPTED;
-    a->was_queued = true;
-    return accepted || s->state == OBSERVED_QUEUED ? PEER_QUEUED : PEER_UNKNOWN;
+    if (s->entered.most == NSEC_NEVER)
+        return s->state == OBSERVED_HALF_OPEN && looked ? PEER_SYN_RECV : PEER_UNKNOWN;
+    if (is_behind(r, s, s->entered.least, end->most))
+        return s->half_open ? PEER_SYN_RECV : PEER_UNKNOWN;
+    if (!is_before(r, s, s->entered.most, end->least))
+        return PEER_UNKNOWN;
+    if (s->accepted.most != NSEC_NEVER)
+        return is_before(r, s, s->accepted.most, end->least)   ? PEER_ACCEPTED
+               : is_behind(r, s, s->accepted.least, end->most) ? PEER_QUEUED
+                                                               : PEER_UNKNOWN;
+    bool lasted = s->state == OBSERVED_QUEUED && looked && s->closed.most == NSEC_NEVER;
+    return lasted || is_behind(r, s, s->closed.least, end->most) ? PEER_QUEUED : PEER_UNKNOWN;
 }
 
 /* The address is in the list for sure. */
@@ -133,23 +193,10 @@ static size_t source_of(const struct merged_host *host, const struct endpoint *s
     return host->source_count;
 }
 
-/* A peer's port that was used more than once says nothing, unless all say the same. */
-static bool note_sightings(const struct reports *r, struct attempt *a, struct watched *s, size_t count, nsec end)
+/* The moment by which it was accepted, on the host's own axis. */
+static void note_accept(const struct reports *r, struct attempt *a, const struct watched *s, const struct merged_host *host)
 {
-    enum peer peer = PEER_UNKNOWN;
-    for (size_t i = 0; i < count; i++) {
-        enum peer one = peer_at(r, &s[i], end, a);
-        s[i].told = true;
-        peer = i && one != peer ? PEER_UNKNOWN : one;
-    }
-    a->peer = (uint8_t)peer;
-    return peer == PEER_ACCEPTED;
-}
-
-/* The moment by which it was accepted, on the axis of the run. */
-static void note_accept(const struct reports *r, struct attempt *a, const struct watched *s, nsec zero)
-{
-    nsec at = wall_of(r, s, s->accepted.most) - zero;
+    nsec at = wall_of(r, s, s->accepted.most) - host->zero - host->shifted;
     if (a->opened == NSEC_NEVER || at < a->opened)
         return;
     a->accepted = at;
@@ -157,57 +204,111 @@ static void note_accept(const struct reports *r, struct attempt *a, const struct
         a->established = at;
 }
 
+struct joining {
+    struct reports *reports;
+    struct merged_host *host;
+    nsec by;                 /* the axis of the run begins so long before the host's */
+    struct span_of_time end; /* when the host looked last */
+    bool *direct;            /* of its addresses: the observer saw connections of it */
+    size_t last;
+};
+
+/* A peer's port that was used more than once in that time says nothing, unless all say the same. True: it was seen. */
+static bool join(struct joining *j, struct attempt *a)
+{
+    size_t count, fitting = 0;
+    struct watched *s = merge_find(j->reports, &a->source, &count), *last = NULL;
+    struct span_of_time begin = on_observers_clock(j->host, a->opened == NSEC_NEVER ? 0 : a->opened);
+    enum peer peer = PEER_UNKNOWN;
+    for (size_t i = 0; i < count; i++) {
+        if (!is_of_that_time(j->reports, &s[i], &begin, &j->end))
+            continue;
+        enum peer one = peer_at(j->reports, &s[i], &j->end, a);
+        peer = fitting++ && one != peer ? PEER_UNKNOWN : one;
+        s[i].told = true;
+        a->answered = a->answered || (s[i].half_open && !got_through(a));
+        last = &s[i];
+    }
+    if (!fitting)
+        return false;
+    a->peer = (uint8_t)peer;
+    if (fitting == 1 && peer == PEER_ACCEPTED)
+        note_accept(j->reports, a, last, j->host);
+    return true;
+}
+
 static nsec later(nsec span, nsec by)
 {
     return span == NSEC_NEVER ? NSEC_NEVER : span + by;
 }
 
-static int join_host(struct merge *m, struct merged_host *host, bool seen_whole, nsec zero, struct error *err)
+static void join_attempts(struct joining *j)
 {
-    struct reports *r = &m->reports;
-    nsec by = host->zero + host->shifted - zero;
-    nsec most = host->shift.most_known && host->shift.most > host->shifted ? host->shift.most - host->shifted : 0;
-    nsec end = host->zero + host->shifted + most + host->elapsed;
-    bool *direct = calloc(host->source_count + 1, sizeof *direct); /* of its addresses: the observer knows them */
-    size_t last = 0;
-    if (!direct)
-        return error_set(err, ENOMEM, "no memory for the addresses of %.80s", host->file);
+    struct merged_host *host = j->host;
+    bool contradictory = host->shift.least_known && host->shift.most_known && host->shift.least > host->shift.most;
     for (size_t i = host->first; i < host->first + host->count; i++) {
-        struct attempt *a = &r->attempts[i];
-        size_t count;
-        struct watched *s = find(r, &a->source, &count);
-        a->opened = later(a->opened, by);
-        a->established = later(a->established, by);
-        a->accepted = later(a->accepted, by);
+        struct attempt *a = &j->reports->attempts[i];
+        bool seen = !host->other_time && !contradictory && join(j, a);
+        if (seen)
+            j->direct[source_of(host, &a->source, &j->last)] = true;
         host->through += got_through(a);
-        if (!s)
-            continue;
-        direct[source_of(host, &a->source, &last)] = true;
-        host->matched += got_through(a);
-        if (note_sightings(r, a, s, count, end))
-            note_accept(r, a, &s[count - 1], zero);
+        host->matched += seen && got_through(a);
     }
-    for (size_t i = host->first; i < host->first + host->count && seen_whole; i++) {
-        struct attempt *a = &r->attempts[i];
-        size_t count;
-        if (a->peer == PEER_UNKNOWN && got_through(a) && !find(r, &a->source, &count) &&
-            direct[source_of(host, &a->source, &last)])
-            a->peer = PEER_ABSENT;
-    }
-    free(direct);
-    return 0;
 }
 
-/* Whether each connection of these hosts would be among those that were seen. */
-static bool is_seen_whole(const struct merged *merged, const struct merged_host *host)
+/* Who is not among those that were seen is not there, if all of its address would be. */
+static void note_absent(struct joining *j)
 {
-    for (size_t i = 0; i < merged->observer_count; i++) {
-        const struct merged_observer *o = &merged->observers[i];
-        nsec begin = host->zero + host->shifted;
-        if (!o->complete || o->zero > begin || o->zero + o->elapsed < begin + host->elapsed)
+    for (size_t i = j->host->first; i < j->host->first + j->host->count; i++) {
+        struct attempt *a = &j->reports->attempts[i];
+        size_t count;
+        if (a->peer == PEER_UNKNOWN && got_through(a) && !merge_find(j->reports, &a->source, &count) &&
+            j->direct[source_of(j->host, &a->source, &j->last)])
+            a->peer = PEER_ABSENT;
+    }
+}
+
+static void move_to_axis(struct joining *j)
+{
+    for (size_t i = j->host->first; i < j->host->first + j->host->count; i++) {
+        struct attempt *a = &j->reports->attempts[i];
+        a->opened = later(a->opened, j->by);
+        a->established = later(a->established, j->by);
+        a->accepted = later(a->accepted, j->by);
+    }
+}
+
+/* Whether each connection of this host would be among those that were seen. */
+static bool is_seen_whole(const struct reports *r, const struct merged_host *host)
+{
+    struct span_of_time begin = on_observers_clock(host, 0), end = on_observers_clock(host, host->elapsed);
+    size_t used = 0;
+    for (size_t i = 0; i < r->merged.observer_count && clock_is_bound(&host->shift); i++) {
+        const struct merged_observer *o = &r->merged.observers[i];
+        if (*o->trouble)
+            continue;
+        used++;
+        if (!o->complete || o->zero + r->observations[i].first_look > begin.least || o->zero + o->elapsed < end.most)
             return false;
     }
-    return merged->observer_count;
+    return used;
+}
+
+static int join_host(struct merge *m, struct merged_host *host, struct error *err)
+{
+    struct joining j = {.reports = &m->reports,
+                        .host = host,
+                        .by = host->zero + host->shifted - m->zero,
+                        .end = on_observers_clock(host, host->elapsed),
+                        .direct = calloc(host->source_count + 1, sizeof *j.direct)};
+    if (!j.direct)
+        return error_set(err, ENOMEM, "no memory for the addresses of %.80s", host->file);
+    join_attempts(&j);
+    if (is_seen_whole(&m->reports, host))
+        note_absent(&j);
+    move_to_axis(&j);
+    free(j.direct);
+    return 0;
 }
 
 static void count_foreign(struct reports *r)
@@ -221,6 +322,7 @@ int merge_join(struct merge *m, struct error *err)
     struct reports *r = &m->reports;
     struct merged *merged = &r->merged;
     nsec zero = INT64_MAX, end = 0;
+    int status = 0;
     if (r->sighting_count)
         qsort(r->sightings, r->sighting_count, sizeof *r->sightings, compare_sightings);
     for (size_t i = 0; i < merged->host_count; i++) {
@@ -230,19 +332,17 @@ int merge_join(struct merge *m, struct error *err)
         align(r, host);
         zero = host->zero + host->shifted < zero ? host->zero + host->shifted : zero;
     }
-    for (size_t i = 0; i < merged->host_count; i++) {
+    m->zero = zero;
+    for (size_t i = 0; i < merged->host_count && !status; i++) {
         struct merged_host *host = &merged->hosts[i];
         if (!is_of_use(host))
             continue;
-        int status = join_host(m, host, is_seen_whole(merged, host), zero, err);
-        if (status)
-            return status;
+        status = join_host(m, host, err);
         nsec over = host->zero + host->shifted + host->elapsed - zero;
         end = over > end ? over : end;
     }
     count_foreign(r);
-    m->zero = zero;
     m->run.elapsed = end;
     clock_stamp_wall(zero, m->run.started_at);
-    return 0;
+    return status;
 }

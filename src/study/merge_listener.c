@@ -5,23 +5,61 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Its figures at a moment of the observer's time: those of the last look until then. */
-static void figures_at(const struct observer_facts *o, uint32_t listener, nsec at, struct listener *out)
+/* When the burst was, by the observers' clock, as far as all hosts' clocks are bound to it. */
+struct window {
+    bool known;
+    nsec begin, end_least, end_most;
+};
+
+static struct window window_of(const struct merge *m)
 {
-    bool any = false;
-    for (size_t i = 0; i < o->sample_count; i++) {
-        const struct sample *s = &o->samples[i];
-        if (s->listener != listener || (any && s->at > at))
+    struct window w = {.known = true, .begin = INT64_MAX};
+    for (size_t i = 0; i < m->reports.merged.host_count; i++) {
+        const struct merged_host *host = &m->reports.merged.hosts[i];
+        if (!is_of_use(host))
             continue;
-        out->queue = s->queue;
-        out->discarded = s->discarded;
-        any = true;
+        w.known = w.known && clock_is_bound(&host->shift) && !host->other_time;
+        nsec begin = host->zero + host->shift.least, end = host->zero + host->elapsed;
+        w.begin = begin < w.begin ? begin : w.begin;
+        w.end_least = end + host->shift.least > w.end_least ? end + host->shift.least : w.end_least;
+        w.end_most = end + host->shift.most > w.end_most ? end + host->shift.most : w.end_most;
     }
-    out->discarded_known = any;
+    return w;
 }
 
-/* Several listeners are taken together, as the members of a group are. */
-static void add_listener(struct listener *sum, const struct listener *one)
+/* The one observer that counts; NULL: there are several, or none. */
+static const struct merged_observer *sole_observer(const struct merged *merged)
+{
+    const struct merged_observer *sole = NULL;
+    for (size_t i = 0; i < merged->observer_count; i++) {
+        if (*merged->observers[i].trouble)
+            continue;
+        if (sole)
+            return NULL;
+        sole = &merged->observers[i];
+    }
+    return sole;
+}
+
+/* The figures of a listener at a moment of the observer's time: those of the last look until then; `next`: of the first behind it. */
+static struct sample figures_at(const struct observer_facts *o, uint32_t listener, nsec at, bool next)
+{
+    struct sample found = {.at = NSEC_NEVER};
+    for (size_t i = 0; i < o->sample_count; i++) {
+        const struct sample *s = &o->samples[i];
+        if (s->listener != listener)
+            continue;
+        if (s->at > at && found.at != NSEC_NEVER && !next)
+            break;
+        found = *s;
+        if (s->at > at)
+            break;
+    }
+    return found;
+}
+
+/* Members of a group are taken together. */
+static void add_member(struct listener *sum, const struct listener *one)
 {
     if (!sum->known) {
         *sum = *one;
@@ -32,24 +70,52 @@ static void add_listener(struct listener *sum, const struct listener *one)
     sum->capacity += one->capacity;
     sum->queue += one->queue;
     sum->discarded += one->discarded;
-    sum->discarded_known = sum->discarded_known && one->discarded_known;
 }
 
-/* What clients that have closed since left behind is not of the burst: so the figures at its end count, not those of the last look. */
-static void add_observation(struct merge *m, size_t number)
+/* What clients that have closed since left behind is not of the burst, so the figures of its end count; what was dropped between the last
+   look before that and the first one behind it may be of either. */
+static void add_figures(struct merge *m, const struct observer_facts *o, nsec zero, const struct window *w)
 {
-    const struct observer_facts *o = &m->reports.observations[number];
-    const struct merged_observer *observer = &m->reports.merged.observers[number];
     struct target *target = &m->run.targets[0];
-    nsec begin = m->zero - observer->zero;
     for (uint32_t i = 0; i < o->listener_count; i++) {
         struct listener before = o->listeners[i], after = before;
-        figures_at(o, i, begin, &before);
-        figures_at(o, i, begin + m->run.elapsed, &after);
-        add_listener(&target->before, &before);
-        add_listener(&target->after, &after);
+        if (!observer_reaches(o, &target->address, i))
+            continue;
+        struct sample first = figures_at(o, i, w->begin - zero, false), last = figures_at(o, i, w->end_least - zero, false),
+                      behind = figures_at(o, i, w->end_most - zero, true);
+        before.queue = first.queue;
+        before.discarded = first.discarded;
+        after.queue = last.queue;
+        after.discarded = behind.discarded;
+        target->late_drops += (behind.discarded - last.discarded) & UINT32_MAX;
+        target->listener_gone = target->listener_gone || o->gone[i];
+        add_member(&target->before, &before);
+        add_member(&target->after, &after);
     }
 }
+
+/* Nobody looked at it all the time: what it dropped, and who is missing in its queue, is not known. */
+static void forget(struct merge *m, const struct observer_facts *o)
+{
+    struct target *target = &m->run.targets[0];
+    for (uint32_t i = 0; o && i < o->listener_count; i++)
+        target->listener_gone = target->listener_gone || (observer_reaches(o, &target->address, i) && o->gone[i]);
+    for (size_t i = 0; i < target->attempt_count; i++)
+        if (target->attempts[i].peer == PEER_ABSENT)
+            target->attempts[i].peer = PEER_UNKNOWN;
+}
+
+/* Some connections of each host were found at the listener, by the very addresses that it sent from. */
+static bool all_are_direct(const struct merged *merged)
+{
+    for (size_t i = 0; i < merged->host_count; i++)
+        if (is_of_use(&merged->hosts[i]) && !merged->hosts[i].matched)
+            return false;
+    return true;
+}
+
+/* A namespace's counters are those of the whole observation: of one that went on for long they say nothing of the burst. */
+#define MUCH_LONGER (30 * NSEC_PER_SEC)
 
 static uint64_t peak_of(const struct observer_facts *o)
 {
@@ -71,19 +137,22 @@ void merge_listener(struct merge *m)
 {
     struct merged *merged = &m->reports.merged;
     struct target *target = &m->run.targets[0];
-    bool direct = true;
-    for (size_t i = 0; i < merged->observer_count; i++) {
+    const struct merged_observer *sole = sole_observer(merged);
+    const struct observer_facts *o = sole ? &m->reports.observations[sole - merged->observers] : NULL;
+    const struct window w = window_of(m);
+    for (size_t i = 0; i < merged->observer_count; i++)
         merged->observers[i].peak = peak_of(&m->reports.observations[i]);
-        add_observation(m, i);
-    }
-    for (size_t i = 0; i < merged->host_count; i++)
-        direct = direct && (!merged->hosts[i].through || merged->hosts[i].matched);
-    target->local = m->run.asked = merged->observer_count;
-    target->translation = merged->observer_count && direct ? TRANSLATION_NONE : TRANSLATION_UNKNOWN;
-    target->seen_direct = true;             /* merge_join.c sees to it */
-    target->undropped = merged->unreported; /* others had SYNs, too: the sums do not tell whose were dropped */
-    if (merged->observer_count == 1)
-        m->run.counters = m->reports.observations[0].counters;
+    merged->covered = sole && w.known && w.begin >= sole->zero + o->first_look && w.end_most <= sole->zero + sole->elapsed;
+    if (merged->covered)
+        add_figures(m, o, sole->zero, &w);
+    else
+        forget(m, o);
+    target->translation = merged->covered && all_are_direct(merged) ? TRANSLATION_NONE : TRANSLATION_UNKNOWN;
+    target->local = m->run.asked = merged->covered;
+    target->seen_direct = true; /* merge_join.c sees to it */
+    target->undropped = true;   /* nobody saw which SYN was dropped, and others may have sent some */
+    if (merged->covered && sole->elapsed < m->run.elapsed + MUCH_LONGER)
+        m->run.counters = o->counters;
 }
 
 /* ---- When ---- */
@@ -99,14 +168,16 @@ static uint32_t sum_of(const uint32_t *figures, size_t count)
 /* One queue, of the listeners of one observer together. */
 static int draw_queue(struct merge *m, struct timeline *timeline)
 {
-    const struct observer_facts *o = &m->reports.observations[0];
-    nsec shift = m->reports.merged.observers[0].zero - m->zero;
+    const struct merged_observer *sole = sole_observer(&m->reports.merged);
+    const struct observer_facts *o = &m->reports.observations[sole - m->reports.merged.observers];
+    nsec shift = sole->zero - m->zero;
     uint32_t *queues = calloc(o->listener_count + 1, sizeof *queues), *drops = calloc(o->listener_count + 1, sizeof *drops);
     timeline->points = calloc(o->sample_count + 1, sizeof *timeline->points);
     uint32_t before = 0;
     for (size_t i = 0; queues && drops && timeline->points && i < o->sample_count; i++) {
         const struct sample *s = &o->samples[i];
-        if (s->listener >= o->listener_count || s->at + shift > m->run.elapsed)
+        if (s->listener >= o->listener_count || s->at + shift > m->run.elapsed ||
+            !observer_reaches(o, &m->run.targets[0].address, s->listener))
             continue;
         queues[s->listener] = s->queue;
         drops[s->listener] = s->discarded;
@@ -125,6 +196,17 @@ static int draw_queue(struct merge *m, struct timeline *timeline)
     return enough ? 0 : -ENOMEM;
 }
 
+/* The moment by which it was in the queue. */
+static nsec entered_at(const struct merge *m, const struct attempt *a)
+{
+    size_t count;
+    const struct watched *s =
+        a->peer == PEER_QUEUED || a->peer == PEER_ACCEPTED ? merge_find(&m->reports, &a->source, &count) : NULL;
+    return s && count == 1 && s->entered.most != NSEC_NEVER
+               ? m->reports.merged.observers[s->observer].zero + s->entered.most - m->zero
+               : NSEC_NEVER;
+}
+
 int merge_timeline(struct merge *m, struct error *err)
 {
     struct target *target = &m->run.targets[0];
@@ -133,16 +215,15 @@ int merge_timeline(struct merge *m, struct error *err)
     *timeline = (struct timeline){.source = TIMELINE_SAMPLES, .end = m->run.elapsed};
     timeline->lanes = calloc(count + 1, sizeof *timeline->lanes);
     timeline->syns = calloc(count + 1, sizeof *timeline->syns);
-    if (!timeline->lanes || !timeline->syns || (m->reports.merged.observer_count && draw_queue(m, timeline)))
+    if (!timeline->lanes || !timeline->syns || (m->reports.merged.covered && draw_queue(m, timeline)))
         return error_set(err, ENOMEM, "no memory for a timeline");
     for (size_t i = 0; i < count; i++) {
         const struct attempt *a = &target->attempts[i];
-        bool queued = a->peer == PEER_QUEUED || a->peer == PEER_ACCEPTED;
         timeline->syns[i] = a->opened;
         timeline->lanes[i] = (struct lane){.first_syn = (uint32_t)i,
                                            .syns = a->opened != NSEC_NEVER,
                                            .established = a->established,
-                                           .queued = queued ? a->established : NSEC_NEVER,
+                                           .queued = entered_at(m, a),
                                            .accepted = a->accepted,
                                            .closed = NSEC_NEVER,
                                            .failed = a->failed};

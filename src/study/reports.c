@@ -30,15 +30,19 @@ struct reading {
     struct merged_host host;
     struct merged_observer observer;
     struct observer_facts observation;
+    bool observed; /* it is of an observer */
 };
 
 static int read_row(void *context, const json_t *members, const char *name, const json_t *row, struct error *err)
 {
     struct reading *reading = context;
     const char *schema = json_string_value(json_object_get(members, "schema"));
-    if (schema && !strcmp(schema, PROBE_SCHEMA))
+    if (!schema)
+        return error_set(err, EBADMSG, "its schema does not come first: want it as backlogctl wrote it");
+    if (!strcmp(schema, PROBE_SCHEMA))
         return !strcmp(name, "connections") ? host_read_row(reading->reports, &reading->host, row, err) : 0;
-    if (!schema || strcmp(schema, OBSERVE_SCHEMA))
+    reading->observed = !strcmp(schema, OBSERVE_SCHEMA);
+    if (!reading->observed)
         return 0; /* of no use, which is told at its end */
     if (!strcmp(name, "samples"))
         return observer_read_sample(&reading->observation, row, err);
@@ -81,6 +85,7 @@ static void undo(struct reading *reading)
     free(reading->host.sources);
     free(reading->observation.listeners);
     free(reading->observation.samples);
+    free(reading->observation.gone);
     reading->observation = (struct observer_facts){0};
     reading->host.sources = NULL;
 }
@@ -89,7 +94,7 @@ static void undo(struct reading *reading)
 static int add_trouble(struct reading *reading, const char *file, const char *why, struct error *err)
 {
     undo(reading);
-    struct merged_host host = {.file = file};
+    struct merged_host host = {.file = file, .harmless = reading->observed};
     memcpy(host.host, reading->host.host, sizeof host.host);
     snprintf(host.trouble, sizeof host.trouble, "%s", why);
     return add_host(reading->reports, &host, err);
@@ -98,12 +103,15 @@ static int add_trouble(struct reading *reading, const char *file, const char *wh
 /* Of another program, or another version of this one: the same names may mean something else there. */
 static bool is_strange(const struct reports *r, const json_t *members, char why[TROUBLE_SIZE])
 {
-    char schema[48], version[32];
+    char schema[48], version[32], command[16];
     read_text(json_object_get(members, "schema"), schema, sizeof schema);
     read_text(json_object_get(members, "version"), version, sizeof version);
+    read_text(json_object_get(members, "command"), command, sizeof command);
     if (strcmp(schema, PROBE_SCHEMA) && strcmp(schema, OBSERVE_SCHEMA))
         snprintf(why, TROUBLE_SIZE, "it is no report of probe or observe: its schema is '%s', want %s or %s", schema,
                  PROBE_SCHEMA, OBSERVE_SCHEMA);
+    else if (!strcmp(schema, PROBE_SCHEMA) && strcmp(command, "probe"))
+        snprintf(why, TROUBLE_SIZE, "it is a report of %s, not of a host that sent: want those of probe", command);
     else if (strcmp(version, r->version))
         snprintf(why, TROUBLE_SIZE, "it was made by version '%s', and this is %s: use one version on all hosts", version,
                  r->version);
@@ -119,6 +127,7 @@ static int take(struct reading *reading, const char *file, const json_t *members
     if (is_strange(reading->reports, members, why))
         return add_trouble(reading, file, why, err);
     bool observed = !strcmp(json_string_value(json_object_get(members, "schema")), OBSERVE_SCHEMA);
+    reading->observed = observed;
     int status = 0;
     reading->observer.connections = reading->reports->sighting_count - reading->sightings;
     if (observed)
@@ -182,6 +191,7 @@ void reports_release(struct reports *r)
     for (size_t i = 0; i < r->merged.observer_count; i++) {
         free(r->observations[i].listeners);
         free(r->observations[i].samples);
+        free(r->observations[i].gone);
     }
     free(r->merged.hosts);
     free(r->merged.observers);
@@ -189,5 +199,6 @@ void reports_release(struct reports *r)
     free(r->observations);
     free(r->attempts);
     free(r->sightings);
+    free(r->locals);
     *r = (struct reports){0};
 }

@@ -13,12 +13,16 @@ struct moment_bounds {
 };
 
 struct watched {
-    uint8_t bytes[16];                              /* of the peer's address, as in struct endpoint */
-    uint16_t port;                                  /* the peer's */
-    uint8_t family;                                 /* AF_INET or AF_INET6 */
-    uint8_t state;                                  /* enum observed_state, as of the last look */
-    uint16_t observer;                              /* its number */
-    bool told;                                      /* a report tells of it, too; written by the merge */
+    uint8_t bytes[16]; /* of the peer's address, as in struct endpoint */
+    uint16_t port;     /* the peer's */
+    uint8_t family;    /* AF_INET or AF_INET6 */
+    uint8_t state;     /* enum observed_state, as of the last look */
+    uint16_t observer; /* its number */
+    uint16_t local;    /* its own end: the number of an address of the reports */
+    bool half_open;    /* it was seen so */
+    bool told;         /* a report tells of it, too; written by the merge */
+    nsec absent;       /* a look then showed neither a request nor a socket of it; NSEC_NEVER: none did */
+    nsec present;      /* the first look that showed one; NSEC_NEVER: none did */
     struct moment_bounds entered, accepted, closed; /* `closed`: of a request, that it expired */
 };
 
@@ -36,6 +40,8 @@ struct observer_facts {
     struct sample *samples; /* ascending; a figure holds until the next sample of its listener */
     size_t sample_count, sample_room;
     struct counters counters; /* change in its network namespace */
+    bool *gone;               /* the listener of this number was not there to the end */
+    nsec first_look;
 };
 
 struct reports {
@@ -45,6 +51,8 @@ struct reports {
     size_t attempt_count, attempt_room;
     struct watched *sightings; /* of all observers */
     size_t sighting_count, sighting_room;
+    struct endpoint *locals; /* where they came to */
+    size_t local_count, local_room;
     char version[32]; /* reports of another version are in trouble */
 };
 

@@ -125,6 +125,7 @@ static void read_settings(struct merged_host *host, const json_t *options)
     }
     nsec timeout = read_span(json_object_get(options, "timeout_us"));
     host->probe.timeout = timeout == NSEC_NEVER ? 0 : timeout;
+    host->sends = json_is_string(json_object_get(options, "send"));
     host->probe.allow_remote = json_is_true(json_object_get(options, "allow_remote"));
 }
 
@@ -156,17 +157,19 @@ static void read_figures(struct merged_host *host, const json_t *members)
     read_text(json_object_get(members, "incomplete"), host->incomplete, sizeof host->incomplete);
 }
 
+#define COUNT_MAX 1000000 /* of one burst */
+
 /* The rows have to be those that its totals count: a document can be whole and still not say the same twice. */
 static bool read_counts(struct merged_host *host, const json_t *counts)
 {
     bool same = true;
     for (unsigned v = 0; v < VERDICT_COUNT; v++) {
-        uint64_t told = read_count(json_object_get(counts, verdict_word(v)), UINT32_MAX);
-        same = same && told == host->counts[v];
+        uint64_t told = read_count(json_object_get(counts, verdict_word(v)), COUNT_MAX);
+        same = same && (!host->rows || told == host->counts[v]);
         host->counts[v] = told;
         host->connections += told;
     }
-    return same || !host->rows;
+    return same && host->connections <= COUNT_MAX;
 }
 
 void host_read(struct reports *r, struct merged_host *host, size_t first, const json_t *members, char why[TROUBLE_SIZE])

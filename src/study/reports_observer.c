@@ -18,12 +18,34 @@ static struct moment_bounds read_bounds(const json_t *value)
     return (struct moment_bounds){read_span(json_object_get(value, "min")), read_span(json_object_get(value, "max"))};
 }
 
+/* They are few. The number of it, or -ENOMEM. */
+static int number_local(struct reports *r, const struct endpoint *local, struct error *err)
+{
+    for (size_t i = 0; i < r->local_count; i++)
+        if (endpoint_equal(&r->locals[i], local))
+            return (int)i;
+    if (r->local_count == UINT16_MAX)
+        return error_set(err, ENOMEM, "its connections came to more than 65535 addresses");
+    if (r->local_count == r->local_room) {
+        struct endpoint *grown = reports_grow(r->locals, &r->local_room, sizeof *grown, err);
+        if (!grown)
+            return -ENOMEM;
+        r->locals = grown;
+    }
+    r->locals[r->local_count] = *local;
+    return (int)r->local_count++;
+}
+
 int observer_read_row(struct reports *r, const json_t *row, struct error *err)
 {
+    const struct endpoint local_end = read_endpoint(json_object_get(row, "local"));
     const struct endpoint peer = read_endpoint(json_object_get(row, "peer"));
     unsigned state = read_word(json_object_get(row, "state"), state_word, OBSERVED_STATE_COUNT);
-    if (!peer.family || state == OBSERVED_STATE_COUNT)
-        return error_set(err, EBADMSG, "a connection has no peer or no state that this version knows");
+    if (!peer.family || !local_end.family || state == OBSERVED_STATE_COUNT)
+        return error_set(err, EBADMSG, "a connection has no ends or no state that this version knows");
+    int local = number_local(r, &local_end, err);
+    if (local < 0)
+        return local;
     if (r->sighting_count == r->sighting_room) {
         struct watched *grown = reports_grow(r->sightings, &r->sighting_room, sizeof *grown, err);
         if (!grown)
@@ -31,12 +53,17 @@ int observer_read_row(struct reports *r, const json_t *row, struct error *err)
         r->sightings = grown;
     }
     struct watched *s = &r->sightings[r->sighting_count++];
+    struct moment_bounds half = read_bounds(json_object_get(row, "half_open_us"));
     *s = (struct watched){.port = peer.port,
                           .family = (uint8_t)peer.family,
                           .state = (uint8_t)state,
+                          .local = (uint16_t)local,
+                          .half_open = half.most != NSEC_NEVER,
                           .entered = read_bounds(json_object_get(row, "entered_us")),
                           .accepted = read_bounds(json_object_get(row, "accepted_us")),
                           .closed = read_bounds(json_object_get(row, "closed_us"))};
+    s->absent = s->half_open ? half.least : s->entered.least;
+    s->present = s->half_open ? half.most : s->entered.most;
     memcpy(s->bytes, peer.bytes, sizeof s->bytes);
     return 0;
 }
@@ -121,9 +148,14 @@ int observer_read(struct merged_observer *observer, struct observer_facts *o, co
         return 0;
     }
     o->listeners = calloc(o->listener_count, sizeof *o->listeners);
-    if (!o->listeners)
+    o->gone = calloc(o->listener_count, sizeof *o->gone);
+    if (!o->listeners || !o->gone)
         return error_set(err, ENOMEM, "no memory for %zu listeners", o->listener_count);
-    for (size_t i = 0; i < o->listener_count; i++)
+    for (size_t i = 0; i < o->listener_count; i++) {
         o->listeners[i] = read_listener(json_array_get(listeners, i));
+        o->gone[i] = !json_is_false(json_object_get(json_array_get(listeners, i), "gone"));
+    }
+    nsec first = read_span(json_object_get(members, "first_look_us"));
+    o->first_look = first != NSEC_NEVER ? first : o->sample_count ? o->samples[0].at : observer->elapsed;
     return 0;
 }

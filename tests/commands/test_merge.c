@@ -133,20 +133,21 @@ static unsigned count_of(const char *rows, const char *state)
 static void write_observer(const char *name, const char *rows, bool complete, unsigned discarded, unsigned overflows)
 {
     char *text;
-    ck_assert_int_gt(asprintf(&text,
-                              "{\"schema\":\"backlogctl.observe/"
-                              "1\",\"version\":\"%s\",\"host\":\"server\",\"started_at\":\"2026-01-31T11:59:59.000000Z\","
-                              "\"listeners\":[{\"address\":\"0.0.0.0\",\"port\":80,\"backlog\":2,\"capacity\":3,\"cookie\":7,"
-                              "\"pid\":1,\"process\":\"p\"}],"
-                              "\"samples\":[{\"at_us\":0,\"listener\":0,\"queue\":0,\"discarded\":5},"
-                              "{\"at_us\":1004000,\"listener\":0,\"queue\":3,\"discarded\":%u}],\"connections\":[%s],"
-                              "\"counters\":{%s},\"complete\":%s,\"incomplete\":%s,"
-                              "\"counts\":{\"half_open\":%u,\"queued\":%u,\"accepted\":%u,\"closed\":%u},"
-                              "\"last_look_us\":5000000,\"elapsed_us\":5000100}\n",
-                              version(), 5 + discarded, rows, counters_text(overflows), complete ? "true" : "false",
-                              complete ? "null" : "\"events were lost\"", count_of(rows, "\"half_open\""),
-                              count_of(rows, "\"queued\""), count_of(rows, "\"accepted\""), count_of(rows, "\"closed\"")),
-                     0);
+    ck_assert_int_gt(
+        asprintf(&text,
+                 "{\"schema\":\"backlogctl.observe/"
+                 "1\",\"version\":\"%s\",\"host\":\"server\",\"started_at\":\"2026-01-31T11:59:59.000000Z\","
+                 "\"listeners\":[{\"address\":\"0.0.0.0\",\"port\":80,\"backlog\":2,\"capacity\":3,\"cookie\":7,\"gone\":false,"
+                 "\"pid\":1,\"process\":\"p\"}],"
+                 "\"samples\":[{\"at_us\":0,\"listener\":0,\"queue\":0,\"discarded\":5},"
+                 "{\"at_us\":1004000,\"listener\":0,\"queue\":3,\"discarded\":%u}],\"connections\":[%s],"
+                 "\"counters\":{%s},\"complete\":%s,\"incomplete\":%s,"
+                 "\"counts\":{\"half_open\":%u,\"queued\":%u,\"accepted\":%u,\"closed\":%u},"
+                 "\"last_look_us\":5000000,\"elapsed_us\":5000100}\n",
+                 version(), 5 + discarded, rows, counters_text(overflows), complete ? "true" : "false",
+                 complete ? "null" : "\"events were lost\"", count_of(rows, "\"half_open\""), count_of(rows, "\"queued\""),
+                 count_of(rows, "\"accepted\""), count_of(rows, "\"closed\"")),
+        0);
     write_file(name, text);
     free(text);
 }
@@ -240,13 +241,13 @@ START_TEST(what_was_not_seen_is_not_guessed)
 }
 END_TEST
 
-/* The listener says why, if it dropped as many as went unanswered, and nobody is missing. */
+/* That it dropped nothing is told; whose SYN it dropped nobody saw. */
 START_TEST(silence_is_told_by_the_listener)
 {
     static const struct {
         unsigned discarded, shares;
         const char *reason;
-    } rows[] = {{2, 1, "queue_full"}, {0, 1, "no_answer"}, {3, 1, NULL}, {2, 2, NULL}};
+    } rows[] = {{2, 1, NULL}, {0, 1, "no_answer"}, {3, 1, NULL}, {0, 2, "no_answer"}};
     make_folder();
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         write_host("a.json", &(struct share){.index = 1,
@@ -288,7 +289,7 @@ START_TEST(a_wrong_clock_is_found_by_the_handshakes)
     ck_assert_msg(shifted > -3005000 && shifted < -2995000, "moved by %ld us", shifted);
     ck_assert_int_le(report_number(host_at(report, 1), "shift_us.min"), shifted);
     ck_assert_int_ge(report_number(host_at(report, 1), "shift_us.max"), shifted);
-    ck_assert_int_lt(report_number(report, "merged.apart_us"), 5000);
+    ck_assert(json_is_null(json_object_get(json_object_get(report, "merged"), "apart_us"))); /* that is within bounds only */
     json_decref(report);
     remove_folder();
 }
