@@ -44,7 +44,7 @@ struct merged_host {
     /* With an observer: */
     uint64_t through, matched; /* connections that got through as it saw, and those of them that the observer saw, too */
     struct clock_shift shift;  /* from its clock to the observer's, as the handshakes bound it; none: they tell nothing */
-    bool other_time;           /* by the clocks as they stand nobody observed when it began: then nothing was matched */
+    bool other_time;           /* by the clocks as they stand what was observed is of another time: then nothing was matched */
     nsec shifted;              /* so much was added to its times */
 };
 

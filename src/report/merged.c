@@ -84,7 +84,9 @@ static void write_host(FILE *out, const struct host_line *line)
     if (!line->run->merged->observer_count)
         return;
     if (host->other_time) {
-        fputs("; by the clocks it began when nobody observed, so nothing was looked for among what was", out);
+        fputs("; by the clocks as they stand what was observed is of another time than its connections, so nothing was taken "
+              "from it",
+              out);
         return;
     }
     write_clock(out, host);

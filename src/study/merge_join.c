@@ -114,6 +114,12 @@ static void align(const struct reports *r, struct merged_host *host)
             bound_clock(r, a, host, s, &host->shift);
     }
     host->shifted = choose_shift(&host->shift);
+    /* Hosts that were to begin at one moment did, by their own clocks. Without that, another burst is as likely as a wrong clock. */
+    if (host->shifted && !host->probe.start_at) {
+        host->other_time = true;
+        host->shifted = 0;
+        host->shift = (struct clock_shift){0};
+    }
 }
 
 /* ---- What became of it ---- */

@@ -56,8 +56,8 @@ static void write_file(const char *name, const char *text)
 /* What one report says; what is not given is that of everybody. */
 struct share {
     unsigned index, of;
-    const char *started_at, *version, *target;
-    unsigned count; /* --count of all */
+    const char *started_at, *version, *target, *start; /* --start-at; NULL: none */
+    unsigned count;                                    /* --count of all */
     const char *rows;
     unsigned established, timed_out;
 };
@@ -71,11 +71,12 @@ static char *host_text(const struct share *s)
             &text,
             "{\"schema\":\"backlogctl.probe/2\",\"version\":\"%s\",\"command\":\"probe\",\"host\":\"client%u\",\"kernel\":\"k\","
             "\"target\":{\"family\":\"ipv4\",\"address\":\"%s\",\"port\":80},\"options\":{\"count\":%u,\"timeout_us\":2000000,"
-            "\"segment\":{\"index\":%u,\"of\":%u,\"count\":2}},\"started_at\":\"%s\",\"start\":null,"
+            "\"segment\":{\"index\":%u,\"of\":%u,\"count\":2}},\"started_at\":\"%s\",\"start\":%s,"
             "\"counts\":{\"established\":%u,\"timed_out\":%u},\"pace\":{\"took_us\":100,\"threads\":1},\"times\":{},"
             "\"connections\":[%s],\"last_look_us\":2000000,\"elapsed_us\":2000100,\"interrupted_by\":null,\"incomplete\":null}\n",
             s->version ? s->version : version(), s->index, s->target ? s->target : "10.9.9.9", s->count ? s->count : 4, s->index,
-            s->of, s->started_at ? s->started_at : "2026-01-31T12:00:00.000000Z", s->established, s->timed_out, s->rows),
+            s->of, s->started_at ? s->started_at : "2026-01-31T12:00:00.000000Z", s->start ? s->start : "null", s->established,
+            s->timed_out, s->rows),
         0);
     return text;
 }
@@ -272,9 +273,12 @@ END_TEST
 
 START_TEST(a_wrong_clock_is_found_by_the_handshakes)
 {
+    static const char start[] = "{\"at\":\"2026-01-31T12:00:00.000000Z\",\"late_us\":1,\"clock_set\":0,\"synchronised\":null,"
+                                "\"clock_error_us\":null}";
     make_folder();
-    write_host("a.json", &first);
-    struct share late = second;
+    struct share early = first, late = second;
+    early.start = late.start = start;
+    write_host("a.json", &early);
     late.started_at = "2026-01-31T12:00:03.000000Z"; /* it began with the other one, and its clock is 3 s ahead */
     write_host("b.json", &late);
     write_observer("o.json",
@@ -290,6 +294,99 @@ START_TEST(a_wrong_clock_is_found_by_the_handshakes)
     ck_assert_int_le(report_number(host_at(report, 1), "shift_us.min"), shifted);
     ck_assert_int_ge(report_number(host_at(report, 1), "shift_us.max"), shifted);
     ck_assert(json_is_null(json_object_get(json_object_get(report, "merged"), "apart_us"))); /* that is within bounds only */
+    json_decref(report);
+    remove_folder();
+}
+END_TEST
+
+/* ---- Another time, another place ---- */
+
+/* What is changed in the observer's report by sed(1), and what is known then. */
+static const struct {
+    const char *change;
+    bool covered;
+    const char *verdict;
+} elsewhere[] = {
+    {"s/nothing//", true, "queued"},
+    {"s/11:59:59/12:00:01/", false, "established"}, /* begun when the burst was half over: by the clocks it is another one */
+    {"s/11:59:59/11:00:00/", false, "established"}, /* over before */
+    {"s/\"last_look_us\":5000000/\"last_look_us\":2000000/", false, "established"},    /* it did not see the end of the burst */
+    {"s/\"port\":80/\"port\":81/", false, "established"},                              /* another listener's */
+    {"s/\"local\":\"10.9.9.9:80\"/\"local\":\"10.9.9.8:80\"/g", false, "established"}, /* connections to another address */
+    {"s/\"gone\":false/\"gone\":true/", true, "queued"},
+    {"s/\"at_us\":0,/\"at_us\":1500000,/", false, "established"}, /* its first look came late */
+};
+
+START_TEST(what_was_observed_elsewhere_tells_nothing)
+{
+    make_folder();
+    write_host("a.json", &(struct share){.index = 1, .of = 1, .count = 2, .rows = first.rows, .established = 2});
+    write_observer("o.json",
+                   SEEN("10.0.0.1:1001", "queued", BEGIN, "null", "null") "," SEEN("10.0.0.1:1002", "queued", BEGIN, "null",
+                                                                                   "null"),
+                   true, 0, 0);
+    free(shell("sed -i '%s' '%s'", elsewhere[_i].change, path_of("o.json")));
+    bool known = elsewhere[_i].covered && !strstr(elsewhere[_i].change, "gone");
+    json_t *report = merged((const char *[]){path_of("a.json"), path_of("o.json"), "-e", "drops=0", NULL}, known ? 0 : 4);
+    ck_assert_str_eq(verdict_at(report, 0), elsewhere[_i].verdict);
+    ck_assert_int_eq(json_is_true(json_object_get(json_object_get(report, "merged"), "covered")), elsewhere[_i].covered);
+    json_decref(report);
+    remove_folder();
+}
+END_TEST
+
+/* It was accepted at about the time of the last look: before it, or behind it? */
+START_TEST(what_changed_at_the_last_look_is_not_told)
+{
+    make_folder();
+    write_host("a.json", &(struct share){.index = 1, .of = 1, .count = 2, .rows = first.rows, .established = 2});
+    write_observer("o.json",
+                   SEEN("10.0.0.1:1001", "accepted", BEGIN, AT(2900000, 3100000), "null") "," SEEN("10.0.0.1:1002", "queued",
+                                                                                                   BEGIN, "null", "null"),
+                   true, 0, 0);
+    json_t *report = merged((const char *[]){path_of("a.json"), path_of("o.json"), NULL}, 0);
+    ck_assert_str_eq(verdict_at(report, 0), "established");
+    ck_assert_str_eq(verdict_at(report, 1), "queued");
+    json_decref(report);
+    remove_folder();
+}
+END_TEST
+
+/* Four seconds before, from the same ports: by the clocks it is another burst. */
+START_TEST(ports_that_were_used_before_are_no_match)
+{
+    make_folder();
+    write_host("a.json", &(struct share){.index = 1,
+                                         .of = 1,
+                                         .count = 2,
+                                         .rows = first.rows,
+                                         .established = 2,
+                                         .started_at = "2026-01-31T12:00:02.500000Z"});
+    write_observer("o.json",
+                   SEEN("10.0.0.1:1001", "accepted", BEGIN, BEGIN, "null") "," SEEN("10.0.0.1:1002", "accepted", BEGIN, BEGIN,
+                                                                                    "null"),
+                   true, 0, 0);
+    json_t *report = merged((const char *[]){path_of("a.json"), path_of("o.json"), NULL}, 0);
+    ck_assert_int_eq(report_count(report, "connected"), 0);
+    ck_assert_int_eq(report_number(host_at(report, 0), "shifted_us"), 0);
+    json_decref(report);
+    remove_folder();
+}
+END_TEST
+
+START_TEST(nothing_is_counted_twice)
+{
+    make_folder();
+    write_host("a.json", &(struct share){.index = 1, .of = 1, .count = 2, .rows = first.rows, .established = 2});
+    free(shell("'%s' merge '%s' --json >'%s'; sed 's/\"connections\"/\"connections\":[],&/' '%s' >'%s'", BACKLOGCTL,
+               path_of("a.json"), path_of("m.json"), path_of("a.json"), path_of("d.json")));
+    json_t *report =
+        merged((const char *[]){path_of("a.json"), path_of("a.json"), path_of("m.json"), path_of("d.json"), NULL}, 0);
+    ck_assert_int_eq(report_count(report, "established"), 2);
+    assert_trouble(report, 1, "counted already");
+    assert_trouble(report, 2, "a report of merge");
+    assert_trouble(report, 3, "says the same twice");
+    ck_assert_int_eq(report_number(report, "merged.unreported"), 0);
     json_decref(report);
     remove_folder();
 }
@@ -455,6 +552,9 @@ static Suite *make_suite(void)
                                   what_was_not_seen_is_not_guessed,
                                   silence_is_told_by_the_listener,
                                   a_wrong_clock_is_found_by_the_handshakes,
+                                  what_changed_at_the_last_look_is_not_told,
+                                  ports_that_were_used_before_are_no_match,
+                                  nothing_is_counted_twice,
                                   who_does_not_belong_is_named_and_the_rest_counted,
                                   a_report_that_was_cut_is_named,
                                   without_any_report_of_use_it_fails,
@@ -462,6 +562,10 @@ static Suite *make_suite(void)
                                   real_reports_add_up};
     Suite *suite = suite_create("merge");
     suite_add(suite, "plain", tests, COUNT(tests));
+    TCase *rows = tcase_create("elsewhere");
+    tcase_add_loop_test(rows, what_was_observed_elsewhere_tells_nothing, 0, (int)COUNT(elsewhere));
+    tcase_set_timeout(rows, 60);
+    suite_add_tcase(suite, rows);
     return suite;
 }
 
