@@ -11,6 +11,7 @@
 #include "backlogctl/sizing.h"
 #include "backlogctl/sweep.h"
 #include "backlogctl/listener_history.h"
+#include "backlogctl/trace_facts.h"
 
 #include <stdio.h>
 
@@ -171,6 +172,13 @@ struct watch_view {
     bool typing, paused, reverse, help;
 };
 void report_watch_frame(struct frame *frame, const struct watch_model *w, const struct watch_view *view);
+
+/* ---- Traced listeners ---- */
+
+/* What happened in the last interval; all of it. */
+int report_trace_text(FILE *out, const struct trace_model *m, const struct report_style *style);
+void report_trace_summary_text(FILE *out, const struct trace_model *m, const struct report_style *style);
+int report_trace_json(FILE *out, const struct trace_model *m, bool summary);
 
 /* ---- What the JSON documents have ---- */
 

@@ -150,5 +150,23 @@ static const struct option_spec watch[] = {
 
 const struct option_group options_resize = {"The new size", resize};
 const struct option_group options_measure = {"The measurement", measure};
+static const struct option_spec trace[] = {
+    {.name = "interval",
+     .letter = 'i',
+     .argument = "DUR",
+     READS(duration, trace.interval),
+     .min = 100 * NSEC_PER_MSEC,
+     .max = 3600 * NSEC_PER_SEC,
+     .usual = "time between blocks (default 1s)",
+     .help = "time between blocks of output (default 1s)"},
+    {.name = "duration",
+     .argument = "DUR",
+     READS(duration, trace.duration),
+     .usual = "end after this time",
+     .help = "end after this time, with a summary (default: at a signal)"},
+    {0},
+};
+
+const struct option_group options_trace = {"The trace", trace};
 const struct option_group options_watch = {"The view", watch};
 const struct option_group options_list = {"The list", list};
