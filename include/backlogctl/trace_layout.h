@@ -52,6 +52,9 @@ struct trace_slot {
     char comm[16];
     uint64_t entered;       /* queue additions, by the hook that counts their length */
     uint64_t peak, peak_at; /* longest queue */
+    uint64_t inside,
+        inside_peak;        /* connections between their coming and the hook that saw them go, which is after they went; and the
+                                     most: the queue was never longer */
     uint64_t interval_peak; /* since the reader took it */
     uint64_t lengths[TRACE_LENGTHS];
     uint64_t at_start;                     /* connections that were in the queue when it was marked */

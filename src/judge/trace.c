@@ -75,6 +75,9 @@ static void judge_worth(const struct trace_model *m, struct traced *one)
         one->worth[TRACE_SYN] = TRACE_AT_LEAST;
     if (account && account->missed && one->worth[TRACE_ACK] == TRACE_EXACT)
         one->worth[TRACE_ACK] = TRACE_AT_LEAST;
+    /* Between an addition and the hook an accept() on another processor can have made the queue shorter again. */
+    if ((one->slot.inside_peak > one->slot.peak || one->slot.unknown) && one->worth[TRACE_LENGTH] == TRACE_EXACT)
+        one->worth[TRACE_LENGTH] = TRACE_AT_LEAST;
     if ((one->slot.unknown || one->slot.unseen) && one->worth[TRACE_WAIT] == TRACE_EXACT)
         one->worth[TRACE_WAIT] = TRACE_AT_LEAST;
 }

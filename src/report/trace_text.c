@@ -199,6 +199,10 @@ static void write_queue(const struct summary *s)
         stamp_of(s, slot->peak_at, stamp);
         if (slot->peak)
             fprintf(line, ", at %s", stamp);
+        if (s->one->worth[TRACE_LENGTH] == TRACE_EXACT)
+            fputs(" (exact)", line);
+        else if (!slot->unknown)
+            fprintf(line, " (as seen; for a moment it may have been %" PRIu64 ")", slot->inside_peak);
         fputs("; its length as each came:", line);
         for (unsigned i = 0; i < TRACE_LENGTHS; i++)
             if (slot->lengths[i] && i)

@@ -128,6 +128,17 @@ static __always_inline void count_wait(struct trace_slot *slot, uint64_t wait)
     raise_to(&slot->wait_max, wait);
 }
 
+/* One more is in the queue, or will be in a moment. */
+static __always_inline void come(struct trace_slot *slot, uint64_t count)
+{
+    raise_to(&slot->inside_peak, ADD(slot->inside, count) + count);
+}
+
+static __always_inline void go(struct trace_slot *slot)
+{
+    ADD(slot->inside, -1);
+}
+
 /* ---- Events ---- */
 
 static __always_inline struct trace_event *event_begin(uint32_t kind, uint32_t slot, uint64_t at)

@@ -48,11 +48,13 @@ static __always_inline void enter(struct sock *sk)
     uint64_t key = (unsigned long)sk;
     struct trace_waiting w = {.entered = bpf_ktime_get_ns(), .slot = m->slot};
     m->child = 1;
-    if (bpf_map_update_elem(&trace_waiting, &key, &w, BPF_ANY)) {
-        struct trace_slot *slot = slot_at(m->slot);
-        if (slot)
-            ADD(slot->unknown, 1);
-    }
+    struct trace_slot *slot = slot_at(m->slot);
+    if (!slot)
+        return;
+    if (bpf_map_update_elem(&trace_waiting, &key, &w, BPF_ANY))
+        ADD(slot->unknown, 1);
+    else
+        come(slot, 1);
 }
 
 /* A child that is closed: by its client while it waits, or by whoever accepted it, though the hook of accept did not see that. */
@@ -71,8 +73,10 @@ static __always_inline void child_closes(struct sock *sk, int state)
         return;
     }
     struct trace_slot *slot = slot_at(w->slot);
-    if (slot)
+    if (slot) {
         ADD(slot->unseen, 1);
+        go(slot);
+    }
     bpf_map_delete_elem(&trace_waiting, &key);
 }
 
@@ -113,6 +117,7 @@ int BPF_PROG(destroy, struct sock *sk)
         ADD(slot->left_closed, 1);
     else
         ADD(slot->left_other, 1);
+    go(slot);
     tell(TRACE_EVENT_LEFT, w, sk, bpf_ktime_get_ns());
     bpf_map_delete_elem(&trace_waiting, &key);
     return 0;
@@ -163,6 +168,7 @@ int seed(struct bpf_iter__tcp *ctx)
     slot->sk = (unsigned long)sk;
     bpf_loop(1 << 20, seed_one, &s, 0);
     slot->at_start = s.count;
+    come(slot, s.count);
     uint32_t length = sk->sk_ack_backlog;
     if (raise_to(&slot->peak, length))
         slot->peak_at = s.now;
