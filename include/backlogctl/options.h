@@ -44,7 +44,9 @@ struct watch_settings {
 struct trace_settings {
     nsec interval; /* between blocks or records */
     nsec duration; /* 0: no bound */
-    bool events;   /* one for each connection, too */
+    bool events;   /* a line for each connection, too */
+    bool prometheus;
+    const char *output; /* a file of metrics; NULL: stdout */
 };
 
 struct measure_settings {

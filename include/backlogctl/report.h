@@ -179,6 +179,9 @@ void report_watch_frame(struct frame *frame, const struct watch_model *w, const 
 int report_trace_text(FILE *out, const struct trace_model *m, const struct report_style *style);
 void report_trace_summary_text(FILE *out, const struct trace_model *m, const struct report_style *style);
 int report_trace_json(FILE *out, const struct trace_model *m, bool summary);
+int report_trace_prometheus(FILE *out, const struct trace_model *m);
+void report_trace_event_text(FILE *out, const struct trace_event *event, const struct listener *at);
+int report_trace_event_json(FILE *out, const struct trace_event *event, const struct listener *at);
 
 /* ---- What the JSON documents have ---- */
 

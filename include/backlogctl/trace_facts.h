@@ -29,6 +29,7 @@ enum trace_figure { TRACE_FIGURES(MODEL_ENUM) TRACE_FIGURE_COUNT };
 enum trace_worth { TRACE_WORTHS(MODEL_ENUM) TRACE_WORTH_COUNT };
 
 const char *trace_figure_name(enum trace_figure figure);
+const char *trace_event_name(enum trace_event_kind kind);
 const char *trace_worth_name(enum trace_worth worth);
 
 struct trace_hooks {

@@ -108,20 +108,25 @@ struct trace_filter {
     uint32_t events; /* one for each connection goes to the ring */
 };
 
-enum trace_event_kind {
-    TRACE_EVENT_ENTERED,
-    TRACE_EVENT_ACCEPTED,
-    TRACE_EVENT_LEFT,
-    TRACE_EVENT_SYN_OVERFLOW,
-    TRACE_EVENT_ACK_OVERFLOW
-};
+/* What can happen to a connection, for who wants each. */
+#define TRACE_EVENTS(X)                         \
+    X(TRACE_EVENT_ENTERED, "entered")           \
+    X(TRACE_EVENT_ACCEPTED, "accepted")         \
+    X(TRACE_EVENT_LEFT, "left")                 \
+    X(TRACE_EVENT_SYN_OVERFLOW, "syn_overflow") \
+    X(TRACE_EVENT_ACK_OVERFLOW, "ack_overflow")
+#define TRACE_EVENT_SYMBOL(symbol, name) symbol,
+enum trace_event_kind { TRACE_EVENTS(TRACE_EVENT_SYMBOL) };
+
+#define TRACE_EVENT_SEEDED 1 /* it was there when the tracing began */
+#define TRACE_EVENT_RESET 2  /* the client had reset it */
 
 struct trace_event {
     uint64_t at, wait; /* ns; wait: of those accepted or left */
     uint32_t slot, kind;
     uint32_t tid, tgid;
     uint16_t family, port; /* of the peer */
-    uint32_t flags;        /* 1: seeded, 2: reset */
+    uint32_t flags;
     uint8_t address[16];
     char comm[16];
 };

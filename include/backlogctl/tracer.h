@@ -53,6 +53,14 @@ void trace_counts_release(struct trace_counts *counts);
 /* What was counted so far, of all listeners. The `interval_peak`s begin anew. 0 or -ENOMEM, or -errno of bpf(2). */
 int tracer_read(struct tracer *tracer, struct trace_counts *out, struct error *err);
 
+/* With query->events: a descriptor that is readable when there are some, else -1; takes them in. */
+int tracer_events_fd(const struct tracer *tracer);
+typedef void tracer_each_event(void *context, const struct trace_event *event);
+int tracer_events_take(struct tracer *tracer, tracer_each_event *each, void *context, struct error *err);
+
+/* The listener of an event; NULL: no such slot. Changes while it is read. */
+const struct trace_slot *tracer_slot(const struct tracer *tracer, uint32_t slot);
+
 /* Says that the queue of this listener is full though nothing came to it (its backlog was lowered). */
 void tracer_note_full(struct tracer *tracer, uint64_t cookie);
 

@@ -23,7 +23,7 @@ int tracing_look(struct tracing *tracing, struct error *err);
 void tracing_end(struct tracing *tracing);
 void tracing_release(struct tracing *tracing);
 
-/* The listener of this slot; NULL: none yet. */
-const struct traced *tracing_find(const struct tracing *tracing, uint32_t slot);
+/* The listener of an event, as far as it is known by now; false: it is not meant. */
+bool tracing_listener(const struct tracing *tracing, const struct trace_event *event, struct listener *out);
 
 #endif

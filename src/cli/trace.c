@@ -10,12 +10,14 @@
 #include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 
 struct trace_run {
     const struct command *command;
     const struct settings *settings;
     struct loop loop;
     struct timer interval;
+    struct loop_source events;
     struct tracing tracing;
     nsec began;
     int status;
@@ -28,18 +30,71 @@ static void fail(struct trace_run *run, const struct error *err)
     loop_stop(&run->loop);
 }
 
-static void print_interval(struct trace_run *run)
+static int write_metrics(FILE *out, void *context)
 {
-    struct report_style style = output_style(run->settings);
+    return report_trace_prometheus(out, context);
+}
+
+/* With --prometheus all goes to its file, or to stdout at the end: metrics are no stream. */
+static void print(struct trace_run *run, bool last)
+{
+    const struct settings *settings = run->settings;
+    struct trace_model *m = &run->tracing.model;
+    struct report_style style = output_style(settings);
+    struct error err = {0};
     int status = 0;
-    if (run->settings->json)
-        status = report_trace_json(stdout, &run->tracing.model, false);
-    else if (!run->settings->quiet)
-        status = report_trace_text(stdout, &run->tracing.model, &style);
+    if (settings->trace.output) {
+        if (output_file("--output", settings->trace.output, write_metrics, m, &err))
+            fail(run, &err);
+        return;
+    }
+    if (settings->quiet || (settings->trace.prometheus && !last))
+        return;
+    if (settings->trace.prometheus)
+        status = report_trace_prometheus(stdout, m);
+    else if (settings->json)
+        status = report_trace_json(stdout, m, last);
+    else if (!last)
+        status = report_trace_text(stdout, m, &style);
+    else
+        report_trace_summary_text(stdout, m, &style);
     run->status = output_report(run->command, status);
     if (run->status)
         loop_stop(&run->loop);
 }
+
+/* ---- Events ---- */
+
+static void print_event(void *context, const struct trace_event *event)
+{
+    struct trace_run *run = context;
+    struct listener at;
+    if (run->settings->quiet || run->status || !tracing_listener(&run->tracing, event, &at))
+        return;
+    if (!run->settings->json)
+        report_trace_event_text(stdout, event, &at);
+    else if (report_trace_event_json(stdout, event, &at))
+        fail(run, &(struct error){.code = ENOMEM, .text = "no memory for an event"});
+}
+
+static void take_events(struct trace_run *run)
+{
+    struct error err = {0};
+    if (tracer_events_take(run->tracing.tracer, print_event, run, &err))
+        fail(run, &err);
+    if (!run->status)
+        run->status = output_flush(run->command);
+    if (run->status)
+        loop_stop(&run->loop);
+}
+
+static void events_ready(struct loop_source *source, uint32_t events)
+{
+    (void)events;
+    take_events((struct trace_run *)((char *)source - offsetof(struct trace_run, events)));
+}
+
+/* ---- Intervals ---- */
 
 static int look(struct trace_run *run)
 {
@@ -58,23 +113,12 @@ static void interval_due(struct timer *timer)
     nsec every = run->settings->trace.interval, next = timer->due + every, now = clock_now();
     if (look(run))
         return;
-    print_interval(run);
+    print(run, false);
+    if (run->status)
+        return;
     if (next <= now) /* what was missed, in a machine that slept, is left out */
         next += (now - next) / every * every + every;
     loop_arm(&run->loop, timer, next);
-}
-
-static void print_summary(struct trace_run *run)
-{
-    struct report_style style = output_style(run->settings);
-    int status = 0;
-    if (run->status || look(run))
-        return;
-    if (run->settings->json)
-        status = report_trace_json(stdout, &run->tracing.model, true);
-    else if (!run->settings->quiet)
-        report_trace_summary_text(stdout, &run->tracing.model, &style);
-    run->status = output_report(run->command, status);
 }
 
 static int trace_listeners(struct trace_run *run)
@@ -92,25 +136,31 @@ static int trace_listeners(struct trace_run *run)
     }
     run->began = clock_now();
     loop_arm(&run->loop, &run->interval, run->began + settings->interval);
-    if (loop_run(&run->loop, settings->duration ? run->began + settings->duration : NSEC_NEVER, &err))
+    run->events.fd = tracer_events_fd(run->tracing.tracer);
+    if (settings->events && loop_add(&run->loop, &run->events, EPOLLIN, &err))
         fail(run, &err);
-    print_summary(run);
+    if (!run->status && loop_run(&run->loop, settings->duration ? run->began + settings->duration : NSEC_NEVER, &err))
+        fail(run, &err);
+    if (settings->events && !run->status)
+        take_events(run);
+    if (!run->status && !look(run))
+        print(run, true);
     return run->status ? run->status : run->loop.signal ? EXIT_SIGNAL + run->loop.signal : EXIT_DONE;
 }
 
 static int trace_command(const struct command *command, const struct settings *settings)
 {
     struct error err = {0};
+    if (output_file_check("--output", settings->trace.output, &err))
+        return say_error(command, &err);
     struct trace_run *run = calloc(1, sizeof *run);
-    if (tracer_lacks()) {
-        free(run);
-        return say_error(command, &(struct error){.code = ENOSYS, .text = "this backlogctl was built without libbpf"});
-    }
     if (!run)
         return say_error(command, &(struct error){.code = ENOMEM, .text = "no memory"});
     run->command = command;
     run->settings = settings;
     run->interval.fired = interval_due;
+    run->events.fd = -1;
+    run->events.ready = events_ready;
     loop_block_signals();
     int status = loop_init(&run->loop, true, &err) ? say_error(command, &err) : trace_listeners(run);
     tracing_release(&run->tracing);

@@ -272,9 +272,18 @@ int tracing_look(struct tracing *t, struct error *err)
     return 0;
 }
 
-const struct traced *tracing_find(const struct tracing *t, uint32_t slot)
+bool tracing_listener(const struct tracing *t, const struct trace_event *event, struct listener *out)
 {
-    return slot < t->model.count ? &t->model.list[slot] : NULL;
+    const struct traced *one = event->slot < t->model.count ? &t->model.list[event->slot] : NULL;
+    const struct trace_slot *slot = tracer_slot(t->tracer, event->slot);
+    if (one && one->surveyed) {
+        *out = one->now;
+        return one->selected;
+    }
+    if (!slot)
+        return false;
+    *out = listener_of(slot);
+    return is_meant(&t->survey.query, out);
 }
 
 void tracing_end(struct tracing *t)

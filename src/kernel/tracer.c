@@ -56,6 +56,24 @@ void tracer_note_full(struct tracer *tracer, uint64_t cookie)
     (void)tracer, (void)cookie;
 }
 
+int tracer_events_fd(const struct tracer *tracer)
+{
+    (void)tracer;
+    return -1;
+}
+
+int tracer_events_take(struct tracer *tracer, tracer_each_event *each, void *context, struct error *err)
+{
+    (void)tracer, (void)each, (void)context;
+    return error_set(err, ENOSYS, "%s", tracer_lacks());
+}
+
+const struct trace_slot *tracer_slot(const struct tracer *tracer, uint32_t slot)
+{
+    (void)tracer, (void)slot;
+    return NULL;
+}
+
 #else
 
 #include <bpf/bpf.h>
@@ -68,7 +86,10 @@ struct tracer {
     struct bpf_link *links[TRACE_PROGRAM_COUNT], *seed;
     struct trace_slot *slots;    /* the kernel's own memory, mapped */
     struct trace_common *common; /* likewise */
-    int sources, waiting;        /* descriptors of maps, which the object owns */
+    int sources;                 /* the descriptor of a map, which the object owns */
+    struct ring_buffer *ring;
+    tracer_each_event *each; /* while events are taken in */
+    void *context;
 };
 
 const char *tracer_lacks(void)
@@ -150,8 +171,21 @@ static int map_all(struct tracer *t, struct error *err)
     t->slots = map_array(t, "trace_slots", TRACE_SLOTS * sizeof *t->slots, err);
     t->common = t->slots ? map_array(t, "trace_common", sizeof *t->common, err) : NULL;
     t->sources = bpf_object__find_map_fd_by_name(t->object, "trace_sources");
-    t->waiting = bpf_object__find_map_fd_by_name(t->object, "trace_waiting");
     return t->common ? 0 : -err->code;
+}
+
+static int take_event(void *context, void *data, size_t size)
+{
+    struct tracer *t = context;
+    if (size >= sizeof(struct trace_event))
+        t->each(t->context, data);
+    return 0;
+}
+
+static int open_ring(struct tracer *t, struct error *err)
+{
+    t->ring = ring_buffer__new(bpf_object__find_map_fd_by_name(t->object, "trace_ring"), take_event, t, NULL);
+    return t->ring ? 0 : error_errno(err, "cannot map the ring of events");
 }
 
 int tracer_open(struct tracer **out, const struct tracer_query *query, struct error *err)
@@ -167,6 +201,8 @@ int tracer_open(struct tracer **out, const struct tracer_query *query, struct er
         status = load(t, use, err);
     if (!status)
         status = map_all(t, err);
+    if (!status && query->events)
+        status = open_ring(t, err);
     if (!status)
         status = attach(t, use, err);
     if (status)
@@ -187,6 +223,7 @@ void tracer_close(struct tracer *t)
         munmap(t->slots, TRACE_SLOTS * sizeof *t->slots);
     if (t->common)
         munmap(t->common, sizeof *t->common);
+    ring_buffer__free(t->ring);
     bpf_object__close(t->object);
     free(t);
 }
@@ -231,6 +268,24 @@ void tracer_note_full(struct tracer *t, uint64_t cookie)
         else
             __atomic_fetch_add(&t->common->full_missing, 1, __ATOMIC_SEQ_CST);
     }
+}
+
+int tracer_events_fd(const struct tracer *t)
+{
+    return t->ring ? ring_buffer__epoll_fd(t->ring) : -1;
+}
+
+int tracer_events_take(struct tracer *t, tracer_each_event *each, void *context, struct error *err)
+{
+    t->each = each;
+    t->context = context;
+    int taken = t->ring ? ring_buffer__consume(t->ring) : 0;
+    return taken < 0 ? error_set(err, -taken, "cannot read the ring of events: %s", strerror(-taken)) : 0;
+}
+
+const struct trace_slot *tracer_slot(const struct tracer *t, uint32_t slot)
+{
+    return slot < TRACE_SLOTS ? &t->slots[slot] : NULL;
 }
 
 /* ---- Reading ---- */

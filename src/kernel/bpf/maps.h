@@ -178,7 +178,7 @@ static __always_inline void tell(uint32_t kind, const struct trace_waiting *w, c
         return;
     event_peer(event, sk);
     event->wait = kind == TRACE_EVENT_ENTERED ? 0 : at - w->entered;
-    event->flags = (w->seeded ? 1 : 0) | (w->reset ? 2 : 0);
+    event->flags = (w->seeded ? TRACE_EVENT_SEEDED : 0) | (w->reset ? TRACE_EVENT_RESET : 0);
     if (kind == TRACE_EVENT_ACCEPTED) {
         uint64_t task = bpf_get_current_pid_tgid();
         event->tid = task;

@@ -55,6 +55,7 @@ static __always_inline void enter(struct sock *sk)
         ADD(slot->unknown, 1);
     else
         come(slot, 1);
+    tell(TRACE_EVENT_ENTERED, &w, sk, w.entered);
 }
 
 /* A child that is closed: by its client while it waits, or by whoever accepted it, though the hook of accept did not see that. */
