@@ -82,8 +82,9 @@ int report_compare(enum figure_id figure, const struct listener *a, const struct
 void report_columns_help(FILE *out, const struct report_style *style); /* a line each, folded on a terminal */
 
 /* "127.0.0.1:80", "*:80" (IPv6 and IPv4), "0.0.0.0%eth0:80", a path; as it is: not safe to print (escape.h). Returns out. */
-/* The program, its libraries, and what a build may leave out, in a line of JSON. 0 or -ENOMEM. */
-int report_version_json(FILE *out, const char *kernel, bool filters_calls);
+/* The program, its libraries, and what a build may leave out, in a line of JSON. `libbpf`: its version, NULL: built without it.
+   0 or -ENOMEM. */
+int report_version_json(FILE *out, const char *kernel, bool filters_calls, const char *libbpf);
 
 #define REPORT_PLACE_SIZE 1024
 const char *report_place(const struct listener *listener, char out[REPORT_PLACE_SIZE]);

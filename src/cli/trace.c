@@ -134,6 +134,9 @@ static int trace_listeners(struct trace_run *run)
             say(run->command, "'backlogctl watch' samples the queues, without any right");
         return EXIT_CANNOT;
     }
+    /* The programs are there; their maps and the surveys need no more than this. */
+    if (rights_keep(RIGHTS_SEE | RIGHT(NET_ADMIN) | RIGHTS_ENTER | RIGHT(BPF) | (settings->output ? RIGHTS_WRITE : 0), &err))
+        return say_error(run->command, &err);
     run->began = clock_now();
     loop_arm(&run->loop, &run->interval, run->began + settings->interval);
     run->events.fd = tracer_events_fd(run->tracing.tracer);

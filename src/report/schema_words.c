@@ -20,6 +20,9 @@ NAMED(started_trouble, enum started_trouble)
 NAMED(backlog_way, enum backlog_way)
 NAMED(watch_state, enum watch_state)
 NAMED(sizing_part, enum sizing_part)
+NAMED(trace_figure, enum trace_figure)
+NAMED(trace_worth, enum trace_worth)
+NAMED(trace_event, enum trace_event_kind)
 
 /* From the first value that occurs in a report: what is none is null there, or nothing. */
 static const struct {
@@ -38,6 +41,8 @@ static const struct {
     {"backlog_way", 0, BACKLOG_WAY_COUNT, backlog_way_word},
     {"watch_state", 0, WATCH_STATE_COUNT, watch_state_word},
     {"sizing_part", 0, SIZING_PART_COUNT, sizing_part_word},
+    {"trace_worth", 0, TRACE_WORTH_COUNT, trace_worth_word},
+    {"trace_event", 0, TRACE_EVENT_ACK_OVERFLOW + 1, trace_event_word},
 };
 
 json_t *schema_reference(const char *name, bool nullable)
@@ -114,5 +119,6 @@ void schema_add_words(json_t **definitions)
     }
     json_put(definitions, "counts", object_schema(members_schema(VERDICT_COUNT, verdict_word, "count"), true));
     json_put(definitions, "counters", object_schema(members_schema(COUNTER_COUNT, counter_word, "number"), false));
+    json_put(definitions, "rests_on", object_schema(members_schema(TRACE_FIGURE_COUNT, trace_figure_word, "hook"), true));
     json_put(definitions, "listener", listener_schema());
 }

@@ -54,7 +54,7 @@ static const struct bad_line bad_lines[] = {
     {{"schema", "size", "list"}, 2, "unexpected argument 'list': one NAME is enough"},
     {{"completion", "--json", "bash"}, 2, "unknown option '--json'"},
     /* schema */
-    {{"schema", "nosuch"}, 2, "unknown NAME 'nosuch': want list, measure, probe, resize, serve, size, sweep, watch"},
+    {{"schema", "nosuch"}, 2, "unknown NAME 'nosuch': want list, measure, probe, resize, serve, size, sweep, trace, watch"},
     {{"schema", "common"}, 2, "unknown NAME 'common'"},
     {{"schema", "probe", "run"}, 2, "unexpected argument 'run'"},
     /* list */
@@ -111,6 +111,13 @@ static const struct bad_line bad_lines[] = {
     {{"watch", "--sort", "shoesize"}, 2, "--sort 'shoesize': 'shoesize' is no column"},
     {{"watch", "--port", "0"}, 2, "--port '0': out of range: want 1 to 65535"},
     {{"watch", "--json", "--quiet"}, 2, "--json and --quiet exclude each other"},
+    {{"trace", "--interval", "99ms"}, 2, "--interval '99ms': out of range: want 100ms to "},
+    {{"trace", "--duration", "1"}, 2, "--duration '1': a duration needs a unit"},
+    {{"trace", "--prometheus", "--json"}, 2, "--prometheus and --json exclude each other"},
+    {{"trace", "--prometheus", "--events"}, 2, "--prometheus and --events exclude each other"},
+    {{"trace", "--output", "x"}, 2, "--output"},
+    {{"trace", "--port", "0"}, 2, "--port '0': out of range: want 1 to 65535"},
+    {{"trace", "--pid", "2147483647"}, 3, "there is no process 2147483647"},
     {{"watch", "now"}, 3, "nobody who listens here is called 'now'"},
     {{"watch", "--pid", "2147483647"}, 3, "there is no process 2147483647"},
     {{"watch", "--netns", "no/such"}, 3, "cannot open the network namespace no/such"},
