@@ -95,6 +95,7 @@ struct trace_common {
     uint32_t slots;      /* taken so far */
     uint32_t full_count; /* of the list */
     uint32_t full[TRACE_FULL];
+    uint64_t seeded;        /* connections from before that are in a queue still */
     uint64_t slots_missing; /* listeners for which there was none */
     uint64_t full_missing;  /* listeners that were full, but did not fit into the list */
     uint64_t sources;       /* that were put into their map */

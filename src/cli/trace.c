@@ -129,9 +129,9 @@ static int trace_listeners(struct trace_run *run)
     query.all_netns = query.all_netns || (!query.netns && !query.pid && !query.container);
     query.no_waiting = true;
     if (tracing_begin(&run->tracing, &query, settings->events, &err)) {
-        say_error(run->command, &err);
-        if (err.code == EPERM || err.code == EACCES || err.code == ESRCH || err.code == ENOSYS)
-            say(run->command, "'backlogctl watch' samples the queues, without any right");
+        if (!run->tracing.refused)
+            return say_error(run->command, &err);
+        say(run->command, "%s; 'backlogctl watch' samples the queues, without any right", err.text);
         return EXIT_CANNOT;
     }
     /* The programs are there; their maps and the surveys need no more than this. */

@@ -69,8 +69,10 @@ int tracing_begin(struct tracing *t, const struct survey_query *query, bool even
     bool one = !status && !query->all_netns && !query->pid && !query->container && survey.namespace_count == 1;
     if (one)
         asked.netns = (uint32_t)survey.namespaces[0].inode;
-    if (!status)
+    if (!status) {
         status = tracer_open(&t->tracer, &asked, err);
+        t->refused = status && status != -ENOMEM;
+    }
     if (!status)
         status = seed_all(t, &survey, err);
     snprintf(t->model.kernel, sizeof t->model.kernel, "%s", survey.kernel);

@@ -203,7 +203,8 @@ static void write_queue(const struct summary *s)
             fputs(" (exact)", line);
         else if (!slot->unknown)
             fprintf(line, " (as seen; for a moment it may have been %" PRIu64 ")", slot->inside_peak);
-        fputs("; its length as each came:", line);
+        if (slot->entered)
+            fputs("; its length as each came:", line);
         for (unsigned i = 0; i < TRACE_LENGTHS; i++)
             if (slot->lengths[i] && i)
                 fprintf(line, " %" PRIu64 "..%" PRIu64 ": %" PRIu64, UINT64_C(1) << i, (UINT64_C(2) << i) - 1, slot->lengths[i]);

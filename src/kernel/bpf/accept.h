@@ -46,10 +46,9 @@ static __always_inline void accepted(const struct sock *sk)
     }
     if (w->reset)
         ADD(slot->accepted_reset, 1);
-    go(slot);
     count_acceptor(slot);
     tell(TRACE_EVENT_ACCEPTED, w, sk, now);
-    bpf_map_delete_elem(&trace_waiting, &key);
+    go(slot, w, key);
 }
 
 /* The socket of an MPTCP connection has the one of its first subflow, which was in the queue. */

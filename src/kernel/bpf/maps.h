@@ -134,9 +134,26 @@ static __always_inline void come(struct trace_slot *slot, uint64_t count)
     raise_to(&slot->inside_peak, ADD(slot->inside, count) + count);
 }
 
-static __always_inline void go(struct trace_slot *slot)
+/* It is out of the queue, and forgotten. */
+static __always_inline void go(struct trace_slot *slot, const struct trace_waiting *w, uint64_t key)
 {
+    struct trace_common *all = common();
     ADD(slot->inside, -1);
+    if (w->seeded && all)
+        ADD(all->seeded, -1);
+    bpf_map_delete_elem(&trace_waiting, &key);
+}
+
+/* What is kept of a child in the queue. One from before the tracing has no mark; as long as there are such, all are looked for, so that
+   none stays when its socket has gone and another takes its address. */
+static __always_inline struct trace_waiting *waiting_of(struct sock *sk)
+{
+    struct mark *m = bpf_sk_storage_get(&trace_marks, sk, 0, 0);
+    uint64_t key = (unsigned long)sk;
+    struct trace_common *all = common();
+    if (!all || (!m && !all->seeded))
+        return 0;
+    return bpf_map_lookup_elem(&trace_waiting, &key);
 }
 
 /* ---- Events ---- */

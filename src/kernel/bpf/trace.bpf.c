@@ -61,11 +61,7 @@ static __always_inline void enter(struct sock *sk)
 /* A child that is closed: by its client while it waits, or by whoever accepted it, though the hook of accept did not see that. */
 static __always_inline void child_closes(struct sock *sk, int state)
 {
-    struct mark *m = bpf_sk_storage_get(&trace_marks, sk, 0, 0);
-    uint64_t key = (unsigned long)sk;
-    if (!m || !m->child)
-        return;
-    struct trace_waiting *w = bpf_map_lookup_elem(&trace_waiting, &key);
+    struct trace_waiting *w = waiting_of(sk);
     if (!w)
         return;
     if (!sk->sk_socket) {
@@ -74,11 +70,10 @@ static __always_inline void child_closes(struct sock *sk, int state)
         return;
     }
     struct trace_slot *slot = slot_at(w->slot);
-    if (slot) {
-        ADD(slot->unseen, 1);
-        go(slot);
-    }
-    bpf_map_delete_elem(&trace_waiting, &key);
+    if (!slot)
+        return;
+    ADD(slot->unseen, 1);
+    go(slot, w, (unsigned long)sk);
 }
 
 SEC("tp_btf/inet_sock_set_state")
@@ -106,11 +101,7 @@ int BPF_PROG(set_state, struct sock *sk, int old, int state)
 SEC("tp_btf/tcp_destroy_sock")
 int BPF_PROG(destroy, struct sock *sk)
 {
-    struct mark *m = bpf_sk_storage_get(&trace_marks, sk, 0, 0);
-    uint64_t key = (unsigned long)sk;
-    if (!m)
-        return 0;
-    struct trace_waiting *w = bpf_map_lookup_elem(&trace_waiting, &key);
+    struct trace_waiting *w = waiting_of(sk);
     struct trace_slot *slot = w ? slot_at(w->slot) : 0;
     if (!slot)
         return 0;
@@ -118,9 +109,8 @@ int BPF_PROG(destroy, struct sock *sk)
         ADD(slot->left_closed, 1);
     else
         ADD(slot->left_other, 1);
-    go(slot);
     tell(TRACE_EVENT_LEFT, w, sk, bpf_ktime_get_ns());
-    bpf_map_delete_elem(&trace_waiting, &key);
+    go(slot, w, (unsigned long)sk);
     return 0;
 }
 
@@ -142,8 +132,13 @@ static long seed_one(uint32_t index, void *context)
     uint64_t key = (unsigned long)BPF_CORE_READ(request, sk);
     struct trace_waiting w = {.entered = s->now, .slot = s->slot, .seeded = 1};
     s->next = BPF_CORE_READ(request, dl_next);
-    long status = key ? bpf_map_update_elem(&trace_waiting, &key, &w, BPF_NOEXIST) : 0;
-    if (!status)
+    struct trace_common *all = common();
+    if (!key || !all)
+        return 0;
+    ADD(all->seeded, 1); /* before it can go */
+    if (bpf_map_update_elem(&trace_waiting, &key, &w, BPF_NOEXIST))
+        ADD(all->seeded, -1);
+    else
         s->count++;
     return 0;
 }
