@@ -139,8 +139,7 @@ static int try_set(const struct btf *btf, size_t first, bool use[TRACE_PROGRAM_C
     return status;
 }
 
-/* Without these nothing can be told. */
-static bool is_vital(enum trace_figure figure)
+bool trace_is_vital(enum trace_figure figure)
 {
     return figure == TRACE_ENTERED || figure == TRACE_LEFT || figure == TRACE_SEED;
 }
@@ -155,9 +154,9 @@ static int choose(const struct btf *btf, bool use[TRACE_PROGRAM_COUNT], struct t
             *hook = (struct trace_hook){program->hook, program->worth};
         else if (!status)
             memset(use + i, 0, (behind - i) * sizeof *use); /* a better one is there already */
-        else if (is_vital(program->figure) && (status == -EPERM || status == -EACCES))
+        else if (trace_is_vital(program->figure) && (status == -EPERM || status == -EACCES))
             return trace_refused(-status, err);
-        else if (is_vital(program->figure))
+        else if (trace_is_vital(program->figure))
             return error_set(err, -status, "this kernel has no %s, without which nothing can be told", program->hook);
     }
     return 0;

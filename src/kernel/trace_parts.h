@@ -26,6 +26,9 @@ extern const struct trace_program trace_programs[TRACE_PROGRAM_COUNT];
 /* Chooses by trial. 0; -ESRCH: no BTF; -EPERM: bpf(2) is refused; err says which right or setting is missing. */
 int trace_choose(bool use[TRACE_PROGRAM_COUNT], struct trace_hooks *hooks, struct error *err);
 
+/* Without these nothing can be told. */
+bool trace_is_vital(enum trace_figure figure);
+
 /* What it means that bpf(2) failed with this errno value. Returns its negative. */
 int trace_refused(int code, struct error *err);
 

@@ -149,8 +149,11 @@ static int attach(struct tracer *t, const bool use[TRACE_PROGRAM_COUNT], struct 
         if (!use[i] || !program || trace_programs[i].figure == TRACE_SEED)
             continue;
         t->links[i] = bpf_program__attach(program);
-        if (!t->links[i])
+        if (t->links[i])
+            continue;
+        if (trace_is_vital(trace_programs[i].figure))
             return error_errno(err, "cannot attach to %s", trace_programs[i].hook);
+        t->hooks.of[trace_programs[i].figure] = (struct trace_hook){0};
     }
     return 0;
 }

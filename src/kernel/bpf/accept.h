@@ -29,14 +29,17 @@ static __always_inline void count_acceptor(struct trace_slot *slot)
     ADD(slot->accepts_others, 1);
 }
 
-static __always_inline void accepted(const struct sock *sk)
+static __always_inline int accepted(const struct sock *sk)
 {
     uint64_t key = (unsigned long)sk;
     struct trace_waiting *w = bpf_map_lookup_elem(&trace_waiting, &key);
     struct trace_slot *slot = w ? slot_at(w->slot) : 0;
     if (!slot)
-        return;
+        return 0;
     uint64_t now = bpf_ktime_get_ns();
+    uint8_t state = 0;
+    bpf_core_read(&state, sizeof state, &sk->__sk_common.skc_state);
+    w->reset = state == STATE_CLOSE; /* its client did that while it waited */
     if (w->seeded) {
         ADD(slot->accepted_seed, 1);
         raise_to(&slot->seed_max, now - w->entered);
@@ -49,15 +52,18 @@ static __always_inline void accepted(const struct sock *sk)
     count_acceptor(slot);
     tell(TRACE_EVENT_ACCEPTED, w, sk, now);
     go(slot, w, key);
+    return 1;
 }
 
 /* The socket of an MPTCP connection has the one of its first subflow, which was in the queue. */
-static __always_inline const struct sock *queued_of(const struct sock *sk)
+static __always_inline void accepted_or_first(const struct sock *sk)
 {
-    if (BPF_CORE_READ(sk, sk_protocol) != IPPROTO_MPTCP)
-        return sk;
     const struct mptcp_sock *mptcp = (const void *)sk;
-    return bpf_core_field_exists(mptcp->first) ? BPF_CORE_READ(mptcp, first) : 0;
+    if (accepted(sk) || !bpf_core_field_exists(mptcp->first) || BPF_CORE_READ(sk, sk_protocol) != IPPROTO_MPTCP)
+        return;
+    sk = BPF_CORE_READ(mptcp, first);
+    if (sk)
+        accepted(sk);
 }
 
 SEC("fexit/inet_csk_accept")
@@ -75,18 +81,14 @@ static __always_inline int accept_returned(long fd)
     struct file *file = 0;
     if (fd < 0)
         return 0;
-    struct task_struct *task = (void *)bpf_get_current_task();
-    struct fdtable *table = BPF_CORE_READ(task, files, fdt);
-    if (fd >= BPF_CORE_READ(table, max_fds))
-        return 0;
-    struct file **files = BPF_CORE_READ(table, fd);
+    struct task_struct *task = bpf_get_current_task_btf();
+    struct file **files = task->files->fdt->fd;
     if (bpf_probe_read_kernel(&file, sizeof file, files + fd) || !file)
         return 0;
     struct socket *socket = BPF_CORE_READ(file, private_data);
     const struct sock *sk = socket ? BPF_CORE_READ(socket, sk) : 0;
-    sk = sk ? queued_of(sk) : 0;
     if (sk)
-        accepted(sk);
+        accepted_or_first(sk);
     return 0;
 }
 

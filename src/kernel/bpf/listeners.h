@@ -65,7 +65,7 @@ static __always_inline struct trace_slot *mark(struct sock *sk, uint32_t *number
 static __always_inline void unmark(struct sock *sk)
 {
     struct mark *m = bpf_sk_storage_get(&trace_marks, sk, 0, 0);
-    struct trace_slot *slot = m && !m->child ? slot_at(m->slot) : 0;
+    struct trace_slot *slot = m ? slot_at(m->slot) : 0;
     if (!slot)
         return;
     slot->closed = bpf_ktime_get_ns();

@@ -16,7 +16,6 @@
 /* Listeners and their children: sk_clone copies a listener's mark to the child, so a child tells whose it is. */
 struct mark {
     uint32_t slot;
-    uint32_t child;
 };
 struct {
     __uint(type, BPF_MAP_TYPE_SK_STORAGE);

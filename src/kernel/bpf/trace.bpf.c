@@ -47,7 +47,6 @@ static __always_inline void enter(struct sock *sk)
         return;
     uint64_t key = (unsigned long)sk;
     struct trace_waiting w = {.entered = bpf_ktime_get_ns(), .slot = m->slot};
-    m->child = 1;
     struct trace_slot *slot = slot_at(m->slot);
     if (!slot)
         return;
@@ -56,24 +55,6 @@ static __always_inline void enter(struct sock *sk)
     else
         come(slot, 1);
     tell(TRACE_EVENT_ENTERED, &w, sk, w.entered);
-}
-
-/* A child that is closed: by its client while it waits, or by whoever accepted it, though the hook of accept did not see that. */
-static __always_inline void child_closes(struct sock *sk, int state)
-{
-    struct trace_waiting *w = waiting_of(sk);
-    if (!w)
-        return;
-    if (!sk->sk_socket) {
-        if (state == STATE_CLOSE)
-            w->reset = 1;
-        return;
-    }
-    struct trace_slot *slot = slot_at(w->slot);
-    if (!slot)
-        return;
-    ADD(slot->unseen, 1);
-    go(slot, w, (unsigned long)sk);
 }
 
 SEC("tp_btf/inet_sock_set_state")
@@ -92,12 +73,12 @@ int BPF_PROG(set_state, struct sock *sk, int old, int state)
             bpf_get_current_comm(slot->comm, sizeof slot->comm);
             slot->sk = (unsigned long)sk;
         }
-    } else if (state == STATE_CLOSE || state == STATE_FIN_WAIT1 || state == STATE_LAST_ACK) {
-        child_closes(sk, state);
     }
     return 0;
 }
 
+/* What the listener leaves behind when it is closed is disconnected first, and has no peer any more. Nothing else ends a connection in
+   the queue; so one that has a peer was accepted, though the hook of accept did not see that. */
 SEC("tp_btf/tcp_destroy_sock")
 int BPF_PROG(destroy, struct sock *sk)
 {
@@ -105,11 +86,14 @@ int BPF_PROG(destroy, struct sock *sk)
     struct trace_slot *slot = w ? slot_at(w->slot) : 0;
     if (!slot)
         return 0;
-    if (slot->closed)
+    if (sk->__sk_common.skc_dport)
+        ADD(slot->unseen, 1);
+    else if (slot->closed)
         ADD(slot->left_closed, 1);
     else
         ADD(slot->left_other, 1);
-    tell(TRACE_EVENT_LEFT, w, sk, bpf_ktime_get_ns());
+    if (!sk->__sk_common.skc_dport)
+        tell(TRACE_EVENT_LEFT, w, sk, bpf_ktime_get_ns());
     go(slot, w, (unsigned long)sk);
     return 0;
 }
