@@ -154,6 +154,8 @@ static int trace_listeners(struct trace_run *run)
 static int trace_command(const struct command *command, const struct settings *settings)
 {
     struct error err = {0};
+    if (settings->survey.path)
+        return say_usage(command, "AF_UNIX listeners cannot be followed in the kernel: 'backlogctl watch' samples them");
     if (output_file_check("--output", settings->trace.output, &err))
         return say_error(command, &err);
     struct trace_run *run = calloc(1, sizeof *run);

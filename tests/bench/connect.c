@@ -1,19 +1,21 @@
-/* The load of trace.py: one thread makes connections over loopback to itself, accepts and closes them; what each costs.
+/* The load of trace.py: connections over loopback, accepted and closed; what each costs.
 
-   connect COUNT [closed|full]  prints the CPU time of a connection, both ends, in nanoseconds. Ten stand in the queue at a time, and are
-                                reset: the least that a connection can cost. closed: one at a time, with an answer of a byte, closed by
-                                the server and then by the client. full: as the first, but the queue of another listener is full
+   connect COUNT [closed|full]  prints the CPU time of a connection, both ends, in nanoseconds. One thread makes ten,
+                                accepts and resets them: the least that a connection can cost. closed: a process makes one after the
+                                other, another answers with a byte and closes, then the first does. full: as the first, but the queue of another listener is full
                                 meanwhile, and one SYN in eleven goes there. */
 #include <arpa/inet.h>
 #include <err.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define AT_ONCE 10
@@ -65,46 +67,70 @@ static void round_of(int server, const struct sockaddr_in *to, const struct sock
         close(dropped);
 }
 
-static void whole(int server, struct sockaddr_in to, long number)
+static void serve(int server)
 {
-    char byte = 'x';
-    int client = socket(AF_INET, SOCK_STREAM, 0);
-    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK + (uint32_t)(number % ADDRESSES));
-    if (client < 0 || connect(client, (struct sockaddr *)&to, sizeof to))
-        err(1, "connect");
-    int fd = accept4(server, NULL, NULL, 0);
-    if (fd < 0 || write(fd, &byte, 1) != 1 || close(fd))
-        err(1, "accept");
-    while (read(client, &byte, 1) > 0)
-        ;
-    close(client);
+    for (;;) {
+        int fd = accept4(server, NULL, NULL, 0);
+        if (fd < 0 || write(fd, "x", 1) != 1 || close(fd))
+            err(1, "accept");
+    }
 }
 
-static double cpu(void)
+static void visit(struct sockaddr_in to, long number)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-    return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
+    char byte;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK + (uint32_t)(number % ADDRESSES));
+    if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof to))
+        err(1, "connect");
+    while (read(fd, &byte, 1) > 0)
+        ;
+    close(fd);
+}
+
+static double cpu_of(int who)
+{
+    struct rusage used;
+    getrusage(who, &used);
+    return ((double)used.ru_utime.tv_sec + (double)used.ru_stime.tv_sec) * 1e9 +
+           ((double)used.ru_utime.tv_usec + (double)used.ru_stime.tv_usec) * 1e3;
+}
+
+static double visit_all(int server, const struct sockaddr_in *to, long count)
+{
+    pid_t pid = fork();
+    if (!pid)
+        serve(server);
+    double began = cpu_of(RUSAGE_SELF);
+    for (long i = 0; i < count; i++)
+        visit(*to, i);
+    double used = cpu_of(RUSAGE_SELF) - began;
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+    return (used + cpu_of(RUSAGE_CHILDREN)) / (double)count;
+}
+
+static double rounds(int server, const struct sockaddr_in *to, const struct sockaddr_in *full, long count)
+{
+    double began = cpu_of(RUSAGE_SELF);
+    for (long i = 0; i < count / AT_ONCE; i++)
+        round_of(server, to, full);
+    return (cpu_of(RUSAGE_SELF) - began) / (double)(count / AT_ONCE * AT_ONCE);
 }
 
 int main(int argc, char **argv)
 {
     long count = argc > 1 ? atol(argv[1]) : 0;
-    struct sockaddr_in to, full;
     const char *how = argc > 2 ? argv[2] : "";
-    bool is_full = !strcmp(how, "full");
+    struct sockaddr_in to, full;
     if (count < AT_ONCE)
         errx(2, "usage: connect COUNT [closed|full]");
     int server = listener(&to, 100);
+    bool is_full = !strcmp(how, "full");
     if (is_full) {
         listener(&full, 0);
         begin(&full);
     }
-    double began = cpu();
-    for (long i = 0; i < count && !strcmp(how, "closed"); i++)
-        whole(server, to, i);
-    for (long i = 0; i < count / AT_ONCE && strcmp(how, "closed"); i++)
-        round_of(server, &to, is_full ? &full : NULL);
-    printf("%.0f\n", (cpu() - began) / (double)(count / AT_ONCE * AT_ONCE));
+    printf("%.0f\n", !strcmp(how, "closed") ? visit_all(server, &to, count) : rounds(server, &to, is_full ? &full : NULL, count));
     return 0;
 }

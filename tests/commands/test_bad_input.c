@@ -116,6 +116,7 @@ static const struct bad_line bad_lines[] = {
     {{"trace", "--prometheus", "--json"}, 2, "--prometheus and --json exclude each other"},
     {{"trace", "--prometheus", "--events"}, 2, "--prometheus and --events exclude each other"},
     {{"trace", "--output", "x"}, 2, "--output"},
+    {{"trace", "--unix", "/tmp/x"}, 2, "AF_UNIX listeners cannot be followed"},
     {{"trace", "--port", "0"}, 2, "--port '0': out of range: want 1 to 65535"},
     {{"trace", "--pid", "2147483647"}, 3, "there is no process 2147483647"},
     {{"watch", "now"}, 3, "nobody who listens here is called 'now'"},

@@ -186,6 +186,7 @@ def command_lines(program, scene):
         ["list", "-p", "1", "--expect", "listeners>=1"],
         ["watch", "--batch", "-n", "2", "-i", "100ms", "--alert", "queue>=1,drops_per_second>0,listeners<0"],
         ["watch", "--batch", "-n", "1", "-i", "100ms", "--all-netns"],
+        ["trace", "--duration", "300ms", "-i", "100ms", "--events"],
         ["resize", "-p", port(scene.half), "-b", "2147483647", "--dry-run"],
         ["resize", "-p", port(scene.half), "-b", "4"],
         ["resize", "--unix", scene.path, "-b", "5"],
