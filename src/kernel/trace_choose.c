@@ -19,10 +19,14 @@ void trace_counts_release(struct trace_counts *counts)
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
+#define QUEUE_ADDS "fexit/inet_csk_complete_hashdance and inet_csk_reqsk_queue_add"
+#define NO_CHILD "fexit/tcp_v4_syn_recv_sock and tcp_v6_syn_recv_sock"
 #define ACCEPT_CALLS "tracepoints sys_exit_accept and sys_exit_accept4"
 
 const struct trace_program trace_programs[TRACE_PROGRAM_COUNT] = {
     {"added_data_ready", TRACE_LENGTH, 1, "tp_btf/sk_data_ready", TRACE_EXACT, "sk_data_ready", 1},
+    {"added_hashdance", TRACE_LENGTH, 2, QUEUE_ADDS, TRACE_EXACT, "inet_csk_complete_hashdance", 0},
+    {"added_queue", TRACE_LENGTH, 2, QUEUE_ADDS, TRACE_EXACT, "inet_csk_reqsk_queue_add", 0},
     {"set_state", TRACE_ENTERED, 1, "tp_btf/inet_sock_set_state", TRACE_EXACT, "inet_sock_set_state", 3},
     {"accept_fexit", TRACE_WAIT, 1, "fexit/inet_csk_accept", TRACE_EXACT, "inet_csk_accept", 0},
     {"accept_exit4", TRACE_WAIT, 2, ACCEPT_CALLS, TRACE_EXACT, "syscalls/sys_exit_accept4", 0},
@@ -30,6 +34,8 @@ const struct trace_program trace_programs[TRACE_PROGRAM_COUNT] = {
     {"destroy", TRACE_LEFT, 1, "tp_btf/tcp_destroy_sock", TRACE_EXACT, "tcp_destroy_sock", 1},
     {"syn_consumed", TRACE_SYN, 1, "tp_btf/consume_skb", TRACE_EXACT, "consume_skb", 1},
     {"ack_dropped", TRACE_ACK, 1, "tp_btf/kfree_skb", TRACE_EXACT, "kfree_skb", 4},
+    {"ack_no_child4", TRACE_ACK, 2, NO_CHILD, TRACE_EXACT, "tcp_v4_syn_recv_sock", 0},
+    {"ack_no_child6", TRACE_ACK, 2, NO_CHILD, TRACE_EXACT, "tcp_v6_syn_recv_sock", 0},
     {"seed", TRACE_SEED, 1, "iter/tcp", TRACE_EXACT, "tcp", 1},
 };
 
@@ -122,14 +128,14 @@ static int try_program(const struct btf *btf, const struct trace_program *progra
 }
 
 /* All of one set, or none. */
-static int try_set(const struct btf *btf, size_t first, bool use[TRACE_PROGRAM_COUNT], size_t *behind)
+static int try_set(const struct btf *btf, const bool *refused, size_t first, bool use[TRACE_PROGRAM_COUNT], size_t *behind)
 {
     int status = 0;
     size_t i = first;
     for (; i < TRACE_PROGRAM_COUNT && trace_programs[i].figure == trace_programs[first].figure &&
            trace_programs[i].set == trace_programs[first].set;
          i++) {
-        int tried = try_program(btf, &trace_programs[i]);
+        int tried = refused[i] ? -EINVAL : try_program(btf, &trace_programs[i]);
         status = status ? status : tried;
         use[i] = true;
     }
@@ -144,12 +150,13 @@ bool trace_is_vital(enum trace_figure figure)
     return figure == TRACE_ENTERED || figure == TRACE_LEFT || figure == TRACE_SEED;
 }
 
-static int choose(const struct btf *btf, bool use[TRACE_PROGRAM_COUNT], struct trace_hooks *hooks, struct error *err)
+static int choose(const struct btf *btf, const bool *refused, bool use[TRACE_PROGRAM_COUNT], struct trace_hooks *hooks,
+                  struct error *err)
 {
     for (size_t i = 0, behind; i < TRACE_PROGRAM_COUNT; i = behind) {
         const struct trace_program *program = &trace_programs[i];
         struct trace_hook *hook = &hooks->of[program->figure];
-        int status = try_set(btf, i, use, &behind);
+        int status = try_set(btf, refused, i, use, &behind);
         if (!status && !hook->name)
             *hook = (struct trace_hook){program->hook, program->worth};
         else if (!status)
@@ -162,12 +169,13 @@ static int choose(const struct btf *btf, bool use[TRACE_PROGRAM_COUNT], struct t
     return 0;
 }
 
-int trace_choose(bool use[TRACE_PROGRAM_COUNT], struct trace_hooks *hooks, struct error *err)
+int trace_choose(const bool refused[TRACE_PROGRAM_COUNT], bool use[TRACE_PROGRAM_COUNT], struct trace_hooks *hooks,
+                 struct error *err)
 {
     struct btf *btf = btf__load_vmlinux_btf();
     if (!btf)
         return trace_refused(errno, err);
-    int status = choose(btf, use, hooks, err);
+    int status = choose(btf, refused, use, hooks, err);
     btf__free(btf);
     return status;
 }

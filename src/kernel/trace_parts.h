@@ -20,11 +20,12 @@ struct trace_program {
     const char *target; /* what has to be there: the name of the tracepoint or function */
     int arguments;      /* that it must have at least, see trace_choose.c */
 };
-#define TRACE_PROGRAM_COUNT 9
+#define TRACE_PROGRAM_COUNT 13
 extern const struct trace_program trace_programs[TRACE_PROGRAM_COUNT];
 
-/* Chooses by trial. 0; -ESRCH: no BTF; -EPERM: bpf(2) is refused; err says which right or setting is missing. */
-int trace_choose(bool use[TRACE_PROGRAM_COUNT], struct trace_hooks *hooks, struct error *err);
+/* Chooses by trial, but for the `refused`. 0; -ESRCH: no BTF; -EPERM: bpf(2) is refused; err says which right or setting is missing. */
+int trace_choose(const bool refused[TRACE_PROGRAM_COUNT], bool use[TRACE_PROGRAM_COUNT], struct trace_hooks *hooks,
+                 struct error *err);
 
 /* Without these nothing can be told. */
 bool trace_is_vital(enum trace_figure figure);

@@ -142,6 +142,48 @@ static int load(struct tracer *t, const bool use[TRACE_PROGRAM_COUNT], struct er
     return trace_refused(errno, err);
 }
 
+static void forget_object(struct tracer *t)
+{
+    bpf_object__close(t->object);
+    t->object = NULL;
+}
+
+/* A kernel that has a hook may still refuse the program for it: which, shows each by itself. How many more are refused. */
+static size_t find_refused(struct tracer *t, const struct tracer_query *query, const bool use[TRACE_PROGRAM_COUNT],
+                           bool refused[TRACE_PROGRAM_COUNT])
+{
+    size_t found = 0;
+    for (size_t i = 0; i < TRACE_PROGRAM_COUNT; i++) {
+        bool alone[TRACE_PROGRAM_COUNT] = {false};
+        alone[i] = use[i];
+        forget_object(t);
+        if (!use[i] || (!open_object(t, query, NULL) && !load(t, alone, NULL)))
+            continue;
+        refused[i] = true;
+        found++;
+    }
+    return found;
+}
+
+/* Chooses and loads, without those that turn out to be refused. */
+static int load_best(struct tracer *t, const struct tracer_query *query, bool use[TRACE_PROGRAM_COUNT], struct error *err)
+{
+    bool refused[TRACE_PROGRAM_COUNT] = {false};
+    for (;;) {
+        struct error why = {0};
+        memset(use, 0, TRACE_PROGRAM_COUNT * sizeof *use);
+        t->hooks = (struct trace_hooks){0};
+        int status = open_object(t, query, err);
+        if (!status)
+            status = trace_choose(refused, use, &t->hooks, err);
+        if (status || !(status = load(t, use, &why)))
+            return status;
+        if (!find_refused(t, query, use, refused))
+            return error_set(err, why.code, "%s", why.text);
+        forget_object(t);
+    }
+}
+
 static int attach(struct tracer *t, const bool use[TRACE_PROGRAM_COUNT], struct error *err)
 {
     for (size_t i = 0; i < TRACE_PROGRAM_COUNT; i++) {
@@ -197,11 +239,7 @@ int tracer_open(struct tracer **out, const struct tracer_query *query, struct er
     bool use[TRACE_PROGRAM_COUNT] = {false};
     if (!t)
         return error_set(err, ENOMEM, "no memory");
-    int status = open_object(t, query, err);
-    if (!status)
-        status = trace_choose(use, &t->hooks, err);
-    if (!status)
-        status = load(t, use, err);
+    int status = load_best(t, query, use, err);
     if (!status)
         status = map_all(t, err);
     if (!status && query->events)

@@ -2,6 +2,8 @@
 #ifndef BPF_KERNEL_TYPES_H
 #define BPF_KERNEL_TYPES_H
 
+#include <stdbool.h>
+
 #define AF_INET 2
 #define AF_INET6 10
 #define IPPROTO_TCP 6

@@ -182,4 +182,34 @@ int BPF_PROG(ack_dropped, struct sk_buff *skb, void *location, int reason, struc
     return 0;
 }
 
+/* Before Linux 6.11: the child is not made as the queue is full. */
+static __always_inline void no_child(struct sock *sk, struct sk_buff *skb, const struct sock *child)
+{
+    struct peer peer = {0};
+    struct mark *m = child ? 0 : bpf_sk_storage_get(&trace_marks, sk, 0, 0);
+    struct trace_slot *slot = m ? slot_at(m->slot) : 0;
+    if (!slot || sk->sk_ack_backlog <= sk->sk_max_ack_backlog || !read_peer(skb, &peer))
+        return;
+    slot->drops = sk->sk_drops.counter + 2; /* which are counted in a moment */
+    overflowed(slot, m->slot, &peer, 0);
+}
+
+SEC("fexit/tcp_v4_syn_recv_sock")
+int BPF_PROG(ack_no_child4, struct sock *sk, struct sk_buff *skb, struct request_sock *request, struct dst_entry *dst,
+             struct request_sock *unhash, bool *own, struct sock *ret)
+{
+    no_child(sk, skb, ret);
+    return 0;
+}
+
+/* For IPv4 it calls the other. */
+SEC("fexit/tcp_v6_syn_recv_sock")
+int BPF_PROG(ack_no_child6, struct sock *sk, struct sk_buff *skb, struct request_sock *request, struct dst_entry *dst,
+             struct request_sock *unhash, bool *own, struct sock *ret)
+{
+    if (skb->protocol != big_endian(ETH_P_IP))
+        no_child(sk, skb, ret);
+    return 0;
+}
+
 #endif

@@ -18,7 +18,6 @@ static __always_inline void added(const struct sock *sk)
     uint32_t length = sk->sk_ack_backlog;
     uint32_t bucket = log2_of(length);
     barrier_var(bucket);
-    ADD(slot->entered, 1);
     if (length && bucket < TRACE_LENGTHS)
         ADD(slot->lengths[bucket], 1);
     if (raise_to(&slot->peak, length))
@@ -28,6 +27,23 @@ static __always_inline void added(const struct sock *sk)
         list_full(slot, m->slot);
     else
         slot->drops = sk->sk_drops.counter;
+}
+
+/* Before Linux 6.3. The second is part of the first, but for cookies and TCP Fast Open: so both are needed. */
+SEC("fexit/inet_csk_complete_hashdance")
+int BPF_PROG(added_hashdance, struct sock *sk, struct sock *child, struct request_sock *request, bool own, struct sock *ret)
+{
+    if (ret)
+        added(sk);
+    return 0;
+}
+
+SEC("fexit/inet_csk_reqsk_queue_add")
+int BPF_PROG(added_queue, struct sock *sk, struct request_sock *request, struct sock *child, struct sock *ret)
+{
+    if (ret)
+        added(sk);
+    return 0;
 }
 
 SEC("tp_btf/sk_data_ready")
@@ -50,6 +66,7 @@ static __always_inline void enter(struct sock *sk)
     struct trace_slot *slot = slot_at(m->slot);
     if (!slot)
         return;
+    ADD(slot->entered, 1);
     if (bpf_map_update_elem(&trace_waiting, &key, &w, BPF_ANY))
         ADD(slot->unknown, 1);
     else
