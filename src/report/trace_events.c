@@ -40,7 +40,7 @@ void report_trace_event_text(FILE *out, const struct trace_event *event, const s
     clock_stamp_at((nsec)event->at, stamp);
     fprintf(out, "%s ", stamp);
     terminal_printf(out, "%s %s%s", report_place(at, place), words_of((enum trace_event_kind)event->kind),
-                    endpoint_text(&from, peer));
+                    event->kind == TRACE_EVENT_LEFT ? endpoint_address_text(&from, peer) : endpoint_text(&from, peer));
     if (has_wait(event))
         fprintf(out, " after %s%s", event->flags & TRACE_EVENT_SEEDED ? "at least " : "", nsec_text((nsec)event->wait, span));
     if (event->flags & TRACE_EVENT_RESET)
@@ -57,10 +57,10 @@ int report_trace_event_json(FILE *out, const struct trace_event *event, const st
     bool accepted = event->kind == TRACE_EVENT_ACCEPTED;
     memcpy(comm, event->comm, sizeof event->comm);
     clock_stamp_at((nsec)event->at, stamp);
-    json_t *object = json_pack("{s:s, s:s, s:s, s:o, s:I, s:I, s:o, s:I}", "schema", "backlogctl.trace/1", "event",
+    json_t *object = json_pack("{s:s, s:s, s:s, s:o, s:I, s:I, s:o, s:o}", "schema", "backlogctl.trace/1", "event",
                                trace_event_name((enum trace_event_kind)event->kind), "at", stamp, "address",
                                json_address(&at->local), "port", (json_int_t)at->local.port, "netns", (json_int_t)at->netns,
-                               "peer", json_address(&from), "peer_port", (json_int_t)from.port);
+                               "peer", json_address(&from), "peer_port", json_known(event->kind != TRACE_EVENT_LEFT, from.port));
     json_merge(&object, json_pack("{s:o, s:b, s:b, s:o, s:o, s:o}", "wait_us",
                                   has_wait(event) ? json_span_exact((nsec)event->wait) : json_null(), "at_least",
                                   has_wait(event) && event->flags & TRACE_EVENT_SEEDED, "reset", event->flags & TRACE_EVENT_RESET,

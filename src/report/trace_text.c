@@ -229,7 +229,8 @@ static void write_waits(const struct summary *s)
     else
         fprintf(line, " p50 %s,", bounds_text(&one->p50, text)), fprintf(line, " p90 %s,", bounds_text(&one->p90, text)),
             fprintf(line, " p99 %s,", bounds_text(&one->p99, text)),
-            fprintf(line, " max %s", nsec_text((nsec)slot->wait_max, span));
+            fprintf(line, " max %s (%s)", nsec_text((nsec)slot->wait_max, span),
+                    one->worth[TRACE_WAIT] == TRACE_EXACT ? "exact" : "of those that were seen");
     if (slot->accepted_seed)
         fprintf(line, "; %" PRIu64 " that waited before the tracing began: at least %s", slot->accepted_seed,
                 nsec_text((nsec)slot->seed_max, span));
