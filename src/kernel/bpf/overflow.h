@@ -151,13 +151,16 @@ int BPF_PROG(syn_consumed, struct sk_buff *skb)
     return 0;
 }
 
-/* The ACK of a cookie has no reason of its own. Where the kernel has none for others either, all on a full queue count. */
-static __always_inline int is_overflow(int reason)
+/* The ACK of a cookie has no reason of its own: there the queue must be full, too, and an accept() on another processor may have made
+   room meanwhile. Where the kernel has none for others either, all on a full queue count. */
+static __always_inline int is_overflow(int reason, const struct sock *sk)
 {
+    int full = sk->sk_ack_backlog > sk->sk_max_ack_backlog;
     if (!bpf_core_enum_value_exists(enum skb_drop_reason___overflow, SKB_DROP_REASON_TCP_LISTEN_OVERFLOW___overflow))
+        return full;
+    if (reason == (int)bpf_core_enum_value(enum skb_drop_reason___overflow, SKB_DROP_REASON_TCP_LISTEN_OVERFLOW___overflow))
         return 1;
-    return reason == (int)bpf_core_enum_value(enum skb_drop_reason___overflow, SKB_DROP_REASON_TCP_LISTEN_OVERFLOW___overflow) ||
-           reason == (int)bpf_core_enum_value(enum skb_drop_reason___overflow, SKB_DROP_REASON_NO_SOCKET___overflow);
+    return full && reason == (int)bpf_core_enum_value(enum skb_drop_reason___overflow, SKB_DROP_REASON_NO_SOCKET___overflow);
 }
 
 /* The last ACK of a handshake. */
@@ -171,9 +174,7 @@ int BPF_PROG(ack_dropped, struct sk_buff *skb, void *location, int reason, struc
     struct trace_slot *slot = m ? slot_at(m->slot) : 0;
     if (!slot)
         return 0;
-    if (!is_overflow(reason))
-        return 0;
-    if (sk->sk_ack_backlog <= sk->sk_max_ack_backlog)
+    if (!is_overflow(reason, sk))
         return 0;
     if (!read_peer(skb, &peer) || (peer.flags & (FLAG_SYN | FLAG_ACK | FLAG_RST)) != FLAG_ACK)
         return 0;
