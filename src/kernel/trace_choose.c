@@ -84,7 +84,7 @@ static int try_load(enum bpf_attach_type kind, int id)
         {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},
         {.code = BPF_JMP | BPF_EXIT},
     };
-    LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = kind, .attach_btf_id = (unsigned)id);
+    const struct bpf_prog_load_opts options = {.sz = sizeof options, .expected_attach_type = kind, .attach_btf_id = (unsigned)id};
     int fd = bpf_prog_load(BPF_PROG_TYPE_TRACING, "trial", "GPL", nothing, sizeof nothing / sizeof *nothing, &options);
     if (fd < 0)
         return -errno;

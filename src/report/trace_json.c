@@ -95,8 +95,8 @@ static json_t *accepted_json(const struct traced *one)
                                 (json_int_t)slot->acceptors[i].tid, "process", json_text(comm), "count",
                                 (json_int_t)slot->acceptors[i].count));
     }
-    return json_pack("{s:I, s:I, s:o, s:I, s:I, s:I, s:I, s:o}", "count",
-                     (json_int_t)(slot->accepted + slot->accepted_seed + slot->unseen), "waited_before",
+    return json_pack("{s:o, s:I, s:o, s:I, s:I, s:I, s:I, s:o}", "count",
+                     json_known(true, slot->accepted + slot->accepted_seed + slot->unseen), "waited_before",
                      (json_int_t)slot->accepted_seed, "waited_before_at_least_us",
                      slot->accepted_seed ? json_span_exact((nsec)slot->seed_max) : json_null(), "reset",
                      (json_int_t)slot->accepted_reset, "unseen", (json_int_t)slot->unseen, "not_kept", (json_int_t)slot->unknown,
@@ -177,9 +177,9 @@ int report_trace_json(FILE *out, const struct trace_model *m, bool summary)
             json_add(&listeners, traced_json(m, &m->list[i]));
     for (size_t i = 0; i < m->account_count; i++)
         json_add(&namespaces, account_json(&m->accounts[i]));
-    json_t *lost = json_pack("{s:I, s:I, s:I, s:I, s:I}", "listeners", (json_int_t)m->slots_missing, "full_listeners",
+    json_t *lost = json_pack("{s:I, s:I, s:I, s:I, s:o}", "listeners", (json_int_t)m->slots_missing, "full_listeners",
                              (json_int_t)m->full_missing, "sources", (json_int_t)m->sources_lost, "events",
-                             (json_int_t)m->events_lost, "namespaces", (json_int_t)(m->namespaces_closed + m->not_seeded));
+                             (json_int_t)m->events_lost, "namespaces", json_known(true, m->namespaces_closed + m->not_seeded));
     return write_json_line(out, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:I, s:o, s:o, s:o, s:o}", "schema", SCHEMA,
                                           "event", summary ? "summary" : "interval", "version", BACKLOGCTL_VERSION, "kernel",
                                           m->kernel, "began_at", m->began_at, "at", m->at, "elapsed_us", json_span(m->elapsed),
