@@ -130,8 +130,9 @@ static int open_object(struct tracer *t, const struct tracer_query *query, struc
 
 static int load(struct tracer *t, const bool use[TRACE_PROGRAM_COUNT], struct error *err)
 {
-    struct bpf_program *program;
-    bpf_object__for_each_program(program, t->object) bpf_program__set_autoload(program, false);
+    struct bpf_program *program = NULL;
+    while ((program = bpf_object__next_program(t->object, program)))
+        bpf_program__set_autoload(program, false);
     for (size_t i = 0; i < TRACE_PROGRAM_COUNT; i++) {
         program = bpf_object__find_program_by_name(t->object, trace_programs[i].name);
         if (program && use[i])

@@ -403,7 +403,7 @@ void report_trace_summary_text(FILE *out, const struct trace_model *m, const str
     struct summary s = {.out = out, .m = m, .columns = words_width(style)};
     char span[NSEC_TEXT_SIZE];
     size_t idle = 0;
-    static const struct trace_slot nothing;
+    static const struct trace_slot nothing = {0};
     fprintf(out, "Traced for %s, until %s:\n", nsec_text(m->elapsed, span), m->at);
     for (size_t i = 0; i < m->count; i++) {
         struct traced all = m->list[i];
