@@ -297,9 +297,16 @@ int tracer_seed(struct tracer *t, struct error *err)
     return status;
 }
 
+/* The kernel counts on when there are no more. */
+static uint32_t slots_taken(const struct tracer *t)
+{
+    uint32_t taken = *(const volatile uint32_t *)&t->common->slots;
+    return taken < TRACE_SLOTS ? taken : TRACE_SLOTS;
+}
+
 void tracer_note_full(struct tracer *t, uint64_t cookie)
 {
-    for (uint32_t i = 0; i < TRACE_SLOTS && i < t->common->slots; i++) {
+    for (uint32_t i = 0; i < slots_taken(t); i++) {
         uint32_t free_slot = 0;
         if (t->slots[i].cookie != cookie || t->slots[i].closed ||
             !__atomic_compare_exchange_n(&t->slots[i].in_full, &free_slot, 1, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
@@ -353,8 +360,7 @@ static int read_sources(const struct tracer *t, struct trace_counts *out, struct
 
 int tracer_read(struct tracer *t, struct trace_counts *out, struct error *err)
 {
-    uint32_t count = __atomic_load_n(&t->common->slots, __ATOMIC_SEQ_CST);
-    count = count < TRACE_SLOTS ? count : TRACE_SLOTS;
+    uint32_t count = slots_taken(t);
     struct trace_slot *slots = realloc(out->slots, (count + 1) * sizeof *slots);
     if (!slots)
         return error_set(err, ENOMEM, "no memory for %u listeners", count);

@@ -184,14 +184,15 @@ int BPF_PROG(ack_dropped, struct sk_buff *skb, void *location, int reason, struc
 }
 
 /* Before Linux 6.11: the child is not made as the queue is full. */
-static __always_inline void no_child(struct sock *sk, struct sk_buff *skb, const struct sock *child)
+static __always_inline void no_child(struct sock *sk, struct sk_buff *skb, const void *request, const struct sock *child)
 {
     struct peer peer = {0};
     struct mark *m = child ? 0 : bpf_sk_storage_get(&trace_marks, sk, 0, 0);
     struct trace_slot *slot = m ? slot_at(m->slot) : 0;
     if (!slot || sk->sk_ack_backlog <= sk->sk_max_ack_backlog || !read_peer(skb, &peer))
         return;
-    slot->drops = sk->sk_drops.counter + 2; /* which are counted in a moment */
+    slot->drops =
+        sk->sk_drops.counter + (request ? 1 : 0); /* in a moment that of a request is counted again, that of a cookie is not */
     overflowed(slot, m->slot, &peer, 0);
 }
 
@@ -199,7 +200,7 @@ SEC("fexit/tcp_v4_syn_recv_sock")
 int BPF_PROG(ack_no_child4, struct sock *sk, struct sk_buff *skb, struct request_sock *request, struct dst_entry *dst,
              struct request_sock *unhash, bool *own, struct sock *ret)
 {
-    no_child(sk, skb, ret);
+    no_child(sk, skb, unhash, ret);
     return 0;
 }
 
@@ -209,7 +210,7 @@ int BPF_PROG(ack_no_child6, struct sock *sk, struct sk_buff *skb, struct request
              struct request_sock *unhash, bool *own, struct sock *ret)
 {
     if (skb->protocol != big_endian(ETH_P_IP))
-        no_child(sk, skb, ret);
+        no_child(sk, skb, unhash, ret);
     return 0;
 }
 
