@@ -2,6 +2,7 @@
 #include "trace_parts.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -103,7 +104,7 @@ static bool has_event(const char *name)
     char path[128];
     for (size_t i = 0; i < sizeof roots / sizeof *roots; i++) {
         snprintf(path, sizeof path, "%s/events/%s/id", roots[i], name);
-        if (!access(path, R_OK))
+        if (!faccessat(AT_FDCWD, path, R_OK, AT_EACCESS)) /* access(2) takes no capability into account */
             return true;
     }
     return false;

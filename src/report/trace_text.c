@@ -223,7 +223,9 @@ static void write_waits(const struct summary *s)
     FILE *line = line_begin(&fold, s);
     fputs("wait until accepted:", line);
     if (one->worth[TRACE_WAIT] == TRACE_UNKNOWN)
-        fputs(" this kernel has no hook that tells it", line);
+        fputs(
+            " not known, as neither inet_csk_accept() nor the system calls (a readable /sys/kernel/tracing) can be followed here",
+            line);
     else if (!slot->accepted)
         fputs(" none was both seen to come and accepted", line);
     else
@@ -235,8 +237,8 @@ static void write_waits(const struct summary *s)
         fprintf(line, "; %" PRIu64 " that waited before the tracing began: at least %s", slot->accepted_seed,
                 nsec_text((nsec)slot->seed_max, span));
     if (slot->unseen)
-        fprintf(line, "; %" PRIu64 " accepted by a call that cannot be seen here (io_uring): their waits are not known",
-                slot->unseen);
+        fprintf(line, "; %" PRIu64 " accepted%s, as was noticed when they were closed: their waits are not known", slot->unseen,
+                one->worth[TRACE_WAIT] == TRACE_UNKNOWN ? "" : " by a call that cannot be seen here (io_uring)");
     if (slot->unknown)
         fprintf(line, "; of %" PRIu64 " the coming was not kept, as too many waited", slot->unknown);
     fold_end(&fold);
