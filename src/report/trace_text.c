@@ -34,62 +34,48 @@ enum column { ADDRESS, PROCESS, PEAK, CAPACITY, ENTERED, ACCEPTED, P50, P99, MAX
 static const char *const heads[COLUMNS] = {"ADDRESS", "PROCESS", "PEAK", "CAPACITY", "ENTERED",  "ACCEPTED",
                                            "P50<",    "P99<",    "MAX",  "SYN-LOST", "ACK-LOST", "LEFT"};
 
-static void number_cell(char out[CELL_SIZE], bool known, uint64_t value)
+/* False: it is not known. */
+static bool number_of(enum column column, const struct traced *one, uint64_t *value)
 {
-    snprintf(out, CELL_SIZE, known ? "%" PRIu64 : "?", value);
+    const struct trace_slot *now = &one->slot, *then = &one->before;
+    const uint64_t values[COLUMNS] = {
+        [PEAK] = now->interval_peak,
+        [CAPACITY] = one->now.capacity,
+        [ENTERED] = now->entered - then->entered,
+        [ACCEPTED] = now->accepted - then->accepted + now->accepted_seed - then->accepted_seed,
+        [SYN] = now->syn.count - then->syn.count,
+        [ACK] = now->ack.count - then->ack.count,
+        [LEFT] = now->left_closed + now->left_other - then->left_closed - then->left_other,
+    };
+    *value = values[column];
+    return column == PEAK       ? one->worth[TRACE_LENGTH] != TRACE_UNKNOWN
+           : column == CAPACITY ? one->surveyed
+           : column == ACCEPTED ? one->worth[TRACE_WAIT] != TRACE_UNKNOWN
+           : column == SYN      ? one->worth[TRACE_SYN] != TRACE_UNKNOWN
+           : column == ACK      ? one->worth[TRACE_ACK] != TRACE_UNKNOWN
+                                : true;
 }
 
-static void wait_cell(char out[CELL_SIZE], uint64_t accepted, nsec wait)
+static void wait_cell(const struct traced *one, const struct trace_quantile *q, char out[CELL_SIZE])
 {
     char span[NSEC_TEXT_SIZE];
-    snprintf(out, CELL_SIZE, "%s", accepted ? nsec_text(wait, span) : "-");
+    snprintf(out, CELL_SIZE, "%s", one->slot.accepted != one->before.accepted ? nsec_text(q->high, span) : "-");
 }
 
 static void cell_of(enum column column, const struct traced *one, char out[CELL_SIZE])
 {
-    const struct trace_slot *now = &one->slot, *then = &one->before;
-    uint64_t accepted = now->accepted - then->accepted;
     char place[REPORT_PLACE_SIZE];
-    switch (column) {
-    case ADDRESS:
+    uint64_t value;
+    if (column == ADDRESS) {
         terminal_text(report_place(&one->now, place), out, CELL_SIZE);
-        break;
-    case PROCESS:
+    } else if (column == PROCESS) {
         snprintf(place, sizeof place, one->now.pid ? "%s/%d" : "-", one->now.process, (int)one->now.pid);
         terminal_text(place, out, CELL_SIZE);
-        break;
-    case PEAK:
-        number_cell(out, one->worth[TRACE_LENGTH] != TRACE_UNKNOWN, now->interval_peak);
-        break;
-    case CAPACITY:
-        number_cell(out, one->surveyed, one->now.capacity);
-        break;
-    case ENTERED:
-        number_cell(out, true, now->entered - then->entered);
-        break;
-    case ACCEPTED:
-        number_cell(out, one->worth[TRACE_WAIT] != TRACE_UNKNOWN, accepted + now->accepted_seed - then->accepted_seed);
-        break;
-    case P50:
-        wait_cell(out, accepted, one->interval_p50.high);
-        break;
-    case P99:
-        wait_cell(out, accepted, one->interval_p99.high);
-        break;
-    case MAX:
-        wait_cell(out, accepted, one->interval_max.high);
-        break;
-    case SYN:
-        number_cell(out, one->worth[TRACE_SYN] != TRACE_UNKNOWN, now->syn.count - then->syn.count);
-        break;
-    case ACK:
-        number_cell(out, one->worth[TRACE_ACK] != TRACE_UNKNOWN, now->ack.count - then->ack.count);
-        break;
-    case LEFT:
-        number_cell(out, true, now->left_closed + now->left_other - then->left_closed - then->left_other);
-        break;
-    case COLUMNS:
-        break;
+    } else if (column == P50 || column == P99 || column == MAX) {
+        wait_cell(one, column == P50 ? &one->interval_p50 : column == P99 ? &one->interval_p99 : &one->interval_max, out);
+    } else {
+        bool known = number_of(column, one, &value);
+        snprintf(out, CELL_SIZE, known ? "%" PRIu64 : "?", value);
     }
 }
 
