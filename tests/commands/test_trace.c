@@ -4,6 +4,8 @@
 
 #include "report.h"
 
+#include "backlogctl/rights.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/bpf.h>
@@ -453,6 +455,24 @@ START_TEST(nothing_stays_of_one_that_is_killed)
 }
 END_TEST
 
+static uint64_t effective(pid_t pid)
+{
+    char *text = shell("sed -n 's/^CapEff:[[:blank:]]*//p' /proc/%d/status", (int)pid);
+    uint64_t set = strtoull(text, NULL, 16);
+    free(text);
+    return set;
+}
+
+START_TEST(the_right_to_load_is_given_up)
+{
+    const uint64_t kept = RIGHTS_SEE | RIGHTS_ENTER | RIGHT(NET_ADMIN) | RIGHT(BPF);
+    begin();
+    struct process trace = trace_start();
+    ck_assert_uint_eq(effective(trace.pid), effective(getpid()) & kept);
+    json_decref(trace_end(&trace, NULL));
+}
+END_TEST
+
 START_TEST(who_may_not_is_told_what_is_missing)
 {
     begin();
@@ -529,6 +549,7 @@ static Suite *make_suite(void)
                                   reset_ones_are_accepted_and_others_left_behind,
                                   one_that_comes_and_goes_is_seen,
                                   nothing_stays_of_one_that_is_killed,
+                                  the_right_to_load_is_given_up,
                                   who_may_not_is_told_what_is_missing,
                                   text_says_what_each_figure_is_worth,
                                   metrics_are_taken};
