@@ -164,8 +164,24 @@ static void merge_survey(struct tracing *t, const struct survey *survey)
         }
 }
 
+static bool has_account(const struct trace_model *m, uint64_t netns)
+{
+    for (size_t i = 0; i < m->account_count; i++)
+        if (m->accounts[i].netns == netns)
+            return true;
+    return false;
+}
+
+/* Of a namespace that is new, or could not be entered before, all counts that it ever had: then those seen are fewer, and no figure of it is
+   called exact. */
 static void take_accounts(struct trace_model *m, const struct survey *survey)
 {
+    for (size_t i = 0; i < survey->namespace_count; i++) {
+        struct trace_account *fresh =
+            has_account(m, survey->namespaces[i].inode) ? NULL : add_account(m, survey->namespaces[i].inode);
+        if (fresh)
+            fresh->known = true;
+    }
     for (size_t i = 0; i < m->account_count; i++) {
         struct trace_account *account = &m->accounts[i];
         const struct netns_facts *facts = netns_facts_find(survey->namespaces, survey->namespace_count, account->netns);

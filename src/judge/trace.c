@@ -64,16 +64,18 @@ static const struct trace_account *account_of(const struct trace_model *m, uint6
     return NULL;
 }
 
-/* A hook that sees all can still have missed some: for want of room, or of a listener in its list. */
+/* A hook that sees all can still have missed some: for want of room, or of a listener in its list. Overflows are exact where the
+   namespace's own counter says so. */
 static void judge_worth(const struct trace_model *m, struct traced *one)
 {
     const struct trace_account *account = account_of(m, one->slot.netns);
-    bool missed = (account && account->missed) || m->full_missing || m->slots_missing;
+    bool unproven = !account || !account->known || account->missed;
+    bool missed = unproven || m->full_missing || m->slots_missing;
     for (enum trace_figure f = 0; f < TRACE_FIGURE_COUNT; f++)
         one->worth[f] = m->hooks->of[f].name ? m->hooks->of[f].worth : TRACE_UNKNOWN;
     if (missed && one->worth[TRACE_SYN] == TRACE_EXACT)
         one->worth[TRACE_SYN] = TRACE_AT_LEAST;
-    if (account && account->missed && one->worth[TRACE_ACK] == TRACE_EXACT)
+    if (unproven && one->worth[TRACE_ACK] == TRACE_EXACT)
         one->worth[TRACE_ACK] = TRACE_AT_LEAST;
     /* Between an addition and the hook an accept() on another processor can have made the queue shorter again. */
     if ((one->slot.inside_peak > one->slot.peak || one->slot.unknown) && one->worth[TRACE_LENGTH] == TRACE_EXACT)

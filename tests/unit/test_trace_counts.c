@@ -128,6 +128,17 @@ START_TEST(what_may_have_missed_some_is_a_bound)
 }
 END_TEST
 
+START_TEST(overflows_without_a_witness_are_a_bound)
+{
+    begin();
+    account.known = false;
+    judge_trace(&model);
+    ck_assert_int_eq(one.worth[TRACE_SYN], TRACE_AT_LEAST);
+    ck_assert_int_eq(one.worth[TRACE_ACK], TRACE_AT_LEAST);
+    ck_assert_int_eq(one.worth[TRACE_WAIT], TRACE_EXACT);
+}
+END_TEST
+
 START_TEST(without_a_hook_nothing_is_known)
 {
     static const struct trace_hooks none;
@@ -147,6 +158,7 @@ static Suite *make_suite(void)
                                   an_interval_has_its_own,
                                   exact_is_what_cannot_have_missed_any,
                                   what_may_have_missed_some_is_a_bound,
+                                  overflows_without_a_witness_are_a_bound,
                                   without_a_hook_nothing_is_known};
     Suite *suite = suite_create("trace counts");
     suite_add(suite, "counts", tests, COUNT(tests));
