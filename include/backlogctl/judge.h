@@ -10,6 +10,7 @@
 #include "backlogctl/sizing.h"
 #include "backlogctl/sweep.h"
 #include "backlogctl/listener_history.h"
+#include "backlogctl/trace_facts.h"
 
 /* Gives every attempt of every target its verdict, reason and evidence, marks the one attempt of each connection that
    decides (the one that got through; else the first that found a listener; else the last), and counts. May be called
@@ -72,6 +73,9 @@ void judge_netns(struct netns_facts *facts);
    interval as a whole meets. After a fast look at one: the alerts that it meets. An alert that begins to hold has news. */
 void judge_watch(struct watch_model *w);
 void judge_watch_one(struct watch_model *w, struct listener_history *one);
+
+/* A trace: quantiles, what each figure is worth, and whether the counters of the namespaces agree. */
+void judge_trace(struct trace_model *m);
 
 /* Counts what was done, fills in the middles and sweep->outcome. */
 void judge_sweep(struct sweep *sweep);

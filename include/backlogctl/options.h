@@ -41,6 +41,14 @@ struct watch_settings {
     struct expectations alerts;
 };
 
+struct trace_settings {
+    nsec interval; /* between blocks or records */
+    nsec duration; /* 0: no bound */
+    bool events;   /* a line for each connection, too */
+    bool prometheus;
+    const char *output; /* a file of metrics; NULL: stdout */
+};
+
 struct measure_settings {
     struct freeze_settings freeze;
     nsec timeout; /* for the server to have taken in what waits, and to accept one more; each */
@@ -99,6 +107,7 @@ struct settings {
     struct measure_settings measure;
     struct watch_settings watch;
     struct observe_settings observe; /* its start_at is in `probe` */
+    struct trace_settings trace;
     struct sweep_settings sweep;
     struct size_settings size;
     struct merge_settings merge;
@@ -150,8 +159,8 @@ struct option_group {
 };
 extern const struct option_group options_target, options_socket, options_server, options_full, options_account, options_probe,
     options_running, options_lab, options_start, options_checks, options_output, options_select, options_vary, options_sweep,
-    options_load, options_pace, options_size, options_list, options_resize, options_measure, options_watch, options_observe,
-    options_merge, options_about;
+    options_load, options_pace, options_size, options_list, options_resize, options_measure, options_watch, options_trace,
+    options_observe, options_merge, options_about;
 
 /* What a word that is no option means to a command, see target.h. */
 enum target_use {
@@ -183,7 +192,7 @@ bool option_is_hidden(const struct command *command, const struct option_spec *s
 int options_set(const struct command *command, const char *name, const char *text, struct settings *settings, struct error *err);
 
 extern const struct command command_serve, command_probe, command_run, command_list, command_resize, command_measure,
-    command_watch, command_observe, command_sweep, command_size, command_merge, command_completion, command_schema;
+    command_watch, command_trace, command_observe, command_sweep, command_size, command_merge, command_completion, command_schema;
 
 /* The n-th command in the order of the help; NULL behind the last. */
 const struct command *command_at(size_t n);

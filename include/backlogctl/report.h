@@ -12,6 +12,7 @@
 #include "backlogctl/sizing.h"
 #include "backlogctl/sweep.h"
 #include "backlogctl/listener_history.h"
+#include "backlogctl/trace_facts.h"
 
 #include <stdio.h>
 
@@ -82,8 +83,9 @@ int report_compare(enum figure_id figure, const struct listener *a, const struct
 void report_columns_help(FILE *out, const struct report_style *style); /* a line each, folded on a terminal */
 
 /* "127.0.0.1:80", "*:80" (IPv6 and IPv4), "0.0.0.0%eth0:80", a path; as it is: not safe to print (escape.h). Returns out. */
-/* The program, its libraries, and what a build may leave out, in a line of JSON. 0 or -ENOMEM. */
-int report_version_json(FILE *out, const char *kernel, bool filters_calls);
+/* The program, its libraries, and what a build may leave out, in a line of JSON. `libbpf`: its version, NULL: built without it.
+   0 or -ENOMEM. */
+int report_version_json(FILE *out, const char *kernel, bool filters_calls, const char *libbpf);
 
 #define REPORT_PLACE_SIZE 1024
 const char *report_place(const struct listener *listener, char out[REPORT_PLACE_SIZE]);
@@ -175,6 +177,16 @@ struct watch_view {
     bool typing, paused, reverse, help;
 };
 void report_watch_frame(struct frame *frame, const struct watch_model *w, const struct watch_view *view);
+
+/* ---- Traced listeners ---- */
+
+/* What happened in the last interval; all of it. */
+int report_trace_text(FILE *out, const struct trace_model *m, const struct report_style *style);
+void report_trace_summary_text(FILE *out, const struct trace_model *m, const struct report_style *style);
+int report_trace_json(FILE *out, const struct trace_model *m, bool summary);
+int report_trace_prometheus(FILE *out, const struct trace_model *m);
+void report_trace_event_text(FILE *out, const struct trace_event *event, const struct listener *at);
+int report_trace_event_json(FILE *out, const struct trace_event *event, const struct listener *at);
 
 /* ---- What the JSON documents have ---- */
 

@@ -5,6 +5,7 @@
 #include "backlogctl/started_server.h"
 #include "backlogctl/timeline.h"
 #include "backlogctl/listener_history.h"
+#include "backlogctl/trace_facts.h"
 
 #define NAME(symbol, name, ...) name,
 #define NAMES(function, type, list)                                               \
@@ -25,6 +26,9 @@ NAMES(socket_kind_name, socket_kind, SOCKET_KINDS)
 NAMES(remark_name, remark, REMARKS)
 NAMES(holder_cause_name, holder_cause, HOLDER_CAUSES)
 NAMES(watch_state_name, watch_state, WATCH_STATES)
+NAMES(trace_figure_name, trace_figure, TRACE_FIGURES)
+NAMES(trace_event_name, trace_event_kind, TRACE_EVENTS)
+NAMES(trace_worth_name, trace_worth, TRACE_WORTHS)
 NAMES(server_event_name, server_event_kind, SERVER_EVENTS)
 NAMES(started_trouble_name, started_trouble, STARTED_TROUBLES)
 NAMES(backlog_way_name, backlog_way, BACKLOG_WAYS)

@@ -3,10 +3,10 @@
 
 #include <string.h>
 
-static const struct command *const commands[] = {&command_run,   &command_probe,   &command_serve,  &command_list,
-                                                 &command_watch, &command_observe, &command_resize, &command_measure,
-                                                 &command_sweep, &command_size,    &command_merge,  &command_completion,
-                                                 &command_schema};
+static const struct command *const commands[] = {&command_run,        &command_probe, &command_serve,   &command_list,
+                                                 &command_watch,      &command_trace, &command_observe, &command_resize,
+                                                 &command_measure,    &command_sweep, &command_size,    &command_merge,
+                                                 &command_completion, &command_schema};
 
 #define COMMANDS (sizeof commands / sizeof *commands)
 

@@ -2,6 +2,7 @@
 #include "backlogctl/escape.h"
 #include "backlogctl/output.h"
 #include "backlogctl/rights.h"
+#include "backlogctl/tracer.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -96,8 +97,10 @@ int output_version(bool json)
     struct utsname system;
     uname(&system);
     if (json)
-        return output_report(NULL, report_version_json(stdout, system.release, rights_can_filter()));
+        return output_report(NULL, report_version_json(stdout, system.release, rights_can_filter(), tracer_library()));
     printf("backlogctl %s\n", BACKLOGCTL_VERSION);
+    if (tracer_lacks())
+        printf("without trace: %s\n", tracer_lacks());
     return output_flush(NULL);
 }
 

@@ -16,6 +16,7 @@ const struct settings settings_default = {
     .sweep = {.repeat = 1},
     .size = {.checks = 20},
     .watch = {.interval = NSEC_PER_SEC},
+    .trace = {.interval = NSEC_PER_SEC},
     .start = {.wait = 10 * NSEC_PER_SEC},
     .measure = {.freeze.budget = 300 * NSEC_PER_MSEC, .timeout = 5 * NSEC_PER_SEC},
 };

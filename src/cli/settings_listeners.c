@@ -180,6 +180,40 @@ static const struct option_spec observe[] = {
 
 const struct option_group options_resize = {"The new size", resize};
 const struct option_group options_measure = {"The measurement", measure};
+static const struct option_spec trace[] = {
+    {.name = "interval",
+     .letter = 'i',
+     .argument = "DUR",
+     READS(duration, trace.interval),
+     .min = 100 * NSEC_PER_MSEC,
+     .max = 3600 * NSEC_PER_SEC,
+     .usual = "time between blocks (default 1s)",
+     .help = "time between blocks of output (default 1s)"},
+    {.name = "duration",
+     .argument = "DUR",
+     READS(duration, trace.duration),
+     .usual = "end after this time",
+     .help = "end after this time, with a summary (default: at a signal)"},
+    {.name = "events",
+     READS(flag, trace.events),
+     .usual = "a line for each connection, too",
+     .help = "a line for each connection that comes, is accepted, leaves or is dropped, too"},
+    {.name = "prometheus",
+     READS(flag, trace.prometheus),
+     .excludes = "json,events",
+     .usual = "metrics in the text format of Prometheus",
+     .help = "metrics in the text format of Prometheus, at the end; with --output every interval"},
+    {.name = "output",
+     .rights = RIGHTS_WRITE,
+     .argument = "FILE",
+     READS(file, trace.output),
+     .excludes = "quiet",
+     .needs = "prometheus",
+     .help = "write metrics to FILE every interval, put in place by rename: for the textfile collector of node_exporter"},
+    {0},
+};
+
+const struct option_group options_trace = {"The trace", trace};
 const struct option_group options_watch = {"The view", watch};
 const struct option_group options_observe = {"The observation", observe};
 const struct option_group options_list = {"The list", list};

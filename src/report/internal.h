@@ -331,6 +331,14 @@ int json_members(FILE *out, json_t *object);
 int json_dump(FILE *out, json_t *value, size_t flags);
 int write_json_line(FILE *out, json_t *object);
 
+/* ---- prometheus.c ---- */
+
+/* name="value", escaped as the format wants it. */
+void write_metric_label(FILE *out, const char *name, const char *value);
+/* {...}: what names a listener, and its namespace if that is not ours. */
+void write_metric_labels(FILE *out, const struct netns_facts *namespaces, size_t count, const struct listener *l);
+void write_metric_head(FILE *out, const char *name, const char *type, const char *help);
+
 /* ---- survey_json.c ---- */
 
 json_t *json_holder_causes(uint32_t causes);

@@ -5,7 +5,7 @@
 
 /* Label values are escaped as the format says, after what is no UTF-8 (one such label and all of the file is refused) and what a
    person who reads the file should not be given. */
-static void write_label(FILE *out, const char *name, const char *value)
+void write_metric_label(FILE *out, const char *name, const char *value)
 {
     char safe[ESCAPED_SIZE(LIST_CELL_SIZE)];
     escape_text(value, ESCAPE_UNPRINTABLE, safe, sizeof safe);
@@ -61,25 +61,25 @@ static bool has_label(enum figure_id figure, const struct listener *l, bool alwa
 }
 
 /* What names a listener and stays the same when its server is restarted: first what all have. */
-static void write_labels(FILE *out, const struct survey *survey, const struct listener *l)
+void write_metric_labels(FILE *out, const struct netns_facts *namespaces, size_t count, const struct listener *l)
 {
     char text[LIST_CELL_SIZE], netns[NETNS_LABEL_SIZE], before = '{';
     for (int always = 1; always >= 0; always--)
         for (enum figure_id f = 0; f < FIGURE_COUNT; f++)
             if (has_label(f, l, always)) {
                 putc(before, out);
-                write_label(out, figures[f].label.name, label_text(f, l, text));
+                write_metric_label(out, figures[f].label.name, label_text(f, l, text));
                 before = ',';
             }
-    const struct netns_facts *facts = netns_facts_find(survey->namespaces, survey->namespace_count, l->netns);
+    const struct netns_facts *facts = netns_facts_find(namespaces, count, l->netns);
     if (facts && netns_label(facts, netns)) {
         putc(before, out);
-        write_label(out, "netns", netns);
+        write_metric_label(out, "netns", netns);
     }
     putc('}', out);
 }
 
-static void write_head(FILE *out, const char *name, const char *type, const char *help)
+void write_metric_head(FILE *out, const char *name, const char *type, const char *help)
 {
     fprintf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
@@ -88,14 +88,14 @@ static void write_head(FILE *out, const char *name, const char *type, const char
 static void write_metric(FILE *out, const struct survey *survey, enum figure_id figure, const char *name, bool most)
 {
     const struct figure *f = &figures[figure];
-    write_head(out, name, f->metric.type, f->metric.help);
+    write_metric_head(out, name, f->metric.type, f->metric.help);
     for (size_t i = 0; i < survey->count; i++) {
         struct figure_value value = figure_value(figure, &survey->listeners[i]);
         double number = (double)(most ? value.most : value.number);
         if (value.state == FIGURE_UNKNOWN)
             continue;
         fputs(name, out);
-        write_labels(out, survey, &survey->listeners[i]);
+        write_metric_labels(out, survey->namespaces, survey->namespace_count, &survey->listeners[i]);
         fprintf(out, " %.15g\n", f->form == AS_MSEC ? number / 1000 : number);
     }
 }
@@ -103,7 +103,7 @@ static void write_metric(FILE *out, const struct survey *survey, enum figure_id 
 static void write_netns_metric(FILE *out, const struct survey *survey, const char *name, const char *type, const char *help,
                                int64_t (*value)(const struct netns_facts *facts))
 {
-    write_head(out, name, type, help);
+    write_metric_head(out, name, type, help);
     for (size_t i = 0; i < survey->namespace_count; i++) {
         const struct netns_facts *facts = &survey->namespaces[i];
         if (value(facts) < 0)
@@ -112,7 +112,7 @@ static void write_netns_metric(FILE *out, const struct survey *survey, const cha
         char netns[NETNS_LABEL_SIZE];
         if (netns_label(facts, netns)) {
             putc('{', out);
-            write_label(out, "netns", netns);
+            write_metric_label(out, "netns", netns);
             putc('}', out);
         }
         fprintf(out, " %" PRId64 "\n", value(facts));

@@ -22,6 +22,9 @@ NAMED(watch_state, enum watch_state)
 NAMED(sizing_part, enum sizing_part)
 NAMED(observed_state, enum observed_state)
 NAMED(sighting, enum sighting)
+NAMED(trace_figure, enum trace_figure)
+NAMED(trace_worth, enum trace_worth)
+NAMED(trace_event, enum trace_event_kind)
 
 /* From the first value that occurs in a report: what is none is null there, or nothing. */
 static const struct {
@@ -42,6 +45,8 @@ static const struct {
     {"sizing_part", 0, SIZING_PART_COUNT, sizing_part_word},
     {"observed_state", 0, OBSERVED_STATE_COUNT, observed_state_word},
     {"sighting", 0, SIGHT_COUNT, sighting_word},
+    {"trace_worth", 0, TRACE_WORTH_COUNT, trace_worth_word},
+    {"trace_event", 0, TRACE_EVENT_ACK_OVERFLOW + 1, trace_event_word},
 };
 
 json_t *schema_reference(const char *name, bool nullable)
@@ -124,4 +129,5 @@ void schema_add_words(json_t **definitions)
     json_put(definitions, "observed", listener_schema(true));
     json_put(definitions, "observed_counts",
              object_schema(members_schema(OBSERVED_STATE_COUNT, observed_state_word, "count"), true));
+    json_put(definitions, "rests_on", object_schema(members_schema(TRACE_FIGURE_COUNT, trace_figure_word, "hook"), true));
 }

@@ -188,6 +188,7 @@ def command_lines(program, scene):
         ["watch", "--batch", "-n", "1", "-i", "100ms", "--all-netns"],
         ["observe", "-p", port(scene.full), "--duration", "50ms", "--start-at", "+10ms"],
         ["observe", "-p", port(scene.half), "--duration", "50ms"],
+        ["trace", "--duration", "300ms", "-i", "100ms", "--events"],
         ["resize", "-p", port(scene.half), "-b", "2147483647", "--dry-run"],
         ["resize", "-p", port(scene.half), "-b", "4"],
         ["resize", "--unix", scene.path, "-b", "5"],

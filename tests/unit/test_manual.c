@@ -16,15 +16,16 @@
 #define PAGE_SIZE ((size_t)1 << 20)
 #define ITEM_SIZE 128
 
-static const struct command *const commands[] = {&command_serve,   &command_probe, &command_run,   &command_resize,
-                                                 &command_measure, &command_list,  &command_watch, &command_observe,
-                                                 &command_sweep,   &command_size,  &command_merge, &command_completion,
-                                                 &command_schema};
-static const char *const pages[] = {
-    "backlogctl.1",         "backlogctl-serve.1", "backlogctl-probe.1",      "backlogctl-run.1",    "backlogctl-resize.1",
-    "backlogctl-measure.1", "backlogctl-merge.1", "backlogctl-list.1",       "backlogctl-watch.1",  "backlogctl-observe.1",
-    "backlogctl-sweep.1",   "backlogctl-size.1",  "backlogctl-completion.1", "backlogctl-schema.1", "backlogctl-ci.7",
-    "backlogctl-hosts.7",   "backlogctl.7"};
+static const struct command *const commands[] = {&command_serve,      &command_probe, &command_run,   &command_resize,
+                                                 &command_measure,    &command_list,  &command_watch, &command_trace,
+                                                 &command_observe,    &command_sweep, &command_size,  &command_merge,
+                                                 &command_completion, &command_schema};
+static const char *const pages[] = {"backlogctl.1",       "backlogctl-serve.1",      "backlogctl-probe.1",
+                                    "backlogctl-run.1",   "backlogctl-resize.1",     "backlogctl-measure.1",
+                                    "backlogctl-merge.1", "backlogctl-list.1",       "backlogctl-watch.1",
+                                    "backlogctl-trace.1", "backlogctl-observe.1",    "backlogctl-sweep.1",
+                                    "backlogctl-size.1",  "backlogctl-completion.1", "backlogctl-schema.1",
+                                    "backlogctl-ci.7",    "backlogctl-hosts.7",      "backlogctl.7"};
 
 /* ---- Reading pages ---- */
 
@@ -416,6 +417,60 @@ START_TEST(every_member_and_word_of_observe_is_explained)
 }
 END_TEST
 
+static void check_trace_line(const char *reference, FILE *out)
+{
+    char *text = catch_end(out);
+    json_t *line = json_parse(text);
+    check_members(reference, line);
+    json_decref(line);
+    free(text);
+}
+
+/* One with an entry in every list. */
+START_TEST(every_member_of_trace_is_explained)
+{
+    char *page = read_page("backlogctl.7"), *reference = section(page, "JSON OF TRACE");
+    const struct trace_hooks hooks = {0};
+    struct traced one = {.selected = true, .surveyed = true, .source_count = 1};
+    struct trace_account account = {.known = true};
+    struct trace_model model = {.hooks = &hooks, .list = &one, .count = 1, .accounts = &account, .account_count = 1};
+    one.slot.acceptors[0].tid = 1;
+    one.slot.waits[0] = one.slot.lengths[0] = one.slot.accepted = 1;
+    for (enum trace_figure f = 0; f < TRACE_FIGURE_COUNT; f++)
+        one.worth[f] = TRACE_EXACT;
+    FILE *out = catch_begin();
+    report_trace_json(out, &model, true);
+    check_trace_line(reference, out);
+    out = catch_begin();
+    report_trace_event_json(out, &(struct trace_event){.kind = TRACE_EVENT_ACCEPTED}, &one.now);
+    check_trace_line(reference, out);
+    for (enum trace_worth w = 0; w < TRACE_WORTH_COUNT; w++)
+        ck_assert_msg(has_word(reference, trace_worth_name(w)), "the manual lacks %s", trace_worth_name(w));
+    for (enum trace_event_kind k = 0; k <= TRACE_EVENT_ACK_OVERFLOW; k++)
+        ck_assert_msg(has_word(reference, trace_event_name(k)), "the manual lacks %s", trace_event_name(k));
+    free(reference);
+    free(page);
+}
+END_TEST
+
+START_TEST(every_metric_of_trace_is_explained)
+{
+    struct trace_model model = {0};
+    FILE *out = catch_begin();
+    report_trace_prometheus(out, &model);
+    char *text = catch_end(out), *page = read_page("backlogctl-trace.1"), *metrics = section(page, "METRICS"), *save = NULL;
+    char name[ITEM_SIZE], type[ITEM_SIZE], item[3 * ITEM_SIZE];
+    for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+        if (sscanf(line, "# TYPE %100s %20s", name, type) == 2) {
+            snprintf(item, sizeof item, ".It Va %s No %s", name, type);
+            ck_assert_msg(has_line(metrics, item), "backlogctl-trace(1) lacks '%s'", item);
+        }
+    free(metrics);
+    free(page);
+    free(text);
+}
+END_TEST
+
 START_TEST(every_member_of_sweep_and_size_is_explained)
 {
     char values[2][AXIS_VALUE_SIZE] = {"1", "2"};
@@ -605,7 +660,8 @@ static const struct {
     const char *name;
     int number;
 } capabilities[] = {CAP(SYS_PTRACE),   CAP(DAC_READ_SEARCH), CAP(SYS_ADMIN), CAP(NET_ADMIN), CAP(NET_RAW), CAP(NET_BIND_SERVICE),
-                    CAP(SYS_RESOURCE), CAP(DAC_OVERRIDE),    CAP(FOWNER),    CAP(CHOWN),     CAP(KILL),    CAP(SYS_NICE)};
+                    CAP(SYS_RESOURCE), CAP(DAC_OVERRIDE),    CAP(FOWNER),    CAP(CHOWN),     CAP(KILL),    CAP(SYS_NICE),
+                    CAP(BPF),          CAP(PERFMON)};
 
 /* The item of the list whose line ".It Dv" names the capability; malloc'ed. */
 static char *right_item(const char *rights, const char *name)
@@ -687,6 +743,8 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, every_member_of_a_report_is_explained);
     tcase_add_test(tcase, every_member_of_an_event_is_explained);
     tcase_add_test(tcase, every_member_of_watch_is_explained);
+    tcase_add_test(tcase, every_member_of_trace_is_explained);
+    tcase_add_test(tcase, every_metric_of_trace_is_explained);
     tcase_add_test(tcase, every_member_of_resize_and_measure_is_explained);
     tcase_add_test(tcase, every_member_and_word_of_observe_is_explained);
     tcase_add_test(tcase, every_member_of_sweep_and_size_is_explained);

@@ -1,0 +1,110 @@
+/* What happened in accept queues, as the kernel itself counted it. Plain structs. */
+#ifndef BACKLOGCTL_TRACE_FACTS_H
+#define BACKLOGCTL_TRACE_FACTS_H
+
+#include "backlogctl/clock.h"
+#include "backlogctl/listener_facts.h"
+#include "backlogctl/survey.h"
+#include "backlogctl/trace_layout.h"
+
+/* The figures that can rest on different hooks. */
+#define TRACE_FIGURES(X)                                                                   \
+    X(TRACE_LENGTH, "length")     /* of the queue, behind each addition */                 \
+    X(TRACE_ENTERED, "entered")   /* when a connection came into the queue */              \
+    X(TRACE_WAIT, "wait")         /* of each connection, from then until it is accepted */ \
+    X(TRACE_LEFT, "left")         /* it went without being accepted */                     \
+    X(TRACE_SYN, "syn_overflows") /* a SYN dropped on the full queue */                    \
+    X(TRACE_ACK, "ack_overflows") /* the last ACK of a handshake likewise */               \
+    X(TRACE_SEED, "seed")         /* what was there at the beginning */
+
+enum trace_figure { TRACE_FIGURES(MODEL_ENUM) TRACE_FIGURE_COUNT };
+
+/* What a figure is. */
+#define TRACE_WORTHS(X)                                           \
+    X(TRACE_UNKNOWN, "unknown")                                   \
+    X(TRACE_EXACT, "exact")       /* every one was seen */        \
+    X(TRACE_AT_LEAST, "at_least") /* some may have been missed */ \
+    X(TRACE_AT_MOST, "at_most")   /* others may be among them */
+
+enum trace_worth { TRACE_WORTHS(MODEL_ENUM) TRACE_WORTH_COUNT };
+
+const char *trace_figure_name(enum trace_figure figure);
+const char *trace_event_name(enum trace_event_kind kind);
+const char *trace_worth_name(enum trace_worth worth);
+
+struct trace_hooks {
+    struct trace_hook {
+        const char *name; /* "tp_btf/sk_data_ready"; several with " and "; NULL: this kernel lets us have none for it */
+        enum trace_worth worth;
+    } of[TRACE_FIGURE_COUNT];
+};
+
+/* Where a bucket of waits begins; it ends where the next one does. */
+static inline nsec trace_wait_from(unsigned bucket)
+{
+    unsigned power = bucket / TRACE_SUB;
+    uint64_t us = bucket < TRACE_SUB ? bucket : (uint64_t)(TRACE_SUB + bucket % TRACE_SUB) << (power - 1);
+    return (nsec)us * NSEC_PER_USEC;
+}
+
+/* Addresses whose packets were kept out, the most frequent first. */
+#define TRACE_SOURCES_SHOWN 5
+struct trace_peer {
+    struct endpoint address; /* its port is 0 */
+    struct trace_source_count count;
+};
+
+/* A quantile lies in a bucket: from `low` to below `high`. */
+struct trace_quantile {
+    nsec low, high;
+};
+#define TRACE_QUANTILES(X) X(p50, 0.5) X(p90, 0.9) X(p99, 0.99)
+
+/* A listener that is traced. Moments are CLOCK_MONOTONIC. */
+struct traced {
+    struct trace_slot slot;   /* as it was read last */
+    struct trace_slot before; /* as it was at the end of the interval before */
+    struct listener now;      /* as the last survey that showed it did; else what the slot tells */
+    bool surveyed, selected;
+    struct trace_peer sources[TRACE_SOURCES_SHOWN];
+    size_t source_count;    /* of these */
+    uint64_t sources_known; /* addresses of it that are remembered */
+    /* Written by the judge: */
+#define X(name, q) struct trace_quantile name;
+    TRACE_QUANTILES(X)
+#undef X
+    struct trace_quantile interval_p50, interval_p99, interval_max;
+    enum trace_worth worth[TRACE_FIGURE_COUNT];
+};
+
+/* The account of a network namespace: what its own counter says, against what was seen. */
+struct trace_account {
+    uint64_t netns;
+    uint64_t base;    /* ListenOverflows when its listeners had been found; */
+    bool known;       /* both were read */
+    uint64_t counted; /* its rise since then */
+    /* Written by the judge: */
+    uint64_t seen;   /* SYN and ACK overflows of all that are traced */
+    uint64_t missed; /* counted, and not seen */
+};
+
+struct trace_model {
+    char at[CLOCK_STAMP_SIZE]; /* of the last interval's end */
+    char began_at[CLOCK_STAMP_SIZE];
+    char kernel[72];
+    nsec began;         /* CLOCK_MONOTONIC */
+    nsec elapsed, took; /* the last interval */
+    uint64_t number;    /* of intervals so far */
+    const struct trace_hooks *hooks;
+    struct traced *list; /* owned; in the order of their coming */
+    size_t count, room;
+    struct trace_account *accounts; /* owned */
+    size_t account_count;
+    struct netns_facts *namespaces; /* owned; those of the last survey */
+    size_t namespace_count;
+    uint64_t slots_missing, full_missing, sources_lost, events_lost;
+    size_t namespaces_closed, not_seeded; /* could not be entered; to find what was there already */
+    char incomplete[160];                 /* as in struct survey */
+};
+
+#endif

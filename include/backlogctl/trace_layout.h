@@ -1,0 +1,135 @@
+/* What is counted of a listener's accept queue, as the programs in the kernel (src/kernel/bpf) and all who read it know it: the layout of
+   their maps. Plain numbers: no pointers. */
+#ifndef BACKLOGCTL_TRACE_LAYOUT_H
+#define BACKLOGCTL_TRACE_LAYOUT_H
+
+#include <stdint.h>
+
+/* Listeners at one time; each takes some 5 kB. */
+#define TRACE_SLOTS 1024
+/* Connections that wait at one time, at all listeners; each takes some 100 bytes. */
+#define TRACE_WAITING 65536
+/* Sources of overflows that are remembered, the latest ones. */
+#define TRACE_SOURCES 4096
+/* Listeners that were ever full: a SYN is looked for among them. */
+#define TRACE_FULL 128
+/* Threads that accept from one listener; those beyond are counted together. */
+#define TRACE_ACCEPTORS 8
+
+/* Lengths of a queue: 1, 2..3, 4..7, ... */
+#define TRACE_LENGTHS 33
+/* Waits in microseconds: 16 buckets for each power of two from 16 us on, so that a bucket is at most 1/16 of its lower bound wide.
+   Below 16 us one for each; from 2^32 us (71 minutes) on the last. */
+#define TRACE_SUB 16
+#define TRACE_SUB_BITS 4
+#define TRACE_WAIT_TOP 32
+#define TRACE_WAITS (TRACE_SUB + (TRACE_WAIT_TOP - TRACE_SUB_BITS) * TRACE_SUB + 1)
+
+struct trace_acceptor {
+    uint32_t tid, tgid; /* in the first pid namespace; tid 0: free */
+    uint64_t count;
+    char comm[16]; /* any bytes, ended by a NUL */
+};
+
+struct trace_stage {
+    uint64_t count;
+    uint64_t last; /* CLOCK_MONOTONIC, ns; 0: never */
+};
+
+/* A listener. Counts since it was marked; times are CLOCK_MONOTONIC in ns. */
+struct trace_slot {
+    uint64_t sk;           /* its address in the kernel; 0: the slot is free */
+    uint64_t cookie;       /* as sock_diag tells it */
+    uint64_t begun;        /* when it was marked */
+    uint64_t closed;       /* when it listened no more; 0: it does */
+    uint32_t netns;        /* inode number of its network namespace */
+    uint32_t seeded;       /* it listened before */
+    uint16_t family, port; /* port in host byte order */
+    uint32_t interface;
+    uint8_t address[16]; /* as bound; an IPv4 address takes the first four */
+    uint32_t tgid;       /* of who called listen(2); 0: seeded */
+    uint32_t in_full;    /* it is in the list of those that were full */
+    char comm[16];
+    uint64_t entered;       /* queue additions, by the hook that counts their length */
+    uint64_t peak, peak_at; /* longest queue */
+    uint64_t inside,
+        inside_peak;        /* connections between their coming and the hook that saw them go, which is after they went; and the
+                                     most: the queue was never longer */
+    uint64_t interval_peak; /* since the reader took it */
+    uint64_t lengths[TRACE_LENGTHS];
+    uint64_t at_start;                     /* connections that were in the queue when it was marked */
+    uint64_t accepted;                     /* of those that came later: with a known wait */
+    uint64_t accepted_seed;                /* of those from before: their wait is at least seed_max */
+    uint64_t accepted_reset;               /* of both, those that had been reset by then */
+    uint64_t unseen;                       /* accepted by a call that the hook does not see (io_uring), noticed later */
+    uint64_t left_closed;                  /* gone from the queue as the listener was closed */
+    uint64_t left_other;                   /* gone from it otherwise */
+    uint64_t unknown;                      /* came when there was no room to remember them */
+    uint64_t wait_sum, wait_max, seed_max; /* ns */
+    uint64_t waits[TRACE_WAITS];
+    struct trace_stage syn, ack;
+    uint64_t drops; /* sk_drops that are accounted for */
+    struct trace_acceptor acceptors[TRACE_ACCEPTORS];
+    uint64_t accepts_others; /* by threads beyond those */
+};
+
+/* What is kept of a connection in the queue, by its address in the kernel. */
+struct trace_waiting {
+    uint64_t entered; /* or, of one from before, when the listener was marked */
+    uint32_t slot;
+    uint16_t seeded, reset;
+};
+
+struct trace_source {
+    uint32_t slot;
+    uint16_t family, unused;
+    uint8_t address[16];
+};
+
+struct trace_source_count {
+    uint64_t syn, ack, last;
+};
+
+/* One value of the map "trace_common". */
+struct trace_common {
+    uint32_t slots;      /* taken so far */
+    uint32_t full_count; /* of the list */
+    uint32_t full[TRACE_FULL];
+    uint64_t seeded;        /* connections from before that are in a queue still */
+    uint64_t slots_missing; /* listeners for which there was none */
+    uint64_t full_missing;  /* listeners that were full, but did not fit into the list */
+    uint64_t sources;       /* that were put into their map */
+    uint64_t events_lost;
+};
+
+/* What is asked for; 0: any. In the read-only data of the programs. */
+struct trace_filter {
+    uint32_t netns;
+    uint32_t port;
+    uint32_t events; /* one for each connection goes to the ring */
+};
+
+/* What can happen to a connection, for who wants each. */
+#define TRACE_EVENTS(X)                         \
+    X(TRACE_EVENT_ENTERED, "entered")           \
+    X(TRACE_EVENT_ACCEPTED, "accepted")         \
+    X(TRACE_EVENT_LEFT, "left")                 \
+    X(TRACE_EVENT_SYN_OVERFLOW, "syn_overflow") \
+    X(TRACE_EVENT_ACK_OVERFLOW, "ack_overflow")
+#define TRACE_EVENT_SYMBOL(symbol, name) symbol,
+enum trace_event_kind { TRACE_EVENTS(TRACE_EVENT_SYMBOL) };
+
+#define TRACE_EVENT_SEEDED 1 /* it was there when the tracing began */
+#define TRACE_EVENT_RESET 2  /* the client had reset it */
+
+struct trace_event {
+    uint64_t at, wait; /* ns; wait: of those accepted or left */
+    uint32_t slot, kind;
+    uint32_t tid, tgid;
+    uint16_t family, port; /* of the peer */
+    uint32_t flags;
+    uint8_t address[16];
+    char comm[16];
+};
+
+#endif

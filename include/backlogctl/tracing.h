@@ -1,0 +1,30 @@
+/* Traces accept queues: keeps what the kernel counts (tracer.h) together with what surveys tell of the listeners. */
+#ifndef BACKLOGCTL_TRACING_H
+#define BACKLOGCTL_TRACING_H
+
+#include "backlogctl/tracer.h"
+#include "backlogctl/watcher.h"
+
+/* Zeroed is safe to release. */
+struct tracing {
+    struct tracer *tracer;
+    struct periodic_survey survey;
+    struct trace_counts counts;
+    struct trace_model model;
+    bool refused; /* tracing_begin failed as this kernel, or this build, does not let us */
+};
+
+/* Attaches, and finds who listens already; from then on the kernel counts. 0, or -errno as of survey_take and tracer_open. */
+int tracing_begin(struct tracing *tracing, const struct survey_query *query, bool events, struct error *err);
+
+/* Ends an interval: the model as it is now, not yet judged. 0 or -errno. */
+int tracing_look(struct tracing *tracing, struct error *err);
+
+/* Detaches. The model stays as it is until it is released. */
+void tracing_end(struct tracing *tracing);
+void tracing_release(struct tracing *tracing);
+
+/* The listener of an event, as far as it is known by now; false: it is not meant. */
+bool tracing_listener(const struct tracing *tracing, const struct trace_event *event, struct listener *out);
+
+#endif

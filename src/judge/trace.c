@@ -1,0 +1,103 @@
+/* What the counts of a trace are worth, and the quantiles that they give. */
+#include "backlogctl/judge.h"
+
+static uint64_t since(uint64_t now, uint64_t before)
+{
+    return now > before ? now - before : 0;
+}
+
+static struct trace_quantile bucket_bounds(unsigned bucket, nsec longest)
+{
+    struct trace_quantile q = {trace_wait_from(bucket), bucket + 1 < TRACE_WAITS ? trace_wait_from(bucket + 1) : longest};
+    q.high = longest && q.high > longest ? longest : q.high; /* nobody waited longer than who waited longest */
+    q.low = q.low > q.high ? q.high : q.low;
+    return q;
+}
+
+/* In which bucket the wait is that so large a share of all do not exceed; {0, 0} where there is none. */
+static struct trace_quantile quantile(const struct trace_slot *now, const struct trace_slot *before, double share)
+{
+    uint64_t all = 0, seen = 0;
+    for (unsigned i = 0; i < TRACE_WAITS; i++)
+        all += since(now->waits[i], before->waits[i]);
+    if (!all)
+        return (struct trace_quantile){0, 0};
+    uint64_t rank = (uint64_t)((double)all * share); /* how many have less */
+    rank = rank < all ? rank : all - 1;
+    unsigned i = 0;
+    for (; i < TRACE_WAITS; i++) {
+        seen += since(now->waits[i], before->waits[i]);
+        if (seen > rank)
+            break;
+    }
+    return bucket_bounds(i, (nsec)now->wait_max);
+}
+
+static struct trace_quantile longest(const struct trace_slot *now, const struct trace_slot *before)
+{
+    struct trace_quantile found = {0, 0};
+    for (unsigned i = TRACE_WAITS; i-- > 0;)
+        if (now->waits[i] > before->waits[i]) {
+            found = bucket_bounds(i, (nsec)now->wait_max);
+            break;
+        }
+    /* It is the longest of all: that is known exactly. */
+    if (now->wait_max > before->wait_max)
+        found.low = found.high = (nsec)now->wait_max;
+    return found;
+}
+
+static void judge_account(struct trace_model *m, struct trace_account *account)
+{
+    account->seen = 0;
+    for (size_t i = 0; i < m->count; i++)
+        if (m->list[i].slot.netns == account->netns)
+            account->seen += m->list[i].slot.syn.count + m->list[i].slot.ack.count;
+    account->missed = account->known ? since(account->counted, account->seen) : 0;
+}
+
+static const struct trace_account *account_of(const struct trace_model *m, uint64_t netns)
+{
+    for (size_t i = 0; i < m->account_count; i++)
+        if (m->accounts[i].netns == netns)
+            return &m->accounts[i];
+    return NULL;
+}
+
+/* A hook that sees all can still have missed some: for want of room, or of a listener in its list. Overflows are exact where the
+   namespace's own counter says so. */
+static void judge_worth(const struct trace_model *m, struct traced *one)
+{
+    const struct trace_account *account = account_of(m, one->slot.netns);
+    bool unproven = !account || !account->known || account->missed;
+    bool missed = unproven || m->full_missing || m->slots_missing;
+    for (enum trace_figure f = 0; f < TRACE_FIGURE_COUNT; f++)
+        one->worth[f] = m->hooks->of[f].name ? m->hooks->of[f].worth : TRACE_UNKNOWN;
+    if (missed && one->worth[TRACE_SYN] == TRACE_EXACT)
+        one->worth[TRACE_SYN] = TRACE_AT_LEAST;
+    if (unproven && one->worth[TRACE_ACK] == TRACE_EXACT)
+        one->worth[TRACE_ACK] = TRACE_AT_LEAST;
+    /* Between an addition and the hook an accept() on another processor can have made the queue shorter again. */
+    if ((one->slot.inside_peak > one->slot.peak || one->slot.unknown) && one->worth[TRACE_LENGTH] == TRACE_EXACT)
+        one->worth[TRACE_LENGTH] = TRACE_AT_LEAST;
+    if ((one->slot.unknown || one->slot.unseen) && one->worth[TRACE_WAIT] == TRACE_EXACT)
+        one->worth[TRACE_WAIT] = TRACE_AT_LEAST;
+}
+
+void judge_trace(struct trace_model *m)
+{
+    static const struct trace_slot nothing;
+    for (size_t i = 0; i < m->account_count; i++)
+        judge_account(m, &m->accounts[i]);
+    for (size_t i = 0; i < m->count; i++) {
+        struct traced *one = &m->list[i];
+        const struct trace_slot *slot = &one->slot;
+#define X(name, share) one->name = quantile(slot, &nothing, share);
+        TRACE_QUANTILES(X)
+#undef X
+        one->interval_p50 = quantile(slot, &one->before, 0.5);
+        one->interval_p99 = quantile(slot, &one->before, 0.99);
+        one->interval_max = longest(slot, &one->before);
+        judge_worth(m, one);
+    }
+}

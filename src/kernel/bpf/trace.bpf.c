@@ -1,0 +1,176 @@
+/* Programs for the kernel's tracepoints: what happens in accept queues. They count in maps (trace_layout.h); see tracer.h for which hook
+   tells what. */
+#include "accept.h"
+#include "listeners.h"
+#include "overflow.h"
+
+/* Programs of the MIT licence alone may not read kernel memory. */
+char _license[] SEC("license") = "Dual MIT/GPL";
+
+/* ---- The queue gets longer: the listener is told that it has something to accept ---- */
+
+static __always_inline void added(const struct sock *sk)
+{
+    struct mark *m = bpf_sk_storage_get(&trace_marks, (void *)sk, 0, 0);
+    struct trace_slot *slot = m ? slot_at(m->slot) : 0;
+    if (!slot)
+        return;
+    uint32_t length = sk->sk_ack_backlog;
+    uint32_t bucket = log2_of(length);
+    barrier_var(bucket);
+    if (length && bucket < TRACE_LENGTHS)
+        ADD(slot->lengths[bucket], 1);
+    if (raise_to(&slot->peak, length))
+        slot->peak_at = bpf_ktime_get_ns();
+    raise_to(&slot->interval_peak, length);
+    if (length > sk->sk_max_ack_backlog)
+        list_full(slot, m->slot);
+    else
+        slot->drops = sk->sk_drops.counter;
+}
+
+/* Before Linux 6.3. The second is part of the first, but for cookies and TCP Fast Open: so both are needed. */
+SEC("fexit/inet_csk_complete_hashdance")
+int BPF_PROG(added_hashdance, struct sock *sk, struct sock *child, struct request_sock *request, bool own, struct sock *ret)
+{
+    if (ret)
+        added(sk);
+    return 0;
+}
+
+SEC("fexit/inet_csk_reqsk_queue_add")
+int BPF_PROG(added_queue, struct sock *sk, struct request_sock *request, struct sock *child, struct sock *ret)
+{
+    if (ret)
+        added(sk);
+    return 0;
+}
+
+SEC("tp_btf/sk_data_ready")
+int BPF_PROG(added_data_ready, const struct sock *sk)
+{
+    if (sk->__sk_common.skc_state == STATE_LISTEN)
+        added(sk);
+    return 0;
+}
+
+/* ---- A child comes, and a listener comes or goes ---- */
+
+static __always_inline void enter(struct sock *sk)
+{
+    struct mark *m = bpf_sk_storage_get(&trace_marks, sk, 0, 0);
+    if (!m)
+        return;
+    uint64_t key = (unsigned long)sk;
+    struct trace_waiting w = {.entered = bpf_ktime_get_ns(), .slot = m->slot};
+    struct trace_slot *slot = slot_at(m->slot);
+    if (!slot)
+        return;
+    ADD(slot->entered, 1);
+    if (bpf_map_update_elem(&trace_waiting, &key, &w, BPF_ANY))
+        ADD(slot->unknown, 1);
+    else
+        come(slot, 1);
+    tell(TRACE_EVENT_ENTERED, &w, sk, w.entered);
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(set_state, struct sock *sk, int old, int state)
+{
+    uint32_t number;
+    if (old == STATE_LISTEN) {
+        if (state == STATE_SYN_RECV)
+            enter(sk);
+        else
+            unmark(sk);
+    } else if (state == STATE_LISTEN) {
+        struct trace_slot *slot = wanted(sk) ? mark(sk, &number) : 0;
+        if (slot) {
+            slot->tgid = bpf_get_current_pid_tgid() >> 32;
+            bpf_get_current_comm(slot->comm, sizeof slot->comm);
+            slot->sk = (unsigned long)sk;
+        }
+    }
+    return 0;
+}
+
+/* What the listener leaves behind when it is closed is disconnected first, and has no peer any more. Nothing else ends a connection in
+   the queue; so one that has a peer was accepted, though the hook of accept did not see that. */
+SEC("tp_btf/tcp_destroy_sock")
+int BPF_PROG(destroy, struct sock *sk)
+{
+    struct trace_waiting *w = waiting_of(sk);
+    struct trace_slot *slot = w ? slot_at(w->slot) : 0;
+    if (!slot)
+        return 0;
+    if (sk->__sk_common.skc_dport)
+        ADD(slot->unseen, 1);
+    else if (slot->closed)
+        ADD(slot->left_closed, 1);
+    else
+        ADD(slot->left_other, 1);
+    if (!sk->__sk_common.skc_dport)
+        tell(TRACE_EVENT_LEFT, w, sk, bpf_ktime_get_ns());
+    go(slot, w, (unsigned long)sk);
+    return 0;
+}
+
+/* ---- What is there at the beginning ---- */
+
+struct seeding {
+    uint32_t slot;
+    uint32_t count;
+    uint64_t now;
+    struct request_sock *next;
+};
+
+static long seed_one(uint32_t index, void *context)
+{
+    struct seeding *s = context;
+    struct request_sock *request = s->next;
+    if (!request)
+        return 1;
+    uint64_t key = (unsigned long)BPF_CORE_READ(request, sk);
+    struct trace_waiting w = {.entered = s->now, .slot = s->slot, .seeded = 1};
+    s->next = BPF_CORE_READ(request, dl_next);
+    struct trace_common *all = common();
+    if (!key || !all)
+        return 0;
+    ADD(all->seeded, 1); /* before it can go */
+    if (bpf_map_update_elem(&trace_waiting, &key, &w, BPF_NOEXIST))
+        ADD(all->seeded, -1);
+    else
+        s->count++;
+    return 0;
+}
+
+/* Each listener of the namespace in which the iterator was opened. The kernel holds its lock meanwhile, so nobody accepts from it. */
+SEC("iter/tcp")
+int seed(struct bpf_iter__tcp *ctx)
+{
+    struct sock_common *common_part = ctx->sk_common;
+    uint32_t number;
+    if (!common_part || common_part->skc_state != STATE_LISTEN)
+        return 0;
+    struct sock *sk = (struct sock *)bpf_skc_to_tcp_sock(common_part);
+    if (!sk || !wanted(sk))
+        return 0;
+    struct trace_slot *slot = mark(sk, &number);
+    if (!slot)
+        return 0;
+    struct inet_connection_sock *icsk = (void *)sk;
+    struct seeding s = {.slot = number, .now = bpf_ktime_get_ns()};
+    s.next = BPF_CORE_READ(icsk, icsk_accept_queue.rskq_accept_head);
+    slot->seeded = 1;
+    slot->sk = (unsigned long)sk;
+    bpf_loop(1 << 20, seed_one, &s, 0);
+    slot->at_start = s.count;
+    come(slot, s.count);
+    uint32_t length = sk->sk_ack_backlog;
+    if (raise_to(&slot->peak, length))
+        slot->peak_at = s.now;
+    raise_to(&slot->interval_peak, length);
+    if (length > sk->sk_max_ack_backlog)
+        list_full(slot, number);
+    return 0;
+}

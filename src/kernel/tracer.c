@@ -1,0 +1,378 @@
+/* Loads the programs of bpf/trace.bpf.c, attaches them to the hooks that this kernel has, and reads their maps. */
+#include "backlogctl/tracer.h"
+
+#include "trace_parts.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#ifndef BUILT_WITH_LIBBPF
+
+const char *tracer_lacks(void)
+{
+    return "this backlogctl was built without " TRACE_LACKS;
+}
+
+const char *tracer_library(void)
+{
+    return NULL;
+}
+
+int tracer_open(struct tracer **out, const struct tracer_query *query, struct error *err)
+{
+    (void)out, (void)query;
+    return error_set(err, ENOSYS, "%s", tracer_lacks());
+}
+
+void tracer_close(struct tracer *tracer)
+{
+    (void)tracer;
+}
+
+const struct trace_hooks *tracer_hooks(const struct tracer *tracer)
+{
+    (void)tracer;
+    return NULL;
+}
+
+int tracer_seed(struct tracer *tracer, struct error *err)
+{
+    (void)tracer;
+    return error_set(err, ENOSYS, "%s", tracer_lacks());
+}
+
+int tracer_read(struct tracer *tracer, struct trace_counts *out, struct error *err)
+{
+    (void)tracer, (void)out;
+    return error_set(err, ENOSYS, "%s", tracer_lacks());
+}
+
+void tracer_note_full(struct tracer *tracer, uint64_t cookie)
+{
+    (void)tracer, (void)cookie;
+}
+
+int tracer_events_fd(const struct tracer *tracer)
+{
+    (void)tracer;
+    return -1;
+}
+
+int tracer_events_take(struct tracer *tracer, tracer_each_event *each, void *context, struct error *err)
+{
+    (void)tracer, (void)each, (void)context;
+    return error_set(err, ENOSYS, "%s", tracer_lacks());
+}
+
+const struct trace_slot *tracer_slot(const struct tracer *tracer, uint32_t slot)
+{
+    (void)tracer, (void)slot;
+    return NULL;
+}
+
+#else
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+
+struct tracer {
+    struct bpf_object *object;
+    struct trace_hooks hooks;
+    struct bpf_link *links[TRACE_PROGRAM_COUNT], *seed;
+    struct trace_slot *slots;    /* the kernel's own memory, mapped */
+    struct trace_common *common; /* likewise */
+    int sources;                 /* the descriptor of a map, which the object owns */
+    struct ring_buffer *ring;
+    tracer_each_event *each; /* while events are taken in */
+    void *context;
+};
+
+const char *tracer_lacks(void)
+{
+    return NULL;
+}
+
+const char *tracer_library(void)
+{
+    return BUILT_WITH_LIBBPF;
+}
+
+/* libbpf would write to stderr; what matters comes back as errors. */
+static int silent(enum libbpf_print_level level, const char *format, va_list arguments)
+{
+    (void)level, (void)format, (void)arguments;
+    return 0;
+}
+
+/* ---- Loading ---- */
+
+static int open_object(struct tracer *t, const struct tracer_query *query, struct error *err)
+{
+    struct trace_filter filter = {.netns = query->netns, .port = query->port, .events = query->events};
+    libbpf_set_strict_mode(LIBBPF_STRICT_ALL);
+    libbpf_set_print(silent);
+    t->object = bpf_object__open_mem(trace_object, trace_object_size, NULL);
+    if (!t->object)
+        return error_errno(err, "cannot read the programs for the kernel");
+    struct bpf_map *map = bpf_object__find_map_by_name(t->object, ".rodata");
+    size_t size = 0;
+    void *data = map ? (void *)(uintptr_t)bpf_map__initial_value(map, &size) : NULL;
+    if (!data || size < sizeof filter)
+        return error_set(err, EINVAL, "the programs for the kernel have no settings");
+    memcpy(data, &filter, sizeof filter);
+    return 0;
+}
+
+static int load(struct tracer *t, const bool use[TRACE_PROGRAM_COUNT], struct error *err)
+{
+    struct bpf_program *program = NULL;
+    while ((program = bpf_object__next_program(t->object, program)))
+        bpf_program__set_autoload(program, false);
+    for (size_t i = 0; i < TRACE_PROGRAM_COUNT; i++) {
+        program = bpf_object__find_program_by_name(t->object, trace_programs[i].name);
+        if (program && use[i])
+            bpf_program__set_autoload(program, true);
+    }
+    if (!bpf_object__load(t->object))
+        return 0;
+    return trace_refused(errno, err);
+}
+
+static void forget_object(struct tracer *t)
+{
+    bpf_object__close(t->object);
+    t->object = NULL;
+}
+
+/* A kernel that has a hook may still refuse the program for it: which, shows each by itself. How many more are refused. */
+static size_t find_refused(struct tracer *t, const struct tracer_query *query, const bool use[TRACE_PROGRAM_COUNT],
+                           bool refused[TRACE_PROGRAM_COUNT])
+{
+    size_t found = 0;
+    for (size_t i = 0; i < TRACE_PROGRAM_COUNT; i++) {
+        bool alone[TRACE_PROGRAM_COUNT] = {false};
+        alone[i] = use[i];
+        forget_object(t);
+        if (!use[i] || (!open_object(t, query, NULL) && !load(t, alone, NULL)))
+            continue;
+        refused[i] = true;
+        found++;
+    }
+    return found;
+}
+
+/* Chooses and loads, without those that turn out to be refused. */
+static int load_best(struct tracer *t, const struct tracer_query *query, bool use[TRACE_PROGRAM_COUNT], struct error *err)
+{
+    bool refused[TRACE_PROGRAM_COUNT] = {false};
+    for (;;) {
+        struct error why = {0};
+        memset(use, 0, TRACE_PROGRAM_COUNT * sizeof *use);
+        t->hooks = (struct trace_hooks){0};
+        int status = open_object(t, query, err);
+        if (!status)
+            status = trace_choose(refused, use, &t->hooks, err);
+        if (status || !(status = load(t, use, &why)))
+            return status;
+        if (!find_refused(t, query, use, refused))
+            return error_set(err, why.code, "%s", why.text);
+        forget_object(t);
+    }
+}
+
+static int attach(struct tracer *t, const bool use[TRACE_PROGRAM_COUNT], struct error *err)
+{
+    for (size_t i = 0; i < TRACE_PROGRAM_COUNT; i++) {
+        struct bpf_program *program = bpf_object__find_program_by_name(t->object, trace_programs[i].name);
+        if (!use[i] || !program || trace_programs[i].figure == TRACE_SEED)
+            continue;
+        t->links[i] = bpf_program__attach(program);
+        if (t->links[i])
+            continue;
+        if (trace_is_vital(trace_programs[i].figure))
+            return error_errno(err, "cannot attach to %s", trace_programs[i].hook);
+        t->hooks.of[trace_programs[i].figure] = (struct trace_hook){0};
+    }
+    return 0;
+}
+
+/* An array that may be mapped: reading it takes no system call. */
+static void *map_array(struct tracer *t, const char *name, size_t size, struct error *err)
+{
+    int fd = bpf_object__find_map_fd_by_name(t->object, name);
+    void *memory = fd < 0 ? MAP_FAILED : mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (memory != MAP_FAILED)
+        return memory;
+    error_errno(err, "cannot map %s", name);
+    return NULL;
+}
+
+static int map_all(struct tracer *t, struct error *err)
+{
+    t->slots = map_array(t, "trace_slots", TRACE_SLOTS * sizeof *t->slots, err);
+    t->common = t->slots ? map_array(t, "trace_common", sizeof *t->common, err) : NULL;
+    t->sources = bpf_object__find_map_fd_by_name(t->object, "trace_sources");
+    return t->common ? 0 : -err->code;
+}
+
+static int take_event(void *context, void *data, size_t size)
+{
+    struct tracer *t = context;
+    if (size >= sizeof(struct trace_event))
+        t->each(t->context, data);
+    return 0;
+}
+
+static int open_ring(struct tracer *t, struct error *err)
+{
+    t->ring = ring_buffer__new(bpf_object__find_map_fd_by_name(t->object, "trace_ring"), take_event, t, NULL);
+    return t->ring ? 0 : error_errno(err, "cannot map the ring of events");
+}
+
+int tracer_open(struct tracer **out, const struct tracer_query *query, struct error *err)
+{
+    struct tracer *t = calloc(1, sizeof *t);
+    bool use[TRACE_PROGRAM_COUNT] = {false};
+    if (!t)
+        return error_set(err, ENOMEM, "no memory");
+    int status = load_best(t, query, use, err);
+    if (!status)
+        status = map_all(t, err);
+    if (!status && query->events)
+        status = open_ring(t, err);
+    if (!status)
+        status = attach(t, use, err);
+    if (status)
+        tracer_close(t);
+    else
+        *out = t;
+    return status;
+}
+
+void tracer_close(struct tracer *t)
+{
+    if (!t)
+        return;
+    for (size_t i = 0; i < TRACE_PROGRAM_COUNT; i++)
+        bpf_link__destroy(t->links[i]);
+    bpf_link__destroy(t->seed);
+    if (t->slots)
+        munmap(t->slots, TRACE_SLOTS * sizeof *t->slots);
+    if (t->common)
+        munmap(t->common, sizeof *t->common);
+    ring_buffer__free(t->ring);
+    bpf_object__close(t->object);
+    free(t);
+}
+
+const struct trace_hooks *tracer_hooks(const struct tracer *t)
+{
+    return &t->hooks;
+}
+
+/* ---- What is there at the beginning ---- */
+
+int tracer_seed(struct tracer *t, struct error *err)
+{
+    char rest[64];
+    struct bpf_program *program = bpf_object__find_program_by_name(t->object, "seed");
+    if (!t->seed)
+        t->seed = bpf_program__attach_iter(program, NULL);
+    if (!t->seed)
+        return error_errno(err, "cannot attach to iter/tcp");
+    int fd = bpf_iter_create(bpf_link__fd(t->seed));
+    if (fd < 0)
+        return error_errno(err, "cannot walk the sockets of this namespace");
+    ssize_t got;
+    do {
+        got = read(fd, rest, sizeof rest);
+    } while (got > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR)));
+    int status = got < 0 ? error_errno(err, "cannot walk the sockets of this namespace") : 0;
+    close(fd);
+    return status;
+}
+
+/* The kernel counts on when there are no more. */
+static uint32_t slots_taken(const struct tracer *t)
+{
+    uint32_t taken = *(const volatile uint32_t *)&t->common->slots;
+    return taken < TRACE_SLOTS ? taken : TRACE_SLOTS;
+}
+
+void tracer_note_full(struct tracer *t, uint64_t cookie)
+{
+    for (uint32_t i = 0; i < slots_taken(t); i++) {
+        uint32_t free_slot = 0;
+        if (t->slots[i].cookie != cookie || t->slots[i].closed ||
+            !__atomic_compare_exchange_n(&t->slots[i].in_full, &free_slot, 1, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+            continue;
+        uint32_t place = __atomic_fetch_add(&t->common->full_count, 1, __ATOMIC_SEQ_CST);
+        if (place < TRACE_FULL)
+            t->common->full[place] = i;
+        else
+            __atomic_fetch_add(&t->common->full_missing, 1, __ATOMIC_SEQ_CST);
+    }
+}
+
+int tracer_events_fd(const struct tracer *t)
+{
+    return t->ring ? ring_buffer__epoll_fd(t->ring) : -1;
+}
+
+int tracer_events_take(struct tracer *t, tracer_each_event *each, void *context, struct error *err)
+{
+    t->each = each;
+    t->context = context;
+    int taken = t->ring ? ring_buffer__consume(t->ring) : 0;
+    return taken < 0 ? error_set(err, -taken, "cannot read the ring of events: %s", strerror(-taken)) : 0;
+}
+
+const struct trace_slot *tracer_slot(const struct tracer *t, uint32_t slot)
+{
+    return slot < TRACE_SLOTS ? &t->slots[slot] : NULL;
+}
+
+/* ---- Reading ---- */
+
+static int read_sources(const struct tracer *t, struct trace_counts *out, struct error *err)
+{
+    struct trace_source key, *last = NULL;
+    out->source_count = 0;
+    if (!out->sources)
+        out->sources = calloc(TRACE_SOURCES, sizeof *out->sources);
+    if (!out->sources)
+        return error_set(err, ENOMEM, "no memory");
+    if (!t->common->sources)
+        return 0;
+    while (out->source_count < TRACE_SOURCES && !bpf_map_get_next_key(t->sources, last, &key)) {
+        struct trace_source_row *row = &out->sources[out->source_count];
+        row->source = key;
+        last = &row->source;
+        out->source_count += !bpf_map_lookup_elem(t->sources, &key, &row->count);
+    }
+    return 0;
+}
+
+int tracer_read(struct tracer *t, struct trace_counts *out, struct error *err)
+{
+    uint32_t count = slots_taken(t);
+    struct trace_slot *slots = realloc(out->slots, (count + 1) * sizeof *slots);
+    if (!slots)
+        return error_set(err, ENOMEM, "no memory for %u listeners", count);
+    out->slots = slots;
+    out->count = count;
+    for (uint32_t i = 0; i < count; i++) {
+        uint64_t peak = __atomic_exchange_n(&t->slots[i].interval_peak, 0, __ATOMIC_SEQ_CST);
+        slots[i] = t->slots[i];
+        slots[i].interval_peak = peak;
+    }
+    out->common = *t->common;
+    return read_sources(t, out, err);
+}
+
+#endif

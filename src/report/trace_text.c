@@ -1,0 +1,412 @@
+/* A trace for a person: a table of what happened in an interval, and at the end all of it in words. */
+#include "internal.h"
+
+#include <inttypes.h>
+#include <libsmartcols/libsmartcols.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CELL_SIZE REPORT_PLACE_SIZE
+
+/* ---- Intervals ---- */
+
+static bool was_active(const struct traced *one)
+{
+    const struct trace_slot *now = &one->slot, *then = &one->before;
+    return now->entered != then->entered || now->accepted != then->accepted || now->accepted_seed != then->accepted_seed ||
+           now->syn.count != then->syn.count || now->ack.count != then->ack.count || now->left_closed != then->left_closed ||
+           now->left_other != then->left_other || now->unseen != then->unseen;
+}
+
+static const char *bounds_text(const struct trace_quantile *q, char out[2 * NSEC_TEXT_SIZE + 4])
+{
+    char low[NSEC_TEXT_SIZE], high[NSEC_TEXT_SIZE];
+    nsec_text(q->low, low);
+    nsec_text(q->high, high);
+    if (strcmp(low, high))
+        snprintf(out, 2 * NSEC_TEXT_SIZE + 4, "%s..%s", low, high);
+    else
+        snprintf(out, 2 * NSEC_TEXT_SIZE + 4, "%s", low);
+    return out;
+}
+
+enum column { ADDRESS, PROCESS, PEAK, CAPACITY, ENTERED, ACCEPTED, P50, P99, MAX, SYN, ACK, LEFT, COLUMNS };
+static const char *const heads[COLUMNS] = {"ADDRESS", "PROCESS", "PEAK", "CAPACITY", "ENTERED",  "ACCEPTED",
+                                           "P50<",    "P99<",    "MAX",  "SYN-LOST", "ACK-LOST", "LEFT"};
+
+/* False: it is not known. */
+static bool number_of(enum column column, const struct traced *one, uint64_t *value)
+{
+    const struct trace_slot *now = &one->slot, *then = &one->before;
+    const uint64_t values[COLUMNS] = {
+        [PEAK] = now->interval_peak,
+        [CAPACITY] = one->now.capacity,
+        [ENTERED] = now->entered - then->entered,
+        [ACCEPTED] = now->accepted - then->accepted + now->accepted_seed - then->accepted_seed,
+        [SYN] = now->syn.count - then->syn.count,
+        [ACK] = now->ack.count - then->ack.count,
+        [LEFT] = now->left_closed + now->left_other - then->left_closed - then->left_other,
+    };
+    *value = values[column];
+    return column == PEAK       ? one->worth[TRACE_LENGTH] != TRACE_UNKNOWN
+           : column == CAPACITY ? one->surveyed
+           : column == ACCEPTED ? one->worth[TRACE_WAIT] != TRACE_UNKNOWN
+           : column == SYN      ? one->worth[TRACE_SYN] != TRACE_UNKNOWN
+           : column == ACK      ? one->worth[TRACE_ACK] != TRACE_UNKNOWN
+                                : true;
+}
+
+static void wait_cell(const struct traced *one, const struct trace_quantile *q, char out[CELL_SIZE])
+{
+    char span[NSEC_TEXT_SIZE];
+    snprintf(out, CELL_SIZE, "%s", one->slot.accepted != one->before.accepted ? nsec_text(q->high, span) : "-");
+}
+
+static void cell_of(enum column column, const struct traced *one, char out[CELL_SIZE])
+{
+    char place[REPORT_PLACE_SIZE];
+    uint64_t value;
+    if (column == ADDRESS) {
+        terminal_text(report_place(&one->now, place), out, CELL_SIZE);
+    } else if (column == PROCESS) {
+        snprintf(place, sizeof place, one->now.pid ? "%s/%d" : "-", one->now.process, (int)one->now.pid);
+        terminal_text(place, out, CELL_SIZE);
+    } else if (column == P50 || column == P99 || column == MAX) {
+        wait_cell(one, column == P50 ? &one->interval_p50 : column == P99 ? &one->interval_p99 : &one->interval_max, out);
+    } else {
+        bool known = number_of(column, one, &value);
+        snprintf(out, CELL_SIZE, known ? "%" PRIu64 : "?", value);
+    }
+}
+
+static int fill_table(struct libscols_table *table, const struct trace_model *m)
+{
+    char cell[CELL_SIZE];
+    for (enum column c = 0; c < COLUMNS; c++)
+        if (table_column(table, heads[c], c > PROCESS ? SCOLS_FL_RIGHT : 0))
+            return -1;
+    for (size_t i = 0; i < m->count; i++) {
+        if (!m->list[i].selected || !was_active(&m->list[i]))
+            continue;
+        struct libscols_line *line = scols_table_new_line(table, NULL);
+        for (enum column c = 0; line && c < COLUMNS; c++) {
+            cell_of(c, &m->list[i], cell);
+            if (scols_line_set_data(line, c, cell))
+                return -1;
+        }
+        if (!line)
+            return -1;
+    }
+    return 0;
+}
+
+int report_trace_text(FILE *out, const struct trace_model *m, const struct report_style *style)
+{
+    char span[NSEC_TEXT_SIZE];
+    size_t active = 0, all = 0;
+    for (size_t i = 0; i < m->count; i++) {
+        all += m->list[i].selected;
+        active += m->list[i].selected && was_active(&m->list[i]);
+    }
+    fprintf(out, "%s, after %s: something happened at %zu of %zu listener%s\n", m->at, nsec_text(m->elapsed, span), active, all,
+            plural(all));
+    if (!active)
+        return 0;
+    struct report_style whole = {.color = style->color};
+    struct libscols_table *table = table_begin(out, &whole, 400, " ");
+    int status = table ? fill_table(table, m) : -1;
+    status = table_end(out, table, !status);
+    putc('\n', out);
+    return status;
+}
+
+/* ---- The summary ---- */
+
+struct summary {
+    FILE *out;
+    const struct trace_model *m;
+    const struct traced *one;
+    int columns;
+};
+
+static const char *worth_words(enum trace_worth worth)
+{
+    return worth == TRACE_EXACT      ? "exact"
+           : worth == TRACE_AT_LEAST ? "at least so many"
+           : worth == TRACE_AT_MOST  ? "at most so many"
+                                     : "not known here";
+}
+
+static void stamp_of(const struct summary *s, uint64_t at, char out[CLOCK_STAMP_SIZE])
+{
+    (void)s;
+    clock_stamp_at((nsec)at, out);
+}
+
+/* A line below the listener's. */
+static FILE *line_begin(struct fold *fold, const struct summary *s)
+{
+    putc(' ', s->out);
+    return fold_behind(fold, s->out, s->columns, 4, 1);
+}
+
+static void write_head(const struct summary *s)
+{
+    const struct trace_slot *slot = &s->one->slot;
+    char place[REPORT_PLACE_SIZE];
+    struct fold fold;
+    FILE *line = fold_begin(&fold, s->out, s->columns, 2);
+    fputs(report_place(&s->one->now, place), line);
+    if (s->one->now.pid)
+        fprintf(line, " (%s/%d)", s->one->now.process, (int)s->one->now.pid);
+    fprintf(line, ": %" PRIu64 " entered the queue", slot->entered);
+    if (slot->at_start)
+        fprintf(line, ", %" PRIu64 " were in it before", slot->at_start);
+    fprintf(line, ", %" PRIu64 " accepted", slot->accepted + slot->accepted_seed + slot->unseen);
+    if (slot->accepted_reset)
+        fprintf(line, " (%" PRIu64 " of them had been reset by then)", slot->accepted_reset);
+    if (slot->closed)
+        fputs("; it listens no more", line);
+    fold_end(&fold);
+}
+
+static void write_queue(const struct summary *s)
+{
+    const struct trace_slot *slot = &s->one->slot;
+    char stamp[CLOCK_STAMP_SIZE];
+    struct fold fold;
+    FILE *line = line_begin(&fold, s);
+    if (s->one->worth[TRACE_LENGTH] == TRACE_UNKNOWN) {
+        fputs("queue: this kernel has no hook that tells its length", line);
+    } else {
+        fprintf(line, "queue: %" PRIu64 " at the most", slot->peak);
+        if (s->one->surveyed)
+            fprintf(line, " (it holds %" PRIu64 ")", s->one->now.capacity);
+        stamp_of(s, slot->peak_at, stamp);
+        if (slot->peak)
+            fprintf(line, ", at %s", stamp);
+        if (s->one->worth[TRACE_LENGTH] == TRACE_EXACT)
+            fputs(" (exact)", line);
+        else if (!slot->unknown)
+            fprintf(line, " (as seen; for a moment it may have been %" PRIu64 ")", slot->inside_peak);
+        if (slot->entered)
+            fputs("; its length as each came:", line);
+        for (unsigned i = 0; i < TRACE_LENGTHS; i++)
+            if (slot->lengths[i] && i)
+                fprintf(line, " %" PRIu64 "..%" PRIu64 ": %" PRIu64, UINT64_C(1) << i, (UINT64_C(2) << i) - 1, slot->lengths[i]);
+            else if (slot->lengths[i])
+                fprintf(line, " 1: %" PRIu64, slot->lengths[i]);
+    }
+    fold_end(&fold);
+}
+
+static void write_waits(const struct summary *s)
+{
+    const struct traced *one = s->one;
+    const struct trace_slot *slot = &one->slot;
+    char text[2 * NSEC_TEXT_SIZE + 4], span[NSEC_TEXT_SIZE];
+    struct fold fold;
+    FILE *line = line_begin(&fold, s);
+    fputs("wait until accepted:", line);
+    if (one->worth[TRACE_WAIT] == TRACE_UNKNOWN)
+        fputs(
+            " not known, as neither inet_csk_accept() nor the system calls (a readable /sys/kernel/tracing) can be followed here",
+            line);
+    else if (!slot->accepted)
+        fputs(" none was both seen to come and accepted", line);
+    else
+        fprintf(line, " p50 %s,", bounds_text(&one->p50, text)), fprintf(line, " p90 %s,", bounds_text(&one->p90, text)),
+            fprintf(line, " p99 %s,", bounds_text(&one->p99, text)),
+            fprintf(line, " max %s (%s)", nsec_text((nsec)slot->wait_max, span),
+                    one->worth[TRACE_WAIT] == TRACE_EXACT ? "exact" : "of those that were seen");
+    if (slot->accepted_seed)
+        fprintf(line, "; %" PRIu64 " that waited before the tracing began: at least %s", slot->accepted_seed,
+                nsec_text((nsec)slot->seed_max, span));
+    if (slot->unseen)
+        fprintf(line, "; %" PRIu64 " accepted%s, as was noticed when they were closed: their waits are not known", slot->unseen,
+                one->worth[TRACE_WAIT] == TRACE_UNKNOWN ? "" : " by a call that cannot be seen here (io_uring)");
+    if (slot->unknown)
+        fprintf(line, "; of %" PRIu64 " the coming was not kept, as too many waited", slot->unknown);
+    fold_end(&fold);
+}
+
+/* Powers of two in a line each. */
+static void write_histogram(const struct summary *s)
+{
+    uint64_t sums[TRACE_WAIT_TOP + 2] = {0}, highest = 0;
+    char low[NSEC_TEXT_SIZE], high[NSEC_TEXT_SIZE], label[2 * NSEC_TEXT_SIZE + 4];
+    for (unsigned i = 0; i < TRACE_WAITS; i++)
+        sums[i / TRACE_SUB] += s->one->slot.waits[i];
+    for (unsigned i = 0; i < TRACE_WAITS / TRACE_SUB + 1; i++)
+        highest = sums[i] > highest ? sums[i] : highest;
+    for (unsigned i = 0; i < TRACE_WAITS / TRACE_SUB + 1 && highest; i++) {
+        if (!sums[i])
+            continue;
+        nsec_text(trace_wait_from(i * TRACE_SUB), low);
+        nsec_text(trace_wait_from((i + 1) * TRACE_SUB), high);
+        snprintf(label, sizeof label, "%s..%s", low, high);
+        fprintf(s->out, "    %18s %10" PRIu64 "  ", label, sums[i]);
+        for (uint64_t n = 0; n < (sums[i] * 40 + highest - 1) / highest; n++)
+            putc('#', s->out);
+        putc('\n', s->out);
+    }
+}
+
+static void write_stage(FILE *line, const struct summary *s, enum trace_figure figure, const struct trace_stage *stage,
+                        const char *what)
+{
+    char stamp[CLOCK_STAMP_SIZE];
+    if (s->one->worth[figure] == TRACE_UNKNOWN) {
+        fprintf(line, "%ss: not known, this kernel has no hook for them", what);
+        return;
+    }
+    fprintf(line, "%" PRIu64 " %s%s", stage->count, what, plural(stage->count));
+    stamp_of(s, stage->last, stamp);
+    if (stage->count)
+        fprintf(line, ", the last at %s", stamp);
+    fprintf(line, " (%s)", worth_words(s->one->worth[figure]));
+}
+
+static void write_overflows(const struct summary *s)
+{
+    const struct traced *one = s->one;
+    char address[ENDPOINT_TEXT_SIZE];
+    struct fold fold;
+    FILE *line = line_begin(&fold, s);
+    fputs("dropped on the full queue: ", line);
+    write_stage(line, s, TRACE_SYN, &one->slot.syn, "SYN");
+    fputs("; ", line);
+    write_stage(line, s, TRACE_ACK, &one->slot.ack, "last ACK");
+    for (size_t i = 0; i < one->source_count; i++)
+        fprintf(line, "%s %s (%" PRIu64 ")", i ? "," : "; from", endpoint_address_text(&one->sources[i].address, address),
+                one->sources[i].count.syn + one->sources[i].count.ack);
+    if (one->sources_known > one->source_count)
+        fprintf(line, " and %" PRIu64 " more", one->sources_known - one->source_count);
+    fold_end(&fold);
+}
+
+static void write_left(const struct summary *s)
+{
+    const struct trace_slot *slot = &s->one->slot;
+    if (!slot->left_closed && !slot->left_other)
+        return;
+    struct fold fold;
+    FILE *line = line_begin(&fold, s);
+    fputs("left the queue without being accepted: ", line);
+    if (slot->left_closed)
+        fprintf(line, "%" PRIu64 " as the listener was closed%s", slot->left_closed, slot->left_other ? ", " : "");
+    if (slot->left_other)
+        fprintf(line, "%" PRIu64 " otherwise", slot->left_other);
+    fold_end(&fold);
+}
+
+static void write_acceptors(const struct summary *s)
+{
+    const struct trace_slot *slot = &s->one->slot;
+    if (!slot->acceptors[0].tid)
+        return;
+    struct fold fold;
+    FILE *line = line_begin(&fold, s);
+    fputs("accepted by:", line);
+    for (unsigned i = 0; i < TRACE_ACCEPTORS && slot->acceptors[i].tid; i++) {
+        const struct trace_acceptor *a = &slot->acceptors[i];
+        fprintf(line, "%s %.15s/%" PRIu32, i ? "," : "", a->comm, a->tgid);
+        if (a->tid != a->tgid)
+            fprintf(line, " (thread %" PRIu32 ")", a->tid);
+        fprintf(line, " %" PRIu64, a->count);
+    }
+    if (slot->accepts_others)
+        fprintf(line, ", others %" PRIu64, slot->accepts_others);
+    fold_end(&fold);
+}
+
+static void write_listener(const struct summary *s)
+{
+    write_head(s);
+    write_queue(s);
+    write_waits(s);
+    write_histogram(s);
+    write_overflows(s);
+    write_left(s);
+    write_acceptors(s);
+}
+
+static void write_note(const struct summary *s, const char *text)
+{
+    write_folded(s->out, text, s->columns, 2);
+}
+
+static void write_accounts(const struct summary *s)
+{
+    char text[400];
+    for (size_t i = 0; i < s->m->account_count; i++) {
+        const struct trace_account *a = &s->m->accounts[i];
+        if (!a->known || (!a->counted && !a->seen))
+            continue;
+        snprintf(text, sizeof text,
+                 "ListenOverflows of network namespace %" PRIu64 " rose by %" PRIu64 " meanwhile; seen were %" PRIu64 "%s",
+                 a->netns, a->counted, a->seen,
+                 a->missed ? ": some were missed, or belong to listeners that are not traced" : "");
+        write_note(s, text);
+    }
+}
+
+static void write_hooks(const struct summary *s)
+{
+    struct fold fold;
+    FILE *line = fold_begin(&fold, s->out, s->columns, 2);
+    fputs("these figures rest on:", line);
+    for (enum trace_figure f = 0; f < TRACE_FIGURE_COUNT; f++)
+        fprintf(line, "%s %s: %s", f ? "," : "", trace_figure_name(f),
+                s->m->hooks->of[f].name ? s->m->hooks->of[f].name : "nothing");
+    fold_end(&fold);
+}
+
+static void write_losses(const struct summary *s)
+{
+    char text[400];
+    const struct {
+        uint64_t count;
+        const char *words;
+    } losses[] = {
+        {s->m->slots_missing, "listeners were not traced, as there were too many"},
+        {s->m->full_missing, "listeners that were full are not among those whose SYNs are looked at, as there were too many"},
+        {s->m->sources_lost, "addresses of dropped packets were forgotten again, as there were too many"},
+        {s->m->events_lost, "events were lost"},
+        {s->m->not_seeded, "network namespaces could not be entered: what listened there before is not traced"},
+    };
+    for (size_t i = 0; i < sizeof losses / sizeof *losses; i++)
+        if (losses[i].count) {
+            snprintf(text, sizeof text, "%" PRIu64 " %s", losses[i].count, losses[i].words);
+            write_note(s, text);
+        }
+    if (*s->m->incomplete) {
+        snprintf(text, sizeof text, "(evidence is missing: %s)", s->m->incomplete);
+        write_note(s, text);
+    }
+}
+
+void report_trace_summary_text(FILE *out, const struct trace_model *m, const struct report_style *style)
+{
+    struct summary s = {.out = out, .m = m, .columns = words_width(style)};
+    char span[NSEC_TEXT_SIZE];
+    size_t idle = 0;
+    static const struct trace_slot nothing = {0};
+    fprintf(out, "Traced for %s, until %s:\n", nsec_text(m->elapsed, span), m->at);
+    for (size_t i = 0; i < m->count; i++) {
+        struct traced all = m->list[i];
+        all.before = nothing;
+        s.one = &m->list[i];
+        if (!s.one->selected)
+            continue;
+        if (was_active(&all) || s.one->slot.at_start)
+            write_listener(&s);
+        else
+            idle++;
+    }
+    if (idle)
+        fprintf(out, "Nothing came to %zu listener%s.\n", idle, idle == 1 ? "" : "s");
+    write_accounts(&s);
+    write_losses(&s);
+    write_hooks(&s);
+}

@@ -1,0 +1,168 @@
+/* What the judge makes of a trace's counts: quantiles as the bounds of their buckets, and what each figure is worth. */
+#include "suite.h"
+
+#include "backlogctl/judge.h"
+
+#include <string.h>
+
+static const struct trace_hooks all_exact = {.of = {{"a", TRACE_EXACT},
+                                                    {"b", TRACE_EXACT},
+                                                    {"c", TRACE_EXACT},
+                                                    {"d", TRACE_EXACT},
+                                                    {"e", TRACE_EXACT},
+                                                    {"f", TRACE_EXACT},
+                                                    {"g", TRACE_EXACT}}};
+
+static struct traced one;
+static struct trace_account account;
+static struct trace_model model;
+
+static void begin(void)
+{
+    memset(&one, 0, sizeof one);
+    account = (struct trace_account){.netns = 7, .known = true};
+    model = (struct trace_model){.hooks = &all_exact, .list = &one, .count = 1, .accounts = &account, .account_count = 1};
+    one.slot.netns = 7;
+}
+
+/* The bucket in which the kernel counts a wait: the one that begins at or below it, and ends above. */
+static unsigned bucket_of(nsec wait)
+{
+    unsigned bucket = 0;
+    while (bucket + 1 < TRACE_WAITS && trace_wait_from(bucket + 1) <= wait)
+        bucket++;
+    return bucket;
+}
+
+static void count(nsec wait)
+{
+    one.slot.waits[bucket_of(wait)]++;
+    one.slot.accepted++;
+    if ((uint64_t)wait > one.slot.wait_max)
+        one.slot.wait_max = (uint64_t)wait;
+}
+
+START_TEST(buckets_follow_each_other_and_are_narrow)
+{
+    for (unsigned i = 0; i + 1 < TRACE_WAITS; i++) {
+        nsec from = trace_wait_from(i), to = trace_wait_from(i + 1);
+        ck_assert_int_lt(from, to);
+        ck_assert(i < TRACE_SUB || (to - from) * TRACE_SUB <= from);
+    }
+    ck_assert_int_eq(trace_wait_from(TRACE_SUB), TRACE_SUB * NSEC_PER_USEC);
+    ck_assert_int_eq(trace_wait_from(TRACE_WAITS - 1), (NSEC_PER_USEC << TRACE_WAIT_TOP));
+}
+END_TEST
+
+START_TEST(a_quantile_is_within_its_bounds)
+{
+    begin();
+    for (nsec ms = 1; ms <= 1000; ms++)
+        count(ms * NSEC_PER_MSEC);
+    judge_trace(&model);
+    const struct {
+        const struct trace_quantile *q;
+        nsec value;
+    } rows[] = {{&one.p50, 501}, {&one.p90, 901}, {&one.p99, 991}};
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        ck_assert_int_le(rows[i].q->low, rows[i].value * NSEC_PER_MSEC);
+        ck_assert_int_ge(rows[i].q->high, rows[i].value * NSEC_PER_MSEC);
+        ck_assert_int_le((rows[i].q->high - rows[i].q->low) * TRACE_SUB, rows[i].q->low);
+    }
+    ck_assert_int_eq(one.interval_max.high, NSEC_PER_SEC);
+}
+END_TEST
+
+START_TEST(no_bound_is_above_the_longest)
+{
+    begin();
+    count(1001 * NSEC_PER_USEC);
+    judge_trace(&model);
+    ck_assert_int_eq(one.p99.high, 1001 * NSEC_PER_USEC);
+    ck_assert_int_le(one.p99.low, 1001 * NSEC_PER_USEC);
+}
+END_TEST
+
+START_TEST(an_interval_has_its_own)
+{
+    begin();
+    count(NSEC_PER_SEC);
+    one.before = one.slot;
+    judge_trace(&model);
+    ck_assert_int_eq(one.interval_p50.high, 0); /* nobody was accepted in it */
+    count(NSEC_PER_MSEC);
+    judge_trace(&model);
+    ck_assert_int_le(one.interval_p50.low, NSEC_PER_MSEC);
+    ck_assert_int_lt(one.interval_max.high, 2 * NSEC_PER_MSEC);
+    ck_assert_int_le(one.p90.high, NSEC_PER_SEC);
+}
+END_TEST
+
+START_TEST(exact_is_what_cannot_have_missed_any)
+{
+    begin();
+    one.slot.peak = one.slot.inside_peak = 5;
+    one.slot.syn.count = account.counted = 3;
+    judge_trace(&model);
+    for (enum trace_figure f = 0; f < TRACE_FIGURE_COUNT; f++)
+        ck_assert_int_eq(one.worth[f], TRACE_EXACT);
+    ck_assert_uint_eq(account.seen, 3);
+    ck_assert_uint_eq(account.missed, 0);
+}
+END_TEST
+
+START_TEST(what_may_have_missed_some_is_a_bound)
+{
+    begin();
+    one.slot.peak = 5;
+    one.slot.inside_peak = 6; /* one may have been there for a moment */
+    one.slot.syn.count = 3;
+    account.counted = 4;
+    one.slot.unseen = 1;
+    judge_trace(&model);
+    ck_assert_uint_eq(account.missed, 1);
+    ck_assert_int_eq(one.worth[TRACE_LENGTH], TRACE_AT_LEAST);
+    ck_assert_int_eq(one.worth[TRACE_SYN], TRACE_AT_LEAST);
+    ck_assert_int_eq(one.worth[TRACE_ACK], TRACE_AT_LEAST);
+    ck_assert_int_eq(one.worth[TRACE_WAIT], TRACE_AT_LEAST);
+}
+END_TEST
+
+START_TEST(overflows_without_a_witness_are_a_bound)
+{
+    begin();
+    account.known = false;
+    judge_trace(&model);
+    ck_assert_int_eq(one.worth[TRACE_SYN], TRACE_AT_LEAST);
+    ck_assert_int_eq(one.worth[TRACE_ACK], TRACE_AT_LEAST);
+    ck_assert_int_eq(one.worth[TRACE_WAIT], TRACE_EXACT);
+}
+END_TEST
+
+START_TEST(without_a_hook_nothing_is_known)
+{
+    static const struct trace_hooks none;
+    begin();
+    model.hooks = &none;
+    judge_trace(&model);
+    for (enum trace_figure f = 0; f < TRACE_FIGURE_COUNT; f++)
+        ck_assert_int_eq(one.worth[f], TRACE_UNKNOWN);
+}
+END_TEST
+
+static Suite *make_suite(void)
+{
+    const TTest *const tests[] = {buckets_follow_each_other_and_are_narrow,
+                                  a_quantile_is_within_its_bounds,
+                                  no_bound_is_above_the_longest,
+                                  an_interval_has_its_own,
+                                  exact_is_what_cannot_have_missed_any,
+                                  what_may_have_missed_some_is_a_bound,
+                                  overflows_without_a_witness_are_a_bound,
+                                  without_a_hook_nothing_is_known};
+    Suite *suite = suite_create("trace counts");
+    suite_add(suite, "counts", tests, COUNT(tests));
+    return suite;
+}
+
+SUITE_MAIN(make_suite)
