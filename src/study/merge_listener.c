@@ -149,8 +149,8 @@ void merge_listener(struct merge *m)
         forget(m, o);
     target->translation = merged->covered && all_are_direct(merged) ? TRANSLATION_NONE : TRANSLATION_UNKNOWN;
     target->local = m->run.asked = merged->covered && !target->listener_gone; /* what it had dropped went with it */
-    target->seen_direct = true; /* merge_join.c sees to it */
-    target->undropped = true;   /* nobody saw which SYN was dropped, and others may have sent some */
+    target->seen_direct = true;                                               /* merge_join.c sees to it */
+    target->undropped = true; /* nobody saw which SYN was dropped, and others may have sent some */
     if (merged->covered && sole->elapsed < m->run.elapsed + MUCH_LONGER)
         m->run.counters = o->counters;
 }
