@@ -115,6 +115,8 @@ class Lab:
         place.call("mount", b"none", b"/run", b"tmpfs", 0, None)
         for folder in (ROOT, f"{ROOT}/bin", f"{ROOT}/ssh", f"{ROOT}/work", "/run/sshd"):
             os.mkdir(folder)
+        place.call("unshare", CLONE_NEWUTS)
+        socket.sethostname("head")
         self.backlogctl = shutil.copy(backlogctl, f"{ROOT}/bin/backlogctl")
         self.name_hosts(clients)
         self.server = Host("server", SERVER)
@@ -123,7 +125,7 @@ class Lab:
         self.lay(wire, delay_us)
 
     def name_hosts(self, clients):
-        lines = ["127.0.0.1 localhost", f"{SERVER} server"] + [f"192.0.2.{CLIENTS_FROM + i} client{i + 1}" for i in range(clients)]
+        lines = ["127.0.0.1 localhost", f"{BRIDGE} head", f"{SERVER} server"] + [f"192.0.2.{CLIENTS_FROM + i} client{i + 1}" for i in range(clients)]
         place.write(f"{ROOT}/hosts", "\n".join(lines) + "\n")
         place.call("mount", f"{ROOT}/hosts".encode(), b"/etc/hosts", None, 0x1000, None)  # MS_BIND
 
