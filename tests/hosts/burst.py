@@ -30,7 +30,8 @@ http {{
 """
 # Where nginx is missing: the same backlog, and a line for each client that it accepts.
 PYTHON_SERVER = """import resource, socket, time
-resource.setrlimit(resource.RLIMIT_NOFILE, ({files}, {files}))
+most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 listener = socket.create_server(("", {port}), backlog=511)
 log = open("{folder}/error.log", "w", 1)
 kept = []
