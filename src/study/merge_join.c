@@ -99,10 +99,15 @@ static void align(const struct reports *r, struct merged_host *host)
 
 /* ---- What became of it ---- */
 
+static bool entered_behind(const struct reports *r, const struct seen_connection *s, nsec end)
+{
+    return s->entered.least != NSEC_NEVER && wall_of(r, s, s->entered.least) >= end;
+}
+
 /* What the server's side was when the host looked last: `end`, at the latest, by the observer's clock. */
 static enum peer peer_at(const struct reports *r, const struct seen_connection *s, nsec end, struct attempt *a)
 {
-    bool entered_later = s->entered.least != NSEC_NEVER && wall_of(r, s, s->entered.least) >= end;
+    bool entered_later = entered_behind(r, s, end);
     bool accepted = s->accepted.most != NSEC_NEVER;
     bool accepted_later = accepted && s->accepted.least != NSEC_NEVER && wall_of(r, s, s->accepted.least) >= end;
     bool expired_later = s->closed.least == NSEC_NEVER || wall_of(r, s, s->closed.least) >= end;
@@ -133,17 +138,24 @@ static size_t source_of(const struct merged_host *host, const struct endpoint *s
     return host->source_count;
 }
 
-/* A peer's port that was used more than once says nothing, unless all say the same. */
-static bool note_sightings(const struct reports *r, struct attempt *a, struct seen_connection *s, size_t count, nsec end)
+/* A peer's port that was used more than once says nothing, unless all say the same. What comes behind the end of one that was there before is
+   not of the burst: with SYN cookies a late ACK of a closed client makes a connection of its own. Returns the one by which it was
+   accepted. */
+static const struct seen_connection *note_sightings(const struct reports *r, struct attempt *a, struct seen_connection *s,
+                                                    size_t count, nsec end)
 {
+    const struct seen_connection *last = NULL;
     enum peer peer = PEER_UNKNOWN;
     for (size_t i = 0; i < count; i++) {
-        enum peer one = peer_at(r, &s[i], end, a);
         s[i].told = true;
-        peer = i && one != peer ? PEER_UNKNOWN : one;
+        if (last && entered_behind(r, &s[i], end))
+            continue;
+        enum peer one = peer_at(r, &s[i], end, a);
+        peer = last && one != peer ? PEER_UNKNOWN : one;
+        last = &s[i];
     }
     a->peer = (uint8_t)peer;
-    return peer == PEER_ACCEPTED;
+    return peer == PEER_ACCEPTED ? last : NULL;
 }
 
 /* The moment by which it was accepted, on the axis of the run. */
@@ -184,8 +196,9 @@ static int join_host(struct merge *m, struct merged_host *host, bool seen_whole,
             continue;
         direct[source_of(host, &a->source, &last)] = true;
         host->matched += got_through(a);
-        if (note_sightings(r, a, s, count, end))
-            note_accept(r, a, &s[count - 1], zero);
+        const struct seen_connection *accepted = note_sightings(r, a, s, count, end);
+        if (accepted)
+            note_accept(r, a, accepted, zero);
     }
     for (size_t i = host->first; i < host->first + host->count && seen_whole; i++) {
         struct attempt *a = &r->attempts[i];

@@ -183,15 +183,17 @@ START_TEST(each_end_tells_its_part)
     make_folder();
     write_host("a.json", &first);
     write_host("b.json", &second);
-    /* The third was accepted when its client had gone: at the end of its patience it was in the queue. */
+    /* A late ACK of the first, whose host has closed it, made another. The third was accepted when its client had gone: at the end of its
+       patience it was in the queue. */
     write_observer("o.json",
-                   SEEN("10.0.0.1:1001", "accepted", BEGIN, AT(1000000, 1010000),
-                        "null") "," SEEN("10.0.0.1:1002", "queued", BEGIN, "null",
-                                         "null") "," SEEN("10.0.0.2:1001", "closed", BEGIN, AT(3100000, 3110000),
-                                                          AT(3100000, 3110000)) "," SEEN("10.0.0.2:1002", "half_open",
-                                                                                         "{\"min\":null,\"max\":null}", "null",
-                                                                                         "null") "," SEEN("10.7.7.7:1", "queued",
-                                                                                                          BEGIN, "null", "null"),
+                   SEEN("10.0.0.1:1001", "accepted", BEGIN, AT(1000000, 1010000), "null") "," SEEN(
+                       "10.0.0.1:1001", "accepted", AT(3200000, 3210000), AT(3200000, 3210000),
+                       "null") "," SEEN("10.0.0.1:1002", "queued", BEGIN, "null",
+                                        "null") "," SEEN("10.0.0.2:1001", "closed", BEGIN, AT(3100000, 3110000),
+                                                         AT(3100000, 3110000)) "," SEEN("10.0.0.2:1002", "half_open",
+                                                                                        "{\"min\":null,\"max\":null}", "null",
+                                                                                        "null") "," SEEN("10.7.7.7:1", "queued",
+                                                                                                         BEGIN, "null", "null"),
                    true, 0, 0);
     json_t *report = merged((const char *[]){path_of("o.json"), path_of("a.json"), path_of("b.json"), NULL}, 0);
     ck_assert_str_eq(verdict_at(report, 0), "connected");
@@ -203,7 +205,7 @@ START_TEST(each_end_tells_its_part)
                              json_object_get(json_array_get(json_object_get(report, "connections"), i), "evidence")),
                          "peer_socket");
     json_t *observer = json_array_get(json_object_get(json_object_get(report, "merged"), "observers"), 0);
-    ck_assert_int_eq(report_number(observer, "connections"), 5);
+    ck_assert_int_eq(report_number(observer, "connections"), 6);
     ck_assert_int_eq(report_number(observer, "foreign"), 1);
     ck_assert_int_eq(report_number(host_at(report, 0), "matched"), 2);
     ck_assert_int_eq(report_number(report, "listener.queue"), 3);
