@@ -67,9 +67,12 @@ struct follower {
     size_t unsettled;                 /* rows that the last look missed */
     struct connection_counters opens; /* of the namespace, before the first look, */
     bool opens_known;
-    uint64_t found; /* connections that became sockets after the first look */
-    bool failed;    /* the look that goes on was not whole */
-    nsec changed;   /* something did last */
+    uint64_t opens_slack; /* made while the first look was taken: whether it showed them is not known */
+    uint64_t found_maybe; /* connections that may have become sockets after it */
+    bool alone;           /* set by the caller: no other listener is in the namespace, so all that it counts are of these */
+    uint64_t found;       /* connections that became sockets after the first look */
+    bool failed;          /* the look that goes on was not whole */
+    nsec changed;         /* something did last */
     struct timer look_due, drain_due;
     struct loop_source told;
 };

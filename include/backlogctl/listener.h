@@ -37,6 +37,9 @@ struct listener_list {
    numbered. 0 or -errno. Where one kind cannot be listed, *incomplete says so. */
 int listener_list(struct sockdiag *sd, struct listener_list *out, struct error *incomplete, struct error *err);
 
+/* The same, of those alone that have a handshake (TCP, MPTCP). */
+int listener_list_tcp(struct sockdiag *sd, struct listener_list *out, struct error *err);
+
 /* IPv4, IPv6, then AF_UNIX; by port, address and device, or by name. */
 int listener_compare_places(const struct listener *a, const struct listener *b);
 /* The same; members of a reuseport group side by side, the oldest first. */

@@ -12,6 +12,10 @@
 typedef void owner_each(void *context, uint32_t inode, pid_t pid, bool registered);
 size_t owners_walk(const uint32_t *inodes, size_t count, owner_each *each, void *context);
 
+/* The same for one socket, and once for a process: what it has behind that is not read. A server that has thousands of clients mostly
+   has its listener before them. `registered` may be true of one that has a descriptor, too. */
+size_t owners_each(uint32_t inode, owner_each *each, void *context);
+
 /* Whether a process holds a socket now; false also when it is gone or hidden from us. */
 bool owner_holds(pid_t pid, uint32_t inode);
 

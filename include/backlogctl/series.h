@@ -12,7 +12,7 @@ struct series_progress {
     void *context;
 };
 
-#define TRIALS_JOBS_MAX 64
+#define TRIALS_JOBS_MAX 256
 /* So many runs at the same time as this process may use processors, `times` as many, but 1..TRIALS_JOBS_MAX. */
 unsigned trials_jobs(unsigned times);
 

@@ -2,16 +2,7 @@
 #include "plan.h"
 
 #include "backlogctl/merge.h"
-#include "backlogctl/merged.h"
 #include "backlogctl/output.h"
-
-#include <errno.h>
-
-static void say_troubles(const struct command *command, const struct merged *merged)
-{
-    for (size_t i = 0; i < merged->host_count; i++)
-        say(command, "%s: %s", merged->hosts[i].file, merged->hosts[i].trouble);
-}
 
 static int merge_command(const struct command *command, const struct settings *settings)
 {
@@ -25,8 +16,6 @@ static int merge_command(const struct command *command, const struct settings *s
     int status = perform_check_files(settings, &err);
     if (!status)
         status = merge_open(&merge, &plan, &err);
-    if (merge && status == -EINVAL) /* why each of them cannot be used */
-        say_troubles(command, merge_run(merge)->merged);
     status = status ? say_error(command, &err) : perform_report(command, settings, merge_run(merge));
     merge_close(merge);
     return status;

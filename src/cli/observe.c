@@ -55,9 +55,8 @@ static int check(const struct command *command, const struct survey *survey)
 }
 
 /* For who waits for it, such as a script that then lets the clients begin. */
-static void say_began(void *context, const struct observation *o)
+static void say_began(void *context)
 {
-    (void)o;
     const struct command *command = context;
     say(command, "the first look was taken: observing");
 }
@@ -68,7 +67,8 @@ static int observe_these(const struct command *command, const struct settings *s
     struct observation o = {0};
     struct error err = {0};
     observe.start_at = settings->probe.start_at;
-    int status = observer_run(&o, survey, &observe, settings->quiet ? NULL : say_began, (void *)command, &err);
+    const struct observe_hook hook = {.began = settings->quiet ? NULL : say_began, .context = (void *)command};
+    int status = observer_run(&o, survey, &observe, &hook, &err);
     if (status)
         status = say_error(command, &err);
     else if (*o.started_at)

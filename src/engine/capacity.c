@@ -167,7 +167,7 @@ static void note_newcomer(void *context, uint32_t inode, pid_t pid, bool registe
 static int check_newcomers(const struct filling *f, struct error *err)
 {
     struct newcomer newcomer = {.plan = f->plan};
-    owners_walk(&f->m->listener.inode, 1, note_newcomer, &newcomer);
+    owners_each(f->m->listener.inode, note_newcomer, &newcomer);
     if (!newcomer.pid)
         return 0;
     return error_set(err, ESRCH, "process %d, which came meanwhile, accepts from it, too: nothing was measured",

@@ -12,7 +12,7 @@
 #include <sys/epoll.h>
 #include <time.h>
 
-/* Between looks: while things change, and when nothing has for a while; and the part of the time that they may take. */
+/* Between looks: while things change, and when nothing has for a while; and the part of a processor that they may take. */
 #define EVERY (10 * NSEC_PER_MSEC)
 #define EVERY_QUIET (100 * NSEC_PER_MSEC)
 #define QUIET_AFTER NSEC_PER_SEC
@@ -139,9 +139,9 @@ static void look_fired(struct timer *timer)
 {
     struct follower *f = (struct follower *)((char *)timer - offsetof(struct follower, look_due));
     struct error err = {0};
-    nsec began = clock_now();
+    nsec began = clock_now(), used = clock_thread();
     f->failed = look(f, &err) != 0; /* the next one makes up for it */
-    nsec ended = clock_now(), next = began + pause_for(f, ended - began);
+    nsec ended = clock_now(), next = began + pause_for(f, clock_thread() - used);
     loop_arm(f->loop, &f->look_due, next > ended ? next : ended);
 }
 
@@ -209,6 +209,9 @@ static int first_looks(struct follower *f, struct error *err)
     if (nameless)
         observation_note(f->o, "%llu in the queue had been reset by their clients before the first look",
                          (unsigned long long)nameless);
+    struct connection_counters now;
+    if (f->opens_known && counters_connections(&now))
+        f->opens_slack = now.children - f->opens.children;
     return 0;
 }
 
@@ -239,21 +242,23 @@ int follower_begin(struct follower *f, struct observation *o, struct loop *loop,
 int follower_start(struct follower *f, struct error *err)
 {
     f->told = (struct loop_source){.ready = told, .fd = f->ends.fd};
-    loop_arm(f->loop, &f->look_due, f->first.begin + pause_for(f, f->first.end - f->first.begin));
+    loop_arm(f->loop, &f->look_due, f->first.begin + pause_for(f, 0));
     return f->ends.buffer ? loop_add(f->loop, &f->told, EPOLLIN, err) : 0;
 }
 
 /* At most so many became sockets without being seen, for all that the namespace counts: they were reset at once, and the server has them
-   open still. `found`: those that were known before the last look. */
+   open still; or, where no other listener can have made them, their end was not told yet. `found`: those that were known before the last
+   look. */
 static uint64_t count_unseen(const struct follower *f, uint64_t found)
 {
     struct connection_counters now;
     if (!f->opens_known || !counters_connections(&now))
         return 0;
     uint64_t children = now.children - f->opens.children, resets = now.resets - f->opens.resets;
-    found += f->peerless;
-    uint64_t unseen = children > found ? children - found : 0;
-    return unseen < resets ? unseen : resets;
+    uint64_t known = found + f->peerless, surely = known + f->opens_slack + f->found_maybe;
+    uint64_t unseen = children > known ? children - known : 0, untold = f->alone && children > surely ? children - surely : 0;
+    uint64_t reset = unseen < resets ? unseen : resets;
+    return reset > untold ? reset : untold;
 }
 
 /* Until two looks agree. */
@@ -276,10 +281,11 @@ static void settle(struct follower *f, struct error *err)
         observation_note(f->o, "%llu in the queue had been reset by their clients before a look saw them",
                          (unsigned long long)nameless);
     if (unseen && !nameless)
-        observation_note(f->o,
-                         "up to %llu connections that their clients reset at once may not have been seen: the counters of the "
-                         "namespace (PassiveOpens, EstabResets) leave room for them",
-                         (unsigned long long)unseen);
+        observation_note(
+            f->o,
+            "up to %llu connections may not have been seen, as those that their clients reset at once: the counters of "
+            "the namespace (PassiveOpens, EstabResets) leave room for them",
+            (unsigned long long)unseen);
 }
 
 void follower_end(struct follower *f)

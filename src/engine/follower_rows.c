@@ -296,6 +296,7 @@ static void end_unseen(struct follower *f, const struct diag_socket *socket)
     if (!row)
         return;
     uint64_t not_yet = unborn_at(f, socket);
+    f->found_maybe += not_yet == MOMENT_NONE;
     note_entered(f, row, not_yet);
     note_accepted(f, row, not_yet);
     note_closed(f, row, OBSERVED_CLOSED, SIGHT_DESTROYED, not_yet);

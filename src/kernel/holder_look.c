@@ -288,7 +288,7 @@ static void note_workers(void *context, uint32_t inode, pid_t pid, bool register
 bool holders_at_work(uint32_t inode)
 {
     struct workers workers = {0};
-    owners_walk(&inode, 1, note_workers, &workers);
+    owners_each(inode, note_workers, &workers);
     return workers.at_work || !workers.seen;
 }
 

@@ -114,6 +114,14 @@ static void number_groups(struct listener *listeners, size_t count)
     }
 }
 
+static void put_in_order(struct listener_list *out, size_t before)
+{
+    if (out->count == before)
+        return;
+    qsort(out->list + before, out->count - before, sizeof *out->list, compare);
+    number_groups(out->list + before, out->count - before);
+}
+
 int listener_list(struct sockdiag *sd, struct listener_list *out, struct error *incomplete, struct error *err)
 {
     size_t before = out->count;
@@ -121,11 +129,18 @@ int listener_list(struct sockdiag *sd, struct listener_list *out, struct error *
     for (int kind = 0; kind < KIND_COUNT && !status; kind++)
         if (!kind || kinds[kind].operations != kinds[kind - 1].operations)
             status = kinds[kind].operations->list(sd, out, incomplete, err);
-    if (status || out->count == before)
-        return status;
-    qsort(out->list + before, out->count - before, sizeof *out->list, compare);
-    number_groups(out->list + before, out->count - before);
-    return 0;
+    if (!status)
+        put_in_order(out, before);
+    return status;
+}
+
+int listener_list_tcp(struct sockdiag *sd, struct listener_list *out, struct error *err)
+{
+    size_t before = out->count;
+    int status = kinds[KIND_TCP].operations->list(sd, out, NULL, err);
+    if (!status)
+        put_in_order(out, before);
+    return status;
 }
 
 /* ---- One of our own, and its clients ---- */

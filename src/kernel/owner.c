@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* The inode of a link that reads "socket:[inode]", else 0. */
@@ -28,28 +29,48 @@ static int compare_inodes(const void *a, const void *b)
 
 static const char ring[] = "anon_inode:[io_uring]";
 
+/* True: enough is known of this process. */
+typedef bool descriptor_each(void *context, uint32_t inode, pid_t pid, bool registered);
+
 /* Whose sockets are looked for, and for whom. */
 struct descriptors {
     int directory; /* /proc/PID/fd */
     pid_t pid;
-    owner_each *each;
+    descriptor_each *each;
     void *context;
 };
 
+/* Since Linux 6.2 the size of /proc/PID/fd is how many there are, which costs a quarter of looking: kernel threads and those that have
+   ended have none. Ours has some, if the kernel tells. */
+static bool counts_are_told(void)
+{
+    struct stat own;
+    return !stat("/proc/self/fd", &own) && own.st_size > 0;
+}
+
+static bool has_none(pid_t pid)
+{
+    char path[32];
+    struct stat fd;
+    snprintf(path, sizeof path, "/proc/%d/fd", (int)pid);
+    return !stat(path, &fd) && !fd.st_size;
+}
+
 /* A line a registered file: "    1: socket:[4711]". */
-static void walk_ring(const struct descriptors *d, int number)
+static bool walk_ring(const struct descriptors *d, int number)
 {
     char path[64], line[256];
+    bool enough = false;
     snprintf(path, sizeof path, "/proc/%d/fdinfo/%d", (int)d->pid, number);
     FILE *info = fopen(path, "re");
-    while (info && fgets(line, sizeof line, info)) {
+    while (info && !enough && fgets(line, sizeof line, info)) {
         char *colon = line[0] == ' ' ? strstr(line, ": ") : NULL;
         uint32_t inode = colon ? socket_inode(colon + 2) : 0;
-        if (inode)
-            d->each(d->context, inode, d->pid, true);
+        enough = inode && d->each(d->context, inode, d->pid, true);
     }
     if (info)
         fclose(info);
+    return enough;
 }
 
 static int walk_descriptor(void *context, int number)
@@ -57,54 +78,57 @@ static int walk_descriptor(void *context, int number)
     const struct descriptors *d = context;
     char name[16], link[64];
     snprintf(name, sizeof name, "%d", number);
-    ssize_t length = readlinkat(d->directory, name, link, sizeof link - 1); /* fails when it has gone */
-    link[length > 0 ? length : 0] = '\0';
+    ssize_t length = readlinkat(d->directory, name, link, sizeof link - 1);
+    if (length < 0) /* it has gone; or the process is not ours to see, although its directory may be: so are all the others */
+        return errno == EACCES || errno == EPERM ? -errno : 0;
+    link[length] = '\0';
     uint32_t inode = socket_inode(link);
-    if (inode)
-        d->each(d->context, inode, d->pid, false);
-    else if (!strcmp(link, ring))
-        walk_ring(d, number);
-    return 0;
+    return inode ? d->each(d->context, inode, d->pid, false) : !strcmp(link, ring) && walk_ring(d, number);
 }
 
-/* Every socket that a process holds, in whatever way. 0, or -errno when it has gone or is not ours to see. */
-static int walk_descriptors(pid_t pid, owner_each *each, void *context)
+/* The sockets that a process holds, in whatever way. 0, or -errno when it has gone or is not ours to see. */
+static int walk_descriptors(pid_t pid, descriptor_each *each, void *context)
 {
     char path[32];
     snprintf(path, sizeof path, "/proc/%d/fd", (int)pid);
     SCOPED_FD directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (directory < 0)
         return -errno;
-    procfs_walk(directory, walk_descriptor, &(struct descriptors){directory, pid, each, context});
-    return 0;
+    int status = procfs_walk(directory, walk_descriptor, &(struct descriptors){directory, pid, each, context});
+    return status == -EACCES || status == -EPERM ? status : 0;
 }
 
 struct walk {
     const uint32_t *inodes;
     size_t count, hidden;
     pid_t but; /* not looked into; 0: none */
+    bool once; /* a process is told of once; behind that it may have thousands of descriptors */
+    bool counted;
     owner_each *each;
     void *context;
 };
 
 /* Tells who walks, if it is one of those that he looks for. */
-static void tell(void *context, uint32_t inode, pid_t pid, bool registered)
+static bool tell(void *context, uint32_t inode, pid_t pid, bool registered)
 {
     struct walk *walk = context;
-    if (bsearch(&inode, walk->inodes, walk->count, sizeof inode, compare_inodes))
-        walk->each(walk->context, inode, pid, registered);
+    if (!bsearch(&inode, walk->inodes, walk->count, sizeof inode, compare_inodes))
+        return false;
+    walk->each(walk->context, inode, pid, registered);
+    return walk->once;
 }
 
 static int walk_process(void *context, int pid)
 {
     struct walk *walk = context;
-    int status = pid == walk->but ? 0 : walk_descriptors(pid, tell, walk);
+    int status = pid == walk->but || (walk->counted && has_none(pid)) ? 0 : walk_descriptors(pid, tell, walk);
     walk->hidden += status == -EACCES || status == -EPERM;
     return 0;
 }
 
 static size_t walk_processes(struct walk *walk)
 {
+    walk->counted = counts_are_told();
     if (walk->count)
         procfs_walk_path("/proc", walk_process, walk);
     return walk->hidden;
@@ -113,6 +137,11 @@ static size_t walk_processes(struct walk *walk)
 size_t owners_walk(const uint32_t *inodes, size_t count, owner_each *each, void *context)
 {
     return walk_processes(&(struct walk){.inodes = inodes, .count = count, .each = each, .context = context});
+}
+
+size_t owners_each(uint32_t inode, owner_each *each, void *context)
+{
+    return walk_processes(&(struct walk){.inodes = &inode, .count = 1, .once = true, .each = each, .context = context});
 }
 
 int owner_name(pid_t pid, char out[OWNER_NAME_SIZE])
@@ -127,9 +156,21 @@ int owner_name(pid_t pid, char out[OWNER_NAME_SIZE])
     return got < 0 ? (int)got : 0;
 }
 
+struct sockets {
+    owner_each *each;
+    void *context;
+};
+
+static bool tell_all(void *context, uint32_t inode, pid_t pid, bool registered)
+{
+    const struct sockets *sockets = context;
+    sockets->each(sockets->context, inode, pid, registered);
+    return false;
+}
+
 int owner_sockets(pid_t pid, owner_each *each, void *context, struct error *err)
 {
-    int status = walk_descriptors(pid, each, context);
+    int status = walk_descriptors(pid, tell_all, &(struct sockets){each, context});
     if (status == -ENOENT)
         return error_set(err, ESRCH, "there is no process %d", (int)pid);
     if (status)
@@ -138,22 +179,19 @@ int owner_sockets(pid_t pid, owner_each *each, void *context, struct error *err)
     return 0;
 }
 
-struct question {
-    uint32_t inode;
-    bool found;
-};
-
-static void answer(void *context, uint32_t inode, pid_t pid, bool registered)
+static bool is_it(void *context, uint32_t inode, pid_t pid, bool registered)
 {
-    struct question *question = context;
+    uint32_t *wanted = context;
     (void)pid, (void)registered;
-    question->found = question->found || inode == question->inode;
+    if (inode == *wanted)
+        *wanted = 0; /* found */
+    return !*wanted;
 }
 
 bool owner_holds(pid_t pid, uint32_t inode)
 {
-    struct question question = {.inode = inode};
-    return !owner_sockets(pid, answer, &question, NULL) && question.found;
+    uint32_t wanted = inode;
+    return inode && !walk_descriptors(pid, is_it, &wanted) && !wanted;
 }
 
 int owner_read(pid_t pid, struct socket_holder *out)
@@ -168,25 +206,17 @@ int owner_read(pid_t pid, struct socket_holder *out)
     return status;
 }
 
-struct holders {
-    struct listener *listener;
-    pid_t last;
-};
-
 static void note_owner(void *context, uint32_t inode, pid_t pid, bool registered)
 {
-    struct holders *holders = context;
+    struct listener *listener = context;
     (void)inode, (void)registered;
-    if (pid == holders->last)
-        return; /* another descriptor of the same process */
-    holders->last = pid;
-    if (!holders->listener->processes++ || socket_holder_is_keeper(holders->listener->process)) {
+    if (!listener->processes++ || socket_holder_is_keeper(listener->process)) {
         char name[OWNER_NAME_SIZE];
         owner_name(pid, name);
-        if (holders->listener->pid && socket_holder_is_keeper(name))
+        if (listener->pid && socket_holder_is_keeper(name))
             return;
-        holders->listener->pid = pid;
-        memcpy(holders->listener->process, name, sizeof name);
+        listener->pid = pid;
+        memcpy(listener->process, name, sizeof name);
     }
 }
 
@@ -195,10 +225,10 @@ static void find_owner(struct listener *listener, pid_t but)
     listener->pid = 0;
     listener->processes = 0;
     listener->process[0] = '\0';
-    struct holders holders = {.listener = listener};
+    struct walk walk = {
+        .inodes = &listener->inode, .count = 1, .but = but, .once = true, .each = note_owner, .context = listener};
     if (listener->inode)
-        walk_processes(
-            &(struct walk){.inodes = &listener->inode, .count = 1, .but = but, .each = note_owner, .context = &holders});
+        walk_processes(&walk);
 }
 
 void owner_find(struct listener *listener)

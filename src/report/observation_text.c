@@ -70,7 +70,7 @@ static void write_incomplete(FILE *out, const struct observation *o, size_t i)
     if (*o->incomplete)
         fprintf(out, "not complete: %s", o->incomplete);
     else
-        fputs("complete: whoever is not among them had no connection here", out);
+        fputs("complete: from the first look to the last there was no other connection", out);
 }
 
 void report_observation_text(FILE *out, const struct observation *o, const struct report_style *style)

@@ -2,6 +2,8 @@
 #include "document.h"
 
 #include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 static int next_byte(struct document *d)
@@ -37,6 +39,40 @@ static int bad(const struct document *d, struct error *err, const char *why)
     return error_set(err, EBADMSG, "%s at byte %llu", why, (unsigned long long)d->at);
 }
 
+/* ---- Want of memory ---- */
+
+/* The parser goes on with a text that it could not lengthen, and reads behind its end (jansson 2.14, lex_save). So while it reads, a little
+   is kept for it: what it asks for in vain comes from there, the file ends for it, and what it returns is thrown away. */
+#define RESERVE 16384
+
+static struct {
+    bool reading, used_up;
+    size_t used;
+    _Alignas(max_align_t) char bytes[RESERVE];
+} reserve;
+
+static void *take_memory(size_t size)
+{
+    void *memory = malloc(size);
+    if (memory || !reserve.reading)
+        return memory;
+    reserve.used_up = true;
+    size_t room = (size + sizeof(max_align_t) - 1) / sizeof(max_align_t) * sizeof(max_align_t);
+    if (room > RESERVE - reserve.used)
+        return NULL;
+    reserve.used += room;
+    return &reserve.bytes[reserve.used - room];
+}
+
+static void give_memory(void *memory)
+{
+    const char *byte = memory;
+    if (byte < reserve.bytes || byte >= reserve.bytes + RESERVE)
+        free(memory);
+}
+
+/* ---- Values ---- */
+
 struct delivery {
     struct document *document;
     int last; /* byte that was handed over; EOF: it wanted more than there is */
@@ -46,6 +82,8 @@ static size_t deliver(void *buffer, size_t size, void *context)
 {
     struct delivery *delivery = context;
     (void)size;
+    if (reserve.used_up)
+        return 0;
     delivery->last = next_byte(delivery->document);
     if (delivery->last == EOF)
         return 0;
@@ -59,8 +97,16 @@ static json_t *read_value(struct document *d, struct error *err)
     struct delivery delivery = {.document = d};
     json_error_t why;
     int first = peek(d);
+    reserve.reading = true;
     json_t *value = json_load_callback(deliver, &delivery, JSON_DISABLE_EOF_CHECK | JSON_DECODE_ANY, &why);
-    if (!value && json_error_code(&why) == json_error_out_of_memory)
+    if (reserve.used_up) {
+        json_decref(value);
+        value = NULL;
+    }
+    bool enough = !reserve.used_up;
+    reserve.reading = reserve.used_up = false;
+    reserve.used = 0;
+    if (!value && (!enough || json_error_code(&why) == json_error_out_of_memory))
         error_set(err, ENOMEM, "no memory for what it says");
     else if (!value)
         bad(d, err, "it is no JSON");
@@ -137,6 +183,7 @@ int document_next(struct document *d, const char *const *streamed, document_row 
                   struct error *err)
 {
     *members = NULL;
+    json_set_alloc_funcs(take_memory, give_memory);
     if (peek(d) == EOF && !ferror(d->file))
         return 0;
     int status = expect_byte(d, '{', err);

@@ -20,10 +20,12 @@
 #include <unistd.h>
 
 /* The first connection leads: the server gets this long to accept it before the rest comes, so that a server that is
-   quicker than the burst is not raced. One that is at work by then may lack a CPU, and gets longer. */
+   quicker than the burst is not raced. One that is at work by then may lack a CPU, and gets longer. Each look comes when twice the
+   time has passed: one that sleeps in between costs ten times the time of its question. */
 #define LEAD_PATIENCE (2 * NSEC_PER_MSEC)
 #define LEAD_PATIENCE_AT_WORK (20 * NSEC_PER_MSEC)
-#define LEAD_PAUSE (100 * NSEC_PER_USEC)
+#define LEAD_PAUSE (50 * NSEC_PER_USEC)
+#define LEAD_PAUSE_MOST NSEC_PER_MSEC
 
 /* In `run` an idle server accepts at once; this is how long we wait for its thread to get a CPU. */
 #define SERVER_PATIENCE NSEC_PER_SEC
@@ -84,12 +86,13 @@ static bool is_raced(const struct experiment *x)
 
 static bool wait_for_accept(struct experiment *x, nsec until)
 {
-    while (clock_now() < until) {
+    nsec pause = LEAD_PAUSE;
+    for (nsec left; (left = until - clock_now()) > 0; pause = pause < LEAD_PAUSE_MOST ? 2 * pause : pause) {
         if (is_accepted(x, &x->current->attempts[0]))
             return true;
-        nanosleep(&(struct timespec){.tv_nsec = LEAD_PAUSE}, NULL);
+        nanosleep(&(struct timespec){.tv_nsec = pause < left ? pause : left}, NULL);
     }
-    return false;
+    return is_accepted(x, &x->current->attempts[0]);
 }
 
 static void lead(void *context)
@@ -362,7 +365,7 @@ int experiment_go(struct experiment *x, struct error *err)
     if (x->plan->probe.start_at && x->run.target_count)
         look_before(x, &x->run.targets[0]); /* what came while it was waited for is no part of the run */
     if (x->diag.netlink.socket)
-        listener_list(&x->diag, &x->listeners_before, &(struct error){0}, NULL);
+        x->listed_before = !listener_list_tcp(&x->diag, &x->listeners_before, NULL);
     counters_read(&x->counters_before, NULL);
     x->connects_before = counters_connects();
     x->epoch = clock_now();

@@ -66,7 +66,7 @@ static void look_for_others(struct experiment *x, struct target *target)
     struct listener here;
     if (!target->looked || !has_handshake(target->transport.kind) || target->after.known)
         return;
-    bool nobody = !listener_list(&x->diag, &all, NULL, NULL) &&
+    bool nobody = !listener_list_tcp(&x->diag, &all, NULL) &&
                   !listener_find(&x->diag, &target->bound, &target->transport, &here, NULL) && !here.known;
     for (size_t i = 0; i < all.count && nobody; i++)
         if (is_bound_elsewhere(&all.list[i], target) && !target->other_places++)
@@ -153,7 +153,7 @@ static void sum_others(struct experiment *x)
 {
     struct listener_list now = {0}, *before = &x->listeners_before;
     x->run.others = 0;
-    x->run.others_known = x->diag.netlink.socket && before->count && !listener_list(&x->diag, &now, &(struct error){0}, NULL);
+    x->run.others_known = x->diag.netlink.socket && x->listed_before && !listener_list_tcp(&x->diag, &now, NULL);
     for (size_t i = 0; i < now.count; i++) {
         const struct listener *l = &now.list[i], *old = find_listener(before, l->cookie);
         if (has_handshake((enum socket_kind)l->kind) && !is_target(&x->run, l))

@@ -33,7 +33,8 @@ struct experiment {
     struct sockdiag diag;
     struct counters counters_before;
     int64_t connects_before;
-    struct listener_list listeners_before; /* all of the namespace, read before those counters */
+    struct listener_list listeners_before; /* all of the namespace that have a handshake, read before those counters */
+    bool listed_before;
     nsec epoch;
     struct flood *floods[TARGETS_MAX];
     struct target *current;    /* the target of the burst that is going on */

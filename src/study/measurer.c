@@ -20,8 +20,6 @@ static void note_owner(void *context, uint32_t inode, pid_t pid, bool registered
 {
     struct owner_list *owners = context;
     (void)inode, (void)registered;
-    if (owners->count && owners->pids[owners->count - 1] == pid)
-        return;
     if (owners->count == owners->room) {
         size_t room = owners->room ? 2 * owners->room : 16;
         pid_t *pids = realloc(owners->pids, room * sizeof *pids);
@@ -39,7 +37,7 @@ void owners_find(struct owner_list *owners, const struct listener *listener)
     owners->count = 0;
     bool ours = listener->uid == geteuid(); /* then no process that is hidden from us is likely to have it */
     for (int left = HOLDER_TRIES; !owners->count && (ours || !hidden) && left; left--)
-        hidden = owners_walk(&listener->inode, 1, note_owner, owners);
+        hidden = owners_each(listener->inode, note_owner, owners);
 }
 
 void owners_release(struct owner_list *owners)

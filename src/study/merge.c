@@ -158,6 +158,17 @@ static int join(struct merge *m, struct error *err)
     return status;
 }
 
+static int say_useless(const struct merged *merged, struct error *err)
+{
+    const struct merged_host *first = merged->hosts;
+    if (!merged->host_count)
+        return error_set(err, EINVAL, "there is no report of a host that sent: want those of probe --json, too");
+    if (merged->host_count == 1)
+        return error_set(err, EINVAL, "%.100s cannot be used: %.240s", first->file, first->trouble);
+    return error_set(err, EINVAL, "none of the %zu reports can be used; the first is %.100s: %.240s", merged->host_count,
+                     first->file, first->trouble);
+}
+
 int merge_open(struct merge **out, const struct merge_plan *plan, struct error *err)
 {
     struct merge *m = calloc(1, sizeof *m);
@@ -172,7 +183,7 @@ int merge_open(struct merge **out, const struct merge_plan *plan, struct error *
         return status;
     m->run.merged = &m->reports.merged;
     if (!merge_reference(m))
-        return error_set(err, EINVAL, "none of the %zu reports can be used", m->reports.merged.host_count);
+        return say_useless(&m->reports.merged, err);
     describe(m);
     return join(m, err);
 }

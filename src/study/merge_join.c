@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int compare_peers(const struct seen_connection *a, const struct seen_connection *b)
+static int compare_peers(const struct watched *a, const struct watched *b)
 {
     int order = (a->family > b->family) - (a->family < b->family);
     if (!order)
@@ -17,15 +17,15 @@ static int compare_peers(const struct seen_connection *a, const struct seen_conn
 /* As qsort(3) wants it; of the same peer the later connection comes last. */
 static int compare_sightings(const void *one, const void *other)
 {
-    const struct seen_connection *a = one, *b = other;
+    const struct watched *a = one, *b = other;
     int order = compare_peers(a, b);
     return order ? order : (a->entered.most > b->entered.most) - (a->entered.most < b->entered.most);
 }
 
 /* The sightings of one peer: the first of them, and how many there are. */
-static struct seen_connection *find(const struct reports *r, const struct endpoint *source, size_t *count)
+static struct watched *find(const struct reports *r, const struct endpoint *source, size_t *count)
 {
-    struct seen_connection wanted = {.family = (uint8_t)source->family, .port = source->port};
+    struct watched wanted = {.family = (uint8_t)source->family, .port = source->port};
     memcpy(wanted.bytes, source->bytes, sizeof wanted.bytes);
     size_t low = 0, high = r->sighting_count;
     *count = 0;
@@ -49,14 +49,14 @@ static bool got_through(const struct attempt *a)
 /* ---- Clocks ---- */
 
 /* A point of the observer's clock: nanoseconds since 1970. */
-static nsec wall_of(const struct reports *r, const struct seen_connection *s, nsec span)
+static nsec wall_of(const struct reports *r, const struct watched *s, nsec span)
 {
     return r->merged.observers[s->observer].zero + span;
 }
 
 /* A connection enters the queue behind its SYN, and, unless its ACK is dropped, within a round trip of when its client had the answer. So
    each handshake bounds how the clocks are to each other from above, and at least one of all of them from below. */
-static void bound_clock(const struct reports *r, const struct attempt *a, nsec zero, const struct seen_connection *s,
+static void bound_clock(const struct reports *r, const struct attempt *a, nsec zero, const struct watched *s,
                         struct clock_shift *shift)
 {
     if (a->opened == NSEC_NEVER || a->established == NSEC_NEVER || a->syn_retransmits)
@@ -90,7 +90,7 @@ static void align(const struct reports *r, struct merged_host *host)
     for (size_t i = host->first; i < host->first + host->count; i++) {
         const struct attempt *a = &r->attempts[i];
         size_t count;
-        const struct seen_connection *s = got_through(a) ? find(r, &a->source, &count) : NULL;
+        const struct watched *s = got_through(a) ? find(r, &a->source, &count) : NULL;
         if (s && count == 1)
             bound_clock(r, a, host->zero, s, &host->shift);
     }
@@ -99,28 +99,28 @@ static void align(const struct reports *r, struct merged_host *host)
 
 /* ---- What became of it ---- */
 
-static bool entered_behind(const struct reports *r, const struct seen_connection *s, nsec end)
+static bool entered_behind(const struct reports *r, const struct watched *s, nsec end)
 {
     return s->entered.least != NSEC_NEVER && wall_of(r, s, s->entered.least) >= end;
 }
 
 /* What the server's side was when the host looked last: `end`, at the latest, by the observer's clock. */
-static enum peer peer_at(const struct reports *r, const struct seen_connection *s, nsec end, struct attempt *a)
+static enum peer peer_at(const struct reports *r, const struct watched *s, nsec end, struct attempt *a)
 {
     bool entered_later = entered_behind(r, s, end);
     bool accepted = s->accepted.most != NSEC_NEVER;
     bool accepted_later = accepted && s->accepted.least != NSEC_NEVER && wall_of(r, s, s->accepted.least) >= end;
     bool expired_later = s->closed.least == NSEC_NEVER || wall_of(r, s, s->closed.least) >= end;
-    if (s->state == SIGHTING_HALF_OPEN || entered_later)
+    if (s->state == OBSERVED_HALF_OPEN || entered_later)
         return PEER_SYN_RECV;
-    if (s->state == SIGHTING_EXPIRED) {
+    if (s->state == OBSERVED_EXPIRED) {
         a->was_half_open = true;
         return expired_later ? PEER_SYN_RECV : PEER_ABSENT;
     }
     if (accepted && !accepted_later)
         return PEER_ACCEPTED;
     a->was_queued = true;
-    return accepted || s->state == SIGHTING_QUEUED ? PEER_QUEUED : PEER_UNKNOWN;
+    return accepted || s->state == OBSERVED_QUEUED ? PEER_QUEUED : PEER_UNKNOWN;
 }
 
 /* The address is in the list for sure. */
@@ -138,13 +138,12 @@ static size_t source_of(const struct merged_host *host, const struct endpoint *s
     return host->source_count;
 }
 
-/* A peer's port that was used more than once says nothing, unless all say the same. What comes behind the end of one that was there before is
-   not of the burst: with SYN cookies a late ACK of a closed client makes a connection of its own. Returns the one by which it was
-   accepted. */
-static const struct seen_connection *note_sightings(const struct reports *r, struct attempt *a, struct seen_connection *s,
-                                                    size_t count, nsec end)
+/* A peer's port that was used more than once says nothing, unless all say the same. What comes behind the end of one that was there
+   before is not of the burst: with SYN cookies a late ACK of a closed client makes a connection of its own. Returns the one by which
+   it was accepted. */
+static const struct watched *note_sightings(const struct reports *r, struct attempt *a, struct watched *s, size_t count, nsec end)
 {
-    const struct seen_connection *last = NULL;
+    const struct watched *last = NULL;
     enum peer peer = PEER_UNKNOWN;
     for (size_t i = 0; i < count; i++) {
         s[i].told = true;
@@ -159,7 +158,7 @@ static const struct seen_connection *note_sightings(const struct reports *r, str
 }
 
 /* The moment by which it was accepted, on the axis of the run. */
-static void note_accept(const struct reports *r, struct attempt *a, const struct seen_connection *s, nsec zero)
+static void note_accept(const struct reports *r, struct attempt *a, const struct watched *s, nsec zero)
 {
     nsec at = wall_of(r, s, s->accepted.most) - zero;
     if (a->opened == NSEC_NEVER || at < a->opened)
@@ -187,7 +186,7 @@ static int join_host(struct merge *m, struct merged_host *host, bool seen_whole,
     for (size_t i = host->first; i < host->first + host->count; i++) {
         struct attempt *a = &r->attempts[i];
         size_t count;
-        struct seen_connection *s = find(r, &a->source, &count);
+        struct watched *s = find(r, &a->source, &count);
         a->opened = later(a->opened, by);
         a->established = later(a->established, by);
         a->accepted = later(a->accepted, by);
@@ -196,7 +195,7 @@ static int join_host(struct merge *m, struct merged_host *host, bool seen_whole,
             continue;
         direct[source_of(host, &a->source, &last)] = true;
         host->matched += got_through(a);
-        const struct seen_connection *accepted = note_sightings(r, a, s, count, end);
+        const struct watched *accepted = note_sightings(r, a, s, count, end);
         if (accepted)
             note_accept(r, a, accepted, zero);
     }

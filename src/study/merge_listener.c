@@ -6,11 +6,11 @@
 #include <string.h>
 
 /* Its figures at a moment of the observer's time: those of the last look until then. */
-static void figures_at(const struct observer_account *o, uint32_t listener, nsec at, struct listener *out)
+static void figures_at(const struct observer_facts *o, uint32_t listener, nsec at, struct listener *out)
 {
     bool any = false;
     for (size_t i = 0; i < o->sample_count; i++) {
-        const struct seen_sample *s = &o->samples[i];
+        const struct sample *s = &o->samples[i];
         if (s->listener != listener || (any && s->at > at))
             continue;
         out->queue = s->queue;
@@ -38,7 +38,7 @@ static void add_listener(struct listener *sum, const struct listener *one)
 /* What clients that have closed since left behind is not of the burst: so the figures at its end count, not those of the last look. */
 static void add_observation(struct merge *m, size_t number)
 {
-    const struct observer_account *o = &m->reports.observations[number];
+    const struct observer_facts *o = &m->reports.observations[number];
     const struct merged_observer *observer = &m->reports.merged.observers[number];
     struct target *target = &m->run.targets[0];
     nsec begin = m->zero - observer->zero;
@@ -51,12 +51,12 @@ static void add_observation(struct merge *m, size_t number)
     }
 }
 
-static uint64_t peak_of(const struct observer_account *o)
+static uint64_t peak_of(const struct observer_facts *o)
 {
     uint64_t peak = 0, sum = 0;
     uint64_t *queues = calloc(o->listener_count + 1, sizeof *queues);
     for (size_t i = 0; i < o->sample_count && queues; i++) {
-        const struct seen_sample *s = &o->samples[i];
+        const struct sample *s = &o->samples[i];
         if (s->listener >= o->listener_count)
             continue;
         sum = sum - queues[s->listener] + s->queue;
@@ -99,13 +99,13 @@ static uint32_t sum_of(const uint32_t *figures, size_t count)
 /* One queue, of the listeners of one observer together. */
 static int draw_queue(struct merge *m, struct timeline *timeline)
 {
-    const struct observer_account *o = &m->reports.observations[0];
+    const struct observer_facts *o = &m->reports.observations[0];
     nsec shift = m->reports.merged.observers[0].zero - m->zero;
     uint32_t *queues = calloc(o->listener_count + 1, sizeof *queues), *drops = calloc(o->listener_count + 1, sizeof *drops);
     timeline->points = calloc(o->sample_count + 1, sizeof *timeline->points);
     uint32_t before = 0;
     for (size_t i = 0; queues && drops && timeline->points && i < o->sample_count; i++) {
-        const struct seen_sample *s = &o->samples[i];
+        const struct sample *s = &o->samples[i];
         if (s->listener >= o->listener_count || s->at + shift > m->run.elapsed)
             continue;
         queues[s->listener] = s->queue;

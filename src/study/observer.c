@@ -71,9 +71,20 @@ static void count(struct observation *o, const struct survey *before, const stru
     judge_observation(o, &span);
 }
 
-static int observe(struct observation *o, struct follower *f, struct loop *loop, struct error *err)
+static bool are_alone(const struct observation *o, const struct survey *stock)
+{
+    size_t others = 0;
+    for (size_t i = 0; i < stock->count; i++)
+        others += has_handshake((enum socket_kind)stock->listeners[i].kind);
+    return stock->count && others == o->listener_count;
+}
+
+static int observe(struct observation *o, struct follower *f, struct loop *loop, const struct observe_hook *hook,
+                   struct error *err)
 {
     int status = follower_start(f, err);
+    if (!status && hook->began)
+        hook->began(hook->context);
     if (!status)
         status = loop_run(loop, o->settings.duration ? f->epoch + o->settings.duration : NSEC_NEVER, err);
     o->signal = loop->signal;
@@ -97,7 +108,7 @@ static int begin(struct observation *o, struct follower *f, struct loop *loop, s
 }
 
 int observer_run(struct observation *o, const struct survey *survey, const struct observe_settings *settings,
-                 void (*began)(void *context, const struct observation *o), void *context, struct error *err)
+                 const struct observe_hook *hook, struct error *err)
 {
     struct follower *f = calloc(1, sizeof *f);
     struct survey before = {0}, after = {0};
@@ -112,9 +123,8 @@ int observer_run(struct observation *o, const struct survey *survey, const struc
         status = begin(o, f, &loop, &before, err);
         o->signal = loop.signal;
         if (!status && !loop.signal) {
-            if (began)
-                began(context, o);
-            status = observe(o, f, &loop, err);
+            f->alone = are_alone(o, &before);
+            status = observe(o, f, &loop, hook, err);
             take_stock(&after);
             count(o, &before, &after);
         }

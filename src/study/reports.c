@@ -29,7 +29,7 @@ struct reading {
     size_t attempts, sightings; /* that there were before it */
     struct merged_host host;
     struct merged_observer observer;
-    struct observer_account observation;
+    struct observer_facts observation;
 };
 
 static int read_row(void *context, const json_t *members, const char *name, const json_t *row, struct error *err)
@@ -64,7 +64,7 @@ static int add_observer(struct reports *r, const struct reading *reading, struct
     struct merged_observer *grown = reallocarray(m->observers, m->observer_count + 1, sizeof *m->observers);
     if (grown)
         m->observers = grown;
-    struct observer_account *more = reallocarray(r->observations, m->observer_count + 1, sizeof *r->observations);
+    struct observer_facts *more = reallocarray(r->observations, m->observer_count + 1, sizeof *r->observations);
     if (more)
         r->observations = more;
     if (!grown || !more)
@@ -81,7 +81,8 @@ static void undo(struct reading *reading)
     free(reading->host.sources);
     free(reading->observation.listeners);
     free(reading->observation.samples);
-    reading->observation = (struct observer_account){0};
+    reading->observation = (struct observer_facts){0};
+    reading->host.sources = NULL;
 }
 
 /* Named, and counted as one that has failed. */

@@ -4,6 +4,7 @@
 
 #include "backlogctl/error.h"
 #include "backlogctl/merged.h"
+#include "backlogctl/observation.h"
 
 /* What an observer saw of one connection of the listener. Times are spans since the observer's start; `least`: it had certainly not
    happened before, NSEC_NEVER: nobody knows; `most`: it certainly had by then, NSEC_NEVER: it had not. */
@@ -11,26 +12,17 @@ struct moment_bounds {
     nsec least, most;
 };
 
-#define SIGHTING_STATES(X)                                                                    \
-    X(SIGHTING_HALF_OPEN, "half_open") /* a request, for want of the handshake's last ACK */  \
-    X(SIGHTING_EXPIRED, "expired")     /* that was, and vanished without becoming a socket */ \
-    X(SIGHTING_QUEUED, "queued")                                                              \
-    X(SIGHTING_ACCEPTED, "accepted")                                                          \
-    X(SIGHTING_CLOSED, "closed") /* was accepted, and is closed */
-#define SIGHTING_ENUM(symbol, name) symbol,
-enum sighting_state { SIGHTING_STATES(SIGHTING_ENUM) SIGHTING_STATE_COUNT };
-
-struct seen_connection {
+struct watched {
     uint8_t bytes[16];                              /* of the peer's address, as in struct endpoint */
     uint16_t port;                                  /* the peer's */
     uint8_t family;                                 /* AF_INET or AF_INET6 */
-    uint8_t state;                                  /* enum sighting_state, as of the last look */
+    uint8_t state;                                  /* enum observed_state, as of the last look */
     uint16_t observer;                              /* its number */
     bool told;                                      /* a report tells of it, too; written by the merge */
     struct moment_bounds entered, accepted, closed; /* `closed`: of a request, that it expired */
 };
 
-struct seen_sample {
+struct sample {
     nsec at;
     uint32_t listener;
     uint32_t queue;
@@ -38,20 +30,20 @@ struct seen_sample {
 };
 
 /* What belongs to one observer beside struct merged_observer. */
-struct observer_account {
+struct observer_facts {
     struct listener *listeners; /* as they were first */
     size_t listener_count;
-    struct seen_sample *samples; /* ascending; a figure holds until the next sample of its listener */
+    struct sample *samples; /* ascending; a figure holds until the next sample of its listener */
     size_t sample_count, sample_room;
     struct counters counters; /* change in its network namespace */
 };
 
 struct reports {
-    struct merged merged;                  /* hosts and observers; one with `trouble` has nothing below */
-    struct observer_account *observations; /* one an observer */
-    struct attempt *attempts;              /* of all hosts, their times since their own host's start; their ids count from 1 */
+    struct merged merged;                /* hosts and observers; one with `trouble` has nothing below */
+    struct observer_facts *observations; /* one an observer */
+    struct attempt *attempts;            /* of all hosts, their times since their own host's start; their ids count from 1 */
     size_t attempt_count, attempt_room;
-    struct seen_connection *sightings; /* of all observers */
+    struct watched *sightings; /* of all observers */
     size_t sighting_count, sighting_room;
     char version[32]; /* reports of another version are in trouble */
 };

@@ -20,8 +20,8 @@ void host_read(struct reports *r, struct merged_host *host, size_t first, const 
 
 /* The same of an observer: rows of `connections` and `samples`, and the other members (which may take memory). */
 int observer_read_row(struct reports *r, const json_t *row, struct error *err);
-int observer_read_sample(struct observer_account *o, const json_t *row, struct error *err);
-int observer_read(struct merged_observer *observer, struct observer_account *o, const json_t *members, char why[TROUBLE_SIZE],
+int observer_read_sample(struct observer_facts *o, const json_t *row, struct error *err);
+int observer_read(struct merged_observer *observer, struct observer_facts *o, const json_t *members, char why[TROUBLE_SIZE],
                   struct error *err);
 
 #endif

@@ -8,11 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SIGHTING_NAME(symbol, name) name,
 static const char *state_word(unsigned n)
 {
-    static const char *const names[] = {SIGHTING_STATES(SIGHTING_NAME)};
-    return names[n];
+    return observed_state_name((enum observed_state)n);
 }
 
 static struct moment_bounds read_bounds(const json_t *value)
@@ -23,38 +21,38 @@ static struct moment_bounds read_bounds(const json_t *value)
 int observer_read_row(struct reports *r, const json_t *row, struct error *err)
 {
     const struct endpoint peer = read_endpoint(json_object_get(row, "peer"));
-    unsigned state = read_word(json_object_get(row, "state"), state_word, SIGHTING_STATE_COUNT);
-    if (!peer.family || state == SIGHTING_STATE_COUNT)
+    unsigned state = read_word(json_object_get(row, "state"), state_word, OBSERVED_STATE_COUNT);
+    if (!peer.family || state == OBSERVED_STATE_COUNT)
         return error_set(err, EBADMSG, "a connection has no peer or no state that this version knows");
     if (r->sighting_count == r->sighting_room) {
-        struct seen_connection *grown = reports_grow(r->sightings, &r->sighting_room, sizeof *grown, err);
+        struct watched *grown = reports_grow(r->sightings, &r->sighting_room, sizeof *grown, err);
         if (!grown)
             return -ENOMEM;
         r->sightings = grown;
     }
-    struct seen_connection *s = &r->sightings[r->sighting_count++];
-    *s = (struct seen_connection){.port = peer.port,
-                                  .family = (uint8_t)peer.family,
-                                  .state = (uint8_t)state,
-                                  .entered = read_bounds(json_object_get(row, "entered_us")),
-                                  .accepted = read_bounds(json_object_get(row, "accepted_us")),
-                                  .closed = read_bounds(json_object_get(row, "closed_us"))};
+    struct watched *s = &r->sightings[r->sighting_count++];
+    *s = (struct watched){.port = peer.port,
+                          .family = (uint8_t)peer.family,
+                          .state = (uint8_t)state,
+                          .entered = read_bounds(json_object_get(row, "entered_us")),
+                          .accepted = read_bounds(json_object_get(row, "accepted_us")),
+                          .closed = read_bounds(json_object_get(row, "closed_us"))};
     memcpy(s->bytes, peer.bytes, sizeof s->bytes);
     return 0;
 }
 
-int observer_read_sample(struct observer_account *o, const json_t *row, struct error *err)
+int observer_read_sample(struct observer_facts *o, const json_t *row, struct error *err)
 {
     if (o->sample_count == o->sample_room) {
-        struct seen_sample *grown = reports_grow(o->samples, &o->sample_room, sizeof *grown, err);
+        struct sample *grown = reports_grow(o->samples, &o->sample_room, sizeof *grown, err);
         if (!grown)
             return -ENOMEM;
         o->samples = grown;
     }
-    const struct seen_sample sample = {.at = read_span(json_object_get(row, "at_us")),
-                                       .listener = (uint32_t)read_count(json_object_get(row, "listener"), UINT32_MAX),
-                                       .queue = (uint32_t)read_count(json_object_get(row, "queue"), UINT32_MAX),
-                                       .discarded = (uint32_t)read_count(json_object_get(row, "discarded"), UINT32_MAX)};
+    const struct sample sample = {.at = read_span(json_object_get(row, "at_us")),
+                                  .listener = (uint32_t)read_count(json_object_get(row, "listener"), UINT32_MAX),
+                                  .queue = (uint32_t)read_count(json_object_get(row, "queue"), UINT32_MAX),
+                                  .discarded = (uint32_t)read_count(json_object_get(row, "discarded"), UINT32_MAX)};
     if (sample.at == NSEC_NEVER)
         return error_set(err, EBADMSG, "a sample has no time");
     o->samples[o->sample_count++] = sample;
@@ -94,12 +92,12 @@ static struct counters read_counters(const json_t *value)
 static bool rows_are_counted(const struct merged_observer *observer, const json_t *counts)
 {
     uint64_t sum = 0;
-    for (unsigned s = 0; s < SIGHTING_STATE_COUNT; s++)
+    for (unsigned s = 0; s < OBSERVED_STATE_COUNT; s++)
         sum += read_count(json_object_get(counts, state_word(s)), UINT32_MAX);
     return sum == observer->connections;
 }
 
-int observer_read(struct merged_observer *observer, struct observer_account *o, const json_t *members, char why[TROUBLE_SIZE],
+int observer_read(struct merged_observer *observer, struct observer_facts *o, const json_t *members, char why[TROUBLE_SIZE],
                   struct error *err)
 {
     const char *started = json_string_value(json_object_get(members, "started_at"));

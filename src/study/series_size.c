@@ -274,6 +274,7 @@ static int check(struct search *search, struct error *err)
             return status;
         s->checks = pass;
         s->backlog = (uint32_t)answer;
+        s->longest_wait = NSEC_NEVER; /* of a round that failed before, at another backlog */
         for (const struct trial *t = search->trials; t < search->trials + search->begun; t++)
             if (passed(search, t) && t->accepted_max > s->longest_wait)
                 s->longest_wait = t->accepted_max;

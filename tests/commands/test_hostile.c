@@ -102,6 +102,8 @@ START_TEST(nothing_of_them_reaches_a_terminal)
     says("list --json", 0, "\\u001B[2J\\\\xff\\u009Ba");
     says("watch --batch --iterations 1 --interval 100ms --alert 'queue>=1,backlog>=1'", 1, "%" SAFE_DEVICE ":6001");
     says("watch --json --iterations 1 --interval 100ms", 0, NULL);
+    says("observe --port 6001 --duration 10ms", 0, "%" SAFE_DEVICE ":6001 (" SAFE_PROCESS "/");
+    says("observe --port 6001 --duration 10ms --json", 0, NULL);
     says("resize --port 6001 --backlog 5 --dry-run", 0, "%" SAFE_DEVICE ":6001 (" SAFE_PROCESS "/");
     says("resize --port 6001 --backlog 5 --dry-run --json", 0, NULL);
     says("measure --port 6001", 2, NULL);

@@ -66,6 +66,7 @@ static const struct {
     {{"list", "--junit", HELD_FILE, "--expect", "queue>=0"}, SEE | WRITE | 1 << CAP_NET_ADMIN, true},
     {{"watch", "--batch"}, SEE | 1 << CAP_NET_ADMIN, true},
     {{"watch", "--batch", "--netns", "/proc/self/ns/net"}, SEE | ENTER | 1 << CAP_NET_ADMIN, true},
+    {{"observe", "--port", "60002", "--duration", "10ms"}, SEE | 1 << CAP_NET_ADMIN, true},
     {{"resize", "--port", "60002", "--backlog", "8"}, SEE, false},
     {{"measure", "--port", "60002", "--yes"}, BURST | SEE | 1 << CAP_KILL | 1 << CAP_SYS_NICE, false},
     {{"probe", "--port", "60002", "--count", "1"}, BURST | SEE, false},

@@ -42,5 +42,6 @@ first = report["timeline"][0]
 counted, placed, unplaced = (first[name + "_drops"] for name in ("counted", "placed", "unplaced"))
 assert first["listener"][-1]["discarded"] == placed and placed + unplaced == counted, first["listener"][-1]
 assert f"{counted} packet" in words, words
-assert not unplaced or f"{placed} of them placed in time, {unplaced} without" in words, words
+assert unplaced <= 0 or f"{placed} of them placed in time, {unplaced} without" in words, words
+assert unplaced >= 0 or f"{-unplaced} more went unanswered" in words, words  # a busy machine had not brought them to the listener yet
 print(seen, "lanes agree")

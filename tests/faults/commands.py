@@ -66,6 +66,15 @@ def all_accepted(text):
     return got_in(text, 4, 4)
 
 
+def merged(text):
+    """Of the four clients of two shares, each is counted or said to be missing."""
+    report = json.loads(text)
+    counted, missing = sum(report["counts"].values()), report["merged"]["unreported"]
+    troubles = [host for host in report["merged"]["hosts"] if host["trouble"]]
+    assert counted + missing == 4 and (not missing or troubles), f"{counted} counted, {missing} missing, {troubles}"
+    return None if troubles else sorted(report)
+
+
 def measured(text):
     """It holds six."""
     report = json.loads(text)
@@ -195,6 +204,8 @@ def table(program, server):
         Command("measure-json", [*MEASURE, "--json"], one_json, judges=True, fresh=True),
         Command("measure-stop", [*MEASURE, "--freeze", "stop", "--json"], one_json, judges=True, fresh=True),
         Command("measure-unix", ["measure", "--unix", UNIX, "--yes", "-t", "15s", "--budget", "9s"], judges=True, fresh=True),
+        Command("merge", ["merge", "../share-1", "../share-2", "--svg", "svg"], must="connections?: ", files={"svg": markup}),
+        Command("merge-json", ["merge", "../share-1", "../share-2", "--json", "-e", "connected>=0"], merged, judges=True),
         Command("sweep", ["sweep", "-b", "1,2", "-n", "2", "-t", "20ms", "--json"], one_json, most=3),
         Command("sweep-csv", ["sweep", "-b", "1,2", "-n", "2", "-t", "20ms", "--csv", "--svg", "svg", "--html", "html", "--jobs", "2"],
                 comma_separated, files={"svg": markup, "html": markup}, most=3),

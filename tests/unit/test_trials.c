@@ -22,7 +22,7 @@ START_TEST(jobs_are_what_is_run)
     static const struct {
         int processors;
         unsigned times, jobs;
-    } rows[] = {{1, 1, 1}, {2, 4, 8}, {16, 4, 64}, {32, 4, 64}, {100, 1, 64}, {0, 4, 1}};
+    } rows[] = {{1, 1, 1}, {2, 4, 8}, {16, 4, 64}, {64, 4, 256}, {100, 4, 256}, {0, 4, 1}};
     for (size_t i = 0; i < COUNT(rows); i++) {
         processors = rows[i].processors;
         ck_assert_uint_eq(trials_jobs(rows[i].times), rows[i].jobs);
