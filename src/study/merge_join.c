@@ -54,8 +54,24 @@ static nsec wall_of(const struct reports *r, const struct watched *s, nsec span)
     return r->merged.observers[s->observer].zero + span;
 }
 
-/* A connection enters the queue behind its SYN, and, unless its ACK is dropped, within a round trip of when its client had the answer. So
-   each handshake bounds how the clocks are to each other from above, and at least one of all of them from below. */
+/* Until when no listener had dropped a packet: an ACK that is dropped lets a connection enter the queue seconds later, when its client sends
+   again, or never. So does a listener that waits for data (TCP_DEFER_ACCEPT). */
+static nsec calm_until(const struct observer_facts *o)
+{
+    if (!o->counters.known || o->counters.value[COUNTER_DEFER_ACCEPT_DROP])
+        return 0;
+    for (size_t i = 0; i < o->sample_count; i++) {
+        size_t first = 0;
+        while (o->samples[first].listener != o->samples[i].listener)
+            first++;
+        if (o->samples[i].discarded != o->samples[first].discarded)
+            return o->samples[i].at;
+    }
+    return o->sample_count ? INT64_MAX : 0;
+}
+
+/* A connection enters the queue behind its SYN, and, unless its ACK is dropped, within a round trip of when its client had the answer.
+   So each handshake bounds how the clocks are to each other from above, and at least one of those before any drop from below. */
 static void bound_clock(const struct reports *r, const struct attempt *a, nsec zero, const struct watched *s,
                         struct clock_shift *shift)
 {
@@ -66,7 +82,7 @@ static void bound_clock(const struct reports *r, const struct attempt *a, nsec z
         shift->most = !shift->most_known || most < shift->most ? most : shift->most;
         shift->most_known = true;
     }
-    if (s->entered.least != NSEC_NEVER) {
+    if (s->entered.least != NSEC_NEVER && s->entered.most != NSEC_NEVER && s->entered.most < r->observations[s->observer].calm) {
         nsec round_trip = a->established - a->opened;
         nsec least = wall_of(r, s, s->entered.least) - (zero + a->established + round_trip);
         shift->least = !shift->least_known || least < shift->least ? least : shift->least;
@@ -138,18 +154,28 @@ static size_t source_of(const struct merged_host *host, const struct endpoint *s
     return host->source_count;
 }
 
+/* When a host looked last, by the observer's clock. A clock that seems to be behind may be right, if its packets were held up on the
+   way: then what the two say of a connection has to be the same. */
+struct look_ends {
+    nsec least, most;
+};
+
 /* A peer's port that was used more than once says nothing, unless all say the same. What comes behind the end of one that was there
    before is not of the burst: with SYN cookies a late ACK of a closed client makes a connection of its own. Returns the one by which
    it was accepted. */
-static const struct watched *note_sightings(const struct reports *r, struct attempt *a, struct watched *s, size_t count, nsec end)
+static const struct watched *note_sightings(const struct reports *r, struct attempt *a, struct watched *s, size_t count,
+                                            const struct look_ends *ends)
 {
     const struct watched *last = NULL;
     enum peer peer = PEER_UNKNOWN;
     for (size_t i = 0; i < count; i++) {
         s[i].told = true;
-        if (last && entered_behind(r, &s[i], end))
+        if (last && entered_behind(r, &s[i], ends->most))
             continue;
-        enum peer one = peer_at(r, &s[i], end, a);
+        struct attempt otherwise = *a;
+        enum peer one = peer_at(r, &s[i], ends->most, a);
+        if (one != peer_at(r, &s[i], ends->least, &otherwise))
+            one = PEER_UNKNOWN;
         peer = last && one != peer ? PEER_UNKNOWN : one;
         last = &s[i];
     }
@@ -179,6 +205,7 @@ static int join_host(struct merge *m, struct merged_host *host, bool seen_whole,
     nsec by = host->zero + host->shifted - zero;
     nsec most = host->shift.most_known && host->shift.most > host->shifted ? host->shift.most - host->shifted : 0;
     nsec end = host->zero + host->shifted + most + host->elapsed;
+    const struct look_ends ends = {.least = host->shifted > 0 ? host->zero + host->elapsed : end, .most = end};
     bool *direct = calloc(host->source_count + 1, sizeof *direct); /* of its addresses: the observer knows them */
     size_t last = 0;
     if (!direct)
@@ -195,7 +222,7 @@ static int join_host(struct merge *m, struct merged_host *host, bool seen_whole,
             continue;
         direct[source_of(host, &a->source, &last)] = true;
         host->matched += got_through(a);
-        const struct watched *accepted = note_sightings(r, a, s, count, end);
+        const struct watched *accepted = note_sightings(r, a, s, count, &ends);
         if (accepted)
             note_accept(r, a, accepted, zero);
     }
@@ -235,6 +262,8 @@ int merge_join(struct merge *m, struct error *err)
     nsec zero = INT64_MAX, end = 0;
     if (r->sighting_count)
         qsort(r->sightings, r->sighting_count, sizeof *r->sightings, compare_sightings);
+    for (size_t i = 0; i < merged->observer_count; i++)
+        r->observations[i].calm = calm_until(&r->observations[i]);
     for (size_t i = 0; i < merged->host_count; i++) {
         struct merged_host *host = &merged->hosts[i];
         if (!is_of_use(host))

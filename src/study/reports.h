@@ -36,6 +36,7 @@ struct observer_facts {
     struct sample *samples; /* ascending; a figure holds until the next sample of its listener */
     size_t sample_count, sample_room;
     struct counters counters; /* change in its network namespace */
+    nsec calm;                /* what entered a queue before had no ACK dropped; written by the merge */
 };
 
 struct reports {
