@@ -205,7 +205,7 @@ static int join_host(struct merge *m, struct merged_host *host, bool seen_whole,
     nsec by = host->zero + host->shifted - zero;
     nsec most = host->shift.most_known && host->shift.most > host->shifted ? host->shift.most - host->shifted : 0;
     nsec end = host->zero + host->shifted + most + host->elapsed;
-    const struct look_ends ends = {.least = host->shifted > 0 ? host->zero + host->elapsed : end, .most = end};
+    const struct look_ends ends = {.least = host->zero + host->elapsed + (host->shifted < 0 ? host->shifted : 0), .most = end};
     bool *direct = calloc(host->source_count + 1, sizeof *direct); /* of its addresses: the observer knows them */
     size_t last = 0;
     if (!direct)
