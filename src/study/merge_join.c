@@ -121,14 +121,16 @@ static bool entered_behind(const struct reports *r, const struct watched *s, nse
 }
 
 /* What the server's side was when the host looked last: `end`, at the latest, by the observer's clock. */
-static enum peer peer_at(const struct reports *r, const struct watched *s, nsec end, struct attempt *a)
+static enum peer peer_at(const struct reports *r, const struct watched *s, nsec end, bool seen_whole, struct attempt *a)
 {
     bool entered_later = entered_behind(r, s, end);
     bool accepted = s->accepted.most != NSEC_NEVER;
     bool accepted_later = accepted && s->accepted.least != NSEC_NEVER && wall_of(r, s, s->accepted.least) >= end;
     bool expired_later = s->closed.least == NSEC_NEVER || wall_of(r, s, s->closed.least) >= end;
-    if (s->state == OBSERVED_HALF_OPEN || entered_later)
+    if (s->state == OBSERVED_HALF_OPEN || (entered_later && s->was_half_open))
         return PEER_SYN_RECV;
+    if (entered_later) /* answered by a SYN cookie, and its ACK dropped: the server had nothing until its client sent again */
+        return seen_whole ? PEER_ABSENT : PEER_UNKNOWN;
     if (s->state == OBSERVED_EXPIRED) {
         a->was_half_open = true;
         return expired_later ? PEER_SYN_RECV : PEER_ABSENT;
@@ -158,6 +160,7 @@ static size_t source_of(const struct merged_host *host, const struct endpoint *s
    way: then what the two say of a connection has to be the same. */
 struct look_ends {
     nsec least, most;
+    bool seen_whole; /* all that its observer's host had is known */
 };
 
 /* A peer's port that was used more than once says nothing, unless all say the same. What comes behind the end of one that was there
@@ -173,8 +176,8 @@ static const struct watched *note_sightings(const struct reports *r, struct atte
         if (last && entered_behind(r, &s[i], ends->most))
             continue;
         struct attempt otherwise = *a;
-        enum peer one = peer_at(r, &s[i], ends->most, a);
-        if (one != peer_at(r, &s[i], ends->least, &otherwise))
+        enum peer one = peer_at(r, &s[i], ends->most, ends->seen_whole, a);
+        if (one != peer_at(r, &s[i], ends->least, ends->seen_whole, &otherwise))
             one = PEER_UNKNOWN;
         peer = last && one != peer ? PEER_UNKNOWN : one;
         last = &s[i];
@@ -205,7 +208,9 @@ static int join_host(struct merge *m, struct merged_host *host, bool seen_whole,
     nsec by = host->zero + host->shifted - zero;
     nsec most = host->shift.most_known && host->shift.most > host->shifted ? host->shift.most - host->shifted : 0;
     nsec end = host->zero + host->shifted + most + host->elapsed;
-    const struct look_ends ends = {.least = host->zero + host->elapsed + (host->shifted < 0 ? host->shifted : 0), .most = end};
+    const struct look_ends ends = {.least = host->zero + host->elapsed + (host->shifted < 0 ? host->shifted : 0),
+                                   .most = end,
+                                   .seen_whole = seen_whole};
     bool *direct = calloc(host->source_count + 1, sizeof *direct); /* of its addresses: the observer knows them */
     size_t last = 0;
     if (!direct)

@@ -18,6 +18,7 @@ struct watched {
     uint8_t family;                                 /* AF_INET or AF_INET6 */
     uint8_t state;                                  /* enum observed_state, as of the last look */
     uint16_t observer;                              /* its number */
+    bool was_half_open;                             /* a look saw its request */
     bool told;                                      /* a report tells of it, too; written by the merge */
     struct moment_bounds entered, accepted, closed; /* `closed`: of a request, that it expired */
 };

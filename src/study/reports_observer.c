@@ -34,6 +34,7 @@ int observer_read_row(struct reports *r, const json_t *row, struct error *err)
     *s = (struct watched){.port = peer.port,
                           .family = (uint8_t)peer.family,
                           .state = (uint8_t)state,
+                          .was_half_open = json_is_object(json_object_get(row, "half_open_us")),
                           .entered = read_bounds(json_object_get(row, "entered_us")),
                           .accepted = read_bounds(json_object_get(row, "accepted_us")),
                           .closed = read_bounds(json_object_get(row, "closed_us"))};
