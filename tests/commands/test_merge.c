@@ -242,6 +242,29 @@ START_TEST(what_was_not_seen_is_not_guessed)
 }
 END_TEST
 
+/* What came into the queue behind the host's last look was a request before, or nothing: a look tells. */
+START_TEST(what_came_later_was_half_open_if_a_look_saw_it)
+{
+#define LATER(half_open)                                                                                                    \
+    "{\"listener\":0,\"peer\":\"10.0.0.1:1002\",\"local\":\"10.9.9.9:80\",\"state\":\"queued\",\"half_open_us\":" half_open \
+    ",\"entered_us\":{\"min\":3300000,\"max\":3310000},\"accepted_us\":null,\"closed_us\":null,\"evidence\":\"list\"}"
+    static const struct {
+        const char *later, *verdict;
+    } rows[] = {{LATER("{\"min\":1000000,\"max\":1004000}"), "half_open"}, {LATER("null"), "established"}};
+    make_folder();
+    write_host("a.json", &(struct share){.index = 1, .of = 1, .count = 2, .rows = first.rows, .established = 2});
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char text[1024];
+        snprintf(text, sizeof text, "%s,%s", SEEN("10.0.0.1:1001", "queued", BEGIN, "null", "null"), rows[i].later);
+        write_observer("o.json", text, true, 0, 0);
+        json_t *report = merged((const char *[]){path_of("a.json"), path_of("o.json"), NULL}, 0);
+        ck_assert_str_eq(verdict_at(report, 1), rows[i].verdict);
+        json_decref(report);
+    }
+    remove_folder();
+}
+END_TEST
+
 /* The listener says why, if it dropped as many as went unanswered, and nobody is missing. */
 START_TEST(silence_is_told_by_the_listener)
 {
@@ -476,6 +499,7 @@ static Suite *make_suite(void)
 {
     const TTest *const tests[] = {each_end_tells_its_part,
                                   what_was_not_seen_is_not_guessed,
+                                  what_came_later_was_half_open_if_a_look_saw_it,
                                   silence_is_told_by_the_listener,
                                   a_wrong_clock_is_found_by_the_handshakes,
                                   a_clock_is_not_behind_for_what_was_dropped,
