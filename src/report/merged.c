@@ -59,12 +59,15 @@ static void write_clock(FILE *out, const struct merged_host *host)
 {
     const struct clock_shift *shift = &host->shift;
     char span[NSEC_TEXT_SIZE];
-    if (!host->shifted && (!shift->least_known || !shift->most_known))
+    if (!host->shifted && (!shift->least_known || !shift->most_known)) {
+        fputs("; its handshakes do not tell how its clock is to the observer's", out);
         return;
+    }
     fputs("; by its handshakes its clock ", out);
     write_bounds(out, shift);
     if (host->shifted)
-        fprintf(out, ", so it began %s by as much, and its times here are moved by %s%s", host->shifted < 0 ? "early" : "late",
+        fprintf(out, "%s; its times here are moved by %s%s",
+                host->shifted < 0 ? ", so it began early by as much" : ", or its packets were held up by as much on the way",
                 host->shifted < 0 ? "-" : "", nsec_text(host->shifted < 0 ? -host->shifted : host->shifted, span));
 }
 

@@ -331,6 +331,8 @@ int merge_join(struct merge *m, struct error *err)
     int status = 0;
     if (r->sighting_count)
         qsort(r->sightings, r->sighting_count, sizeof *r->sightings, compare_sightings);
+    for (size_t i = 0; i < merged->observer_count; i++)
+        r->observations[i].calm = calm_until(&r->observations[i]);
     for (size_t i = 0; i < merged->host_count; i++) {
         struct merged_host *host = &merged->hosts[i];
         if (!is_of_use(host))

@@ -185,15 +185,17 @@ START_TEST(each_end_tells_its_part)
     make_folder();
     write_host("a.json", &first);
     write_host("b.json", &second);
-    /* The third was accepted when its client had gone: at the end of its patience it was in the queue. */
+    /* A late ACK of the first, whose host has closed it, made another. The third was accepted when its client had gone: at the end of its
+       patience it was in the queue. */
     write_observer("o.json",
-                   SEEN("10.0.0.1:1001", "accepted", BEGIN, AT(1000000, 1010000),
-                        "null") "," SEEN("10.0.0.1:1002", "queued", BEGIN, "null",
-                                         "null") "," SEEN("10.0.0.2:1001", "closed", BEGIN, AT(3100000, 3110000),
-                                                          AT(3100000, 3110000)) "," SEEN("10.0.0.2:1002", "half_open",
-                                                                                         "{\"min\":null,\"max\":null}", "null",
-                                                                                         "null") "," SEEN("10.7.7.7:1", "queued",
-                                                                                                          BEGIN, "null", "null"),
+                   SEEN("10.0.0.1:1001", "accepted", BEGIN, AT(1000000, 1010000), "null") "," SEEN(
+                       "10.0.0.1:1001", "accepted", AT(3200000, 3210000), AT(3200000, 3210000),
+                       "null") "," SEEN("10.0.0.1:1002", "queued", BEGIN, "null",
+                                        "null") "," SEEN("10.0.0.2:1001", "closed", BEGIN, AT(3100000, 3110000),
+                                                         AT(3100000, 3110000)) "," SEEN("10.0.0.2:1002", "half_open",
+                                                                                        "{\"min\":null,\"max\":null}", "null",
+                                                                                        "null") "," SEEN("10.7.7.7:1", "queued",
+                                                                                                         BEGIN, "null", "null"),
                    true, 0, 0);
     json_t *report = merged((const char *[]){path_of("o.json"), path_of("a.json"), path_of("b.json"), NULL}, 0);
     ck_assert_str_eq(verdict_at(report, 0), "connected");
@@ -205,7 +207,7 @@ START_TEST(each_end_tells_its_part)
                              json_object_get(json_array_get(json_object_get(report, "connections"), i), "evidence")),
                          "peer_socket");
     json_t *observer = json_array_get(json_object_get(json_object_get(report, "merged"), "observers"), 0);
-    ck_assert_int_eq(report_number(observer, "connections"), 5);
+    ck_assert_int_eq(report_number(observer, "connections"), 6);
     ck_assert_int_eq(report_number(observer, "foreign"), 1);
     ck_assert_int_eq(report_number(host_at(report, 0), "matched"), 2);
     ck_assert_int_eq(report_number(report, "listener.queue"), 3);
@@ -392,6 +394,28 @@ START_TEST(nothing_is_counted_twice)
 }
 END_TEST
 
+/* What enters its queue seconds late may be of a clock that is behind, unless packets were dropped before. */
+START_TEST(a_clock_is_not_behind_for_what_was_dropped)
+{
+    make_folder();
+    write_host("a.json", &(struct share){.index = 1, .of = 1, .count = 2, .rows = first.rows, .established = 2});
+    for (unsigned dropped = 0; dropped <= 2; dropped += 2) {
+        write_observer("o.json",
+                       SEEN("10.0.0.1:1001", "queued", AT(2500000, 2510000), "null",
+                            "null") "," SEEN("10.0.0.1:1002", "queued", AT(3500000, 3510000), "null", "null"),
+                       true, dropped, dropped);
+        json_t *report = merged((const char *[]){path_of("a.json"), path_of("o.json"), NULL}, 0);
+        long shifted = report_number(host_at(report, 0), "shifted_us");
+        ck_assert_msg(dropped ? shifted == 0 : shifted > 1490000 && shifted < 1510000, "moved by %ld us", shifted);
+        ck_assert_str_eq(verdict_at(report, 0), "queued");
+        /* Too late for this host if its clock is right, and in time if it is behind. */
+        ck_assert_str_eq(verdict_at(report, 1), "established");
+        json_decref(report);
+    }
+    remove_folder();
+}
+END_TEST
+
 /* ---- Reports that are of no use ---- */
 
 START_TEST(who_does_not_belong_is_named_and_the_rest_counted)
@@ -550,6 +574,7 @@ static Suite *make_suite(void)
 {
     const TTest *const tests[] = {each_end_tells_its_part,
                                   what_was_not_seen_is_not_guessed,
+                                  what_came_later_was_half_open_if_a_look_saw_it,
                                   silence_is_told_by_the_listener,
                                   a_wrong_clock_is_found_by_the_handshakes,
                                   what_changed_at_the_last_look_is_not_told,

@@ -30,7 +30,8 @@ http {{
 """
 # Where nginx is missing: the same backlog, and a line for each client that it accepts.
 PYTHON_SERVER = """import resource, socket, time
-resource.setrlimit(resource.RLIMIT_NOFILE, ({files}, {files}))
+most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 listener = socket.create_server(("", {port}), backlog=511)
 log = open("{folder}/error.log", "w", 1)
 kept = []
@@ -166,15 +167,16 @@ class Packets:
 
 # ---- The burst ----
 
-def probe_words(start_at, share, of, connections, timeout):
+def probe_words(start_at, share, of, connections, timeout, rate):
+    pace = ["--rate", str(rate)] if rate else []
     return ["probe", f"{lab.SERVER}:{lab.PORT}", "--i-own-this-target", lab.SERVER, "--count", str(connections), "--timeout", timeout,
-            "--start-at", str(start_at), "--segment", f"{share}/{of}", "--json"]
+            "--start-at", str(start_at), "--segment", f"{share}/{of}", "--json", *pace]
 
 
 class Burst:
     """All hosts begin at one moment. `lead`: how long before that they are told."""
 
-    def __init__(self, the_lab, name, connections, timeout, lead):
+    def __init__(self, the_lab, name, options, lead):
         self.lab, self.folder = the_lab, f"{lab.ROOT}/{name}"
         os.mkdir(self.folder)
         self.start_at = round(time.time() + lead, 3)
@@ -187,12 +189,12 @@ class Burst:
         self.files, self.probes = [], []
         for i, host in enumerate(the_lab.clients):
             self.files.append(f"{self.folder}/{host.name}.json")
-            self.probes.append(self.begin(host, i + 1, connections, timeout))
+            self.probes.append(self.begin(host, i + 1, options))
 
-    def begin(self, host, share, connections, timeout):
-        words = probe_words(self.start_at, share, len(self.lab.clients), connections, timeout)
+    def begin(self, host, share, options, timeout=None, before=()):
+        words = probe_words(self.start_at, share, len(self.lab.clients), options.connections, timeout or options.timeout, options.rate)
         with open(self.files[-1], "wb") as out:
-            return host.start("nice", "-n", "-15", self.lab.backlogctl, *words, stdout=out, stderr=self.said)
+            return host.start("nice", "-n", "-15", *before, self.lab.backlogctl, *words, stdout=out, stderr=self.said)
 
     def finish(self):
         """Waits for all; the statuses of the probes."""
