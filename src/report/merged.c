@@ -67,7 +67,7 @@ static void write_clock(FILE *out, const struct merged_host *host)
     write_bounds(out, shift);
     if (host->shifted)
         fprintf(out, "%s; its times here are moved by %s%s",
-                host->shifted < 0 ? ", so it began early by as much" : ", or its packets were held up by as much on the way",
+                host->shifted < 0 ? ", so it began early by as much" : ", so it began late by as much",
                 host->shifted < 0 ? "-" : "", nsec_text(host->shifted < 0 ? -host->shifted : host->shifted, span));
 }
 

@@ -65,20 +65,42 @@ static void bound_below(struct clock_shift *shift, nsec least)
     shift->least_known = true;
 }
 
-/* Nothing is there before it was begun. And what was not there at a look sent its SYN-ACK behind it; unless that was a cookie, of
-   which the server keeps nothing: then its ACK came behind the look, within a round trip of the answer, for a client that sends nothing
-   repeats no ACK, and a server that keeps nothing no SYN-ACK. */
+/* Until when no listener had dropped a packet: where the last ACK of a handshake is dropped, a connection may enter the queue seconds later,
+   when its client sends again, or closes. */
+static nsec calm_until(const struct observer_facts *o)
+{
+    for (size_t i = 0; i < o->sample_count; i++) {
+        size_t first = 0;
+        while (o->samples[first].listener != o->samples[i].listener)
+            first++;
+        if (o->samples[i].discarded != o->samples[first].discarded)
+            return o->samples[i].at;
+    }
+    return o->sample_count ? INT64_MAX : 0;
+}
+
+/* How long after its client had the answer something of a connection must have been at the server: nothing, as its request is; but of
+   a cookie the server keeps nothing, and then it is the ACK, within a round trip, if that was not dropped. NSEC_NEVER: nobody knows. */
+static nsec server_lag(const struct reports *r, const struct attempt *a, const struct merged_host *host, const struct watched *s)
+{
+    const struct observer_facts *o = &r->observations[s->observer];
+    if (s->half_open || (o->counters.known && !o->counters.value[COUNTER_SYNCOOKIES_SENT]))
+        return 0;
+    bool prompt = s->entered.most != NSEC_NEVER && s->entered.most < o->calm && !host->sends;
+    return prompt ? a->established - a->opened : NSEC_NEVER;
+}
+
+/* Nothing is there before it was begun. And what a look did not show was not there yet. */
 static void bound_clock(const struct reports *r, const struct attempt *a, const struct merged_host *host, const struct watched *s,
                         struct clock_shift *shift)
 {
     if (a->opened == NSEC_NEVER || a->established == NSEC_NEVER)
         return;
+    nsec lag = server_lag(r, a, host, s);
     if (s->present != NSEC_NEVER)
         bound_above(shift, wall_of(r, s, s->present) - (host->zero + a->opened));
-    if (s->absent == NSEC_NEVER || (!s->half_open && host->sends))
-        return;
-    nsec round_trip = s->half_open ? 0 : a->established - a->opened;
-    bound_below(shift, wall_of(r, s, s->absent) - (host->zero + a->established + round_trip));
+    if (s->absent != NSEC_NEVER && lag != NSEC_NEVER)
+        bound_below(shift, wall_of(r, s, s->absent) - (host->zero + a->established + lag));
 }
 
 /* Clocks that may agree are taken to; another one is moved to the middle of its bounds. */
@@ -231,12 +253,13 @@ static bool join(struct joining *j, struct attempt *a)
             continue;
         enum peer one = peer_at(j->reports, &s[i], &j->end, a);
         peer = fitting++ && one != peer ? PEER_UNKNOWN : one;
-        s[i].told = true;
         a->answered = a->answered || (s[i].half_open && !got_through(a));
         last = &s[i];
     }
     if (!fitting)
         return false;
+    for (size_t i = 0; i < count; i++)
+        s[i].told = true; /* also what a late packet made, when the client had closed */
     a->peer = (uint8_t)peer;
     if (fitting == 1 && peer == PEER_ACCEPTED)
         note_accept(j->reports, a, last, j->host);
@@ -262,14 +285,24 @@ static void join_attempts(struct joining *j)
     }
 }
 
+/* Whether anything of it was at the server by then. What came behind that is not: with SYN cookies the FIN of a client makes a connection
+   of one whose ACK was dropped. */
+static bool was_there(const struct joining *j, const struct attempt *a)
+{
+    size_t count;
+    const struct watched *s = merge_find(j->reports, &a->source, &count);
+    for (size_t i = 0; i < count; i++)
+        if (s[i].absent == NSEC_NEVER || wall_of(j->reports, &s[i], s[i].absent) < j->end.most)
+            return true;
+    return false;
+}
+
 /* Who is not among those that were seen is not there, if all of its address would be. */
 static void note_absent(struct joining *j)
 {
     for (size_t i = j->host->first; i < j->host->first + j->host->count; i++) {
         struct attempt *a = &j->reports->attempts[i];
-        size_t count;
-        if (a->peer == PEER_UNKNOWN && got_through(a) && !merge_find(j->reports, &a->source, &count) &&
-            j->direct[source_of(j->host, &a->source, &j->last)])
+        if (a->peer == PEER_UNKNOWN && got_through(a) && !was_there(j, a) && j->direct[source_of(j->host, &a->source, &j->last)])
             a->peer = PEER_ABSENT;
     }
 }

@@ -42,6 +42,7 @@ struct observer_facts {
     struct counters counters; /* change in its network namespace */
     bool *gone;               /* the listener of this number was not there to the end */
     nsec first_look;
+    nsec calm; /* until then the listeners had dropped nothing; written by the merge */
 };
 
 struct reports {

@@ -394,28 +394,6 @@ START_TEST(nothing_is_counted_twice)
 }
 END_TEST
 
-/* What enters its queue seconds late may be of a clock that is behind, unless packets were dropped before. */
-START_TEST(a_clock_is_not_behind_for_what_was_dropped)
-{
-    make_folder();
-    write_host("a.json", &(struct share){.index = 1, .of = 1, .count = 2, .rows = first.rows, .established = 2});
-    for (unsigned dropped = 0; dropped <= 2; dropped += 2) {
-        write_observer("o.json",
-                       SEEN("10.0.0.1:1001", "queued", AT(2500000, 2510000), "null",
-                            "null") "," SEEN("10.0.0.1:1002", "queued", AT(3500000, 3510000), "null", "null"),
-                       true, dropped, dropped);
-        json_t *report = merged((const char *[]){path_of("a.json"), path_of("o.json"), NULL}, 0);
-        long shifted = report_number(host_at(report, 0), "shifted_us");
-        ck_assert_msg(dropped ? shifted == 0 : shifted > 1490000 && shifted < 1510000, "moved by %ld us", shifted);
-        ck_assert_str_eq(verdict_at(report, 0), "queued");
-        /* Too late for this host if its clock is right, and in time if it is behind. */
-        ck_assert_str_eq(verdict_at(report, 1), "established");
-        json_decref(report);
-    }
-    remove_folder();
-}
-END_TEST
-
 /* ---- Reports that are of no use ---- */
 
 START_TEST(who_does_not_belong_is_named_and_the_rest_counted)
@@ -574,7 +552,6 @@ static Suite *make_suite(void)
 {
     const TTest *const tests[] = {each_end_tells_its_part,
                                   what_was_not_seen_is_not_guessed,
-                                  what_came_later_was_half_open_if_a_look_saw_it,
                                   silence_is_told_by_the_listener,
                                   a_wrong_clock_is_found_by_the_handshakes,
                                   what_changed_at_the_last_look_is_not_told,
