@@ -49,7 +49,8 @@ static void write_bounds(FILE *out, const struct clock_shift *shift)
     else if (ahead)
         fprintf(out, "is %s to %s AHEAD of the observer's", nsec_text(least, low), nsec_text(most, high));
     else if (behind)
-        fprintf(out, "is %s to %s BEHIND the observer's", nsec_text(-most, low), nsec_text(-least, high));
+        fprintf(out, "is %s to %s BEHIND the observer's, or its packets were held up by as much on the way",
+                nsec_text(-most, low), nsec_text(-least, high));
     else
         fprintf(out, "agrees with the observer's, or is at most %s behind or %s ahead", nsec_text(-least, low),
                 nsec_text(most, high));
@@ -66,8 +67,7 @@ static void write_clock(FILE *out, const struct merged_host *host)
     fputs("; by its handshakes its clock ", out);
     write_bounds(out, shift);
     if (host->shifted)
-        fprintf(out, "%s; its times here are moved by %s%s",
-                host->shifted < 0 ? ", so it began early by as much" : ", so it began late by as much",
+        fprintf(out, "%s; its times here are moved by %s%s", host->shifted < 0 ? ", so it began early by as much" : "",
                 host->shifted < 0 ? "-" : "", nsec_text(host->shifted < 0 ? -host->shifted : host->shifted, span));
 }
 

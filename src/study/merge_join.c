@@ -146,7 +146,8 @@ static void align(const struct reports *r, struct merged_host *host)
 
 /* ---- What became of it ---- */
 
-/* A span of a host's, by the observer's clock: it is between these. */
+/* A span of a host's, by the observer's clock: it is between these. A clock that seems to be behind may be right, if all packets of its
+   host were held up on the way. */
 struct span_of_time {
     nsec least, most;
 };
@@ -154,7 +155,7 @@ struct span_of_time {
 static struct span_of_time on_observers_clock(const struct merged_host *host, nsec span)
 {
     const struct clock_shift *shift = &host->shift;
-    return (struct span_of_time){shift->least_known ? host->zero + span + shift->least : INT64_MIN,
+    return (struct span_of_time){shift->least_known ? host->zero + span + (shift->least < 0 ? shift->least : 0) : INT64_MIN,
                                  shift->most_known ? host->zero + span + shift->most : INT64_MAX};
 }
 
