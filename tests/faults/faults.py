@@ -153,6 +153,11 @@ def drive(options, crew, tally):
     if options.only:
         wanted = [point.split("|")[0] for point in options.only]
     names = [name for name in table if any(fnmatch.fnmatchcase(name, pattern) for pattern in wanted)]
+    if any(name.startswith("trace") for name in names):
+        tried = subprocess.run([options.backlogctl, "trace", "--duration", "1ms", "--quiet"], capture_output=True, text=True)
+        if tried.returncode == 3:
+            print(f"skipped: trace: {tried.stderr.strip()}", flush=True)
+            names = [name for name in names if not name.startswith("trace")]
     if not names:
         raise SystemExit(f"no such command; there are: {' '.join(table)}")
     baselines, recordings = record(options, crew, names, tally)
