@@ -23,6 +23,7 @@ struct clock_shift {
 struct merged_host {
     const char *file; /* that it was in, as named */
     char host[HOST_NAME_SIZE];
+    char boot[HOST_NAME_SIZE];  /* what its kernel called its start; "": unknown */
     char trouble[TROUBLE_SIZE]; /* why its report is not among those that were joined; "": it is, and all below is known */
     bool harmless;              /* that it was not joined takes no connection away: it is counted already, or an observer's */
     struct probe_settings probe;
@@ -52,6 +53,8 @@ struct merged_host {
 struct merged_observer {
     const char *file;
     char host[HOST_NAME_SIZE];
+    char boot[HOST_NAME_SIZE];
+    struct clock_quality clock; /* known only with --start-at */
     char trouble[TROUBLE_SIZE]; /* why it was not joined */
     nsec zero, elapsed;
     bool complete;                 /* each connection that the listeners had between its first look and its last is known */

@@ -68,6 +68,11 @@ int64_t sysctl_number(const char *key);
 /* net.core.somaxconn; 0 when it cannot be read. */
 uint32_t sysctl_somaxconn(void);
 
+/* What this kernel called its start (/proc/sys/kernel/random/boot_id): two reports with the same are of one machine, and of one clock. "" when
+   it cannot be read. */
+#define BOOT_ID_SIZE 40
+void boot_id(char out[BOOT_ID_SIZE]);
+
 /* Ephemeral ports, net.ipv4.ip_local_port_range (it serves IPv6 too). */
 int sysctl_port_range(uint16_t *low, uint16_t *high, struct error *err);
 

@@ -60,6 +60,7 @@ struct run {
     uint64_t netns_inode; /* of the namespace that it was sent in; 0: unknown */
     char kernel[72];      /* release, as uname -r */
     char node[65];        /* name of this host, as uname -n */
+    char boot[40];        /* what its kernel called its start, "" if unknown */
     char started_at[CLOCK_STAMP_SIZE]; /* the zero of all spans since the start of the run */
     struct probe_settings probe;
     struct run_start start;        /* only with probe.start_at */

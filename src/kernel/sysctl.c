@@ -134,3 +134,11 @@ int sysctl_port_range(uint16_t *low, uint16_t *high, struct error *err)
     *high = (uint16_t)last;
     return 0;
 }
+
+void boot_id(char out[BOOT_ID_SIZE])
+{
+    SCOPED_FD fd = open(ROOT "kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+    ssize_t length = fd < 0 ? 0 : read(fd, out, BOOT_ID_SIZE - 1);
+    out[length > 0 ? length : 0] = '\0';
+    out[strcspn(out, "\n")] = '\0';
+}

@@ -70,10 +70,10 @@ static json_t *preset_json(const struct run *run)
 
 static json_t *head_json(const struct run *run)
 {
-    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "schema", SCHEMA, "version", BACKLOGCTL_VERSION, "command",
-                     json_text(run->command), "kernel", json_text(run->kernel), "host", json_text(run->node), "target",
-                     target_json(run), "netns", json_known(run->netns_inode, run->netns_inode), "options", options_json(run),
-                     "preset", preset_json(run));
+    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "schema", SCHEMA, "version", BACKLOGCTL_VERSION,
+                     "command", json_text(run->command), "kernel", json_text(run->kernel), "host", json_text(run->node), "boot",
+                     json_text(*run->boot ? run->boot : NULL), "target", target_json(run), "netns",
+                     json_known(run->netns_inode, run->netns_inode), "options", options_json(run), "preset", preset_json(run));
 }
 
 /* ---- What came of it ---- */

@@ -295,6 +295,7 @@ static int begin(struct experiment *x, struct error *err)
     uname(&system);
     snprintf(run->kernel, sizeof run->kernel, "%s", system.release);
     snprintf(run->node, sizeof run->node, "%s", system.nodename);
+    boot_id(run->boot);
     run->probe = x->plan->probe;
     run->server = x->plan->server;
     run->has_server = x->lab.server != NULL;

@@ -2,6 +2,7 @@
 #include "merge_internal.h"
 
 #include "backlogctl/judge.h"
+#include "backlogctl/netns.h"
 #include "backlogctl/recorder.h"
 
 #include "spreads.h"
@@ -126,6 +127,7 @@ static void describe(struct merge *m)
     uname(&system);
     snprintf(run->kernel, sizeof run->kernel, "%s", system.release);
     snprintf(run->node, sizeof run->node, "%s", system.nodename);
+    boot_id(run->boot);
     run->sysctls = (struct run_sysctls){-1, -1, -1, -1, -1};
     run->target_count = 1;
     run->targets[0] = (struct target){.address = merge_reference(m)->target,

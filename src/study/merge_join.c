@@ -125,6 +125,35 @@ static bool was_observed_then(const struct reports *r, const struct merged_host 
     return false;
 }
 
+/* By how much their clocks can differ for other reasons than what was seen: not at all on one machine, else by the errors that both kernels
+   tell of. NSEC_NEVER: nobody knows. */
+static nsec clock_difference(const struct merged *merged, const struct merged_host *host)
+{
+    nsec most = NSEC_NEVER;
+    for (size_t i = 0; i < merged->observer_count; i++) {
+        const struct merged_observer *o = &merged->observers[i];
+        if (*o->trouble)
+            continue;
+        bool one_machine = *o->boot && !strcmp(o->boot, host->boot);
+        if (!one_machine && (!o->clock.synchronised || !host->start.clock.synchronised))
+            return NSEC_NEVER;
+        nsec one = one_machine ? 0 : o->clock.error + host->start.clock.error;
+        most = one > most ? one : most;
+    }
+    return most;
+}
+
+/* What the clocks themselves promise, unless the handshakes refute it. */
+static void bound_by_clocks(const struct merged *merged, struct merged_host *host)
+{
+    struct clock_shift *shift = &host->shift;
+    nsec most = clock_difference(merged, host);
+    if (most == NSEC_NEVER || (shift->least_known && shift->least > most) || (shift->most_known && shift->most < -most))
+        return;
+    bound_below(shift, -most);
+    bound_above(shift, most);
+}
+
 static void align(const struct reports *r, struct merged_host *host)
 {
     host->other_time = r->merged.observer_count && !was_observed_then(r, host);
@@ -135,6 +164,8 @@ static void align(const struct reports *r, struct merged_host *host)
         if (s && count == 1)
             bound_clock(r, a, host, s, &host->shift);
     }
+    if (!host->other_time)
+        bound_by_clocks(&r->merged, host);
     host->shifted = choose_shift(&host->shift);
     /* Hosts that were to begin at one moment did, by their own clocks. Without that, another burst is as likely as a wrong clock. */
     if (host->shifted && !host->probe.start_at) {

@@ -66,6 +66,15 @@ int read_errno(const json_t *value)
     return EIO;
 }
 
+struct clock_quality read_clock(const json_t *start)
+{
+    const json_t *synchronised = json_object_get(start, "synchronised");
+    nsec error = read_span(json_object_get(start, "clock_error_us"));
+    return (struct clock_quality){.known = json_is_boolean(synchronised),
+                                  .synchronised = json_is_true(synchronised) && error != NSEC_NEVER,
+                                  .error = error};
+}
+
 static size_t bucket_at(nsec from)
 {
     size_t bucket = 0;

@@ -25,6 +25,9 @@ struct endpoint read_place(const json_t *object);
 /* The number of the word in a table of `count` words; `count`: it is none of them. */
 unsigned read_word(const json_t *value, const char *(*name)(unsigned n), unsigned count);
 
+/* How good the clock was, as `start` says. */
+struct clock_quality read_clock(const json_t *start);
+
 /* A histogram with its quantiles, as reports have them. */
 struct spread read_spread(const json_t *value);
 

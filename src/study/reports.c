@@ -124,6 +124,7 @@ static int take(struct reading *reading, const char *file, const json_t *members
 {
     char why[TROUBLE_SIZE] = "";
     read_text(json_object_get(members, "host"), reading->host.host, sizeof reading->host.host);
+    read_text(json_object_get(members, "boot"), reading->host.boot, sizeof reading->host.boot);
     if (is_strange(reading->reports, members, why))
         return add_trouble(reading, file, why, err);
     bool observed = !strcmp(json_string_value(json_object_get(members, "schema")), OBSERVE_SCHEMA);

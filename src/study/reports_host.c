@@ -132,14 +132,11 @@ static void read_settings(struct merged_host *host, const json_t *options)
 static void read_start(struct merged_host *host, const json_t *start)
 {
     const char *at = json_string_value(json_object_get(start, "at"));
-    const json_t *synchronised = json_object_get(start, "synchronised");
     if (!at || !parse_rfc3339(at, &host->probe.start_at))
         return;
     host->start = (struct run_start){.late = read_span(json_object_get(start, "late_us")),
                                      .clock_set = (uint32_t)read_count(json_object_get(start, "clock_set"), UINT32_MAX),
-                                     .clock = {.known = json_is_boolean(synchronised),
-                                               .synchronised = json_is_true(synchronised),
-                                               .error = read_span(json_object_get(start, "clock_error_us"))}};
+                                     .clock = read_clock(start)};
 }
 
 static void read_figures(struct merged_host *host, const json_t *members)

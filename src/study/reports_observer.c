@@ -130,6 +130,8 @@ int observer_read(struct merged_observer *observer, struct observer_facts *o, co
     const char *started = json_string_value(json_object_get(members, "started_at"));
     const json_t *listeners = json_object_get(members, "listeners");
     read_text(json_object_get(members, "host"), observer->host, sizeof observer->host);
+    read_text(json_object_get(members, "boot"), observer->boot, sizeof observer->boot);
+    observer->clock = read_clock(json_object_get(members, "start"));
     read_text(json_object_get(members, "incomplete"), observer->incomplete, sizeof observer->incomplete);
     observer->complete = json_is_true(json_object_get(members, "complete"));
     observer->elapsed = read_span(json_object_get(members, "last_look_us"));
