@@ -64,6 +64,7 @@ struct follower {
     nsec drained;                     /* the ends were read last then */
     nsec now;                         /* of what is being read */
     uint64_t peerless;                /* ends without the peer's port of sockets that no look had seen */
+    uint64_t stillborn;               /* ends of sockets that lost the race for their request: they were in no queue */
     size_t unsettled;                 /* rows that the last look missed */
     struct connection_counters opens; /* of the namespace, before the first look, */
     bool opens_known;
@@ -71,6 +72,7 @@ struct follower {
     uint64_t found_maybe; /* connections that may have become sockets after it */
     bool alone;           /* set by the caller: no other listener is in the namespace, so all that it counts are of these */
     uint64_t found;       /* connections that became sockets after the first look */
+    bool heard;           /* all that had ended at the last look has been told */
     bool failed;          /* the look that goes on was not whole */
     nsec changed;         /* something did last */
     struct timer look_due, drain_due;

@@ -322,8 +322,10 @@ void rows_end(struct follower *f, const struct diag_socket *socket)
 {
     struct row_slot *slot = find(f, socket->cookie);
     bool never_queued = socket->remote.port && (socket->state == STATE_SYN_RECV || (socket->has_info && !socket->segments_in));
-    if (never_queued)
+    if (never_queued) {
+        f->stillborn += f->look && listener_of_child(f, socket, true) >= 0;
         return;
+    }
     if (!slot) {
         end_unseen(f, socket);
         return;

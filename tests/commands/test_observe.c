@@ -12,7 +12,9 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -265,6 +267,26 @@ START_TEST(what_was_there_before_is_told_from_what_came)
 }
 END_TEST
 
+/* ---- Clocks ---- */
+
+static double wall(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (double)now.tv_sec * 1e6 + (double)now.tv_nsec / 1e3;
+}
+
+static double began_at(const json_t *report)
+{
+    struct tm utc = {0};
+    const char *rest = strptime(report_text(report, "started_at"), "%Y-%m-%dT%H:%M:%S", &utc);
+    ck_assert_ptr_nonnull(rest);
+    return (double)timegm(&utc) * 1e6 + strtod(rest, NULL) * 1e6;
+}
+
+/* For the clock's being slewed, and the rounding of doubles. */
+#define TOLERANCE 20000.0
+
 /* ---- Many ---- */
 
 #define CHURN 4000
@@ -307,6 +329,92 @@ START_TEST(none_is_missed_at_thousands_a_second)
         lacks(report, "lost");
     json_decref(report);
     close(listener);
+}
+END_TEST
+
+static void spin(pid_t *pids, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        pids[i] = fork();
+        if (!pids[i]) {
+            prctl(PR_SET_PDEATHSIG, SIGKILL);
+            for (volatile bool forever = true; forever;)
+                ;
+        }
+    }
+}
+
+static void stop(const pid_t *pids, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        kill(pids[i], SIGKILL);
+        waitpid(pids[i], NULL, 0);
+    }
+}
+
+#define LAST_MAX 60000
+
+static void flood(pid_t *pids, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        pids[i] = fork();
+        if (!pids[i]) {
+            char byte;
+            prctl(PR_SET_PDEATHSIG, SIGKILL);
+            for (int n = (int)i;; n += (int)count) {
+                int one = client(n);
+                while (read(one, &byte, 1) > 0)
+                    ;
+                close(one);
+            }
+        }
+    }
+}
+
+/* Accepts and closes until then; when each was accepted. */
+static size_t serve(int listener, char account[][PEER_SIZE], double *moments, size_t count, double until)
+{
+    while (wall() < until && count < LAST_MAX) {
+        int accepted = accept_one(listener);
+        peer_name_of(accepted, account[count]);
+        close(accepted);
+        moments[count++] = wall();
+    }
+    return count;
+}
+
+/* The kernel tells of ends late when it has much to do; and here another listener could have made what its counters have. */
+START_TEST(the_last_ones_are_not_missed)
+{
+    static char account[LAST_MAX][PEER_SIZE], told[LAST_MAX][PEER_SIZE];
+    static double moments[LAST_MAX];
+    pid_t busy[4], clients[3];
+    in_private_namespace();
+    struct sockaddr_in elsewhere = place("127.0.0.1", PORT + 1);
+    int listener = listener_at(AF_INET, 64, false), other = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ck_assert_int_eq(bind(other, (struct sockaddr *)&elsewhere, sizeof elsewhere), 0);
+    ck_assert_int_eq(listen(other, 8), 0);
+    spin(busy, COUNT(busy));
+    flood(clients, COUNT(clients));
+    struct process process = observe("");
+    double began = wall();
+    size_t count = serve(listener, account, moments, 0, began + 1e6);
+    process_signal(&process, SIGINT);
+    count = serve(listener, account, moments, count, began + 1.5e6);
+    stop(clients, COUNT(clients));
+    stop(busy, COUNT(busy));
+    json_t *report = ended(&process, 128 + SIGINT), *row;
+    size_t i, rows = 0;
+    double last = began_at(report) + (double)report_number(report, "last_look_us");
+    json_array_foreach(connections(report), i, row) if (rows < LAST_MAX)
+        snprintf(told[rows++], PEER_SIZE, "%s", report_text(row, "peer"));
+    qsort(told, rows, PEER_SIZE, compare_names);
+    for (i = 0; i < count && is_complete(report); i++)
+        ck_assert_msg(moments[i] < began || moments[i] > last - TOLERANCE ||
+                          bsearch(account[i], told, rows, PEER_SIZE, compare_names),
+                      "%s of %.0f us before the last look is missing", account[i], last - moments[i]);
+    json_decref(report);
+    close(other), close(listener);
 }
 END_TEST
 
@@ -461,24 +569,6 @@ END_TEST
 
 /* ---- When ---- */
 
-static double wall(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (double)now.tv_sec * 1e6 + (double)now.tv_nsec / 1e3;
-}
-
-static double began_at(const json_t *report)
-{
-    struct tm utc = {0};
-    const char *rest = strptime(report_text(report, "started_at"), "%Y-%m-%dT%H:%M:%S", &utc);
-    ck_assert_ptr_nonnull(rest);
-    return (double)timegm(&utc) * 1e6 + strtod(rest, NULL) * 1e6;
-}
-
-/* For the clock's being slewed, and the rounding of doubles. */
-#define TOLERANCE 20000.0
-
 /* It happened between `from` and `to`. */
 static void holds_moment(const json_t *report, const json_t *row, const char *what, double from, double to)
 {
@@ -574,7 +664,8 @@ static Suite *make_suite(void)
 {
     const TTest *const states[] = {each_state_is_as_the_server_has_it, a_request_is_half_open,
                                    what_was_there_before_is_told_from_what_came};
-    const TTest *const many[] = {none_is_missed_at_thousands_a_second, a_port_that_is_used_again_is_another_connection};
+    const TTest *const many[] = {none_is_missed_at_thousands_a_second, the_last_ones_are_not_missed,
+                                 a_port_that_is_used_again_is_another_connection};
     const TTest *const limits[] = {a_queue_dies_with_its_listener, a_server_that_resets_makes_it_incomplete,
                                    clients_that_reset_make_it_incomplete, another_listener_makes_it_incomplete};
     const TTest *const rest[] = {a_client_is_named_by_its_own_family, times_hold_what_happened, it_begins_and_ends_at_a_time,
