@@ -60,6 +60,7 @@ struct follower {
     struct look_span spans[LOOK_SPANS]; /* of the last whole looks; the look n at n modulo that */
     uint32_t look;                      /* number of the one that goes on, or was the last; the first is 1 */
     struct look_span first;
+    size_t seen_from;                 /* the rows that it found begin there */
     nsec grain;                       /* of the kernel's own clock, which tcp_info is counted by */
     nsec drained;                     /* the ends were read last then */
     nsec now;                         /* of what is being read */

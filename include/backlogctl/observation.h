@@ -57,6 +57,8 @@ struct observed_listener {
     uint64_t peak;      /* longest queue seen */
     bool gone;
     nsec gone_at;       /* it was no longer there then, on CLOCK_MONOTONIC */
+    nsec gone_look;     /* the look that told of that began */
+    nsec back_at;       /* it was there again; 0: it has never gone and come back */
     bool seen, sampled; /* at this look; in the samples, as: */
     uint64_t sampled_queue, sampled_discarded;
 };

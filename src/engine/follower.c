@@ -133,6 +133,7 @@ static int look(struct follower *f, struct error *err)
     struct look_span *span = &f->spans[f->look % LOOK_SPANS];
     *span = (struct look_span){.begin = clock_now()};
     f->o->looks++;
+    f->seen_from = f->o->row_count;
     int status = list_children(f, err);
     nsec end = clock_now();
     if (!status)

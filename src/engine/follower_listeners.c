@@ -40,6 +40,12 @@ int listener_of_child(struct follower *f, const struct diag_socket *child, bool 
     return other > best ? -1 : found;
 }
 
+int listener_of_seen(struct follower *f, const struct diag_socket *child)
+{
+    int found = listener_of_child(f, child, false);
+    return found >= 0 || fit_of_rivals(f, child) ? found : listener_of_child(f, child, true);
+}
+
 bool place_is_gone(const struct follower *f, size_t listener)
 {
     const struct listener *first = &f->o->listeners[listener].facts;
@@ -162,6 +168,17 @@ static void each_listener(void *context, const struct diag_socket *socket)
     keep_rival(listing, socket);
 }
 
+/* It went, or came back: shutdown(2) ends a listener, whose queue dies with it, and listen(2) makes the same socket listen again. */
+static void change(struct follower *f, struct observed_listener *l)
+{
+    l->gone = !l->seen;
+    if (l->gone)
+        l->gone_at = f->now, l->gone_look = f->spans[f->look % LOOK_SPANS].begin;
+    else
+        l->back_at = f->now;
+    f->changed = f->now;
+}
+
 int listeners_look(struct follower *f, struct error *err)
 {
     struct listing listing = {.f = f};
@@ -174,13 +191,10 @@ int listeners_look(struct follower *f, struct error *err)
     f->now = clock_now();
     for (size_t i = 0; i < f->o->listener_count && !status; i++) {
         struct observed_listener *l = &f->o->listeners[i];
+        if (l->gone == l->seen)
+            change(f, l);
         if (l->seen)
             keep_sample(f, i, false);
-        else if (!l->gone) {
-            l->gone = true;
-            l->gone_at = f->now;
-            f->changed = f->now;
-        }
     }
     if (!status)
         note_rivals(f);

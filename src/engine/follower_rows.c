@@ -258,7 +258,7 @@ void rows_see(struct follower *f, const struct diag_socket *child)
             see_row(f, row, what, last_sight(row));
         return;
     }
-    int listener = listener_of_child(f, child, false);
+    int listener = listener_of_seen(f, child);
     struct observed *row = listener < 0 ? NULL : add(f, child, listener, true);
     if (!row)
         return;
@@ -304,6 +304,8 @@ static void end_unseen(struct follower *f, const struct diag_socket *socket)
 
 static void end_row(struct follower *f, struct observed *row, bool with_peer)
 {
+    if (row->sight == SIGHT_EMPTIED && !with_peer) /* or the listener was ended and begun again between two looks */
+        row->accepted_min = row->accepted_max = MOMENT_NONE;
     bool was_accepted = row->accepted_max != MOMENT_NONE;
     uint64_t not_yet = last_sight(row);
     note_entered(f, row, not_yet);
@@ -346,7 +348,8 @@ static bool is_emptied(const struct follower *f, const struct observed *row)
         const struct observed_listener *l = &f->o->listeners[i];
         bool same = l->facts.family == first->family && endpoint_equal(&l->facts.local, &first->local) &&
                     l->facts.interface == first->interface;
-        if (same && (l->gone || l->facts.queue))
+        bool died = l->gone || (l->back_at && row->entered_max <= moment(f, l->back_at, 0)); /* with the queue */
+        if (same && (died || l->facts.queue))
             return false;
     }
     return true;
@@ -365,10 +368,13 @@ static void miss(struct follower *f, struct observed *row)
     }
 }
 
-/* Nobody waits at a listener that has gone: its successor's came in at the moment of the change. */
+/* Nobody waits at a listener that has gone, nor comes in: its successor's did, at the moment of the change. */
 static void outlive(struct follower *f, struct observed *row)
 {
     const struct observed_listener *l = &f->o->listeners[row->listener];
+    uint64_t first = row->half_max < row->entered_max ? row->half_max : row->entered_max;
+    if (first < moment(f, l->gone_look, 0)) /* a request, which is still one if the listener comes back */
+        return;
     row->before = l->gone_at < f->spans[f->look % LOOK_SPANS].begin;
     f->unsettled += !row->before;
 }
@@ -384,7 +390,7 @@ void rows_miss(struct follower *f)
         bool waits = !row->gone && (row->state == OBSERVED_QUEUED || row->state == OBSERVED_HALF_OPEN);
         if (slot->look != f->look && !row->gone)
             miss(f, row);
-        else if (waits && f->o->listeners[row->listener].gone && place_is_gone(f, row->listener))
+        else if ((waits || slot->row > f->seen_from) && f->o->listeners[row->listener].gone && place_is_gone(f, row->listener))
             outlive(f, row);
         if (row->gone && row->state == OBSERVED_QUEUED && is_emptied(f, row)) {
             note_accepted(f, row, row->closed_min);

@@ -20,6 +20,9 @@ void rows_settle(struct follower *f);
    first of a group. -1: another one's, or one that is `gone` and must not be. */
 int listener_of_child(struct follower *f, const struct diag_socket *child, bool may_be_gone);
 
+/* The same for one in a list: of one that was gone at the last look only where nobody else is known to listen, for it may be back. */
+int listener_of_seen(struct follower *f, const struct diag_socket *child);
+
 /* Whether all that are observed at the place of this one have gone. */
 bool place_is_gone(const struct follower *f, size_t listener);
 

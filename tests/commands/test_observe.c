@@ -477,6 +477,43 @@ START_TEST(a_queue_dies_with_its_listener)
 }
 END_TEST
 
+/* So haproxy pauses: shutdown(2), and later listen(2) on the same socket. */
+START_TEST(a_listener_that_pauses_goes_on)
+{
+    char names[4][PEER_SIZE];
+    int clients[4], accepted[3];
+    in_private_namespace();
+    int listener = listener_at(AF_INET, 8, false);
+    struct process process = observe("");
+    clients[0] = client(0);
+    accepted[0] = accept_one(listener);
+    ck_assert_int_eq(shutdown(listener, SHUT_RD), 0);
+    nanosleep(&(struct timespec){.tv_nsec = 300 * NSEC_PER_MSEC}, NULL); /* for a look in between */
+    ck_assert_int_eq(listen(listener, 8), 0);
+    for (int i = 1; i < 4; i++)
+        clients[i] = client(i);
+    for (int i = 1; i < 3; i++)
+        accepted[i] = accept_one(listener);
+    for (int i = 0; i < 4; i++)
+        own_name(clients[i], names[i]);
+    json_t *report = interrupted(&process);
+    ck_assert_uint_eq(json_array_size(connections(report)), 4);
+    for (int i = 0; i < 4; i++) {
+        has_state(report, names[i], i < 3 ? "accepted" : "queued", i < 3, false);
+        ck_assert(json_is_integer(json_object_get(json_object_get(row_of(report, names[i]), "entered_us"), "min")));
+    }
+    ck_assert(json_is_false(json_object_get(report_listener(report, 0), "gone")));
+    ck_assert_int_eq(report_number(report_listener(report, 0), "queue"), 1);
+    ck_assert_msg(is_complete(report), "%s", json_string_value(json_object_get(report, "incomplete")));
+    json_decref(report);
+    for (int i = 0; i < 4; i++)
+        close(clients[i]);
+    for (int i = 0; i < 3; i++)
+        close(accepted[i]);
+    close(listener);
+}
+END_TEST
+
 /* The kernel wipes the peer's port when a server does that. */
 START_TEST(a_server_that_resets_makes_it_incomplete)
 {
@@ -666,8 +703,9 @@ static Suite *make_suite(void)
                                    what_was_there_before_is_told_from_what_came};
     const TTest *const many[] = {none_is_missed_at_thousands_a_second, the_last_ones_are_not_missed,
                                  a_port_that_is_used_again_is_another_connection};
-    const TTest *const limits[] = {a_queue_dies_with_its_listener, a_server_that_resets_makes_it_incomplete,
-                                   clients_that_reset_make_it_incomplete, another_listener_makes_it_incomplete};
+    const TTest *const limits[] = {a_queue_dies_with_its_listener, a_listener_that_pauses_goes_on,
+                                   a_server_that_resets_makes_it_incomplete, clients_that_reset_make_it_incomplete,
+                                   another_listener_makes_it_incomplete};
     const TTest *const rest[] = {a_client_is_named_by_its_own_family, times_hold_what_happened, it_begins_and_ends_at_a_time,
                                  the_text_tells_the_totals, a_socket_without_addresses_is_refused};
     Suite *suite = suite_create("observe");
