@@ -72,6 +72,7 @@ struct follower {
     uint64_t opens_slack; /* made while the first look was taken: whether it showed them is not known */
     uint64_t found_maybe; /* connections that may have become sockets after it */
     bool alone;           /* set by the caller: no other listener is in the namespace, so all that it counts are of these */
+    uint64_t nameless;    /* at the last look: in the queues, and in no row */
     uint64_t found;       /* connections that became sockets after the first look */
     bool heard;           /* all that had ended at the last look has been told */
     bool failed;          /* the look that goes on was not whole */

@@ -56,9 +56,14 @@ struct observed_listener {
     uint64_t discarded; /* during the observation */
     uint64_t peak;      /* longest queue seen */
     bool gone;
-    nsec gone_at;       /* it was no longer there then, on CLOCK_MONOTONIC */
-    nsec gone_look;     /* the look that told of that began */
-    nsec back_at;       /* it was there again; 0: it has never gone and come back */
+    nsec gone_at;   /* it was no longer there then, on CLOCK_MONOTONIC */
+    nsec gone_look; /* the look that told of that began */
+    nsec back_at;   /* it was there again; 0: it has never gone and come back */
+    size_t place;   /* the first listener with the same address, port and device; it has the figures of all, at the last look: */
+    uint64_t queued;
+    uint64_t waiting, vanished,
+        missed;         /* rows in the queue that it showed; that were in it, and that no look shows; those at first */
+    uint32_t crowded;   /* so many looks in turn had queues that have no room for all of these */
     bool seen, sampled; /* at this look; in the samples, as: */
     uint64_t sampled_queue, sampled_discarded;
 };

@@ -144,6 +144,7 @@ static int look(struct follower *f, struct error *err)
     }
     span->end = end;
     f->o->last_look = span->begin - f->epoch;
+    f->nameless = rows_count(f);
     drain(f);
     rows_miss(f);
     return 0;
@@ -204,15 +205,9 @@ static nsec kernel_grain(void)
     return jiffy.tv_sec * NSEC_PER_SEC + jiffy.tv_nsec + NSEC_PER_MSEC;
 }
 
-/* Connections in the queues of which no socket is known: those have been reset before a look saw them. */
 static uint64_t count_nameless(const struct follower *f)
 {
-    uint64_t queued = 0, known = 0;
-    for (size_t i = 0; i < f->o->listener_count; i++)
-        queued += f->o->listeners[i].gone ? 0 : f->o->listeners[i].facts.queue;
-    for (size_t i = 0; i < f->o->row_count && queued; i++)
-        known += f->o->rows[i].state == OBSERVED_QUEUED && !f->o->rows[i].before;
-    return queued > known ? queued - known : 0;
+    return f->nameless;
 }
 
 /* The first look, and others if the queues seem to hold what it did not show: some may just have come in. */
@@ -252,6 +247,7 @@ int follower_begin(struct follower *f, struct observation *o, struct loop *loop,
     f->look_due.fired = look_fired;
     f->drain_due.fired = listen_again;
     int status = keep_ports(f, err);
+    listeners_place(f);
     if (!status)
         status = open_both(f, err);
     if (!status) {

@@ -9,6 +9,8 @@
 
 #define ROOM_FIRST 1024
 
+#define CROWDED_LOOKS 2
+
 static size_t home_of(const struct row_table *table, uint64_t cookie)
 {
     return (size_t)((cookie * UINT64_C(0x9e3779b97f4a7c15)) >> 20) & (table->room - 1);
@@ -340,14 +342,21 @@ void rows_end(struct follower *f, const struct diag_socket *socket)
 
 /* ---- What is no longer there ---- */
 
+/* Of those that were reset in the queue, some have been accepted since, and nothing tells which. The length of the queue is read after
+   the list, and the server may accept in between, so one look may be wrong. */
+static void doubt(struct follower *f, struct observed *row, uint32_t looks)
+{
+    if (!row->before && row->gone && row->state == OBSERVED_QUEUED && place_of(f, row->listener)->crowded >= looks)
+        row->state = OBSERVED_CLOSED;
+}
+
 /* Whether all queues that the row may be in are empty. */
 static bool is_emptied(const struct follower *f, const struct observed *row)
 {
     const struct listener *first = &f->o->listeners[row->listener].facts;
     for (size_t i = 0; i < f->o->listener_count; i++) {
         const struct observed_listener *l = &f->o->listeners[i];
-        bool same = l->facts.family == first->family && endpoint_equal(&l->facts.local, &first->local) &&
-                    l->facts.interface == first->interface;
+        bool same = is_same_place(&l->facts, first);
         bool died = l->gone || (l->back_at && row->entered_max <= moment(f, l->back_at, 0)); /* with the queue */
         if (same && (died || l->facts.queue))
             return false;
@@ -392,11 +401,13 @@ void rows_miss(struct follower *f)
             miss(f, row);
         else if ((waits || slot->row > f->seen_from) && f->o->listeners[row->listener].gone && place_is_gone(f, row->listener))
             outlive(f, row);
-        if (row->gone && row->state == OBSERVED_QUEUED && is_emptied(f, row)) {
+        bool waited = row->gone && row->sight == SIGHT_VANISHED && row->accepted_max == MOMENT_NONE;
+        if (waited && row->state != OBSERVED_EXPIRED && is_emptied(f, row)) {
             note_accepted(f, row, row->closed_min);
             row->state = OBSERVED_CLOSED;
             row->sight = SIGHT_EMPTIED;
         }
+        doubt(f, row, CROWDED_LOOKS);
     }
 }
 
@@ -437,8 +448,10 @@ void rows_settle(struct follower *f)
 {
     struct observation *o = f->o;
     size_t requests = 0, room = 64;
-    for (size_t i = 0; i < o->row_count; i++)
+    for (size_t i = 0; i < o->row_count; i++) {
+        doubt(f, &o->rows[i], 1);
         requests += is_request(&o->rows[i]);
+    }
     while (room < 2 * requests)
         room *= 2;
     uint32_t *slots = requests ? calloc(room, sizeof *slots) : NULL;

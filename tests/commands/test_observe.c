@@ -560,6 +560,49 @@ START_TEST(clients_that_reset_make_it_incomplete)
 }
 END_TEST
 
+static void pause_for_looks(void)
+{
+    nanosleep(&(struct timespec){.tv_nsec = 100 * NSEC_PER_MSEC}, NULL);
+}
+
+/* They keep their place until then, and nothing tells that they were accepted: so they are queued no longer than there is room. */
+START_TEST(clients_that_reset_are_queued_until_they_are_accepted)
+{
+    char names[5][PEER_SIZE];
+    int clients[5], kept[3];
+    in_private_namespace();
+    int listener = listener_at(AF_INET, 64, false);
+    struct process process = observe("--every 1ms");
+    for (int i = 0; i < 5; i++) {
+        clients[i] = client(i);
+        own_name(clients[i], names[i]);
+    }
+    pause_for_looks();
+    for (int i = 0; i < 3; i++)
+        end_with_reset(clients[i]);
+    pause_for_looks();
+    if (_i)
+        for (int i = 0; i < 3; i++)
+            kept[i] = accept_one(listener);
+    json_t *report = interrupted(&process);
+    long queue = report_number(report_listener(report, 0), "queue");
+    ck_assert_int_eq(queue, _i ? 2 : 5);
+    ck_assert_int_le(report_number(report, "counts.queued"), queue);
+    if (json_array_size(connections(report)) == 5) {
+        ck_assert_int_eq(report_number(report, "counts.queued"), queue);
+        for (int i = 0; i < 5; i++)
+            has_state(report, names[i], i < 3 && _i ? "closed" : "queued", false, i < 3);
+        ck_assert_int_eq(report_number(report, "unaccepted"), _i ? 3 : 0);
+        ck_assert_msg(is_complete(report), "%s", json_string_value(json_object_get(report, "incomplete")));
+    } else
+        ck_assert(!is_complete(report));
+    json_decref(report);
+    for (int i = 0; _i && i < 3; i++)
+        close(kept[i]);
+    close(clients[3]), close(clients[4]), close(listener);
+}
+END_TEST
+
 START_TEST(another_listener_makes_it_incomplete)
 {
     in_private_namespace();
@@ -712,6 +755,9 @@ static Suite *make_suite(void)
     suite_add(suite, "states", states, COUNT(states));
     suite_add(suite, "many", many, COUNT(many));
     suite_add(suite, "limits", limits, COUNT(limits));
+    TCase *queued = tcase_create("queued");
+    tcase_add_loop_test(queued, clients_that_reset_are_queued_until_they_are_accepted, 0, 2);
+    suite_add_tcase(suite, queued);
     suite_add(suite, "rest", rest, COUNT(rest));
     return suite;
 }

@@ -46,6 +46,7 @@ static void end_look(struct follower *f)
     f->spans[f->look % LOOK_SPANS].end = f->now;
     if (f->look == 1)
         f->first = f->spans[1];
+    rows_count(f);
     rows_miss(f);
     f->drained = f->now;
 }
@@ -143,6 +144,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     MUST(o.listeners);
     o.listeners[0].facts = (struct listener){.family = AF_INET, .local = {.family = AF_INET, .port = PORT}};
     o.listeners[1].facts = (struct listener){.family = AF_INET6, .local = {.family = AF_INET6, .port = PORT}};
+    listeners_place(&f);
     begin_look(&f);
     for (size_t i = 0; bytes.left && i < STEPS_MAX; i++)
         step(&f, &bytes);
