@@ -21,12 +21,14 @@
 /* A kernel with much to do tells of thousands in a second: they are read together. */
 #define DRAIN_PAUSE (2 * NSEC_PER_MSEC)
 
-#define FIRST_LOOKS 3
+#define FIRST_LOOKS 8
 /* At the end. */
 #define SETTLE_LOOKS 8
 #define SETTLE_PAUSE (10 * NSEC_PER_MSEC)
 /* For the kernel's reports of what has ended: they are late where it has much to do. */
 #define TELL_PATIENCE (2 * NSEC_PER_SEC)
+/* For those from before the first look, which are of no concern but have to be told apart. */
+#define TELL_BEFORE (100 * NSEC_PER_MSEC)
 
 void observation_note(struct observation *o, const char *format, ...)
 {
@@ -205,9 +207,12 @@ static nsec kernel_grain(void)
     return jiffy.tv_sec * NSEC_PER_SEC + jiffy.tv_nsec + NSEC_PER_MSEC;
 }
 
+/* What was reset ever, so many can have been at most. */
 static uint64_t count_nameless(const struct follower *f)
 {
-    return f->nameless;
+    struct connection_counters now;
+    bool known = f->nameless && counters_connections(&now);
+    return known && now.resets < f->nameless ? now.resets : f->nameless;
 }
 
 /* The first look, and others if the queues seem to hold what it did not show: some may just have come in. */
@@ -224,7 +229,7 @@ static int first_looks(struct follower *f, struct error *err)
             f->first = f->spans[f->look % LOOK_SPANS];
     }
     if (nameless)
-        observation_note(f->o, "%llu in the queue had been reset by their clients before the first look",
+        observation_note(f->o, "up to %llu in the queue may have been reset by their clients before the first look",
                          (unsigned long long)nameless);
     struct connection_counters now;
     if (f->opens_known && counters_connections(&now))
@@ -251,7 +256,7 @@ int follower_begin(struct follower *f, struct observation *o, struct loop *loop,
     if (!status)
         status = open_both(f, err);
     if (!status) {
-        hear_all(f, clock_now() + TELL_PATIENCE);
+        hear_all(f, clock_now() + TELL_BEFORE);
         f->opens_known = counters_connections(&f->opens);
         status = first_looks(f, err);
     }
@@ -326,7 +331,7 @@ static void settle(struct follower *f, struct error *err)
     }
     f->o->last_look = confirmed;
     if (nameless)
-        observation_note(f->o, "%llu in the queue had been reset by their clients before a look saw them",
+        observation_note(f->o, "up to %llu in the queue may have been reset by their clients before a look saw them",
                          (unsigned long long)nameless);
     if (unseen && !nameless)
         note_unseen(f, unseen);
