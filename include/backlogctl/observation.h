@@ -98,6 +98,7 @@ struct observation {
     size_t row_count, row_room;
     struct counters counters; /* change during the observation */
     uint64_t looks;
+    nsec first_look; /* it was over then: from there on all is seen */
     nsec last_look, elapsed;
     int signal;
     char incomplete[OBSERVATION_WHY_SIZE]; /* why it is not complete; "": it is */

@@ -226,7 +226,7 @@ static int first_looks(struct follower *f, struct error *err)
         uint64_t now = count_nameless(f);
         nameless = i && nameless < now ? nameless : now;
         if (!i)
-            f->first = f->spans[f->look % LOOK_SPANS];
+            f->first = f->spans[f->look % LOOK_SPANS], f->o->first_look = f->first.end - f->epoch;
     }
     if (nameless)
         observation_note(f->o, "up to %llu in the queue may have been reset by their clients before the first look",

@@ -46,10 +46,11 @@ static json_t *conclusion_json(const struct observation *o)
         json_put(&counts, observed_state_name(s), json_integer((json_int_t)o->counts[s]));
     for (enum counter c = 0; c < COUNTER_COUNT; c++)
         json_put(&counters, counter_name(c), json_known(o->counters.known, o->counters.value[c]));
-    return json_pack("{s:o, s:o, s:I, s:b, s:o, s:o, s:I, s:o, s:o}", "counters", counters, "counts", counts, "unaccepted",
+    return json_pack("{s:o, s:o, s:I, s:b, s:o, s:o, s:I, s:o, s:o, s:o}", "counters", counters, "counts", counts, "unaccepted",
                      (json_int_t)o->unaccepted, "complete", !*o->incomplete, "incomplete",
                      *o->incomplete ? json_text(o->incomplete) : json_null(), "interrupted_by", json_signal(o->signal), "looks",
-                     (json_int_t)o->looks, "last_look_us", json_span(o->last_look), "elapsed_us", json_span(o->elapsed));
+                     (json_int_t)o->looks, "first_look_us", json_span(o->first_look), "last_look_us", json_span(o->last_look),
+                     "elapsed_us", json_span(o->elapsed));
 }
 
 static void emit_moment(struct emitter *e, uint64_t moment)

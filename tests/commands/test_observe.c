@@ -188,6 +188,11 @@ static void lacks(const json_t *report, const char *words)
     ck_assert_msg(why && strstr(why, words), "'%s' lacks '%s'", why ? why : "complete", words);
 }
 
+static void pause_for_looks(void)
+{
+    nanosleep(&(struct timespec){.tv_nsec = 100 * NSEC_PER_MSEC}, NULL);
+}
+
 /* ---- What becomes of a connection ---- */
 
 START_TEST(each_state_is_as_the_server_has_it)
@@ -242,6 +247,28 @@ START_TEST(a_request_is_half_open)
 }
 END_TEST
 
+/* The client resets it; a look may not have seen it before. */
+START_TEST(a_request_that_expires_is_over)
+{
+    char gone[PEER_SIZE];
+    in_private_namespace();
+    int listener = listener_at(AF_INET, 8, false), seconds = 60;
+    ck_assert_int_eq(setsockopt(listener, IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds, sizeof seconds), 0);
+    struct process process = observe("--every 1ms");
+    int one = client(1);
+    own_name(one, gone);
+    pause_for_looks();
+    end_with_reset(one);
+    pause_for_looks();
+    json_t *report = interrupted(&process);
+    if (json_array_size(connections(report)))
+        has_state(report, gone, "expired", false, true);
+    ck_assert_msg(is_complete(report), "%s", json_string_value(json_object_get(report, "incomplete")));
+    json_decref(report);
+    close(listener);
+}
+END_TEST
+
 START_TEST(what_was_there_before_is_told_from_what_came)
 {
     char old[PEER_SIZE], waits[PEER_SIZE], later[PEER_SIZE];
@@ -258,6 +285,8 @@ START_TEST(what_was_there_before_is_told_from_what_came)
     json_t *report = interrupted(&process);
     ck_assert_uint_eq(json_array_size(connections(report)), 2);
     has_state(report, waits, "closed", true, true);
+    ck_assert_int_ge(report_number(report, "first_look_us"), 0);
+    ck_assert_int_le(report_number(report, "first_look_us"), report_number(report, "last_look_us"));
     has_state(report, later, "queued", false, false);
     ck_assert(json_is_null(json_object_get(json_object_get(row_of(report, waits), "entered_us"), "min")));
     json_decref(report);
@@ -586,11 +615,6 @@ START_TEST(clients_that_reset_make_it_incomplete)
 }
 END_TEST
 
-static void pause_for_looks(void)
-{
-    nanosleep(&(struct timespec){.tv_nsec = 100 * NSEC_PER_MSEC}, NULL);
-}
-
 /* They keep their place until then, and nothing tells that they were accepted: so they are queued no longer than there is room. */
 START_TEST(clients_that_reset_are_queued_until_they_are_accepted)
 {
@@ -749,7 +773,8 @@ START_TEST(the_text_tells_the_totals)
     in_private_namespace();
     int listener = listener_at(AF_INET, 8, false), one = client(1);
     says(":6001 --duration 50ms", 0, "connections: 1 queued");
-    says(":6001 --duration 50ms", 0, "complete: from the first look");
+    says(":6001 --duration 50ms", 0, "complete: no other connection was made here");
+    says(":6001 --duration 50ms", 0, "accepted before it are not among them");
     says(":6001 --duration 50ms --quiet", 0, "");
     close(one), close(listener);
 }
@@ -768,7 +793,7 @@ END_TEST
 
 static Suite *make_suite(void)
 {
-    const TTest *const states[] = {each_state_is_as_the_server_has_it, a_request_is_half_open,
+    const TTest *const states[] = {each_state_is_as_the_server_has_it, a_request_is_half_open, a_request_that_expires_is_over,
                                    what_was_there_before_is_told_from_what_came};
     const TTest *const many[] = {none_is_missed_at_thousands_a_second, the_last_ones_are_not_missed,
                                  nobody_has_reset_where_nothing_was, a_port_that_is_used_again_is_another_connection};
