@@ -60,17 +60,21 @@ struct follower {
     struct look_span spans[LOOK_SPANS]; /* of the last whole looks; the look n at n modulo that */
     uint32_t look;                      /* number of the one that goes on, or was the last; the first is 1 */
     struct look_span first;
+    size_t seen_from;                 /* the rows that it found begin there */
     nsec grain;                       /* of the kernel's own clock, which tcp_info is counted by */
     nsec drained;                     /* the ends were read last then */
     nsec now;                         /* of what is being read */
     uint64_t peerless;                /* ends without the peer's port of sockets that no look had seen */
+    uint64_t stillborn;               /* ends of sockets that lost the race for their request: they were in no queue */
     size_t unsettled;                 /* rows that the last look missed */
     struct connection_counters opens; /* of the namespace, before the first look, */
     bool opens_known;
     uint64_t opens_slack; /* made while the first look was taken: whether it showed them is not known */
     uint64_t found_maybe; /* connections that may have become sockets after it */
     bool alone;           /* set by the caller: no other listener is in the namespace, so all that it counts are of these */
+    uint64_t nameless;    /* at the last look: in the queues, and in no row */
     uint64_t found;       /* connections that became sockets after the first look */
+    bool heard;           /* all that had ended at the last look has been told */
     bool failed;          /* the look that goes on was not whole */
     nsec changed;         /* something did last */
     struct timer look_due, drain_due;

@@ -56,7 +56,14 @@ struct observed_listener {
     uint64_t discarded; /* during the observation */
     uint64_t peak;      /* longest queue seen */
     bool gone;
-    nsec gone_at;       /* it was no longer there then, on CLOCK_MONOTONIC */
+    nsec gone_at;   /* it was no longer there then, on CLOCK_MONOTONIC */
+    nsec gone_look; /* the look that told of that began */
+    nsec back_at;   /* it was there again; 0: it has never gone and come back */
+    size_t place;   /* the first listener with the same address, port and device; it has the figures of all, at the last look: */
+    uint64_t queued;
+    uint64_t waiting, vanished,
+        missed;         /* rows in the queue that it showed; that were in it, and that no look shows; those at first */
+    uint32_t crowded;   /* so many looks in turn had queues that have no room for all of these */
     bool seen, sampled; /* at this look; in the samples, as: */
     uint64_t sampled_queue, sampled_discarded;
 };
@@ -77,9 +84,9 @@ struct observe_settings {
 
 struct observation {
     struct observe_settings settings;
-    char kernel[72], host[72];
-    char started_at[CLOCK_STAMP_SIZE]; /* the zero of all spans */
-    struct run_start start;            /* only with settings.start_at */
+    char kernel[72], host[72], boot[40]; /* `boot`: what the kernel called its start, "" if unknown */
+    char started_at[CLOCK_STAMP_SIZE];   /* the zero of all spans */
+    struct run_start start;              /* only with settings.start_at */
     uint64_t netns;
     struct observed_listener *listeners; /* owned, as are the other lists */
     size_t listener_count;
@@ -91,6 +98,7 @@ struct observation {
     size_t row_count, row_room;
     struct counters counters; /* change during the observation */
     uint64_t looks;
+    nsec first_look; /* it was over then: from there on all is seen */
     nsec last_look, elapsed;
     int signal;
     char incomplete[OBSERVATION_WHY_SIZE]; /* why it is not complete; "": it is */

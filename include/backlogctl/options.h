@@ -183,7 +183,8 @@ struct command {
     const char *(*operand_at)(size_t n); /* the words that it can be; NULL behind the last */
     const char *files; /* the words beside options are files, one or more: what they have to be; NULL: they are not */
     uint64_t rights;   /* those that it keeps where it has them, see rights.h; all where it starts a server */
-    bool only_reads;   /* under a filter of system calls */
+    bool only_reads;   /* under a filter of system calls, */
+    bool marks;        /* that lets it destroy sockets of its own, see destroyed_await() */
 };
 /* A group hides options of the same name in those behind it. */
 bool option_is_hidden(const struct command *command, const struct option_spec *spec);

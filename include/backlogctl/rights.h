@@ -27,9 +27,9 @@
 int rights_keep(uint64_t wanted, struct error *err);
 
 /* From now on only what reading takes: no process is started, signalled or traced, and no socket but of the kernel's own information
-   is made; no file is written, unless `writes`. Other system calls fail with ENOSYS. Not in a program that a sanitizer watches. 0 or
+   is made, but with `marks` one of TCP that can reach nobody; no file is written, unless `writes`. Other system calls fail with ENOSYS. Not in a program that a sanitizer watches. 0 or
    -errno; a kernel without seccomp is no error. */
-int rights_only_read(bool writes, struct error *err);
+int rights_only_read(bool writes, bool marks, struct error *err);
 
 /* Whether this build does that. */
 bool rights_can_filter(void);

@@ -56,7 +56,8 @@ static int give_up_rights(const struct command *command, const struct settings *
             if (settings_given(settings, spec->name))
                 rights |= spec->rights;
     int status = rights_keep(rights, err);
-    return status || !command->only_reads ? status : rights_only_read((rights & RIGHTS_WRITE) == RIGHTS_WRITE, err);
+    return status || !command->only_reads ? status
+                                          : rights_only_read((rights & RIGHTS_WRITE) == RIGHTS_WRITE, command->marks, err);
 }
 
 int command_main(const struct command *command, int count, char **words)

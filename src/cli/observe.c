@@ -105,6 +105,7 @@ const struct command command_observe = {
     .summary = "Follow every connection that listeners get, from their host, untouched",
     .rights = RIGHTS_SEE | RIGHT(NET_ADMIN),
     .only_reads = true,
+    .marks = true,
     .run = observe_run,
     .target = TARGET_LISTENER,
     .groups = {&options_select, &options_observe, &options_output},

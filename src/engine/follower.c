@@ -21,10 +21,14 @@
 /* A kernel with much to do tells of thousands in a second: they are read together. */
 #define DRAIN_PAUSE (2 * NSEC_PER_MSEC)
 
-#define FIRST_LOOKS 3
+#define FIRST_LOOKS 8
 /* At the end. */
 #define SETTLE_LOOKS 8
 #define SETTLE_PAUSE (10 * NSEC_PER_MSEC)
+/* For the kernel's reports of what has ended: they are late where it has much to do. */
+#define TELL_PATIENCE (2 * NSEC_PER_SEC)
+/* For those from before the first look, which are of no concern but have to be told apart. */
+#define TELL_BEFORE (100 * NSEC_PER_MSEC)
 
 void observation_note(struct observation *o, const char *format, ...)
 {
@@ -51,18 +55,37 @@ void observation_release(struct observation *o)
 
 static void each_end(void *context, const struct diag_socket *socket)
 {
-    rows_end(context, socket);
+    struct follower *f = context;
+    f->now = clock_now();
+    rows_end(f, socket);
+}
+
+static void note_ends(struct follower *f, nsec began, const struct error *err)
+{
+    if (err->code)
+        observation_note(f->o, "%s", err->text);
+    f->drained = began;
+    if (f->ends.lost)
+        observation_note(f->o, "the kernel's reports of ended connections came faster than they were read, and some were lost");
 }
 
 static void drain(struct follower *f)
 {
     struct error err = {0};
+    nsec began = clock_now();
+    destroyed_read(&f->ends, each_end, f, &err);
+    note_ends(f, began, &err);
     f->now = clock_now();
-    if (destroyed_read(&f->ends, each_end, f, &err))
-        observation_note(f->o, "%s", err.text);
-    f->drained = f->now;
-    if (f->ends.lost)
-        observation_note(f->o, "the kernel's reports of ended connections came faster than they were read, and some were lost");
+}
+
+/* Until all that has ended by now has been told. */
+static void hear_all(struct follower *f, nsec until)
+{
+    struct error err = {0};
+    nsec began = clock_now();
+    f->heard = destroyed_await(&f->ends, until, each_end, f, &err);
+    note_ends(f, began, &err);
+    f->now = clock_now();
 }
 
 static void told(struct loop_source *source, uint32_t events)
@@ -112,6 +135,7 @@ static int look(struct follower *f, struct error *err)
     struct look_span *span = &f->spans[f->look % LOOK_SPANS];
     *span = (struct look_span){.begin = clock_now()};
     f->o->looks++;
+    f->seen_from = f->o->row_count;
     int status = list_children(f, err);
     nsec end = clock_now();
     if (!status)
@@ -122,6 +146,7 @@ static int look(struct follower *f, struct error *err)
     }
     span->end = end;
     f->o->last_look = span->begin - f->epoch;
+    f->nameless = rows_count(f);
     drain(f);
     rows_miss(f);
     return 0;
@@ -182,15 +207,12 @@ static nsec kernel_grain(void)
     return jiffy.tv_sec * NSEC_PER_SEC + jiffy.tv_nsec + NSEC_PER_MSEC;
 }
 
-/* Connections in the queues of which no socket is known: those have been reset before a look saw them. */
+/* What was reset ever, so many can have been at most. */
 static uint64_t count_nameless(const struct follower *f)
 {
-    uint64_t queued = 0, known = 0;
-    for (size_t i = 0; i < f->o->listener_count; i++)
-        queued += f->o->listeners[i].gone ? 0 : f->o->listeners[i].facts.queue;
-    for (size_t i = 0; i < f->o->row_count && queued; i++)
-        known += f->o->rows[i].state == OBSERVED_QUEUED && !f->o->rows[i].before;
-    return queued > known ? queued - known : 0;
+    struct connection_counters now;
+    bool known = f->nameless && counters_connections(&now);
+    return known && now.resets < f->nameless ? now.resets : f->nameless;
 }
 
 /* The first look, and others if the queues seem to hold what it did not show: some may just have come in. */
@@ -204,10 +226,10 @@ static int first_looks(struct follower *f, struct error *err)
         uint64_t now = count_nameless(f);
         nameless = i && nameless < now ? nameless : now;
         if (!i)
-            f->first = f->spans[f->look % LOOK_SPANS];
+            f->first = f->spans[f->look % LOOK_SPANS], f->o->first_look = f->first.end - f->epoch;
     }
     if (nameless)
-        observation_note(f->o, "%llu in the queue had been reset by their clients before the first look",
+        observation_note(f->o, "up to %llu in the queue may have been reset by their clients before the first look",
                          (unsigned long long)nameless);
     struct connection_counters now;
     if (f->opens_known && counters_connections(&now))
@@ -229,12 +251,15 @@ int follower_begin(struct follower *f, struct observation *o, struct loop *loop,
     *f = (struct follower){.o = o, .loop = loop, .epoch = epoch, .ends.fd = -1, .told.fd = -1, .grain = kernel_grain()};
     f->look_due.fired = look_fired;
     f->drain_due.fired = listen_again;
-    f->opens_known = counters_connections(&f->opens);
     int status = keep_ports(f, err);
+    listeners_place(f);
     if (!status)
         status = open_both(f, err);
-    if (!status)
+    if (!status) {
+        hear_all(f, clock_now() + TELL_BEFORE);
+        f->opens_known = counters_connections(&f->opens);
         status = first_looks(f, err);
+    }
     f->changed = f->now;
     return status ? status : check_any(f, err);
 }
@@ -246,46 +271,70 @@ int follower_start(struct follower *f, struct error *err)
     return f->ends.buffer ? loop_add(f->loop, &f->told, EPOLLIN, err) : 0;
 }
 
-/* At most so many became sockets without being seen, for all that the namespace counts: they were reset at once, and the server has them
-   open still; or, where no other listener can have made them, their end was not told yet. `found`: those that were known before the last
-   look. */
-static uint64_t count_unseen(const struct follower *f, uint64_t found)
+/* Sockets that listeners made since the first look, as far as they are known. */
+static uint64_t count_known(const struct follower *f)
 {
-    struct connection_counters now;
-    if (!f->opens_known || !counters_connections(&now))
-        return 0;
-    uint64_t children = now.children - f->opens.children, resets = now.resets - f->opens.resets;
-    uint64_t known = found + f->peerless, surely = known + f->opens_slack + f->found_maybe;
+    return f->found + f->peerless + f->stillborn;
+}
+
+/* So many may have become sockets without being seen, for all that the namespace counted before the last look; `known`: those that were
+   known then. Where the kernel has told all ends, these are at most those that were reset at once, and the server has them open still;
+   and at least those that no other listener can have made. Where it has not, all the rest may be late. */
+static uint64_t count_unseen(const struct follower *f, const struct connection_counters *then, uint64_t known)
+{
+    uint64_t children = then->children - f->opens.children, resets = then->resets - f->opens.resets;
+    uint64_t surely = count_known(f) + f->opens_slack + f->found_maybe;
     uint64_t unseen = children > known ? children - known : 0, untold = f->alone && children > surely ? children - surely : 0;
+    if (!f->heard)
+        return unseen;
     uint64_t reset = unseen < resets ? unseen : resets;
     return reset > untold ? reset : untold;
 }
 
-/* Until two looks agree. */
-static void settle(struct follower *f, struct error *err)
+static void note_unseen(struct follower *f, uint64_t unseen)
 {
-    uint64_t nameless = UINT64_MAX, unseen = UINT64_MAX;
-    for (int i = 0; i < SETTLE_LOOKS; i++) {
-        *err = (struct error){0};
-        uint64_t found = f->found, unseen_now = count_unseen(f, found);
-        f->failed = look(f, err) != 0;
-        uint64_t nameless_now = count_nameless(f);
-        nameless = nameless_now < nameless ? nameless_now : nameless;
-        unseen = unseen_now < unseen ? unseen_now : unseen;
-        if (i && !f->failed && !f->unsettled && !nameless && !unseen)
-            break;
-        nanosleep(&(struct timespec){.tv_nsec = SETTLE_PAUSE}, NULL);
-    }
-    drain(f);
-    if (nameless)
-        observation_note(f->o, "%llu in the queue had been reset by their clients before a look saw them",
-                         (unsigned long long)nameless);
-    if (unseen && !nameless)
+    if (f->heard)
         observation_note(
             f->o,
             "up to %llu connections may not have been seen, as those that their clients reset at once: the counters of "
             "the namespace (PassiveOpens, EstabResets) leave room for them",
             (unsigned long long)unseen);
+    else
+        observation_note(
+            f->o,
+            "up to %llu connections may not have been seen, for the kernel's reports of ended ones can be late, and it "
+            "is not known whether all have come: the namespace's counter PassiveOpens leaves room for them",
+            (unsigned long long)unseen);
+}
+
+/* Until two looks agree. The first of them counts as the last: a socket that a processor was about to destroy then, and that was in no
+   list any more, has been told of by the end. */
+static void settle(struct follower *f, struct error *err)
+{
+    uint64_t nameless = UINT64_MAX, unseen = UINT64_MAX;
+    nsec until = clock_now() + TELL_PATIENCE, confirmed = 0;
+    for (int i = 0; i < SETTLE_LOOKS; i++) {
+        *err = (struct error){0};
+        struct connection_counters then;
+        bool counted = f->opens_known && counters_connections(&then);
+        uint64_t known = count_known(f);
+        f->failed = look(f, err) != 0;
+        uint64_t nameless_now = count_nameless(f);
+        hear_all(f, until);
+        uint64_t unseen_now = counted ? count_unseen(f, &then, known) : 0;
+        nameless = nameless_now < nameless ? nameless_now : nameless;
+        unseen = unseen_now < unseen || !f->heard ? unseen_now : unseen;
+        confirmed = i ? confirmed : f->o->last_look;
+        if (i && !f->failed && !f->unsettled && !nameless && !unseen)
+            break;
+        nanosleep(&(struct timespec){.tv_nsec = SETTLE_PAUSE}, NULL);
+    }
+    f->o->last_look = confirmed;
+    if (nameless)
+        observation_note(f->o, "up to %llu in the queue may have been reset by their clients before a look saw them",
+                         (unsigned long long)nameless);
+    if (unseen && !nameless)
+        note_unseen(f, unseen);
 }
 
 void follower_end(struct follower *f)

@@ -40,17 +40,72 @@ int listener_of_child(struct follower *f, const struct diag_socket *child, bool 
     return other > best ? -1 : found;
 }
 
+int listener_of_seen(struct follower *f, const struct diag_socket *child)
+{
+    int found = listener_of_child(f, child, false);
+    return found >= 0 || fit_of_rivals(f, child) ? found : listener_of_child(f, child, true);
+}
+
+bool is_same_place(const struct listener *a, const struct listener *b)
+{
+    return a->family == b->family && endpoint_equal(&a->local, &b->local) && a->interface == b->interface;
+}
+
 bool place_is_gone(const struct follower *f, size_t listener)
 {
     const struct listener *first = &f->o->listeners[listener].facts;
-    for (size_t i = 0; i < f->o->listener_count; i++) {
-        const struct listener *one = &f->o->listeners[i].facts;
-        bool same =
-            one->family == first->family && endpoint_equal(&one->local, &first->local) && one->interface == first->interface;
-        if (same && !f->o->listeners[i].gone)
+    for (size_t i = 0; i < f->o->listener_count; i++)
+        if (!f->o->listeners[i].gone && is_same_place(&f->o->listeners[i].facts, first))
             return false;
-    }
     return true;
+}
+
+/* ---- Who is in the queues ---- */
+
+void listeners_place(struct follower *f)
+{
+    for (size_t i = 0; i < f->o->listener_count; i++) {
+        size_t first = 0;
+        while (!is_same_place(&f->o->listeners[first].facts, &f->o->listeners[i].facts))
+            first++;
+        f->o->listeners[i].place = first;
+    }
+}
+
+struct observed_listener *place_of(const struct follower *f, size_t listener)
+{
+    return &f->o->listeners[f->o->listeners[listener].place];
+}
+
+static void count_row(const struct follower *f, const struct row_slot *slot, const struct observed *row)
+{
+    if (row->before || row->state != OBSERVED_QUEUED)
+        return;
+    struct observed_listener *place = place_of(f, row->listener);
+    place->vanished += row->gone;
+    place->waiting += !row->gone && slot->look == f->look;
+    place->missed += !row->gone && slot->look != f->look;
+}
+
+uint64_t rows_count(struct follower *f)
+{
+    uint64_t nameless = 0;
+    for (size_t i = 0; i < f->o->listener_count; i++) {
+        struct observed_listener *l = &f->o->listeners[i];
+        l->queued = l->waiting = l->vanished = l->missed = 0;
+        place_of(f, i)->queued += l->gone ? 0 : l->facts.queue; /* the place is before it */
+    }
+    for (size_t i = 0; i < f->table.room; i++)
+        if (f->table.slots[i].row)
+            count_row(f, &f->table.slots[i], &f->o->rows[f->table.slots[i].row - 1]);
+    for (size_t i = 0; i < f->o->listener_count; i++) {
+        struct observed_listener *place = &f->o->listeners[i];
+        uint64_t known = place->waiting + place->vanished;
+        place->crowded = place->vanished && known > place->queued ? place->crowded + 1 : 0;
+        known += place->missed;
+        nameless += place->queued > known ? place->queued - known : 0;
+    }
+    return nameless;
 }
 
 /* ---- What the kernel lists ---- */
@@ -162,6 +217,17 @@ static void each_listener(void *context, const struct diag_socket *socket)
     keep_rival(listing, socket);
 }
 
+/* It went, or came back: shutdown(2) ends a listener, whose queue dies with it, and listen(2) makes the same socket listen again. */
+static void change(struct follower *f, struct observed_listener *l)
+{
+    l->gone = !l->seen;
+    if (l->gone)
+        l->gone_at = f->now, l->gone_look = f->spans[f->look % LOOK_SPANS].begin;
+    else
+        l->back_at = f->now;
+    f->changed = f->now;
+}
+
 int listeners_look(struct follower *f, struct error *err)
 {
     struct listing listing = {.f = f};
@@ -174,13 +240,10 @@ int listeners_look(struct follower *f, struct error *err)
     f->now = clock_now();
     for (size_t i = 0; i < f->o->listener_count && !status; i++) {
         struct observed_listener *l = &f->o->listeners[i];
+        if (l->gone == l->seen)
+            change(f, l);
         if (l->seen)
             keep_sample(f, i, false);
-        else if (!l->gone) {
-            l->gone = true;
-            l->gone_at = f->now;
-            f->changed = f->now;
-        }
     }
     if (!status)
         note_rivals(f);

@@ -9,6 +9,8 @@
 
 #define ROOM_FIRST 1024
 
+#define CROWDED_LOOKS 2
+
 static size_t home_of(const struct row_table *table, uint64_t cookie)
 {
     return (size_t)((cookie * UINT64_C(0x9e3779b97f4a7c15)) >> 20) & (table->room - 1);
@@ -258,7 +260,7 @@ void rows_see(struct follower *f, const struct diag_socket *child)
             see_row(f, row, what, last_sight(row));
         return;
     }
-    int listener = listener_of_child(f, child, false);
+    int listener = listener_of_seen(f, child);
     struct observed *row = listener < 0 ? NULL : add(f, child, listener, true);
     if (!row)
         return;
@@ -304,6 +306,8 @@ static void end_unseen(struct follower *f, const struct diag_socket *socket)
 
 static void end_row(struct follower *f, struct observed *row, bool with_peer)
 {
+    if (row->sight == SIGHT_EMPTIED && !with_peer) /* or the listener was ended and begun again between two looks */
+        row->accepted_min = row->accepted_max = MOMENT_NONE;
     bool was_accepted = row->accepted_max != MOMENT_NONE;
     uint64_t not_yet = last_sight(row);
     note_entered(f, row, not_yet);
@@ -322,8 +326,10 @@ void rows_end(struct follower *f, const struct diag_socket *socket)
 {
     struct row_slot *slot = find(f, socket->cookie);
     bool never_queued = socket->remote.port && (socket->state == STATE_SYN_RECV || (socket->has_info && !socket->segments_in));
-    if (never_queued)
+    if (never_queued) {
+        f->stillborn += f->look && listener_of_child(f, socket, true) >= 0;
         return;
+    }
     if (!slot) {
         end_unseen(f, socket);
         return;
@@ -336,15 +342,23 @@ void rows_end(struct follower *f, const struct diag_socket *socket)
 
 /* ---- What is no longer there ---- */
 
+/* Of those that were reset in the queue, some have been accepted since, and nothing tells which. The length of the queue is read after
+   the list, and the server may accept in between, so one look may be wrong. */
+static void doubt(struct follower *f, struct observed *row, uint32_t looks)
+{
+    if (!row->before && row->gone && row->state == OBSERVED_QUEUED && place_of(f, row->listener)->crowded >= looks)
+        row->state = OBSERVED_CLOSED;
+}
+
 /* Whether all queues that the row may be in are empty. */
 static bool is_emptied(const struct follower *f, const struct observed *row)
 {
     const struct listener *first = &f->o->listeners[row->listener].facts;
     for (size_t i = 0; i < f->o->listener_count; i++) {
         const struct observed_listener *l = &f->o->listeners[i];
-        bool same = l->facts.family == first->family && endpoint_equal(&l->facts.local, &first->local) &&
-                    l->facts.interface == first->interface;
-        if (same && (l->gone || l->facts.queue))
+        bool same = is_same_place(&l->facts, first);
+        bool died = l->gone || (l->back_at && row->entered_max <= moment(f, l->back_at, 0)); /* with the queue */
+        if (same && (died || l->facts.queue))
             return false;
     }
     return true;
@@ -363,10 +377,13 @@ static void miss(struct follower *f, struct observed *row)
     }
 }
 
-/* Nobody waits at a listener that has gone: its successor's came in at the moment of the change. */
+/* Nobody waits at a listener that has gone, nor comes in: its successor's did, at the moment of the change. */
 static void outlive(struct follower *f, struct observed *row)
 {
     const struct observed_listener *l = &f->o->listeners[row->listener];
+    uint64_t first = row->half_max < row->entered_max ? row->half_max : row->entered_max;
+    if (first < moment(f, l->gone_look, 0)) /* a request, which is still one if the listener comes back */
+        return;
     row->before = l->gone_at < f->spans[f->look % LOOK_SPANS].begin;
     f->unsettled += !row->before;
 }
@@ -382,13 +399,15 @@ void rows_miss(struct follower *f)
         bool waits = !row->gone && (row->state == OBSERVED_QUEUED || row->state == OBSERVED_HALF_OPEN);
         if (slot->look != f->look && !row->gone)
             miss(f, row);
-        else if (waits && f->o->listeners[row->listener].gone && place_is_gone(f, row->listener))
+        else if ((waits || slot->row > f->seen_from) && f->o->listeners[row->listener].gone && place_is_gone(f, row->listener))
             outlive(f, row);
-        if (row->gone && row->state == OBSERVED_QUEUED && is_emptied(f, row)) {
+        bool waited = row->gone && row->sight == SIGHT_VANISHED && row->accepted_max == MOMENT_NONE;
+        if (waited && row->state != OBSERVED_EXPIRED && is_emptied(f, row)) {
             note_accepted(f, row, row->closed_min);
             row->state = OBSERVED_CLOSED;
             row->sight = SIGHT_EMPTIED;
         }
+        doubt(f, row, CROWDED_LOOKS);
     }
 }
 
@@ -429,8 +448,10 @@ void rows_settle(struct follower *f)
 {
     struct observation *o = f->o;
     size_t requests = 0, room = 64;
-    for (size_t i = 0; i < o->row_count; i++)
+    for (size_t i = 0; i < o->row_count; i++) {
+        doubt(f, &o->rows[i], 1);
         requests += is_request(&o->rows[i]);
+    }
     while (room < 2 * requests)
         room *= 2;
     uint32_t *slots = requests ? calloc(room, sizeof *slots) : NULL;

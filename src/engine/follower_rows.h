@@ -10,15 +10,31 @@ void rows_see(struct follower *f, const struct diag_socket *child);
 /* The kernel has destroyed this socket. */
 void rows_end(struct follower *f, const struct diag_socket *socket);
 
-/* After a whole look: those that it did not show. */
+/* After a whole look: how many wait, and whether the queues have room for them. Returns how many are in the queues for all that is
+   known, but in no row: those have been reset before a look saw them, or come in at this moment. */
+uint64_t rows_count(struct follower *f);
+
+/* Then: those that it did not show. */
 void rows_miss(struct follower *f);
 
-/* At the end: what seems to be a request and a connection of its own, and is one. */
+/* At the end: whom the queues have no room for, and what seems to be a request and a connection of its own, and is one. */
 void rows_settle(struct follower *f);
 
 /* The observed listener that a child came from, as the kernel prefers them: the exact address, then any; the one bound to its device. The
    first of a group. -1: another one's, or one that is `gone` and must not be. */
 int listener_of_child(struct follower *f, const struct diag_socket *child, bool may_be_gone);
+
+/* The same for one in a list: of one that was gone at the last look only where nobody else is known to listen, for it may be back. */
+int listener_of_seen(struct follower *f, const struct diag_socket *child);
+
+/* Whether two listeners are at the same place. */
+bool is_same_place(const struct listener *a, const struct listener *b);
+
+/* At the beginning: which are at the same. */
+void listeners_place(struct follower *f);
+
+/* Who has the figures of all that are at the place of this one. */
+struct observed_listener *place_of(const struct follower *f, size_t listener);
 
 /* Whether all that are observed at the place of this one have gone. */
 bool place_is_gone(const struct follower *f, size_t listener);

@@ -4,10 +4,13 @@
 #include "backlogctl/fd.h"
 
 #include <errno.h>
+#include <poll.h>
+#include <sched.h>
 #include <linux/filter.h>
 #include <linux/inet_diag.h>
 #include <linux/netlink.h>
 #include <linux/sock_diag.h>
+#include <netinet/in.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,17 +24,19 @@
 /* They may come faster than they are read. */
 #define AT_ONCE 65536
 
-/* Only messages with one of these source ports: a host has many sockets. A filter sees the message from its header on. */
+/* Only messages with one of these source ports: a host has many sockets. And those of none, as our own are. A filter sees the message
+   from its header on. */
 static int filter(int fd, const uint16_t *ports, size_t count)
 {
-    struct sock_filter program[DESTROYED_PORTS_MAX + 3];
+    struct sock_filter program[DESTROYED_PORTS_MAX + 4];
     if (count > DESTROYED_PORTS_MAX)
         return 0;
     size_t used = 0;
     program[used++] =
         (struct sock_filter)BPF_STMT(BPF_LD | BPF_H | BPF_ABS, NLMSG_HDRLEN + offsetof(struct inet_diag_msg, id.idiag_sport));
     for (size_t i = 0; i < count; i++)
-        program[used++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ports[i], (uint8_t)(count - i), 0);
+        program[used++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ports[i], (uint8_t)(count - i + 1), 0);
+    program[used++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 1, 0);
     program[used++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, 0);
     program[used++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, UINT32_MAX);
     struct sock_fprog whole = {(unsigned short)used, program};
@@ -126,4 +131,68 @@ int destroyed_read(struct destroyed *d, sockdiag_each *each, void *context, stru
             destroyed_parse(d->buffer, (size_t)got, each, context);
     }
     return 0;
+}
+
+/* ---- Waiting for all of them ---- */
+
+/* Sockets of our own, by their cookies, whose ends have not been told yet. */
+struct awaited {
+    uint64_t marks[CPU_SETSIZE];
+    size_t left;
+    sockdiag_each *each;
+    void *context;
+};
+
+static void each_awaited(void *context, const struct diag_socket *socket)
+{
+    struct awaited *a = context;
+    for (size_t i = 0; i < a->left && !socket->local.port; i++)
+        if (a->marks[i] == socket->cookie) {
+            a->marks[i] = a->marks[--a->left];
+            return;
+        }
+    a->each(a->context, socket);
+}
+
+/* One that never had an address, so nothing is sent; the kernel destroys it on this processor before close() returns. */
+static bool destroy_one(uint64_t *cookie)
+{
+    socklen_t size = sizeof *cookie;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP);
+    bool known = fd >= 0 && !getsockopt(fd, SOL_SOCKET, SO_COOKIE, cookie, &size);
+    fd_close(&fd);
+    return known;
+}
+
+/* Whether there is one on each processor that is online. */
+static bool destroy_on_each(struct awaited *a)
+{
+    cpu_set_t own;
+    long online = sysconf(_SC_NPROCESSORS_ONLN);
+    if (online < 1 || sched_getaffinity(0, sizeof own, &own))
+        return false;
+    for (size_t p = 0; p < CPU_SETSIZE && a->left < (size_t)online; p++) {
+        cpu_set_t one;
+        CPU_ZERO(&one);
+        CPU_SET(p, &one);
+        if (!sched_setaffinity(0, sizeof one, &one) && destroy_one(&a->marks[a->left]))
+            a->left++;
+    }
+    return !sched_setaffinity(0, sizeof own, &own) && a->left == (size_t)online;
+}
+
+bool destroyed_await(struct destroyed *d, nsec until, sockdiag_each *each, void *context, struct error *err)
+{
+    struct awaited a = {.each = each, .context = context};
+    if (!d->buffer)
+        return false;
+    bool whole = destroy_on_each(&a);
+    for (;;) {
+        if (destroyed_read(d, each_awaited, &a, err))
+            return false;
+        nsec left = until - clock_now();
+        if (!a.left || d->lost || left <= 0)
+            return whole && !a.left && !d->lost;
+        poll(&(struct pollfd){.fd = d->fd, .events = POLLIN}, 1, (int)(left / NSEC_PER_MSEC) + 1);
+    }
 }

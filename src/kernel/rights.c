@@ -6,6 +6,7 @@
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <netinet/in.h>
 #include <seccomp.h>
 #include <stddef.h>
 #include <string.h>
@@ -72,9 +73,9 @@ int rights_keep(uint64_t wanted, struct error *err)
 #endif
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || defined(BACKLOGCTL_UNFILTERED) || !defined(ARCHITECTURE)
-int rights_only_read(bool writes, struct error *err)
+int rights_only_read(bool writes, bool marks, struct error *err)
 {
-    (void)writes, (void)err;
+    (void)writes, (void)marks, (void)err;
     return 0;
 }
 
@@ -160,8 +161,6 @@ static const int reading[] = {
     SCMP_SYS(sched_getaffinity),
     SCMP_SYS(sched_yield),
     SCMP_SYS(select),
-    SCMP_SYS(sendmsg),
-    SCMP_SYS(sendto),
     SCMP_SYS(set_robust_list),
     SCMP_SYS(set_tid_address),
     SCMP_SYS(setns),
@@ -213,7 +212,7 @@ struct narrow_call {
 /* A filter is a program for the kernel (seccomp(2)). libseccomp knows the numbers of the calls on each machine, negative ones for those
    that it lacks; it is not asked to make the program, since without memory it can make part of one and say nothing. */
 struct program {
-    struct sock_filter list[2 * (sizeof reading + sizeof reading_32 + sizeof writing) / sizeof(int) + 6 * NARROW_MAX + 8];
+    struct sock_filter list[2 * (sizeof reading + sizeof reading_32 + sizeof writing) / sizeof(int) + 6 * NARROW_MAX + 20];
     unsigned short count;
 };
 
@@ -268,7 +267,27 @@ static void allow_narrow(struct program *p, const struct narrow_call *narrow)
     end(p, narrow->differs ? SECCOMP_RET_ALLOW : REFUSED);
 }
 
-static void fill(struct program *p, bool writes)
+/* A socket of the kernel's information, and one of TCP, which without connect(2), listen(2) and MSG_FASTOPEN reaches nobody. */
+static void allow_marks(struct program *p)
+{
+    const int call = SCMP_SYS(socket), move = SCMP_SYS(sched_setaffinity);
+    if (call < 0)
+        return;
+    want(p, (uint32_t)call, 10);
+    load(p, ARGUMENT(0));
+    want(p, AF_NETLINK, 1);
+    end(p, SECCOMP_RET_ALLOW);
+    want(p, AF_INET, 5);
+    load(p, ARGUMENT(1));
+    want(p, SOCK_STREAM | SOCK_CLOEXEC, 3);
+    load(p, ARGUMENT(2));
+    want(p, IPPROTO_TCP, 1);
+    end(p, SECCOMP_RET_ALLOW);
+    end(p, REFUSED);
+    allow(p, &move, 1);
+}
+
+static void fill(struct program *p, bool writes, bool marks)
 {
     const uint32_t all = UINT32_MAX, changing = writes ? 0 : O_ACCMODE | O_CREAT | O_TRUNC, self = (uint32_t)getpid();
     const struct narrow_call narrow[] = {
@@ -276,8 +295,9 @@ static void fill(struct program *p, bool writes)
         {SCMP_SYS(open), 1, changing, O_RDONLY, false},    {SCMP_SYS(openat), 2, changing, O_RDONLY, false},
         {SCMP_SYS(ioctl), 1, all, TIOCSTI, true}, /* a terminal's size and modes, but nothing typed into it */
         {SCMP_SYS(prlimit64), 0, all, 0, false},  /* our own limits */
-        {SCMP_SYS(prctl), 0, all, PR_CAPBSET_READ, false}, {SCMP_SYS(kill), 0, all, self, false}, /* Ctrl-Z, abort(3) */
-        {SCMP_SYS(tgkill), 0, all, self, false},
+        {SCMP_SYS(prctl), 0, all, PR_CAPBSET_READ, false}, {SCMP_SYS(kill), 0, all, self, false},         /* Ctrl-Z, abort(3) */
+        {SCMP_SYS(tgkill), 0, all, self, false},           {SCMP_SYS(sendto), 3, MSG_FASTOPEN, 0, false}, /* which connects */
+        {SCMP_SYS(sendmsg), 2, MSG_FASTOPEN, 0, false},
     };
     _Static_assert(sizeof narrow / sizeof *narrow <= NARROW_MAX, "the program has room for them");
     load(p, FIELD(arch));
@@ -287,17 +307,19 @@ static void fill(struct program *p, bool writes)
     allow(p, reading_32, sizeof reading_32 / sizeof *reading_32);
     if (writes)
         allow(p, writing, sizeof writing / sizeof *writing);
+    if (marks)
+        allow_marks(p);
     for (size_t i = 0; i < sizeof narrow / sizeof *narrow; i++)
         allow_narrow(p, &narrow[i]);
     end(p, REFUSED);
 }
 
-int rights_only_read(bool writes, struct error *err)
+int rights_only_read(bool writes, bool marks, struct error *err)
 {
     struct program program = {.count = 0};
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)) /* without it a filter takes CAP_SYS_ADMIN */
         return error_errno(err, "cannot set no_new_privs");
-    fill(&program, writes);
+    fill(&program, writes, marks);
     struct sock_fprog whole = {program.count, program.list};
     if (!prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &whole, 0, 0) || errno == EINVAL) /* that: no CONFIG_SECCOMP_FILTER */
         return 0;

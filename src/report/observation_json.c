@@ -33,10 +33,10 @@ static json_t *head_json(const struct observation *o)
     json_t *listeners = json_array();
     for (size_t i = 0; i < o->listener_count; i++)
         json_add(&listeners, listener_json(&o->listeners[i]));
-    return json_pack("{s:s, s:s, s:s, s:o, s:o, s:s, s:o, s:o, s:o, s:o}", "schema", SCHEMA, "version", BACKLOGCTL_VERSION,
-                     "command", "observe", "kernel", json_text(o->kernel), "host", json_text(o->host), "started_at",
-                     o->started_at, "netns", json_known(o->netns, o->netns), "options", options, "start",
-                     json_start(settings->start_at, &o->start), "listeners", listeners);
+    return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o}", "schema", SCHEMA, "version", BACKLOGCTL_VERSION,
+                     "command", "observe", "kernel", json_text(o->kernel), "host", json_text(o->host), "boot",
+                     json_text(*o->boot ? o->boot : NULL), "started_at", o->started_at, "netns", json_known(o->netns, o->netns),
+                     "options", options, "start", json_start(settings->start_at, &o->start), "listeners", listeners);
 }
 
 static json_t *conclusion_json(const struct observation *o)
@@ -46,10 +46,11 @@ static json_t *conclusion_json(const struct observation *o)
         json_put(&counts, observed_state_name(s), json_integer((json_int_t)o->counts[s]));
     for (enum counter c = 0; c < COUNTER_COUNT; c++)
         json_put(&counters, counter_name(c), json_known(o->counters.known, o->counters.value[c]));
-    return json_pack("{s:o, s:o, s:I, s:b, s:o, s:o, s:I, s:o, s:o}", "counters", counters, "counts", counts, "unaccepted",
+    return json_pack("{s:o, s:o, s:I, s:b, s:o, s:o, s:I, s:o, s:o, s:o}", "counters", counters, "counts", counts, "unaccepted",
                      (json_int_t)o->unaccepted, "complete", !*o->incomplete, "incomplete",
                      *o->incomplete ? json_text(o->incomplete) : json_null(), "interrupted_by", json_signal(o->signal), "looks",
-                     (json_int_t)o->looks, "last_look_us", json_span(o->last_look), "elapsed_us", json_span(o->elapsed));
+                     (json_int_t)o->looks, "first_look_us", json_span(o->first_look), "last_look_us", json_span(o->last_look),
+                     "elapsed_us", json_span(o->elapsed));
 }
 
 static void emit_moment(struct emitter *e, uint64_t moment)

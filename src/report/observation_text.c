@@ -70,7 +70,9 @@ static void write_incomplete(FILE *out, const struct observation *o, size_t i)
     if (*o->incomplete)
         fprintf(out, "not complete: %s", o->incomplete);
     else
-        fputs("complete: from the first look to the last there was no other connection", out);
+        fputs("complete: no other connection was made here from the first look to the last, nor waited at the first; those that "
+              "had been accepted before it are not among them",
+              out);
 }
 
 void report_observation_text(FILE *out, const struct observation *o, const struct report_style *style)

@@ -5,6 +5,7 @@
 #include "backlogctl/follower.h"
 #include "backlogctl/judge.h"
 #include "backlogctl/measurer.h"
+#include "backlogctl/netns.h"
 #include "backlogctl/surveyor.h"
 
 #include "start_time.h"
@@ -55,6 +56,7 @@ static void describe(struct observation *o, const struct survey *survey, const s
 {
     o->settings = *settings;
     snprintf(o->kernel, sizeof o->kernel, "%s", survey->kernel);
+    boot_id(o->boot);
     if (gethostname(o->host, sizeof o->host - 1))
         *o->host = '\0';
 }

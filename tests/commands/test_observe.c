@@ -12,7 +12,9 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -186,6 +188,11 @@ static void lacks(const json_t *report, const char *words)
     ck_assert_msg(why && strstr(why, words), "'%s' lacks '%s'", why ? why : "complete", words);
 }
 
+static void pause_for_looks(void)
+{
+    nanosleep(&(struct timespec){.tv_nsec = 100 * NSEC_PER_MSEC}, NULL);
+}
+
 /* ---- What becomes of a connection ---- */
 
 START_TEST(each_state_is_as_the_server_has_it)
@@ -240,6 +247,28 @@ START_TEST(a_request_is_half_open)
 }
 END_TEST
 
+/* The client resets it; a look may not have seen it before. */
+START_TEST(a_request_that_expires_is_over)
+{
+    char gone[PEER_SIZE];
+    in_private_namespace();
+    int listener = listener_at(AF_INET, 8, false), seconds = 60;
+    ck_assert_int_eq(setsockopt(listener, IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds, sizeof seconds), 0);
+    struct process process = observe("--every 1ms");
+    int one = client(1);
+    own_name(one, gone);
+    pause_for_looks();
+    end_with_reset(one);
+    pause_for_looks();
+    json_t *report = interrupted(&process);
+    if (json_array_size(connections(report)))
+        has_state(report, gone, "expired", false, true);
+    ck_assert_msg(is_complete(report), "%s", json_string_value(json_object_get(report, "incomplete")));
+    json_decref(report);
+    close(listener);
+}
+END_TEST
+
 START_TEST(what_was_there_before_is_told_from_what_came)
 {
     char old[PEER_SIZE], waits[PEER_SIZE], later[PEER_SIZE];
@@ -256,6 +285,8 @@ START_TEST(what_was_there_before_is_told_from_what_came)
     json_t *report = interrupted(&process);
     ck_assert_uint_eq(json_array_size(connections(report)), 2);
     has_state(report, waits, "closed", true, true);
+    ck_assert_int_ge(report_number(report, "first_look_us"), 0);
+    ck_assert_int_le(report_number(report, "first_look_us"), report_number(report, "last_look_us"));
     has_state(report, later, "queued", false, false);
     ck_assert(json_is_null(json_object_get(json_object_get(row_of(report, waits), "entered_us"), "min")));
     json_decref(report);
@@ -264,6 +295,26 @@ START_TEST(what_was_there_before_is_told_from_what_came)
     close(listener);
 }
 END_TEST
+
+/* ---- Clocks ---- */
+
+static double wall(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (double)now.tv_sec * 1e6 + (double)now.tv_nsec / 1e3;
+}
+
+static double began_at(const json_t *report)
+{
+    struct tm utc = {0};
+    const char *rest = strptime(report_text(report, "started_at"), "%Y-%m-%dT%H:%M:%S", &utc);
+    ck_assert_ptr_nonnull(rest);
+    return (double)timegm(&utc) * 1e6 + strtod(rest, NULL) * 1e6;
+}
+
+/* For the clock's being slewed, and the rounding of doubles. */
+#define TOLERANCE 20000.0
 
 /* ---- Many ---- */
 
@@ -306,6 +357,118 @@ START_TEST(none_is_missed_at_thousands_a_second)
     if (count < CHURN)
         lacks(report, "lost");
     json_decref(report);
+    close(listener);
+}
+END_TEST
+
+static void spin(pid_t *pids, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        pids[i] = fork();
+        if (!pids[i]) {
+            prctl(PR_SET_PDEATHSIG, SIGKILL);
+            for (volatile bool forever = true; forever;)
+                ;
+        }
+    }
+}
+
+static void stop(const pid_t *pids, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        kill(pids[i], SIGKILL);
+        waitpid(pids[i], NULL, 0);
+    }
+}
+
+#define LAST_MAX 60000
+
+static void flood(pid_t *pids, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        pids[i] = fork();
+        if (!pids[i]) {
+            char byte;
+            prctl(PR_SET_PDEATHSIG, SIGKILL);
+            for (int n = (int)i;; n += (int)count) {
+                int one = client(n);
+                while (read(one, &byte, 1) > 0)
+                    ;
+                close(one);
+            }
+        }
+    }
+}
+
+/* Accepts and closes until then; when each was accepted. */
+static size_t serve(int listener, char account[][PEER_SIZE], double *moments, size_t count, double until)
+{
+    while (wall() < until && count < LAST_MAX) {
+        int accepted = accept_one(listener);
+        peer_name_of(accepted, account[count]);
+        close(accepted);
+        moments[count++] = wall();
+    }
+    return count;
+}
+
+/* The kernel tells of ends late when it has much to do; and here another listener could have made what its counters have. */
+START_TEST(the_last_ones_are_not_missed)
+{
+    static char account[LAST_MAX][PEER_SIZE], told[LAST_MAX][PEER_SIZE];
+    static double moments[LAST_MAX];
+    pid_t busy[4], clients[3];
+    in_private_namespace();
+    struct sockaddr_in elsewhere = place("127.0.0.1", PORT + 1);
+    int listener = listener_at(AF_INET, 64, false), other = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ck_assert_int_eq(bind(other, (struct sockaddr *)&elsewhere, sizeof elsewhere), 0);
+    ck_assert_int_eq(listen(other, 8), 0);
+    spin(busy, COUNT(busy));
+    flood(clients, COUNT(clients));
+    struct process process = observe("");
+    double began = wall();
+    size_t count = serve(listener, account, moments, 0, began + 1e6);
+    process_signal(&process, SIGINT);
+    count = serve(listener, account, moments, count, began + 1.5e6);
+    stop(clients, COUNT(clients));
+    stop(busy, COUNT(busy));
+    json_t *report = ended(&process, 128 + SIGINT), *row;
+    size_t i, rows = 0;
+    double last = began_at(report) + (double)report_number(report, "last_look_us");
+    json_array_foreach(connections(report), i, row) if (rows < LAST_MAX)
+        snprintf(told[rows++], PEER_SIZE, "%s", report_text(row, "peer"));
+    qsort(told, rows, PEER_SIZE, compare_names);
+    for (i = 0; i < count && is_complete(report); i++)
+        ck_assert_msg(moments[i] < began || moments[i] > last - TOLERANCE ||
+                          bsearch(account[i], told, rows, PEER_SIZE, compare_names),
+                      "%s of %.0f us before the last look is missing", account[i], last - moments[i]);
+    json_decref(report);
+    close(other), close(listener);
+}
+END_TEST
+
+/* Those that come in while the first looks are taken are no remnants: here nobody has reset anything. */
+START_TEST(nobody_has_reset_where_nothing_was)
+{
+    pid_t clients[3], server;
+    in_private_namespace();
+    int listener = listener_at(AF_INET, 64, false);
+    flood(clients, COUNT(clients));
+    server = fork();
+    if (!server) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        for (;;)
+            close(accept_one(listener));
+    }
+    for (int i = 0; i < 6; i++) {
+        struct process process = observe("--duration 1ms");
+        json_t *report = ended(&process, 0);
+        const char *why = json_string_value(json_object_get(report, "incomplete"));
+        ck_assert_msg(!why || !strstr(why, "reset by their clients"), "%s", why);
+        json_decref(report);
+    }
+    stop(clients, COUNT(clients));
+    stop(&server, 1);
     close(listener);
 }
 END_TEST
@@ -369,6 +532,43 @@ START_TEST(a_queue_dies_with_its_listener)
 }
 END_TEST
 
+/* So haproxy pauses: shutdown(2), and later listen(2) on the same socket. */
+START_TEST(a_listener_that_pauses_goes_on)
+{
+    char names[4][PEER_SIZE];
+    int clients[4], accepted[3];
+    in_private_namespace();
+    int listener = listener_at(AF_INET, 8, false);
+    struct process process = observe("");
+    clients[0] = client(0);
+    accepted[0] = accept_one(listener);
+    ck_assert_int_eq(shutdown(listener, SHUT_RD), 0);
+    nanosleep(&(struct timespec){.tv_nsec = 300 * NSEC_PER_MSEC}, NULL); /* for a look in between */
+    ck_assert_int_eq(listen(listener, 8), 0);
+    for (int i = 1; i < 4; i++)
+        clients[i] = client(i);
+    for (int i = 1; i < 3; i++)
+        accepted[i] = accept_one(listener);
+    for (int i = 0; i < 4; i++)
+        own_name(clients[i], names[i]);
+    json_t *report = interrupted(&process);
+    ck_assert_uint_eq(json_array_size(connections(report)), 4);
+    for (int i = 0; i < 4; i++) {
+        has_state(report, names[i], i < 3 ? "accepted" : "queued", i < 3, false);
+        ck_assert(json_is_integer(json_object_get(json_object_get(row_of(report, names[i]), "entered_us"), "min")));
+    }
+    ck_assert(json_is_false(json_object_get(report_listener(report, 0), "gone")));
+    ck_assert_int_eq(report_number(report_listener(report, 0), "queue"), 1);
+    ck_assert_msg(is_complete(report), "%s", json_string_value(json_object_get(report, "incomplete")));
+    json_decref(report);
+    for (int i = 0; i < 4; i++)
+        close(clients[i]);
+    for (int i = 0; i < 3; i++)
+        close(accepted[i]);
+    close(listener);
+}
+END_TEST
+
 /* The kernel wipes the peer's port when a server does that. */
 START_TEST(a_server_that_resets_makes_it_incomplete)
 {
@@ -407,11 +607,49 @@ START_TEST(clients_that_reset_make_it_incomplete)
     end_with_reset(client(100));
     report = interrupted(&process);
     if (!json_array_size(connections(report)))
-        lacks(report, "in the queue had been reset");
+        lacks(report, "in the queue may have been reset");
     json_decref(report);
     for (size_t i = 0; i < COUNT(kept); i++)
         close(kept[i]);
     close(listener);
+}
+END_TEST
+
+/* They keep their place until then, and nothing tells that they were accepted: so they are queued no longer than there is room. */
+START_TEST(clients_that_reset_are_queued_until_they_are_accepted)
+{
+    char names[5][PEER_SIZE];
+    int clients[5], kept[3];
+    in_private_namespace();
+    int listener = listener_at(AF_INET, 64, false);
+    struct process process = observe("--every 1ms");
+    for (int i = 0; i < 5; i++) {
+        clients[i] = client(i);
+        own_name(clients[i], names[i]);
+    }
+    pause_for_looks();
+    for (int i = 0; i < 3; i++)
+        end_with_reset(clients[i]);
+    pause_for_looks();
+    if (_i)
+        for (int i = 0; i < 3; i++)
+            kept[i] = accept_one(listener);
+    json_t *report = interrupted(&process);
+    long queue = report_number(report_listener(report, 0), "queue");
+    ck_assert_int_eq(queue, _i ? 2 : 5);
+    ck_assert_int_le(report_number(report, "counts.queued"), queue);
+    if (json_array_size(connections(report)) == 5) {
+        ck_assert_int_eq(report_number(report, "counts.queued"), queue);
+        for (int i = 0; i < 5; i++)
+            has_state(report, names[i], i < 3 && _i ? "closed" : "queued", false, i < 3);
+        ck_assert_int_eq(report_number(report, "unaccepted"), _i ? 3 : 0);
+        ck_assert_msg(is_complete(report), "%s", json_string_value(json_object_get(report, "incomplete")));
+    } else
+        ck_assert(!is_complete(report));
+    json_decref(report);
+    for (int i = 0; _i && i < 3; i++)
+        close(kept[i]);
+    close(clients[3]), close(clients[4]), close(listener);
 }
 END_TEST
 
@@ -460,24 +698,6 @@ START_TEST(a_client_is_named_by_its_own_family)
 END_TEST
 
 /* ---- When ---- */
-
-static double wall(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (double)now.tv_sec * 1e6 + (double)now.tv_nsec / 1e3;
-}
-
-static double began_at(const json_t *report)
-{
-    struct tm utc = {0};
-    const char *rest = strptime(report_text(report, "started_at"), "%Y-%m-%dT%H:%M:%S", &utc);
-    ck_assert_ptr_nonnull(rest);
-    return (double)timegm(&utc) * 1e6 + strtod(rest, NULL) * 1e6;
-}
-
-/* For the clock's being slewed, and the rounding of doubles. */
-#define TOLERANCE 20000.0
 
 /* It happened between `from` and `to`. */
 static void holds_moment(const json_t *report, const json_t *row, const char *what, double from, double to)
@@ -553,7 +773,8 @@ START_TEST(the_text_tells_the_totals)
     in_private_namespace();
     int listener = listener_at(AF_INET, 8, false), one = client(1);
     says(":6001 --duration 50ms", 0, "connections: 1 queued");
-    says(":6001 --duration 50ms", 0, "complete: from the first look");
+    says(":6001 --duration 50ms", 0, "complete: no other connection was made here");
+    says(":6001 --duration 50ms", 0, "accepted before it are not among them");
     says(":6001 --duration 50ms --quiet", 0, "");
     close(one), close(listener);
 }
@@ -572,17 +793,22 @@ END_TEST
 
 static Suite *make_suite(void)
 {
-    const TTest *const states[] = {each_state_is_as_the_server_has_it, a_request_is_half_open,
+    const TTest *const states[] = {each_state_is_as_the_server_has_it, a_request_is_half_open, a_request_that_expires_is_over,
                                    what_was_there_before_is_told_from_what_came};
-    const TTest *const many[] = {none_is_missed_at_thousands_a_second, a_port_that_is_used_again_is_another_connection};
-    const TTest *const limits[] = {a_queue_dies_with_its_listener, a_server_that_resets_makes_it_incomplete,
-                                   clients_that_reset_make_it_incomplete, another_listener_makes_it_incomplete};
+    const TTest *const many[] = {none_is_missed_at_thousands_a_second, the_last_ones_are_not_missed,
+                                 nobody_has_reset_where_nothing_was, a_port_that_is_used_again_is_another_connection};
+    const TTest *const limits[] = {a_queue_dies_with_its_listener, a_listener_that_pauses_goes_on,
+                                   a_server_that_resets_makes_it_incomplete, clients_that_reset_make_it_incomplete,
+                                   another_listener_makes_it_incomplete};
     const TTest *const rest[] = {a_client_is_named_by_its_own_family, times_hold_what_happened, it_begins_and_ends_at_a_time,
                                  the_text_tells_the_totals, a_socket_without_addresses_is_refused};
     Suite *suite = suite_create("observe");
     suite_add(suite, "states", states, COUNT(states));
     suite_add(suite, "many", many, COUNT(many));
     suite_add(suite, "limits", limits, COUNT(limits));
+    TCase *queued = tcase_create("queued");
+    tcase_add_loop_test(queued, clients_that_reset_are_queued_until_they_are_accepted, 0, 2);
+    suite_add_tcase(suite, queued);
     suite_add(suite, "rest", rest, COUNT(rest));
     return suite;
 }

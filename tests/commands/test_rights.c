@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -199,11 +200,23 @@ static bool refused(long result)
     return result < 0 && errno == ENOSYS;
 }
 
-static int try_all(bool writes)
+/* One of TCP, that reaches nobody. */
+static bool marks_are_allowed(bool marks)
+{
+    char address[128] = {0};
+    int tcp = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP);
+    if (!marks)
+        return refused(tcp);
+    return tcp >= 0 && refused(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_MPTCP)) &&
+           refused(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)) && refused(connect(tcp, (void *)address, sizeof address)) &&
+           refused(sendto(tcp, "", 1, MSG_FASTOPEN, NULL, 0)) && refused(sendmsg(tcp, &(struct msghdr){0}, MSG_FASTOPEN));
+}
+
+static int try_all(bool writes, bool marks)
 {
     char path[64];
     snprintf(path, sizeof path, "/tmp/backlogctl-test-%d", (int)getpid());
-    if (rights_only_read(writes, NULL))
+    if (rights_only_read(writes, marks, NULL))
         return 1;
     int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
     if (writes ? fd < 0 || unlink(path) : !refused(fd))
@@ -213,6 +226,8 @@ static int try_all(bool writes)
     if (!refused(socket(AF_INET, SOCK_STREAM, 0)) || !refused(socket(AF_UNIX, SOCK_STREAM, 0)) ||
         !refused(socket(AF_PACKET, SOCK_RAW, 0)))
         return 4;
+    if (!marks_are_allowed(marks))
+        return 9;
     if (socket(AF_NETLINK, SOCK_RAW, 0) < 0)
         return 5;
     if (!refused(fork()) || !refused(kill(getppid(), 0)) || !refused(execl("/bin/true", "true", (char *)NULL)))
@@ -230,7 +245,7 @@ START_TEST(who_only_reads_can_do_nothing_else)
 #endif
     pid_t child = fork();
     if (!child)
-        _exit(try_all(_i));
+        _exit(try_all(_i & 1, _i & 2));
     int status;
     ck_assert_int_eq(waitpid(child, &status, 0), child);
     ck_assert_int_eq(WEXITSTATUS(status), 0);
@@ -270,7 +285,7 @@ static Suite *rights_suite(void)
     tcase_add_loop_test(tcase, a_command_holds_what_it_needs, 0, COUNT(rows));
     tcase_add_test(tcase, nobody_holds_nothing);
     tcase_add_test(tcase, no_program_brings_it_back);
-    tcase_add_loop_test(tcase, who_only_reads_can_do_nothing_else, 0, 2);
+    tcase_add_loop_test(tcase, who_only_reads_can_do_nothing_else, 0, 4);
     tcase_add_loop_test(tcase, the_filter_refuses_nothing_that_is_needed, 0, COUNT(reading));
     suite_add_tcase(suite, tcase);
     return suite;

@@ -37,6 +37,7 @@ static struct diag_socket draw_socket(struct bytes *bytes)
 static void begin_look(struct follower *f)
 {
     f->look++;
+    f->seen_from = f->o->row_count;
     f->spans[f->look % LOOK_SPANS] = (struct look_span){.begin = f->now};
 }
 
@@ -45,15 +46,19 @@ static void end_look(struct follower *f)
     f->spans[f->look % LOOK_SPANS].end = f->now;
     if (f->look == 1)
         f->first = f->spans[1];
+    rows_count(f);
     rows_miss(f);
     f->drained = f->now;
 }
 
-static void change_listener(struct observed_listener *l, uint8_t how)
+static void change_listener(struct follower *f, struct observed_listener *l, uint8_t how)
 {
     l->facts.queue = how / 4;
-    if (how % 4 == 3)
-        l->gone = true;
+    l->gone = how % 4 == 3;
+    if (l->gone)
+        l->gone_at = f->now;
+    else if (how % 4 == 2)
+        l->back_at = f->now;
 }
 
 static void step(struct follower *f, struct bytes *bytes)
@@ -79,7 +84,7 @@ static void step(struct follower *f, struct bytes *bytes)
         begin_look(f);
         break;
     case 4:
-        change_listener(&f->o->listeners[what / 8 % 2], draw_byte(bytes));
+        change_listener(f, &f->o->listeners[what / 8 % 2], draw_byte(bytes));
         break;
     default:
         socket = draw_socket(bytes);
@@ -139,6 +144,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     MUST(o.listeners);
     o.listeners[0].facts = (struct listener){.family = AF_INET, .local = {.family = AF_INET, .port = PORT}};
     o.listeners[1].facts = (struct listener){.family = AF_INET6, .local = {.family = AF_INET6, .port = PORT}};
+    listeners_place(&f);
     begin_look(&f);
     for (size_t i = 0; bytes.left && i < STEPS_MAX; i++)
         step(&f, &bytes);
