@@ -61,10 +61,14 @@ static void write_clock(FILE *out, const struct merged_host *host)
     const struct clock_shift *shift = &host->shift;
     char span[NSEC_TEXT_SIZE];
     if (!host->shifted && (!shift->least_known || !shift->most_known)) {
-        fputs("; its handshakes do not tell how its clock is to the observer's", out);
+        fputs("; nothing tells how its clock is to the observer's", out);
         return;
     }
-    fputs("; by its handshakes its clock ", out);
+    if (clock_is_bound(shift) && !shift->least && !shift->most) {
+        fputs("; its clock is the observer's: they are one machine", out);
+        return;
+    }
+    fputs("; its clock ", out);
     write_bounds(out, shift);
     if (host->shifted)
         fprintf(out, "%s; its times here are moved by %s%s", host->shifted < 0 ? ", so it began early by as much" : "",
