@@ -290,6 +290,8 @@ def parse(argv):
     if not 4 <= options.hosts <= labs.MOST_CLIENTS:
         parser.error(f"--hosts: want 4 to {labs.MOST_CLIENTS}")
     options.backlogctl, options.wire = os.path.abspath(options.backlogctl), os.path.abspath(options.wire)
+    if options.delay and not os.path.exists(options.wire):
+        parser.error(f"--delay: {options.wire} is not built; it is beside the tests: give --wire")
     if options.recipes:
         options.hosts = 4
     return options
