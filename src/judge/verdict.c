@@ -324,7 +324,7 @@ static void mark_deciding(struct run *run)
     for (size_t t = 0; t < run->target_count; t++)
         if (run->targets[t].attempt_count && run->targets[t].attempts[run->targets[t].attempt_count - 1].id > last)
             last = run->targets[t].attempts[run->targets[t].attempt_count - 1].id;
-    for (uint32_t id = 1; id <= last; id++) {
+    for (uint32_t id = 1; id <= last && id <= run->connection_count; id++) {
         struct attempt *best = NULL;
         for (size_t t = 0; t < run->target_count; t++) {
             struct target *target = &run->targets[t];

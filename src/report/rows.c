@@ -26,7 +26,7 @@ static const struct attempt *attempt_of(struct rows *rows, size_t t, uint32_t id
 bool rows_next(struct rows *rows, struct row *row)
 {
     const struct run *run = rows->run;
-    while (rows->last < rows->end) {
+    while (rows->last < rows->end && rows->last < run->connection_count) {
         row->id = ++rows->last;
         row->deciding = NULL;
         for (size_t t = 0; t < run->target_count; t++) {
