@@ -40,6 +40,9 @@ int listener_list(struct sockdiag *sd, struct listener_list *out, struct error *
 /* The same, of those alone that have a handshake (TCP, MPTCP). */
 int listener_list_tcp(struct sockdiag *sd, struct listener_list *out, struct error *err);
 
+/* Takes one more member of a reuseport group together with those before; the first is the sum, where `sum` is not known. */
+void listener_add_member(struct listener *sum, const struct listener *member);
+
 /* IPv4, IPv6, then AF_UNIX; by port, address and device, or by name. */
 int listener_compare_places(const struct listener *a, const struct listener *b);
 /* The same; members of a reuseport group side by side, the oldest first. */

@@ -26,6 +26,7 @@ struct merged_host {
     char boot[HOST_NAME_SIZE];  /* what its kernel called its start; "": unknown */
     char trouble[TROUBLE_SIZE]; /* why its report is not among those that were joined; "": it is, and all below is known */
     bool harmless;              /* that it was not joined takes no connection away: it is counted already, or an observer's */
+    bool twice;                 /* it is not, for another host has sent its share, too */
     struct probe_settings probe;
     bool sends; /* --send */
     struct endpoint target;

@@ -143,6 +143,25 @@ int listener_list_tcp(struct sockdiag *sd, struct listener_list *out, struct err
     return status;
 }
 
+/* The order of a dump changes as members come; the lowest cookie stays while that member lives. */
+void listener_add_member(struct listener *sum, const struct listener *member)
+{
+    if (!sum->known) {
+        *sum = *member;
+        return;
+    }
+    if (member->cookie < sum->cookie) {
+        sum->inode = member->inode;
+        sum->cookie = member->cookie;
+    }
+    sum->discarded_known = sum->discarded_known && member->discarded_known;
+    sum->members++;
+    sum->backlog += member->backlog;
+    sum->capacity += member->capacity;
+    sum->queue += member->queue;
+    sum->discarded = sum->discarded_known ? sum->discarded + member->discarded : 0;
+}
+
 /* ---- One of our own, and its clients ---- */
 
 int listener_refused(struct error *err, const char *place, const char *what)

@@ -74,25 +74,6 @@ static void keep_member(struct group *group, const struct listener *member)
     group->members[at] = *member;
 }
 
-/* The order of a dump changes as members come; the lowest cookie stays while that member lives. */
-static void add_to_sum(struct listener *sum, const struct listener *member)
-{
-    if (!sum->known) {
-        *sum = *member;
-        return;
-    }
-    if (member->cookie < sum->cookie) {
-        sum->inode = member->inode;
-        sum->cookie = member->cookie;
-    }
-    sum->discarded_known = sum->discarded_known && member->discarded_known;
-    sum->members++;
-    sum->backlog += member->backlog;
-    sum->capacity += member->capacity;
-    sum->queue += member->queue;
-    sum->discarded = sum->discarded_known ? sum->discarded + member->discarded : 0;
-}
-
 static void each_of_port(void *context, const struct diag_socket *socket)
 {
     struct group *group = context;
@@ -105,7 +86,7 @@ static void each_of_port(void *context, const struct diag_socket *socket)
         return;
     struct listener member = listener_of_tcp(socket);
     name_device(&member);
-    add_to_sum(group->sum, &member);
+    listener_add_member(group->sum, &member);
     if (group->members)
         keep_member(group, &member);
 }

@@ -8,6 +8,7 @@
 #include "backlogctl/peers.h"
 
 #include "confinement.h"
+#include "machine.h"
 #include "started.h"
 
 #include <errno.h>
@@ -15,7 +16,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -291,11 +291,7 @@ static int open_recorder(struct experiment *x, struct error *err)
 static int begin(struct experiment *x, struct error *err)
 {
     struct run *run = &x->run;
-    struct utsname system;
-    uname(&system);
-    snprintf(run->kernel, sizeof run->kernel, "%s", system.release);
-    snprintf(run->node, sizeof run->node, "%s", system.nodename);
-    boot_id(run->boot);
+    note_machine(run);
     run->probe = x->plan->probe;
     run->server = x->plan->server;
     run->has_server = x->lab.server != NULL;

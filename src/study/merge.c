@@ -2,16 +2,15 @@
 #include "merge_internal.h"
 
 #include "backlogctl/judge.h"
-#include "backlogctl/netns.h"
 #include "backlogctl/recorder.h"
 
+#include "machine.h"
 #include "spreads.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/utsname.h>
 
 static int read_all(struct merge *m, struct error *err)
 {
@@ -123,11 +122,7 @@ static void add_totals(struct merge *m)
 static void describe(struct merge *m)
 {
     struct run *run = &m->run;
-    struct utsname system;
-    uname(&system);
-    snprintf(run->kernel, sizeof run->kernel, "%s", system.release);
-    snprintf(run->node, sizeof run->node, "%s", system.nodename);
-    boot_id(run->boot);
+    note_machine(run);
     run->sysctls = (struct run_sysctls){-1, -1, -1, -1, -1};
     run->target_count = 1;
     run->targets[0] = (struct target){.address = merge_reference(m)->target,

@@ -81,14 +81,25 @@ static bool differs(const struct merged_host *host, const struct merged_host *re
            differs_in_start(host->probe.start_at, reference->probe.start_at, what) || is_of_another_time(host, reference, what);
 }
 
-/* Whether it is the share, or the very report, of an earlier one. */
-static bool is_twice(const struct merged_host *host, const struct merged_host *earlier)
+static bool is_same_report(const struct merged_host *host, const struct merged_host *earlier)
 {
-    if (host->probe.arrivals.segment.of)
-        return host->probe.arrivals.segment.index == earlier->probe.arrivals.segment.index;
     return host->zero == earlier->zero && !strcmp(host->host, earlier->host) && host->connections == earlier->connections &&
            host->source_count == earlier->source_count &&
            (!host->source_count || endpoint_equal(&host->sources[0], &earlier->sources[0]));
+}
+
+/* What it has in common with an earlier one: all of it, or a share that two hosts have sent, which was meant for one of them. */
+static void compare(struct merged_host *host, const struct merged_host *earlier)
+{
+    const struct segment *share = &host->probe.arrivals.segment;
+    host->harmless = is_same_report(host, earlier);
+    if (host->harmless)
+        snprintf(host->trouble, sizeof host->trouble, "its connections are counted already, in %.120s", earlier->file);
+    host->twice = !host->harmless && share->of && share->index == earlier->probe.arrivals.segment.index;
+    if (host->twice)
+        snprintf(host->trouble, sizeof host->trouble,
+                 "its share %" PRIu32 " of %" PRIu32 " was sent by two hosts: the other is in %.80s, and is counted",
+                 share->index, share->of, earlier->file);
 }
 
 static void check(struct merge *m, struct merged_host *host)
@@ -100,11 +111,8 @@ static void check(struct merge *m, struct merged_host *host)
         return;
     }
     for (const struct merged_host *h = m->reports.merged.hosts; h < host && is_of_use(host); h++)
-        if (is_of_use(h) && is_twice(host, h)) {
-            host->harmless = true;
-            snprintf(host->trouble, sizeof host->trouble, "its connections are counted already: %.80s is of the same share",
-                     h->file);
-        }
+        if (is_of_use(h))
+            compare(host, h);
 }
 
 /* ---- Nobody reported ---- */
@@ -129,6 +137,8 @@ static int find_absent(struct merged *merged, const struct segment *segment, str
         }
     free(seen);
     merged->unreported = missing;
+    for (size_t i = 0; i < merged->host_count; i++)
+        merged->unreported += merged->hosts[i].twice ? merged->hosts[i].connections : 0;
     return 0;
 }
 

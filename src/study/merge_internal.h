@@ -35,6 +35,13 @@ bool observer_reaches(const struct observer_facts *o, const struct endpoint *tar
    the start of the run afterwards. 0 or -ENOMEM. */
 int merge_join(struct merge *m, struct error *err);
 
+/* A moment of a host's, a span since its start, by the observer's clock: it is between these. A clock that seems to be behind may be right,
+   if all packets of its host were held up on the way. */
+struct span_of_time {
+    nsec least, most;
+};
+struct span_of_time merge_on_observers_clock(const struct merged_host *host, nsec span);
+
 /* What was seen of a peer: the first of so many; NULL: nothing. */
 struct watched *merge_find(const struct reports *r, const struct endpoint *source, size_t *count);
 

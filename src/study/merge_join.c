@@ -177,13 +177,7 @@ static void align(const struct reports *r, struct merged_host *host)
 
 /* ---- What became of it ---- */
 
-/* A span of a host's, by the observer's clock: it is between these. A clock that seems to be behind may be right, if all packets of its
-   host were held up on the way. */
-struct span_of_time {
-    nsec least, most;
-};
-
-static struct span_of_time on_observers_clock(const struct merged_host *host, nsec span)
+struct span_of_time merge_on_observers_clock(const struct merged_host *host, nsec span)
 {
     const struct clock_shift *shift = &host->shift;
     return (struct span_of_time){shift->least_known ? host->zero + span + (shift->least < 0 ? shift->least : 0) : INT64_MIN,
@@ -278,7 +272,7 @@ static bool join(struct joining *j, struct attempt *a)
 {
     size_t count, fitting = 0;
     struct watched *s = merge_find(j->reports, &a->source, &count), *last = NULL;
-    struct span_of_time begin = on_observers_clock(j->host, a->opened == NSEC_NEVER ? 0 : a->opened);
+    struct span_of_time begin = merge_on_observers_clock(j->host, a->opened == NSEC_NEVER ? 0 : a->opened);
     enum peer peer = PEER_UNKNOWN;
     for (size_t i = 0; i < count; i++) {
         if (!is_of_that_time(j->reports, &s[i], &begin, &j->end))
@@ -352,7 +346,7 @@ static void move_to_axis(struct joining *j)
 /* Whether each connection of this host would be among those that were seen. */
 static bool is_seen_whole(const struct reports *r, const struct merged_host *host)
 {
-    struct span_of_time begin = on_observers_clock(host, 0), end = on_observers_clock(host, host->elapsed);
+    struct span_of_time begin = merge_on_observers_clock(host, 0), end = merge_on_observers_clock(host, host->elapsed);
     size_t used = 0;
     for (size_t i = 0; i < r->merged.observer_count && clock_is_bound(&host->shift); i++) {
         const struct merged_observer *o = &r->merged.observers[i];
@@ -370,7 +364,7 @@ static int join_host(struct merge *m, struct merged_host *host, struct error *er
     struct joining j = {.reports = &m->reports,
                         .host = host,
                         .by = host->zero + host->shifted - m->zero,
-                        .end = on_observers_clock(host, host->elapsed),
+                        .end = merge_on_observers_clock(host, host->elapsed),
                         .direct = calloc(host->source_count + 1, sizeof *j.direct)};
     if (!j.direct)
         return error_set(err, ENOMEM, "no memory for the addresses of %.80s", host->file);

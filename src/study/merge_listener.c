@@ -1,6 +1,8 @@
 /* The listener as its observers saw it, and what happened when. */
 #include "merge_internal.h"
 
+#include "backlogctl/listener.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,16 +15,16 @@ struct window {
 
 static struct window window_of(const struct merge *m)
 {
-    struct window w = {.known = true, .begin = INT64_MAX};
+    struct window w = {.known = true, .begin = INT64_MAX, .end_least = INT64_MIN, .end_most = INT64_MIN};
     for (size_t i = 0; i < m->reports.merged.host_count; i++) {
         const struct merged_host *host = &m->reports.merged.hosts[i];
         if (!is_of_use(host))
             continue;
+        struct span_of_time begin = merge_on_observers_clock(host, 0), end = merge_on_observers_clock(host, host->elapsed);
         w.known = w.known && clock_is_bound(&host->shift) && !host->other_time;
-        nsec begin = host->zero + host->shift.least, end = host->zero + host->elapsed;
-        w.begin = begin < w.begin ? begin : w.begin;
-        w.end_least = end + host->shift.least > w.end_least ? end + host->shift.least : w.end_least;
-        w.end_most = end + host->shift.most > w.end_most ? end + host->shift.most : w.end_most;
+        w.begin = begin.least < w.begin ? begin.least : w.begin;
+        w.end_least = end.least > w.end_least ? end.least : w.end_least;
+        w.end_most = end.most > w.end_most ? end.most : w.end_most;
     }
     return w;
 }
@@ -58,20 +60,6 @@ static struct sample figures_at(const struct observer_facts *o, uint32_t listene
     return found;
 }
 
-/* Members of a group are taken together. */
-static void add_member(struct listener *sum, const struct listener *one)
-{
-    if (!sum->known) {
-        *sum = *one;
-        return;
-    }
-    sum->members += one->members;
-    sum->backlog += one->backlog;
-    sum->capacity += one->capacity;
-    sum->queue += one->queue;
-    sum->discarded += one->discarded;
-}
-
 /* What clients that have closed since left behind is not of the burst, so the figures of its end count; what was dropped between the last
    look before that and the first one behind it may be of either. */
 static void add_figures(struct merge *m, const struct observer_facts *o, nsec zero, const struct window *w)
@@ -83,14 +71,15 @@ static void add_figures(struct merge *m, const struct observer_facts *o, nsec ze
             continue;
         struct sample first = figures_at(o, i, w->begin - zero, false), last = figures_at(o, i, w->end_least - zero, false),
                       behind = figures_at(o, i, w->end_most - zero, true);
+        before.discarded_known = after.discarded_known = first.at != NSEC_NEVER; /* nobody says else that it was looked at */
         before.queue = first.queue;
         before.discarded = first.discarded;
         after.queue = last.queue;
         after.discarded = behind.discarded;
         target->late_drops += (behind.discarded - last.discarded) & UINT32_MAX;
         target->listener_gone = target->listener_gone || o->gone[i];
-        add_member(&target->before, &before);
-        add_member(&target->after, &after);
+        listener_add_member(&target->before, &before);
+        listener_add_member(&target->after, &after);
     }
 }
 

@@ -27,28 +27,29 @@ bool observer_reaches(const struct observer_facts *o, const struct endpoint *tar
     return best && fit(&o->listeners[listener], target) == best;
 }
 
-static bool watches(const struct observer_facts *o, const struct endpoint *target)
+/* Its listener, or the first of a group, that gets connections to the target; NULL: it watched none. */
+static const struct listener *watched(const struct observer_facts *o, const struct endpoint *target)
 {
     for (uint32_t i = 0; i < o->listener_count; i++)
         if (observer_reaches(o, target, i))
-            return true;
-    return false;
+            return &o->listeners[i];
+    return NULL;
 }
 
-static bool is_same_listener(const struct reports *r, size_t a, size_t b)
+static bool is_same_listener(const struct reports *r, size_t a, size_t b, const struct endpoint *target)
 {
-    const struct listener *one = &r->observations[a].listeners[0], *other = &r->observations[b].listeners[0];
-    return !strcmp(r->merged.observers[a].host, r->merged.observers[b].host) && one->netns == other->netns &&
+    const struct listener *one = watched(&r->observations[a], target), *other = watched(&r->observations[b], target);
+    return one && other && !strcmp(r->merged.observers[a].host, r->merged.observers[b].host) && one->netns == other->netns &&
            one->cookie == other->cookie;
 }
 
 /* Of two that watched the same, the one that did for longer: what both saw would count twice. */
-static void leave_one(struct reports *r, size_t i)
+static void leave_one(struct reports *r, size_t i, const struct endpoint *target)
 {
     struct merged_observer *o = &r->merged.observers[i];
     for (size_t j = 0; j < i && !*o->trouble; j++) {
         struct merged_observer *earlier = &r->merged.observers[j];
-        if (*earlier->trouble || !is_same_listener(r, i, j))
+        if (*earlier->trouble || !is_same_listener(r, i, j, target))
             continue;
         struct merged_observer *shorter = o->elapsed > earlier->elapsed ? earlier : o;
         snprintf(shorter->trouble, sizeof shorter->trouble, "its listener is in %.100s, too, which looked for longer",
@@ -75,12 +76,12 @@ void merge_observers(struct merge *m)
     char at[ENDPOINT_TEXT_SIZE], wanted[ENDPOINT_TEXT_SIZE];
     for (size_t i = 0; i < r->merged.observer_count; i++) {
         const struct observer_facts *o = &r->observations[i];
-        if (!watches(o, &target))
+        if (!watched(o, &target))
             snprintf(r->merged.observers[i].trouble, sizeof r->merged.observers[i].trouble,
                      "it watched %s, and the burst went to %s: where addresses are translated in between, nothing tells which "
                      "connection is which",
                      endpoint_text(&o->listeners[0].local, at), endpoint_text(&target, wanted));
-        leave_one(r, i);
+        leave_one(r, i, &target);
     }
     keep_relevant(r, &target);
 }

@@ -12,8 +12,10 @@
 
 #define ROOM_FIRST 16
 
-void *reports_grow(void *list, size_t *room, size_t size, struct error *err)
+void *reports_room(void *list, size_t count, size_t *room, size_t size, struct error *err)
 {
+    if (count < *room)
+        return list;
     size_t more = *room ? 2 * *room : ROOM_FIRST;
     void *grown = reallocarray(list, more, size);
     if (grown)

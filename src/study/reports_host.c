@@ -38,12 +38,10 @@ static int note_source(struct merged_host *host, const struct endpoint *source, 
             return 0;
         }
     }
-    if (host->source_count == host->source_room) {
-        struct endpoint *grown = reports_grow(host->sources, &host->source_room, sizeof *grown, err);
-        if (!grown)
-            return -ENOMEM;
-        host->sources = grown;
-    }
+    struct endpoint *list = reports_room(host->sources, host->source_count, &host->source_room, sizeof *list, err);
+    if (!list)
+        return -ENOMEM;
+    host->sources = list;
     host->sources[host->source_count++] = address;
     return 0;
 }
@@ -68,12 +66,10 @@ int host_read_row(struct reports *r, struct merged_host *host, const json_t *row
     unsigned reason = read_word(json_object_get(row, "reason"), reason_word, REASON_COUNT);
     if (verdict == VERDICT_COUNT || evidence == EVIDENCE_COUNT)
         return error_set(err, EBADMSG, "a connection has no verdict or no evidence that this version knows");
-    if (r->attempt_count == r->attempt_room) {
-        struct attempt *grown = reports_grow(r->attempts, &r->attempt_room, sizeof *grown, err);
-        if (!grown)
-            return -ENOMEM;
-        r->attempts = grown;
-    }
+    struct attempt *list = reports_room(r->attempts, r->attempt_count, &r->attempt_room, sizeof *list, err);
+    if (!list)
+        return -ENOMEM;
+    r->attempts = list;
     struct attempt *a = &r->attempts[r->attempt_count];
     nsec age = read_span(json_object_get(row, "age_us"));
     *a = (struct attempt){.id = (uint32_t)(r->attempt_count + 1),

@@ -9,8 +9,8 @@
 #define PROBE_SCHEMA "backlogctl.probe/2"
 #define OBSERVE_SCHEMA "backlogctl.observe/1"
 
-/* An array of twice the room; NULL without memory, and the old one is as it was. */
-void *reports_grow(void *list, size_t *room, size_t size, struct error *err);
+/* The array, with room for one more than `count`; NULL without memory, and the old one is as it was. */
+void *reports_room(void *list, size_t count, size_t *room, size_t size, struct error *err);
 
 /* A row of `connections`: adds an attempt. 0, -ENOMEM, or -EBADMSG for one that makes no sense. */
 int host_read_row(struct reports *r, struct merged_host *host, const json_t *row, struct error *err);

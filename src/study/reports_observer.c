@@ -26,12 +26,10 @@ static int number_local(struct reports *r, const struct endpoint *local, struct 
             return (int)i;
     if (r->local_count == UINT16_MAX)
         return error_set(err, ENOMEM, "its connections came to more than 65535 addresses");
-    if (r->local_count == r->local_room) {
-        struct endpoint *grown = reports_grow(r->locals, &r->local_room, sizeof *grown, err);
-        if (!grown)
-            return -ENOMEM;
-        r->locals = grown;
-    }
+    struct endpoint *list = reports_room(r->locals, r->local_count, &r->local_room, sizeof *list, err);
+    if (!list)
+        return -ENOMEM;
+    r->locals = list;
     r->locals[r->local_count] = *local;
     return (int)r->local_count++;
 }
@@ -46,12 +44,10 @@ int observer_read_row(struct reports *r, const json_t *row, struct error *err)
     int local = number_local(r, &local_end, err);
     if (local < 0)
         return local;
-    if (r->sighting_count == r->sighting_room) {
-        struct watched *grown = reports_grow(r->sightings, &r->sighting_room, sizeof *grown, err);
-        if (!grown)
-            return -ENOMEM;
-        r->sightings = grown;
-    }
+    struct watched *list = reports_room(r->sightings, r->sighting_count, &r->sighting_room, sizeof *list, err);
+    if (!list)
+        return -ENOMEM;
+    r->sightings = list;
     struct watched *s = &r->sightings[r->sighting_count++];
     struct moment_bounds half = read_bounds(json_object_get(row, "half_open_us"));
     *s = (struct watched){.port = peer.port,
@@ -70,12 +66,10 @@ int observer_read_row(struct reports *r, const json_t *row, struct error *err)
 
 int observer_read_sample(struct observer_facts *o, const json_t *row, struct error *err)
 {
-    if (o->sample_count == o->sample_room) {
-        struct sample *grown = reports_grow(o->samples, &o->sample_room, sizeof *grown, err);
-        if (!grown)
-            return -ENOMEM;
-        o->samples = grown;
-    }
+    struct sample *list = reports_room(o->samples, o->sample_count, &o->sample_room, sizeof *list, err);
+    if (!list)
+        return -ENOMEM;
+    o->samples = list;
     const struct sample sample = {.at = read_span(json_object_get(row, "at_us")),
                                   .listener = (uint32_t)read_count(json_object_get(row, "listener"), UINT32_MAX),
                                   .queue = (uint32_t)read_count(json_object_get(row, "queue"), UINT32_MAX),

@@ -406,7 +406,7 @@ START_TEST(who_does_not_belong_is_named_and_the_rest_counted)
         {{.index = 2, .of = 2, .rows = "", .target = "10.9.9.8"}, "its target is 10.9.9.8:80, not 10.9.9.9:80"},
         {{.index = 2, .of = 3, .rows = ""}, "shares is 3, not 2"},
         {{.index = 2, .of = 2, .rows = "", .count = 6}, "--count is 6, not 4"},
-        {{.index = 1, .of = 2, .rows = ""}, "counted already"},
+        {{.index = 1, .of = 2, .rows = ""}, "share 1 of 2 was sent by two hosts"},
         {{.index = 2, .of = 2, .rows = "", .established = 1}, "its totals are not those of its connections"},
         {{.index = 3, .of = 2, .rows = ""}, "--segment makes no sense"},
         {{.index = 2, .of = 2, .rows = "{\"verdict\":\"strange\"}"}, "no verdict"},
@@ -427,6 +427,40 @@ START_TEST(who_does_not_belong_is_named_and_the_rest_counted)
         json_decref(merged((const char *[]){path_of("a.json"), path_of("b.json"), "-e", "established<2", NULL}, 1));
         json_decref(merged((const char *[]){path_of("a.json"), path_of("b.json"), "-e", "established>4", NULL}, 1));
     }
+    remove_folder();
+}
+END_TEST
+
+/* Two hosts were told to send the same share: what became of the other's connections is not counted, and not forgotten. */
+START_TEST(a_share_that_two_hosts_sent_is_told)
+{
+    make_folder();
+    struct share same = second;
+    same.index = 1;
+    write_host("a.json", &first);
+    write_host("b.json", &same);
+    write_host("c.json", &second);
+    json_t *report =
+        merged((const char *[]){path_of("a.json"), path_of("b.json"), path_of("c.json"), "-e", "established=4", NULL}, 4);
+    assert_trouble(report, 1, "share 1 of 2 was sent by two hosts");
+    ck_assert_int_eq(report_count(report, "established"), 4);
+    ck_assert_int_eq(report_number(report, "merged.unreported"), 2);
+    json_decref(report);
+    remove_folder();
+}
+END_TEST
+
+/* Without a look at it nothing is known of a listener. */
+START_TEST(a_listener_without_samples_dropped_who_knows)
+{
+    make_folder();
+    write_host("a.json", &(struct share){.index = 1, .of = 1, .count = 2, .rows = first.rows, .established = 2});
+    write_observer("o.json",
+                   SEEN("10.0.0.1:1001", "queued", BEGIN, "null", "null") "," SEEN("10.0.0.1:1002", "queued", BEGIN, "null",
+                                                                                   "null"),
+                   true, 0, 0);
+    free(shell("sed -i 's/\"samples\":\\[[^]]*\\]/\"first_look_us\":0,\"samples\":[]/' '%s'", path_of("o.json")));
+    json_decref(merged((const char *[]){path_of("a.json"), path_of("o.json"), "-e", "drops=0", NULL}, 4));
     remove_folder();
 }
 END_TEST
@@ -558,6 +592,8 @@ static Suite *make_suite(void)
                                   ports_that_were_used_before_are_no_match,
                                   nothing_is_counted_twice,
                                   who_does_not_belong_is_named_and_the_rest_counted,
+                                  a_share_that_two_hosts_sent_is_told,
+                                  a_listener_without_samples_dropped_who_knows,
                                   a_report_that_was_cut_is_named,
                                   without_any_report_of_use_it_fails,
                                   one_file_has_many_reports,
