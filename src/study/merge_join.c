@@ -206,10 +206,34 @@ static bool is_of_that_time(const struct reports *r, const struct watched *s, co
     return s->absent == NSEC_NEVER || wall_of(r, s, s->absent) <= end->most;
 }
 
+struct joining {
+    struct reports *reports;
+    struct merged_host *host;
+    nsec by;                 /* the axis of the run begins so long before the host's */
+    struct span_of_time end; /* when the host looked last */
+    nsec round_trip;         /* the longest of those that sent one SYN; INT64_MAX: there is none */
+    bool whole;              /* each connection of it would be among those that were seen */
+    bool *direct;            /* of its addresses: the observer saw connections of it */
+    size_t last;
+};
+
+/* A look showed nothing of it when its ACK had long come, and been dropped: of a SYN cookie the server keeps nothing. A client that sends
+   nothing then comes back by its FIN alone, which is behind its last look. */
+static bool came_by_fin(const struct joining *j, const struct watched *s, const struct attempt *a)
+{
+    if (s->half_open || j->host->sends || a->established == NSEC_NEVER || a->opened == NSEC_NEVER)
+        return false;
+    nsec own = a->established - a->opened, round_trip = a->syn_retransmits && own > j->round_trip ? j->round_trip : own;
+    struct span_of_time acknowledged = merge_on_observers_clock(j->host, a->established + round_trip);
+    return is_behind(j->reports, s, s->absent, acknowledged.most);
+}
+
 /* What the server's side was when the host looked last, which was within `end`; unknown where it changed about then, or where the observer
    did not look for so long. */
-static enum peer peer_at(const struct reports *r, const struct watched *s, const struct span_of_time *end, struct attempt *a)
+static enum peer peer_at(const struct joining *j, const struct watched *s, struct attempt *a)
 {
+    const struct reports *r = j->reports;
+    const struct span_of_time *end = &j->end;
     const struct merged_observer *o = &r->merged.observers[s->observer];
     bool looked = o->zero + o->elapsed >= end->most;
     if (s->state == OBSERVED_EXPIRED) {
@@ -223,7 +247,7 @@ static enum peer peer_at(const struct reports *r, const struct watched *s, const
     if (is_behind(r, s, s->entered.least, end->most))
         return s->half_open ? PEER_SYN_RECV : PEER_UNKNOWN;
     if (!is_before(r, s, s->entered.most, end->least))
-        return PEER_UNKNOWN;
+        return j->whole && came_by_fin(j, s, a) ? PEER_ABSENT : PEER_UNKNOWN;
     if (s->accepted.most != NSEC_NEVER)
         return is_before(r, s, s->accepted.most, end->least)   ? PEER_ACCEPTED
                : is_behind(r, s, s->accepted.least, end->most) ? PEER_QUEUED
@@ -258,15 +282,6 @@ static void note_accept(const struct reports *r, struct attempt *a, const struct
         a->established = at;
 }
 
-struct joining {
-    struct reports *reports;
-    struct merged_host *host;
-    nsec by;                 /* the axis of the run begins so long before the host's */
-    struct span_of_time end; /* when the host looked last */
-    bool *direct;            /* of its addresses: the observer saw connections of it */
-    size_t last;
-};
-
 /* A peer's port that was used more than once in that time says nothing, unless all say the same. True: it was seen. */
 static bool join(struct joining *j, struct attempt *a)
 {
@@ -274,14 +289,19 @@ static bool join(struct joining *j, struct attempt *a)
     struct watched *s = merge_find(j->reports, &a->source, &count), *last = NULL;
     struct span_of_time begin = merge_on_observers_clock(j->host, a->opened == NSEC_NEVER ? 0 : a->opened);
     enum peer peer = PEER_UNKNOWN;
+    bool known = false; /* under its own address: a FIN that comes when all is over tells that, too */
     for (size_t i = 0; i < count; i++) {
+        bool over = is_before(j->reports, &s[i], s[i].closed.most, begin.least); /* a connection before */
+        known = known || !over;
         if (!is_of_that_time(j->reports, &s[i], &begin, &j->end))
             continue;
-        enum peer one = peer_at(j->reports, &s[i], &j->end, a);
+        enum peer one = peer_at(j, &s[i], a);
         peer = fitting++ && one != peer ? PEER_UNKNOWN : one;
         a->answered = a->answered || (s[i].half_open && !got_through(a));
         last = &s[i];
     }
+    if (known)
+        j->direct[source_of(j->host, &a->source, &j->last)] = true;
     if (!fitting)
         return false;
     for (size_t i = 0; i < count; i++)
@@ -304,8 +324,6 @@ static void join_attempts(struct joining *j)
     for (size_t i = host->first; i < host->first + host->count; i++) {
         struct attempt *a = &j->reports->attempts[i];
         bool seen = !host->other_time && !contradictory && join(j, a);
-        if (seen)
-            j->direct[source_of(host, &a->source, &j->last)] = true;
         host->through += got_through(a);
         host->matched += seen && got_through(a);
     }
@@ -359,17 +377,31 @@ static bool is_seen_whole(const struct reports *r, const struct merged_host *hos
     return used;
 }
 
+static nsec longest_round_trip(const struct reports *r, const struct merged_host *host)
+{
+    nsec longest = NSEC_NEVER;
+    for (size_t i = host->first; i < host->first + host->count; i++) {
+        const struct attempt *a = &r->attempts[i];
+        if (!a->syn_retransmits && a->opened != NSEC_NEVER && a->established != NSEC_NEVER &&
+            a->established - a->opened > longest)
+            longest = a->established - a->opened;
+    }
+    return longest == NSEC_NEVER ? INT64_MAX : longest;
+}
+
 static int join_host(struct merge *m, struct merged_host *host, struct error *err)
 {
     struct joining j = {.reports = &m->reports,
                         .host = host,
                         .by = host->zero + host->shifted - m->zero,
                         .end = merge_on_observers_clock(host, host->elapsed),
+                        .round_trip = longest_round_trip(&m->reports, host),
+                        .whole = is_seen_whole(&m->reports, host),
                         .direct = calloc(host->source_count + 1, sizeof *j.direct)};
     if (!j.direct)
         return error_set(err, ENOMEM, "no memory for the addresses of %.80s", host->file);
     join_attempts(&j);
-    if (is_seen_whole(&m->reports, host))
+    if (j.whole)
         note_absent(&j);
     move_to_axis(&j);
     free(j.direct);

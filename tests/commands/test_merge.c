@@ -112,6 +112,8 @@ static const struct share second = {.index = 2,
 #define AT(min, max) "{\"min\":" #min ",\"max\":" #max "}"
 #define BEGIN AT(1000000, 1004000)
 
+static unsigned cookies_sent;
+
 /* All of them, as the kernel has them. */
 static char *counters_text(unsigned overflows)
 {
@@ -119,7 +121,9 @@ static char *counters_text(unsigned overflows)
     size_t used = 0;
     for (enum counter c = 0; c < COUNTER_COUNT; c++)
         used += (size_t)snprintf(text + used, sizeof text - used, "%s\"%s\":%u", c ? "," : "", counter_name(c),
-                                 c == COUNTER_LISTEN_OVERFLOWS || c == COUNTER_LISTEN_DROPS ? overflows : 0);
+                                 c == COUNTER_SYNCOOKIES_SENT                                 ? cookies_sent
+                                 : c == COUNTER_LISTEN_OVERFLOWS || c == COUNTER_LISTEN_DROPS ? overflows
+                                                                                              : 0);
     return text;
 }
 
@@ -350,6 +354,26 @@ START_TEST(what_changed_at_the_last_look_is_not_told)
     ck_assert_str_eq(verdict_at(report, 0), "established");
     ck_assert_str_eq(verdict_at(report, 1), "queued");
     json_decref(report);
+    remove_folder();
+}
+END_TEST
+
+/* It entered the queue about when its client closed, and a look two seconds behind its ACK had shown nothing: its FIN brought it there. */
+START_TEST(what_came_by_its_fin_was_not_there)
+{
+    cookies_sent = 1;
+    make_folder();
+    write_host("a.json", &(struct share){.index = 1, .of = 1, .count = 2, .rows = first.rows, .established = 2});
+    for (int complete = 0; complete <= 1; complete++) {
+        write_observer("o.json",
+                       SEEN("10.0.0.1:1001", "queued", AT(2990000, 3020000), "null",
+                            "null") "," SEEN("10.0.0.1:1002", "queued", AT(1000000, 1003000), "null", "null"),
+                       complete, 1, 1);
+        json_t *report = merged((const char *[]){path_of("a.json"), path_of("o.json"), NULL}, 0);
+        ck_assert_str_eq(verdict_at(report, 0), complete ? "lost" : "established");
+        ck_assert_str_eq(verdict_at(report, 1), "queued");
+        json_decref(report);
+    }
     remove_folder();
 }
 END_TEST
@@ -589,6 +613,7 @@ static Suite *make_suite(void)
                                   silence_is_told_by_the_listener,
                                   a_wrong_clock_is_found_by_the_handshakes,
                                   what_changed_at_the_last_look_is_not_told,
+                                  what_came_by_its_fin_was_not_there,
                                   ports_that_were_used_before_are_no_match,
                                   nothing_is_counted_twice,
                                   who_does_not_belong_is_named_and_the_rest_counted,
