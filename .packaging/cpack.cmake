@@ -18,6 +18,8 @@ set(CPACK_DEBIAN_PACKAGE_RELEASE 1)
 set(CPACK_DEBIAN_PACKAGE_SECTION net)
 set(CPACK_DEBIAN_PACKAGE_PRIORITY optional)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
+# Those that are loaded when they are needed (late.h), which no tool finds in the binary.
+set(CPACK_DEBIAN_PACKAGE_DEPENDS "libncursesw6 (>= 6)")
 set(CPACK_DEBIAN_COMPRESSION_TYPE xz)
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
 
@@ -26,6 +28,11 @@ set(CPACK_RPM_PACKAGE_RELEASE 1)
 set(CPACK_RPM_PACKAGE_LICENSE MIT)
 set(CPACK_RPM_PACKAGE_GROUP Applications/Internet)
 set(CPACK_RPM_PACKAGE_AUTOREQ ON)
+if(CMAKE_SIZEOF_VOID_P EQUAL 8)
+  set(CPACK_RPM_PACKAGE_REQUIRES "libncursesw.so.6()(64bit)")
+else()
+  set(CPACK_RPM_PACKAGE_REQUIRES libncursesw.so.6)
+endif()
 set(CPACK_RPM_EXCLUDE_FROM_AUTO_FILELIST_ADDITION
   /usr /usr/bin /usr/share /usr/share/doc /usr/share/licenses /usr/share/man /usr/share/man/man1 /usr/share/man/man7)
 set(CPACK_RPM_SPEC_MORE_DEFINE "%define _build_id_links none

@@ -2,7 +2,9 @@
 #include "backlogctl/screen.h"
 
 #include "backlogctl/error.h"
+#include "backlogctl/late.h"
 
+#define NCURSES_NOMACROS /* the functions themselves */
 #include <curses.h>
 #include <errno.h>
 #include <langinfo.h>
@@ -10,6 +12,14 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
+
+/* clang-format off */
+#define CURSES_NAMES(X) \
+    X(newterm) X(stdscr) X(endwin) X(delscreen) X(set_escdelay) X(cbreak) X(noecho) X(nonl) X(nodelay) X(keypad) X(getch) \
+    X(has_colors) X(start_color) X(use_default_colors) X(init_pair) X(COLOR_PAIR) X(PAIR_NUMBER) X(attrset) X(curs_set) \
+    X(getmaxx) X(getmaxy) X(resize_term) X(clearok) X(erase) X(refresh) X(mvhline) X(mvaddnstr) X(mvaddnwstr) X(mvchgat)
+/* clang-format on */
+LATE_LIBRARY(curses, "libncursesw.so.6", CURSES_NAMES)
 
 #define ESCAPE_DELAY_MS 25
 
@@ -37,14 +47,14 @@ static void choose_attributes(struct screen *screen, bool color)
         {FRAME_NEWS, COLOR_GREEN, 0, A_BOLD},
         {FRAME_DIM, COLOR_BLUE, 0, A_DIM},
     };
-    color = color && has_colors() && start_color() == OK;
+    color = color && curses.has_colors() && curses.start_color() == OK;
     if (color)
-        use_default_colors();
+        curses.use_default_colors();
     for (size_t i = 0; i < sizeof styles / sizeof *styles; i++) {
         attr_t *attributes = &screen->attributes[styles[i].style];
         *attributes = color ? styles[i].with : styles[i].without;
-        if (color && styles[i].color >= 0 && init_pair((short)(i + 1), styles[i].color, -1) == OK)
-            *attributes |= COLOR_PAIR(i + 1);
+        if (color && styles[i].color >= 0 && curses.init_pair((short)(i + 1), styles[i].color, -1) == OK)
+            *attributes |= (attr_t)curses.COLOR_PAIR((int)i + 1);
     }
 }
 
@@ -57,24 +67,29 @@ static int cannot(struct error *err)
 int screen_open(struct screen **out, bool color, struct error *err)
 {
     const char *term = getenv("TERM");
-    if (!term || !*term || !strcmp(term, "dumb") || !screen_is_known())
+    if (!term || !*term || !strcmp(term, "dumb"))
+        return cannot(err);
+    int status = curses_load(err);
+    if (status)
+        return status;
+    if (!screen_is_known())
         return cannot(err);
     struct screen *screen = calloc(1, sizeof *screen);
     if (!screen)
         return error_set(err, ENOMEM, "no memory for the screen");
     screen->utf8 = !strcmp(nl_langinfo(CODESET), "UTF-8");
-    screen->terminal = newterm(NULL, stdout, stdin);
+    screen->terminal = curses.newterm(NULL, stdout, stdin);
     if (!screen->terminal) {
         free(screen);
         return cannot(err);
     }
-    cbreak();
-    noecho();
-    nonl();
-    nodelay(stdscr, true);
-    keypad(stdscr, true);
-    set_escdelay(ESCAPE_DELAY_MS);
-    curs_set(0);
+    curses.cbreak();
+    curses.noecho();
+    curses.nonl();
+    curses.nodelay(*curses.stdscr, true);
+    curses.keypad(*curses.stdscr, true);
+    curses.set_escdelay(ESCAPE_DELAY_MS);
+    curses.curs_set(0);
     choose_attributes(screen, color);
     *out = screen;
     return 0;
@@ -85,10 +100,11 @@ void screen_size(struct screen *screen, bool resized, int *rows, int *columns)
     (void)screen;
     struct winsize size;
     if (resized && !ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) && size.ws_row && size.ws_col) {
-        resize_term(size.ws_row, size.ws_col); /* resizeterm would report a key */
-        clearok(stdscr, true);
+        curses.resize_term(size.ws_row, size.ws_col); /* resizeterm would report a key */
+        curses.clearok(*curses.stdscr, true);
     }
-    getmaxyx(stdscr, *rows, *columns);
+    *rows = curses.getmaxy(*curses.stdscr);
+    *columns = curses.getmaxx(*curses.stdscr);
 }
 
 bool screen_utf8(const struct screen *screen)
@@ -100,31 +116,31 @@ static void draw_line(const struct screen *screen, int row, const struct frame_l
 {
     attr_t attributes = screen->attributes[line->style];
     wchar_t wide[FRAME_TEXT_SIZE];
-    attrset(attributes);
+    curses.attrset(attributes);
     if (line->style == FRAME_BAR || line->style == FRAME_SELECTED)
-        mvhline(row, 0, ' ' | attributes, columns);
+        curses.mvhline(row, 0, ' ' | attributes, columns);
     size_t length = mbstowcs(wide, line->text, FRAME_TEXT_SIZE - 1);
     if (length == (size_t)-1)
-        mvaddnstr(row, 0, line->text, room);
+        curses.mvaddnstr(row, 0, line->text, room);
     else
-        mvaddnwstr(row, 0, wide, length < (size_t)room ? (int)length : room);
+        curses.mvaddnwstr(row, 0, wide, length < (size_t)room ? (int)length : room);
     for (size_t i = 0; i < FRAME_PARTS_MAX; i++) {
         const struct frame_part *part = &line->parts[i];
         attr_t shown = screen->attributes[part->style];
         if (part->cells && part->from < room)
-            mvchgat(row, part->from, part->cells < room - part->from ? part->cells : room - part->from, shown & ~(attr_t)A_COLOR,
-                    PAIR_NUMBER(shown), NULL);
+            curses.mvchgat(row, part->from, part->cells < room - part->from ? part->cells : room - part->from,
+                           shown & ~(attr_t)A_COLOR, (short)curses.PAIR_NUMBER((int)shown), NULL);
     }
 }
 
 void screen_draw(struct screen *screen, const struct frame *frame)
 {
-    erase();
+    curses.erase();
     for (size_t row = 0; row < frame->count; row++) /* the last cell of the screen would scroll it */
         draw_line(screen, (int)row, &frame->lines[row], frame->columns,
                   row + 1 == frame->rows ? frame->columns - 1 : frame->columns);
-    attrset(0);
-    refresh();
+    curses.attrset(0);
+    curses.refresh();
 }
 
 int screen_read_key(struct screen *screen)
@@ -145,7 +161,7 @@ int screen_read_key(struct screen *screen)
                 {8, KEY_IS_BACKSPACE},
                 {KEY_BACKSPACE, KEY_IS_BACKSPACE}};
     (void)screen;
-    int key = getch();
+    int key = curses.getch();
     if (key == ERR)
         return KEY_IS_NONE;
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
@@ -158,7 +174,7 @@ void screen_close(struct screen *screen)
 {
     if (!screen)
         return;
-    endwin();
-    delscreen(screen->terminal);
+    curses.endwin();
+    curses.delscreen(screen->terminal);
     free(screen);
 }

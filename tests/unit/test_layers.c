@@ -48,6 +48,7 @@ static const struct {
     {"endpoint.h", BASE},
     {"error.h", BASE},
     {"fd.h", BASE},
+    {"late.h", BASE},
     {"parse.h", BASE},
     {"closest.h", BASE},
     {"procfs.h", BASE},
