@@ -97,6 +97,10 @@ bool counters_connections(struct connection_counters *out);
    walks the table of them all. */
 uint64_t sockets_allocated(void);
 
+/* Rows of that table (tcp_ehash_entries, from Linux 6.1 on); where that is not told, what a machine of 32 GB has
+   (tcp_init makes one for each 128 kB of memory, and at most 512 * 1024). */
+uint64_t socket_rows(void);
+
 /* Whether a packet to `e` stays on this host: RTM_GETROUTE says RTN_LOCAL (rtnetlink(7)). -ENETUNREACH and the like
    when there is no route at all: then *local is false. */
 int route_is_local(const struct endpoint *e, bool *local, struct error *err);

@@ -11,10 +11,12 @@
 #include <string.h>
 
 /* What asking costs, measured: one by one a lookup each; by dump what is delivered, and what is passed over on the way,
-   since the kernel walks the sockets of all namespaces. */
+   since the kernel walks the table of all namespaces, row by row. */
 #define LOOKUP_COST 4500 /* nanoseconds */
 #define DUMPED_COST 1700
 #define PASSED_COST 350
+#define ROW_COST 4
+#define FEW 16
 
 /* Also of a client without an answer: its request may be there, and the answers do not come through. */
 static bool worth_asking(const struct attempt *a)
@@ -151,8 +153,10 @@ static bool needs_both_dumps(const struct target *target)
 
 static bool dump_is_cheaper(const struct target *target, uint64_t asked)
 {
+    if (asked < FEW) /* those cost less than to find out */
+        return false;
     uint64_t passes = needs_both_dumps(target) ? 2 : 1;
-    return asked * LOOKUP_COST > asked * DUMPED_COST + passes * sockets_allocated() * PASSED_COST;
+    return asked * LOOKUP_COST > asked * DUMPED_COST + passes * (sockets_allocated() * PASSED_COST + socket_rows() * ROW_COST);
 }
 
 static int look_by_dump(struct sockdiag *sd, struct target *target, attempt_picks *wanted, nsec epoch, struct error *err)
