@@ -168,15 +168,16 @@ struct frame {
     int columns;
     bool utf8; /* blocks for bars, else ASCII */
 };
-struct watch_view {
+/* What a live view tells of itself. */
+struct frame_view {
     const size_t *order;    /* listeners to show */
     size_t count, selected; /* selected: a place in `order` */
     const char *filter;     /* "" for none */
     const char *sort_name;
-    const char *not_sampled; /* why the selected one is not looked at fast; NULL: it is */
+    const char *not_sampled; /* of watch: why the selected one is not looked at fast; NULL: it is */
     bool typing, paused, reverse, help;
 };
-void report_watch_frame(struct frame *frame, const struct watch_model *w, const struct watch_view *view);
+void report_watch_frame(struct frame *frame, const struct watch_model *w, const struct frame_view *view);
 
 /* ---- Traced listeners ---- */
 
