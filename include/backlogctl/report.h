@@ -184,6 +184,8 @@ void report_watch_frame(struct frame *frame, const struct watch_model *w, const 
 /* What happened in the last interval; all of it. */
 int report_trace_text(FILE *out, const struct trace_model *m, const struct report_style *style);
 void report_trace_summary_text(FILE *out, const struct trace_model *m, const struct report_style *style);
+/* The live view; `all`: rows of what happened since the beginning, else in the last interval. */
+void report_trace_frame(struct frame *frame, const struct trace_model *m, const struct frame_view *view, bool all);
 int report_trace_json(FILE *out, const struct trace_model *m, bool summary);
 int report_trace_prometheus(FILE *out, const struct trace_model *m);
 void report_trace_event_text(FILE *out, const struct trace_event *event, const struct listener *at);

@@ -45,19 +45,27 @@ struct frame_line *frame_text(struct frame *frame, enum frame_style style, const
     return line;
 }
 
-void frame_folded(struct frame *frame, enum frame_style style, const char *text)
+void frame_lines(struct frame *frame, enum frame_style style, int indent, char *text)
 {
     char *save = NULL;
+    for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+        struct frame_line *added = frame_add(frame, style);
+        if (added)
+            snprintf(added->text, sizeof added->text, "%*s%s", indent, "", line);
+    }
+}
+
+void frame_folded(struct frame *frame, enum frame_style style, const char *text)
+{
     struct keep keep;
     FILE *memory = keep_begin(&keep);
     if (memory)
         write_folded(memory, text, frame->columns - 2, 2);
     char *folded = memory ? keep_end(&keep) : NULL;
-    if (!folded)
-        frame_text(frame, style, "  %s", text); /* then it is cut */
+    if (folded)
+        frame_lines(frame, style, 2, folded);
     else
-        for (char *line = strtok_r(folded, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
-            frame_text(frame, style, "  %s", line);
+        frame_text(frame, style, "  %s", text); /* then it is cut */
     free(folded);
 }
 
@@ -125,7 +133,7 @@ void frame_keys(struct frame *frame, const struct frame_view *view, const char *
         frame_text(frame, FRAME_BAR, " any key goes back");
     else if (view->typing)
         frame_text(frame, FRAME_BAR, " filter: %s_  (Enter keeps it, Esc shows all)", view->filter);
-    else if (frame->columns < 72)
+    else if (frame->columns < 72 + (int)strlen(more))
         frame_text(frame, FRAME_BAR, " q quit  ? help%s  s sort: %s%s%s%s", more, view->reverse ? "-" : "", view->sort_name,
                    *view->filter ? "  /" : "", view->filter);
     else

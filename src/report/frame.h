@@ -16,6 +16,9 @@ struct frame_line *frame_add(struct frame *frame, enum frame_style style);
 __attribute__((format(printf, 3, 4))) struct frame_line *frame_text(struct frame *frame, enum frame_style style,
                                                                     const char *format, ...);
 
+/* Lines of text that is safe to print, and fits, each behind `indent` blanks. The text is cut up. */
+void frame_lines(struct frame *frame, enum frame_style style, int indent, char *text);
+
 /* Words that do not fit the line go on in the next one. */
 void frame_folded(struct frame *frame, enum frame_style style, const char *text);
 
