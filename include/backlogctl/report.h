@@ -12,7 +12,7 @@
 #include "backlogctl/sizing.h"
 #include "backlogctl/sweep.h"
 #include "backlogctl/listener_history.h"
-#include "backlogctl/trace_facts.h"
+#include "backlogctl/trace_history.h"
 
 #include <stdio.h>
 
@@ -187,6 +187,8 @@ void report_trace_summary_text(FILE *out, const struct trace_model *m, const str
 /* The live view; `all`: rows of what happened since the beginning, else in the last interval. */
 void report_trace_frame(struct frame *frame, const struct trace_model *m, const struct frame_view *view, bool all);
 int report_trace_json(FILE *out, const struct trace_model *m, bool summary);
+void report_trace_svg(FILE *out, const struct trace_model *m, const struct trace_history *history);
+int report_trace_html(FILE *out, const struct trace_model *m, const struct trace_history *history, char *const *line);
 int report_trace_prometheus(FILE *out, const struct trace_model *m);
 void report_trace_event_text(FILE *out, const struct trace_event *event, const struct listener *at);
 int report_trace_event_json(FILE *out, const struct trace_event *event, const struct listener *at);

@@ -214,6 +214,17 @@ static const struct option_spec trace[] = {
      .excludes = "quiet",
      .needs = "prometheus",
      .help = "write metrics to FILE every interval, put in place by rename: for the textfile collector of node_exporter"},
+    {.name = "svg",
+     .rights = RIGHTS_WRITE,
+     .argument = "FILE",
+     READS(file, svg),
+     .usual = "draw queues, drops and waits into FILE",
+     .help = "at the end draw queues, drops and waits over time into FILE"},
+    {.name = "html",
+     .rights = RIGHTS_WRITE,
+     .argument = "FILE",
+     READS(file, html),
+     .help = "at the end write a page with all of it into FILE"},
     {0},
 };
 

@@ -83,6 +83,30 @@ static void events_ready(struct loop_source *source, uint32_t events)
     take_events((struct trace_run *)((char *)source - offsetof(struct trace_run, events)));
 }
 
+/* ---- Pictures ---- */
+
+static int draw(FILE *out, void *context)
+{
+    const struct trace_run *run = context;
+    report_trace_svg(out, &run->tracing.model, &run->history);
+    return 0;
+}
+
+static int write_page(FILE *out, void *context)
+{
+    const struct trace_run *run = context;
+    return report_trace_html(out, &run->tracing.model, &run->history, run->settings->line);
+}
+
+static void write_pictures(struct trace_run *run)
+{
+    const struct settings *settings = run->settings;
+    struct error err = {0};
+    if ((settings->svg && output_file("--svg", settings->svg, draw, run, &err)) ||
+        (settings->html && output_file("--html", settings->html, write_page, run, &err)))
+        trace_fail(run, &err);
+}
+
 /* ---- The live view ---- */
 
 static void show(struct trace_run *run)
@@ -113,6 +137,10 @@ static int look(struct trace_run *run)
         return -1;
     }
     judge_trace(&run->tracing.model);
+    if ((run->settings->svg || run->settings->html) && trace_history_take(&run->history, &run->tracing.model)) {
+        trace_fail(run, &(struct error){.code = ENOMEM, .text = "no memory for what happened over time"});
+        return -1;
+    }
     return 0;
 }
 
@@ -142,6 +170,8 @@ static int finish(struct trace_run *run)
     live_close(&run->live);
     if (looked)
         print(run, true);
+    if (looked && !run->status)
+        write_pictures(run);
     if (run->failed.code)
         run->status = say_error(run->command, &run->failed);
     return run->status ? run->status : run->loop.signal ? EXIT_SIGNAL + run->loop.signal : EXIT_DONE;
@@ -177,8 +207,9 @@ static int trace_listeners(struct trace_run *run)
         return EXIT_CANNOT;
     }
     run->tracing.model.interval = settings->interval;
+    bool writes = settings->output || run->settings->svg || run->settings->html;
     /* The programs are there; their maps and the surveys need no more than this. */
-    if (rights_keep(RIGHTS_SEE | RIGHT(NET_ADMIN) | RIGHTS_ENTER | RIGHT(BPF) | (settings->output ? RIGHTS_WRITE : 0), &err))
+    if (rights_keep(RIGHTS_SEE | RIGHT(NET_ADMIN) | RIGHTS_ENTER | RIGHT(BPF) | (writes ? RIGHTS_WRITE : 0), &err))
         return say_error(run->command, &err);
     return follow(run);
 }
@@ -202,7 +233,8 @@ static int trace_command(const struct command *command, const struct settings *s
     struct error err = {0};
     if (settings->survey.path)
         return say_usage(command, "AF_UNIX listeners cannot be followed in the kernel: 'backlogctl watch' samples them");
-    if (output_file_check("--output", settings->trace.output, &err))
+    if (output_file_check("--output", settings->trace.output, &err) || output_file_check("--svg", settings->svg, &err) ||
+        output_file_check("--html", settings->html, &err))
         return say_error(command, &err);
     struct trace_run *run = calloc(1, sizeof *run);
     if (!run)
@@ -212,6 +244,7 @@ static int trace_command(const struct command *command, const struct settings *s
     int status = loop_init(&run->loop, true, &err) ? say_error(command, &err) : trace_listeners(run);
     tracing_release(&run->tracing);
     trace_model_release(&run->still);
+    trace_history_release(&run->history);
     free(run->live.order);
     loop_release(&run->loop);
     free(run);

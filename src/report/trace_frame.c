@@ -128,14 +128,14 @@ static void put_row(struct frame *frame, void *context, size_t i, bool selected)
 /* Over the columns of the other span, if it has any. */
 static void add_spans(struct frame *frame, const struct layout *layout)
 {
-    static const char *const words[] = {"in the last interval", "since the beginning"};
+    static const char *const words[] = {"in the last interval:", "since the beginning:"};
     int first = columns_at(layout->widths, FIRST + TRACED_PEAK), second = -1;
     for (size_t i = 0; i < TRACED_COLUMNS && second < 0; i++)
         second = columns_at(layout->widths, SECOND + i);
     if (second < 0)
-        frame_text(frame, FRAME_HEAD, "  %s:", words[layout->all]);
+        frame_text(frame, FRAME_HEAD, "  %s", words[layout->all]);
     else
-        frame_text(frame, FRAME_HEAD, "%*s%-*s%s:", first, "", second - first, words[layout->all], words[!layout->all]);
+        frame_text(frame, FRAME_HEAD, "%*s%-*s%s", first, "", second - first, words[layout->all], words[!layout->all]);
 }
 
 static void add_rows(struct frame *frame, const struct trace_model *m, const struct frame_view *view, bool all, size_t listeners,
@@ -184,6 +184,22 @@ static void add_details(struct frame *frame, const struct trace_model *m, const 
     frame->rows = whole;
 }
 
+/* What was not seen, in a line; malloc'ed. NULL: nothing was lost. */
+static char *losses_of(const struct trace_model *m)
+{
+    struct keep keep;
+    FILE *memory = keep_begin(&keep);
+    if (memory)
+        write_trace_losses(memory, m, 0);
+    char *text = memory ? keep_end(&keep) : NULL;
+    for (char *end = text ? strchr(text, '\n') : NULL; end; end = strchr(end, '\n'))
+        *end = end[1] ? ';' : '\0';
+    if (text && *text)
+        return text;
+    free(text);
+    return NULL;
+}
+
 /* ---- Help ---- */
 
 static void add_help(struct frame *frame, size_t room)
@@ -217,7 +233,8 @@ void report_trace_frame(struct frame *frame, const struct trace_model *m, const 
 {
     if (!frame_begin(frame))
         return;
-    size_t listeners = 0, details, room = frame_divide(frame, view, AROUND + 1, &details);
+    char *losses = losses_of(m);
+    size_t listeners = 0, details, room = frame_divide(frame, view, AROUND + 1 + (losses != NULL), &details);
     for (size_t i = 0; i < m->count; i++)
         listeners += m->list[i].selected;
     frame_title(frame, view, &(struct frame_title){"trace", m->at, m->interval, listeners, m->namespaces, m->namespace_count});
@@ -226,6 +243,10 @@ void report_trace_frame(struct frame *frame, const struct trace_model *m, const 
     } else {
         add_rows(frame, m, view, all, listeners, room);
         add_details(frame, m, view, details);
+        struct frame_line *line = losses ? frame_add(frame, FRAME_WARNING) : NULL;
+        if (line)
+            snprintf(line->text, sizeof line->text, " %s", losses);
     }
+    free(losses);
     frame_keys(frame, view, all ? "  t last" : "  t all");
 }

@@ -53,8 +53,18 @@ enum traced_form { TRACED_SUMMARY, TRACED_ON_SCREEN };
 void write_traced(FILE *out, const struct trace_model *m, const struct traced *one, int columns, enum traced_form form);
 /* What holds for all: accounts, losses, hooks. */
 void write_trace_notes(FILE *out, const struct trace_model *m, int columns);
+/* What of it all was not seen: nothing where nothing was lost. */
+void write_trace_losses(FILE *out, const struct trace_model *m, int columns);
 
 /* Whether there is anything to be told of it. */
 bool traced_tells(const struct traced *one);
+
+/* ---- trace_svg.c ---- */
+
+/* Listeners that a picture has: those with most drops, then with most connections. */
+#define TRACE_DRAWN 12
+
+/* Which these are, of the `all` at which something happened; returns how many. */
+size_t trace_drawn(const struct trace_model *m, const struct trace_history *history, size_t drawn[TRACE_DRAWN], size_t *all);
 
 #endif

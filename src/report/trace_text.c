@@ -330,27 +330,27 @@ static void write_hooks(const struct summary *s)
     fold_end(&fold);
 }
 
-static void write_losses(const struct summary *s)
+void write_trace_losses(FILE *out, const struct trace_model *m, int columns)
 {
     char text[400];
     const struct {
         uint64_t count;
         const char *words;
     } losses[] = {
-        {s->m->slots_missing, "listeners were not traced, as there were too many"},
-        {s->m->full_missing, "listeners that were full are not among those whose SYNs are looked at, as there were too many"},
-        {s->m->sources_lost, "addresses of dropped packets were forgotten again, as there were too many"},
-        {s->m->events_lost, "events were lost"},
-        {s->m->not_seeded, "network namespaces could not be entered: what listened there before is not traced"},
+        {m->slots_missing, "listeners were not traced, as there were too many"},
+        {m->full_missing, "listeners that were full are not among those whose SYNs are looked at, as there were too many"},
+        {m->sources_lost, "addresses of dropped packets were forgotten again, as there were too many"},
+        {m->events_lost, "events were lost"},
+        {m->not_seeded, "network namespaces could not be entered: what listened there before is not traced"},
     };
     for (size_t i = 0; i < sizeof losses / sizeof *losses; i++)
         if (losses[i].count) {
             snprintf(text, sizeof text, "%" PRIu64 " %s", losses[i].count, losses[i].words);
-            write_note(s, text);
+            write_folded(out, text, columns, 2);
         }
-    if (*s->m->incomplete) {
-        snprintf(text, sizeof text, "(evidence is missing: %s)", s->m->incomplete);
-        write_note(s, text);
+    if (*m->incomplete) {
+        snprintf(text, sizeof text, "(evidence is missing: %s)", m->incomplete);
+        write_folded(out, text, columns, 2);
     }
 }
 
@@ -358,7 +358,7 @@ void write_trace_notes(FILE *out, const struct trace_model *m, int columns)
 {
     const struct summary s = {.out = out, .m = m, .columns = columns};
     write_accounts(&s);
-    write_losses(&s);
+    write_trace_losses(out, m, columns);
     write_hooks(&s);
 }
 
