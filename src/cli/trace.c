@@ -52,6 +52,25 @@ static void print(struct trace_run *run, bool last)
         loop_stop(&run->loop);
 }
 
+/* ---- Looks ---- */
+
+static void take_in(struct trace_run *run)
+{
+    judge_trace(&run->tracing.model);
+    if ((run->settings->svg || run->settings->html) && trace_history_take(&run->history, &run->tracing.model))
+        trace_fail(run, &(struct error){.code = ENOMEM, .text = "no memory for what happened over time"});
+}
+
+static int look(struct trace_run *run)
+{
+    struct error err = {0};
+    if (tracing_look(&run->tracing, &err))
+        trace_fail(run, &err);
+    else
+        take_in(run);
+    return run->status;
+}
+
 /* ---- Events ---- */
 
 static void print_event(void *context, const struct trace_event *event)
@@ -120,7 +139,6 @@ static void show(struct trace_run *run)
 static void open_screen(struct trace_run *run)
 {
     struct error err = {0};
-    judge_trace(&run->tracing.model);
     if (live_open(&run->live, output_style(run->settings).color, &err))
         say(run->command, "%s: going on as with --batch", err.text);
     else
@@ -128,21 +146,6 @@ static void open_screen(struct trace_run *run)
 }
 
 /* ---- Intervals ---- */
-
-static int look(struct trace_run *run)
-{
-    struct error err = {0};
-    if (tracing_look(&run->tracing, &err)) {
-        trace_fail(run, &err);
-        return -1;
-    }
-    judge_trace(&run->tracing.model);
-    if ((run->settings->svg || run->settings->html) && trace_history_take(&run->history, &run->tracing.model)) {
-        trace_fail(run, &(struct error){.code = ENOMEM, .text = "no memory for what happened over time"});
-        return -1;
-    }
-    return 0;
-}
 
 static void interval_due(struct timer *timer)
 {
@@ -181,6 +184,7 @@ static int follow(struct trace_run *run)
 {
     struct error err = {0};
     const struct trace_settings *settings = &run->settings->trace;
+    take_in(run); /* what happened while listeners were looked for */
     run->began = clock_now();
     loop_arm(&run->loop, &run->interval, run->began + settings->interval);
     run->events.fd = tracer_events_fd(run->tracing.tracer);

@@ -73,6 +73,8 @@ int tracing_begin(struct tracing *t, const struct survey_query *query, bool even
         status = tracer_open(&t->tracer, &asked, err);
         t->refused = status && status != -ENOMEM;
     }
+    t->model.began = clock_now(); /* the programs count */
+    clock_stamp(t->model.began_at);
     if (!status)
         status = seed_all(t, &survey, err);
     snprintf(t->model.kernel, sizeof t->model.kernel, "%s", survey.kernel);
@@ -80,8 +82,6 @@ int tracing_begin(struct tracing *t, const struct survey_query *query, bool even
     if (status)
         return status;
     t->model.hooks = tracer_hooks(t->tracer);
-    t->model.began = clock_now();
-    clock_stamp(t->model.began_at);
     return tracing_look(t, err);
 }
 
