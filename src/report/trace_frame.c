@@ -64,20 +64,11 @@ static void lay_out(struct layout *layout, int columns)
     grow(layout, BAR, BAR_WIDE, &left);
 }
 
-static void cut_to(int width, char out[FRAME_TEXT_SIZE], const char *text)
-{
-    size_t own = terminal_width(text, strlen(text));
-    /* The end of an address tells more than its beginning. */
-    for (; own > (size_t)width && *text; own = terminal_width(text, strlen(text)))
-        text++;
-    snprintf(out, FRAME_TEXT_SIZE, "%s", text);
-}
-
 static void write_cell(void *context, size_t place, int width, char out[FRAME_TEXT_SIZE])
 {
     const struct layout *layout = context;
     const struct traced *one = layout->one;
-    char cell[TRACED_CELL_SIZE];
+    char cell[LIST_CELL_SIZE];
     if (place == MARK) {
         bool lost = layout->first.syn || layout->first.ack;
         snprintf(out, FRAME_TEXT_SIZE, "%s", one->slot.closed ? "x" : lost ? "!" : " ");
@@ -85,14 +76,13 @@ static void write_cell(void *context, size_t place, int width, char out[FRAME_TE
         column_bar(one->worth[TRACE_LENGTH] == TRACE_UNKNOWN ? 0 : layout->first.peak, one->surveyed ? one->now.capacity : 0,
                    width, layout->utf8, out);
     } else if (place == ADDRESS || place == PROCESS) {
-        traced_cell(place == ADDRESS ? TRACED_ADDRESS : TRACED_PROCESS, one, &layout->first, 0, cell);
-        cut_to(width, out, cell);
-    } else if (place < SECOND) {
-        traced_cell((enum trace_column)(place - FIRST), one, &layout->first, width, cell);
-        cut_to(width, out, cell);
+        list_cell(place == ADDRESS ? FIGURE_ADDRESS : FIGURE_PROCESS, &one->now, (size_t)width, cell);
+        snprintf(out, FRAME_TEXT_SIZE, "%s", cell);
     } else {
-        traced_cell((enum trace_column)(place - SECOND), one, &layout->second, width, cell);
-        cut_to(width, out, cell);
+        bool first = place < SECOND;
+        traced_cell((enum trace_column)(place - (first ? FIRST : SECOND)), one, first ? &layout->first : &layout->second, width,
+                    cell);
+        snprintf(out, FRAME_TEXT_SIZE, "%s", cell);
     }
 }
 

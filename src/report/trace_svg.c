@@ -148,24 +148,16 @@ static void draw_queue(const struct panel *p, double top)
 
 /* ---- Drops ---- */
 
-static void write_stage(FILE *out, const struct panel *p, enum trace_figure figure, uint64_t count, const char *what)
+/* "at least 12 SYNs". Returns out. */
+#define STAGE_TEXT_SIZE 64
+static const char *stage_text(const struct panel *p, enum trace_figure figure, uint64_t count, char out[STAGE_TEXT_SIZE])
 {
+    const char *what = figure == TRACE_SYN ? "SYN" : "last ACK";
     if (known(p, figure))
-        fprintf(out, "%s%" PRIu64 " %s%s", bound_of(p, figure), count, what, plural(count));
+        snprintf(out, STAGE_TEXT_SIZE, "%s%" PRIu64 " %s%s", bound_of(p, figure), count, what, plural(count));
     else
-        fprintf(out, "%ss: not known", what);
-}
-
-static void label_stage(const struct panel *p, double y, enum trace_figure figure, const struct trace_stage *stage,
-                        const char *what)
-{
-    char label[96] = "";
-    FILE *out = fmemopen(label, sizeof label, "w");
-    if (out) {
-        write_stage(out, p, figure, stage->count, what);
-        fclose(out);
-    }
-    svg_text(p->out, EDGE, y, "start", "t", label);
+        snprintf(out, STAGE_TEXT_SIZE, "%ss: not known", what);
+    return out;
 }
 
 static void draw_bar(const struct panel *p, const struct trace_point *point, double bottom, double scale)
@@ -185,7 +177,7 @@ static void draw_drops(const struct panel *p, double top)
 {
     uint64_t most = 0;
     double bottom = top + DROPS_HEIGHT;
-    char label[48];
+    char label[STAGE_TEXT_SIZE];
     for (size_t i = 0; i < p->track->count; i++) {
         uint64_t drops = p->track->points[i].span.syn + p->track->points[i].span.ack;
         most = drops > most ? drops : most;
@@ -199,8 +191,8 @@ static void draw_drops(const struct panel *p, double top)
     for (size_t i = 0; i < p->track->count && most; i++)
         draw_bar(p, &p->track->points[i], bottom, (DROPS_HEIGHT - 6) / (double)most);
     svg_text(p->out, EDGE, bottom - 32, "start", "s", "dropped");
-    label_stage(p, bottom - 18, TRACE_SYN, &p->one->slot.syn, "SYN");
-    label_stage(p, bottom - 4, TRACE_ACK, &p->one->slot.ack, "last ACK");
+    svg_text(p->out, EDGE, bottom - 18, "start", "t", stage_text(p, TRACE_SYN, p->one->slot.syn.count, label));
+    svg_text(p->out, EDGE, bottom - 4, "start", "t", stage_text(p, TRACE_ACK, p->one->slot.ack.count, label));
 }
 
 /* ---- Waits ---- */
@@ -295,15 +287,13 @@ static void draw_axis(const struct panel *p, double top, double bottom)
 static void write_point(const struct panel *p, const struct trace_point *point)
 {
     const struct trace_span *span = &point->span;
-    char text[TRACE_BOUNDS_SIZE], from[NSEC_TEXT_SIZE];
+    char text[TRACE_BOUNDS_SIZE], from[NSEC_TEXT_SIZE], stage[STAGE_TEXT_SIZE];
     fprintf(p->out, "<title>%s to %s: ", nsec_text(point->from, from), nsec_text(point->to, text));
     if (known(p, TRACE_LENGTH))
         fprintf(p->out, "queue up to %s%" PRIu64 ", ", bound_of(p, TRACE_LENGTH), span->peak);
     fprintf(p->out, "%" PRIu64 " entered, %" PRIu64 " accepted, ", span->entered, span->accepted + span->unseen);
-    write_stage(p->out, p, TRACE_SYN, span->syn, "SYN");
-    fputs(", ", p->out);
-    write_stage(p->out, p, TRACE_ACK, span->ack, "last ACK");
-    fprintf(p->out, " dropped, %" PRIu64 " left", span->left);
+    fprintf(p->out, "%s, ", stage_text(p, TRACE_SYN, span->syn, stage));
+    fprintf(p->out, "%s dropped, %" PRIu64 " left", stage_text(p, TRACE_ACK, span->ack, stage), span->left);
     if (span->samples) {
         fprintf(p->out, "; waited p50 %s, ", trace_bounds_text(&span->p50, text));
         fprintf(p->out, "p99 %s, ", trace_bounds_text(&span->p99, text));

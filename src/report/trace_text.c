@@ -162,7 +162,7 @@ static void write_histogram(const struct summary *s)
 {
     uint64_t sums[TRACE_WAIT_TOP + 2] = {0}, highest = 0;
     uint64_t bar = s->columns > 0 && s->columns < LABELS + BAR_MOST
-                       ? (uint64_t)(s->columns > LABELS + 8 ? s->columns - LABELS : 8)
+                       ? (uint64_t)(s->columns > LABELS + 3 ? s->columns - LABELS : 3)
                        : BAR_MOST;
     char low[NSEC_TEXT_SIZE], high[NSEC_TEXT_SIZE], label[2 * NSEC_TEXT_SIZE + 4];
     for (unsigned i = 0; i < TRACE_WAITS; i++)
