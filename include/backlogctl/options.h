@@ -42,7 +42,8 @@ struct watch_settings {
 };
 
 struct trace_settings {
-    nsec interval; /* between blocks or records */
+    nsec interval; /* between screens, blocks or records */
+    bool batch;
     nsec duration; /* 0: no bound */
     bool events;   /* a line for each connection, too */
     bool prometheus;

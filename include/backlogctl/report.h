@@ -12,7 +12,7 @@
 #include "backlogctl/sizing.h"
 #include "backlogctl/sweep.h"
 #include "backlogctl/listener_history.h"
-#include "backlogctl/trace_facts.h"
+#include "backlogctl/trace_history.h"
 
 #include <stdio.h>
 
@@ -168,22 +168,27 @@ struct frame {
     int columns;
     bool utf8; /* blocks for bars, else ASCII */
 };
-struct watch_view {
+/* What a live view tells of itself. */
+struct frame_view {
     const size_t *order;    /* listeners to show */
     size_t count, selected; /* selected: a place in `order` */
     const char *filter;     /* "" for none */
     const char *sort_name;
-    const char *not_sampled; /* why the selected one is not looked at fast; NULL: it is */
+    const char *not_sampled; /* of watch: why the selected one is not looked at fast; NULL: it is */
     bool typing, paused, reverse, help;
 };
-void report_watch_frame(struct frame *frame, const struct watch_model *w, const struct watch_view *view);
+void report_watch_frame(struct frame *frame, const struct watch_model *w, const struct frame_view *view);
 
 /* ---- Traced listeners ---- */
 
 /* What happened in the last interval; all of it. */
 int report_trace_text(FILE *out, const struct trace_model *m, const struct report_style *style);
 void report_trace_summary_text(FILE *out, const struct trace_model *m, const struct report_style *style);
+/* The live view; `all`: rows of what happened since the beginning, else in the last interval. */
+void report_trace_frame(struct frame *frame, const struct trace_model *m, const struct frame_view *view, bool all);
 int report_trace_json(FILE *out, const struct trace_model *m, bool summary);
+void report_trace_svg(FILE *out, const struct trace_model *m, const struct trace_history *history);
+int report_trace_html(FILE *out, const struct trace_model *m, const struct trace_history *history, char *const *line);
 int report_trace_prometheus(FILE *out, const struct trace_model *m);
 void report_trace_event_text(FILE *out, const struct trace_event *event, const struct listener *at);
 int report_trace_event_json(FILE *out, const struct trace_event *event, const struct listener *at);

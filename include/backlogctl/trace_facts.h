@@ -60,12 +60,23 @@ struct trace_quantile {
 };
 #define TRACE_QUANTILES(X) X(p50, 0.5) X(p90, 0.9) X(p99, 0.99)
 
+/* What happened at a listener in some time. Of merged ones: the longest, sums, and the bounds between which the quantile of all is. */
+struct trace_span {
+    uint64_t peak; /* the longest queue: as each connection came, and as looks at the ends of the intervals found it */
+    uint64_t entered, accepted, syn, ack, left;
+    uint64_t unseen;                     /* accepted some time before, as was noticed now */
+    uint64_t samples;                    /* of the waits */
+    struct trace_quantile p50, p99, max; /* {0, 0} without samples */
+};
+
 /* A listener that is traced. Moments are CLOCK_MONOTONIC. */
 struct traced {
     struct trace_slot slot;   /* as it was read last */
     struct trace_slot before; /* as it was at the end of the interval before */
     struct listener now;      /* as the last survey that showed it did; else what the slot tells */
     bool surveyed, selected;
+    bool looked;           /* the last survey showed it; */
+    uint64_t queue_before; /* the length of its queue at the one before, 0 if that did not */
     struct trace_peer sources[TRACE_SOURCES_SHOWN];
     size_t source_count;    /* of these */
     uint64_t sources_known; /* addresses of it that are remembered */
@@ -76,6 +87,13 @@ struct traced {
     struct trace_quantile interval_p50, interval_p99, interval_max;
     enum trace_worth worth[TRACE_FIGURE_COUNT];
 };
+
+/* base/trace_span.c: in the last interval; since the beginning. */
+struct trace_span trace_span_last(const struct traced *one);
+struct trace_span trace_span_all(const struct traced *one);
+void trace_span_add(struct trace_span *to, const struct trace_span *other);
+/* Something happened, beside the queue being as long as it was. */
+bool trace_span_any(const struct trace_span *span);
 
 /* The account of a network namespace: what its own counter says, against what was seen. */
 struct trace_account {
@@ -93,6 +111,7 @@ struct trace_model {
     char began_at[CLOCK_STAMP_SIZE];
     char kernel[72];
     nsec began;         /* CLOCK_MONOTONIC */
+    nsec interval;      /* as asked for */
     nsec elapsed, took; /* the last interval */
     uint64_t number;    /* of intervals so far */
     const struct trace_hooks *hooks;

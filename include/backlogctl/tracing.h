@@ -2,6 +2,7 @@
 #ifndef BACKLOGCTL_TRACING_H
 #define BACKLOGCTL_TRACING_H
 
+#include "backlogctl/trace_history.h"
 #include "backlogctl/tracer.h"
 #include "backlogctl/watcher.h"
 
@@ -26,5 +27,15 @@ void tracing_release(struct tracing *tracing);
 
 /* The listener of an event, as far as it is known by now; false: it is not meant. */
 bool tracing_listener(const struct tracing *tracing, const struct trace_event *event, struct listener *out);
+
+/* A copy that stands still: 0 or -ENOMEM. */
+int trace_model_copy(struct trace_model *copy, const struct trace_model *m);
+void trace_model_release(struct trace_model *m);
+
+/* ---- trace_history.c ---- */
+
+/* Takes in the interval that has ended, judged. 0 or -ENOMEM. */
+int trace_history_take(struct trace_history *history, const struct trace_model *m);
+void trace_history_release(struct trace_history *history);
 
 #endif

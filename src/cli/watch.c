@@ -3,14 +3,12 @@
 #include "backlogctl/rights.h"
 
 #include "select.h"
-#include "watch_order.h"
 #include "watch_screen.h"
 
 #include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static nsec elapsed(const struct watch_run *run)
 {
@@ -32,14 +30,14 @@ static void tell_news(struct watch_run *run)
         told = true;
         if (run->settings->json)
             status = report_alert_json(stdout, alert);
-        else if (!run->screen && !run->settings->quiet)
+        else if (!run->live.screen && !run->settings->quiet)
             report_alert_text(stdout, alert, &style);
         alert->news = alert->open_news = false;
     }
-    if (told && !run->screen)
+    if (told && !run->live.screen)
         watch_flush(run, status);
     else if (told)
-        watch_draw(run);
+        live_draw(&run->live);
 }
 
 static int look_at_all(struct watch_run *run)
@@ -76,9 +74,10 @@ static void print_block(struct watch_run *run)
     struct report_style style = output_style(run->settings);
     int status = 0;
     if (run->settings->json)
-        status = report_watch_json(stdout, &run->w, run->order, run->shown);
+        status = report_watch_json(stdout, &run->w, run->live.order, run->live.shown);
     else if (!run->settings->quiet)
-        report_watch_text(stdout, &run->w, run->order, run->shown, run->not_sampled.code ? run->shown : run->place, &style);
+        report_watch_text(stdout, &run->w, run->live.order, run->live.shown,
+                          run->not_sampled.code ? run->live.shown : run->live.place, &style);
     watch_flush(run, status);
 }
 
@@ -88,14 +87,14 @@ static void end_interval(struct watch_run *run)
         return;
     watcher_end_interval(&run->w, elapsed(run));
     judge_watch(&run->w);
-    if (watch_arrange(run)) {
+    if (live_arrange(&run->live)) {
         watch_fail(run, &(struct error){.code = ENOMEM, .text = "no memory"});
         return;
     }
     watch_ask_why(run);
     tell_news(run);
-    if (run->screen)
-        watch_draw(run);
+    if (run->live.screen)
+        live_draw(&run->live);
     else if (!run->status)
         print_block(run);
 }
@@ -123,7 +122,7 @@ static void interval_due(struct timer *timer)
 static void print_rest(struct watch_run *run)
 {
     nsec since = elapsed(run) - run->w.interval_began;
-    if (!run->screen && !run->status && since > REST_MIN &&
+    if (!run->live.screen && !run->status && since > REST_MIN &&
         (!run->settings->watch.iterations || run->w.number < run->settings->watch.iterations))
         end_interval(run);
 }
@@ -167,15 +166,15 @@ static void begin(struct watch_run *run)
     judge_watch(&run->w);
     if (!run->any && !run->settings->quiet)
         select_say_none(run->command, run->settings, &run->settings->watch.alerts);
-    if (watch_arrange(run)) {
+    if (live_arrange(&run->live)) {
         watch_fail(run, &(struct error){.code = ENOMEM, .text = "no memory"});
         return;
     }
-    if (run->wants_screen && watch_screen_open(run, &err))
+    if (run->live.wanted && live_open(&run->live, output_style(run->settings).color, &err))
         say(run->command, "%s: going on as with --batch", err.text);
     tell_news(run);
-    if (run->screen)
-        watch_draw(run);
+    if (run->live.screen)
+        live_draw(&run->live);
 }
 
 static int watch_listeners(struct watch_run *run)
@@ -187,7 +186,7 @@ static int watch_listeners(struct watch_run *run)
     if (!run->status && loop_run(&run->loop, settings->duration ? run->began + settings->duration : NSEC_NEVER, &err))
         watch_fail(run, &err);
     print_rest(run);
-    watch_screen_close(run);
+    live_close(&run->live);
     return finish(run);
 }
 
@@ -197,13 +196,14 @@ static void set_up(struct watch_run *run, const struct command *command, const s
     run->command = command;
     run->settings = settings;
     run->interval.fired = interval_due;
-    run->keys.fd = run->resized.fd = run->sampler.tick.fd = -1;
+    run->live = (struct live){.owner = &watch_live, .context = run, .loop = &run->loop};
+    run->live.keys.fd = run->live.resized.fd = run->sampler.tick.fd = -1;
     run->sampler.loop = &run->loop;
     run->sampler.seen = seen;
     run->sampler.context = run;
     run->periodic_survey.query = settings->survey;
     run->w.interval = watch->interval;
-    run->wants_screen = !watch->batch && !settings->json && !settings->quiet && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
+    run->live.wanted = !watch->batch && !settings->json && !settings->quiet && live_has_terminal();
     run->w.alert_count = watch->alerts.count;
     for (size_t i = 0; i < run->w.alert_count; i++) {
         run->w.alerts[i].e = watch->alerts.list[i];
@@ -218,14 +218,14 @@ static int watch_command(const struct command *command, const struct settings *s
     if (!run)
         return say_error(command, &(struct error){.code = ENOMEM, .text = "no memory"});
     set_up(run, command, settings);
-    watch_block_signals(run);
+    live_block_signals(&run->live);
     int status = loop_init(&run->loop, true, &err) ? say_error(command, &err) : watch_listeners(run);
     sampler_release(&run->sampler);
     periodic_survey_release(&run->periodic_survey);
     watcher_release(&run->w);
     watcher_release(&run->still);
     loop_release(&run->loop);
-    free(run->order);
+    free(run->live.order);
     free(run);
     return status;
 }

@@ -28,7 +28,7 @@ void watch_flush(struct watch_run *run, int status)
 
 void watch_ask_why(struct watch_run *run)
 {
-    struct listener_history *one = run->cookie ? watcher_find(&run->w, run->cookie, run->netns) : NULL;
+    struct listener_history *one = run->live.cookie ? watcher_find(&run->w, run->live.cookie, run->live.netns) : NULL;
     struct watch_why *why = &run->w.why;
     bool asked = one && one->state != WATCH_GONE && one->now.remarks & REMARKS_IN_TROUBLE;
     if (!asked || why->cookie != one->now.cookie || why->netns != one->now.netns)
@@ -48,7 +48,7 @@ void watch_ask_why(struct watch_run *run)
 
 void watch_aim(struct watch_run *run)
 {
-    const struct listener_history *one = run->cookie ? watcher_find(&run->w, run->cookie, run->netns) : NULL;
+    const struct listener_history *one = run->live.cookie ? watcher_find(&run->w, run->live.cookie, run->live.netns) : NULL;
     const struct netns_facts *facts =
         one && one->state != WATCH_GONE ? netns_facts_find(run->w.namespaces, run->w.namespace_count, one->now.netns) : NULL;
     run->not_sampled = (struct error){0};

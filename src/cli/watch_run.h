@@ -2,12 +2,10 @@
 #ifndef CLI_WATCH_RUN_H
 #define CLI_WATCH_RUN_H
 
-#include "backlogctl/loop.h"
-#include "backlogctl/output.h"
-#include "backlogctl/screen.h"
-#include "backlogctl/watcher.h"
+#include "live.h"
 
-#define FILTER_SIZE 64
+#include "backlogctl/output.h"
+#include "backlogctl/watcher.h"
 
 struct watch_run {
     const struct command *command;
@@ -22,21 +20,9 @@ struct watch_run {
     bool any;            /* a listener was there at some time */
     struct error failed; /* why it cannot go on; code 0: it can */
     int status;          /* set when it cannot go on: the exit status */
-    /* What is shown: */
+    struct live live;
     struct watch_model still; /* while paused: a copy of then */
-    bool paused;
-    size_t *order, shown, place; /* indexes into what is shown; place: of the selected one */
-    bool chosen;                 /* by somebody; else the first row is selected */
-    uint64_t cookie, netns;      /* of the selected one; cookie 0: none */
-    size_t sort;                 /* chosen at the screen; 0: as --sort says, or by default */
-    bool reverse;
-    nsec why_due; /* not before then is it asked again why nobody accepts */
-    char filter[FILTER_SIZE];
-    /* The screen: */
-    bool wants_screen, typing, help;
-    struct screen *screen; /* NULL: batch */
-    struct frame frame;
-    struct loop_source keys, resized;
+    nsec why_due;             /* not before then is it asked again why nobody accepts */
 };
 
 /* Ends the watching; why is said once the terminal is as it was. */

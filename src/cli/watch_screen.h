@@ -4,10 +4,7 @@
 
 #include "watch_run.h"
 
-/* Before the loop: signals that it will take. */
-void watch_block_signals(const struct watch_run *run);
-int watch_screen_open(struct watch_run *run, struct error *err);
-void watch_screen_close(struct watch_run *run);
-void watch_draw(struct watch_run *run);
+/* Its context is the watching. */
+extern const struct live_owner watch_live;
 
 #endif

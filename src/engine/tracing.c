@@ -73,6 +73,8 @@ int tracing_begin(struct tracing *t, const struct survey_query *query, bool even
         status = tracer_open(&t->tracer, &asked, err);
         t->refused = status && status != -ENOMEM;
     }
+    t->model.began = clock_now(); /* the programs count */
+    clock_stamp(t->model.began_at);
     if (!status)
         status = seed_all(t, &survey, err);
     snprintf(t->model.kernel, sizeof t->model.kernel, "%s", survey.kernel);
@@ -80,8 +82,6 @@ int tracing_begin(struct tracing *t, const struct survey_query *query, bool even
     if (status)
         return status;
     t->model.hooks = tracer_hooks(t->tracer);
-    t->model.began = clock_now();
-    clock_stamp(t->model.began_at);
     return tracing_look(t, err);
 }
 
@@ -147,13 +147,17 @@ static struct traced *find(struct trace_model *m, const struct listener *l)
 static void merge_survey(struct tracing *t, const struct survey *survey)
 {
     struct trace_model *m = &t->model;
+    for (size_t i = 0; i < m->count; i++) {
+        m->list[i].queue_before = m->list[i].looked ? m->list[i].now.queue : 0;
+        m->list[i].looked = false;
+    }
     for (size_t i = 0; i < survey->count; i++) {
         const struct listener *l = &survey->listeners[i];
         struct traced *one = l->cookie ? find(m, l) : NULL;
         if (!one)
             continue;
         one->now = *l;
-        one->surveyed = one->selected = true;
+        one->surveyed = one->selected = one->looked = true;
         if (l->queue > l->backlog && !one->slot.in_full)
             tracer_note_full(t->tracer, l->cookie);
     }
@@ -304,6 +308,38 @@ bool tracing_listener(const struct tracing *t, const struct trace_event *event, 
     return is_meant(&t->survey.query, out);
 }
 
+/* ---- The model ---- */
+
+/* A copy of `count` things, NULL: no memory. Of none it is one that can be freed, too. */
+static void *copy_of(const void *list, size_t count, size_t size)
+{
+    void *copy = calloc(count + 1, size);
+    if (copy && count)
+        memcpy(copy, list, count * size);
+    return copy;
+}
+
+int trace_model_copy(struct trace_model *copy, const struct trace_model *m)
+{
+    *copy = *m;
+    copy->room = m->count;
+    copy->list = copy_of(m->list, m->count, sizeof *m->list);
+    copy->accounts = copy_of(m->accounts, m->account_count, sizeof *m->accounts);
+    copy->namespaces = copy_of(m->namespaces, m->namespace_count, sizeof *m->namespaces);
+    if (copy->list && copy->accounts && copy->namespaces)
+        return 0;
+    trace_model_release(copy);
+    return -ENOMEM;
+}
+
+void trace_model_release(struct trace_model *m)
+{
+    free(m->list);
+    free(m->accounts);
+    free(m->namespaces);
+    *m = (struct trace_model){0};
+}
+
 void tracing_end(struct tracing *t)
 {
     tracer_close(t->tracer);
@@ -315,8 +351,6 @@ void tracing_release(struct tracing *t)
     tracing_end(t);
     periodic_survey_release(&t->survey);
     trace_counts_release(&t->counts);
-    free(t->model.list);
-    free(t->model.accounts);
-    free(t->model.namespaces);
+    trace_model_release(&t->model);
     *t = (struct tracing){0};
 }

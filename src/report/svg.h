@@ -51,6 +51,7 @@ double svg_legend(FILE *out, double x, double y, const char *fill, const char *w
 
 int draw_timelines(FILE *out, enum svg_form form, const struct run *run); /* 0 or -ENOMEM */
 void draw_sweep(FILE *out, enum svg_form form, const struct sweep *sweep);
+void draw_trace(FILE *out, enum svg_form form, const struct trace_model *m, const struct trace_history *history);
 void draw_sizing(FILE *out, enum svg_form form, const struct sizing *sizing);
 
 /* ---- Numbers ---- */

@@ -55,8 +55,8 @@ static json_t *queue_json(const struct trace_model *m, const struct traced *one)
     return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "peak", json_known(known, slot->peak), "peak_at_most",
                      json_known(bounded, slot->inside_peak), "peak_at_us",
                      moment_json(m, known && slot->peak ? slot->peak_at : 0), "interval_peak",
-                     json_known(known, slot->interval_peak), "at_start", json_integer((json_int_t)slot->at_start), "lengths",
-                     known ? lengths_json(slot) : json_null());
+                     json_known(known, trace_span_last(one).peak), "at_start", json_integer((json_int_t)slot->at_start),
+                     "lengths", known ? lengths_json(slot) : json_null());
 }
 
 /* ---- Waits ---- */

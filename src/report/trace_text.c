@@ -1,96 +1,26 @@
 /* A trace for a person: a table of what happened in an interval, and at the end all of it in words. */
-#include "internal.h"
+#include "trace_internal.h"
 
 #include <inttypes.h>
 #include <libsmartcols/libsmartcols.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define CELL_SIZE REPORT_PLACE_SIZE
-
 /* ---- Intervals ---- */
-
-static bool was_active(const struct traced *one)
-{
-    const struct trace_slot *now = &one->slot, *then = &one->before;
-    return now->entered != then->entered || now->accepted != then->accepted || now->accepted_seed != then->accepted_seed ||
-           now->syn.count != then->syn.count || now->ack.count != then->ack.count || now->left_closed != then->left_closed ||
-           now->left_other != then->left_other || now->unseen != then->unseen;
-}
-
-static const char *bounds_text(const struct trace_quantile *q, char out[2 * NSEC_TEXT_SIZE + 4])
-{
-    char low[NSEC_TEXT_SIZE], high[NSEC_TEXT_SIZE];
-    nsec_text(q->low, low);
-    nsec_text(q->high, high);
-    if (strcmp(low, high))
-        snprintf(out, 2 * NSEC_TEXT_SIZE + 4, "%s..%s", low, high);
-    else
-        snprintf(out, 2 * NSEC_TEXT_SIZE + 4, "%s", low);
-    return out;
-}
-
-enum column { ADDRESS, PROCESS, PEAK, CAPACITY, ENTERED, ACCEPTED, P50, P99, MAX, SYN, ACK, LEFT, COLUMNS };
-static const char *const heads[COLUMNS] = {"ADDRESS", "PROCESS", "PEAK", "CAPACITY", "ENTERED",  "ACCEPTED",
-                                           "P50<",    "P99<",    "MAX",  "SYN-LOST", "ACK-LOST", "LEFT"};
-
-/* False: it is not known. */
-static bool number_of(enum column column, const struct traced *one, uint64_t *value)
-{
-    const struct trace_slot *now = &one->slot, *then = &one->before;
-    const uint64_t values[COLUMNS] = {
-        [PEAK] = now->interval_peak,
-        [CAPACITY] = one->now.capacity,
-        [ENTERED] = now->entered - then->entered,
-        [ACCEPTED] = now->accepted - then->accepted + now->accepted_seed - then->accepted_seed,
-        [SYN] = now->syn.count - then->syn.count,
-        [ACK] = now->ack.count - then->ack.count,
-        [LEFT] = now->left_closed + now->left_other - then->left_closed - then->left_other,
-    };
-    *value = values[column];
-    return column == PEAK       ? one->worth[TRACE_LENGTH] != TRACE_UNKNOWN
-           : column == CAPACITY ? one->surveyed
-           : column == ACCEPTED ? one->worth[TRACE_WAIT] != TRACE_UNKNOWN
-           : column == SYN      ? one->worth[TRACE_SYN] != TRACE_UNKNOWN
-           : column == ACK      ? one->worth[TRACE_ACK] != TRACE_UNKNOWN
-                                : true;
-}
-
-static void wait_cell(const struct traced *one, const struct trace_quantile *q, char out[CELL_SIZE])
-{
-    char span[NSEC_TEXT_SIZE];
-    snprintf(out, CELL_SIZE, "%s", one->slot.accepted != one->before.accepted ? nsec_text(q->high, span) : "-");
-}
-
-static void cell_of(enum column column, const struct traced *one, char out[CELL_SIZE])
-{
-    char place[REPORT_PLACE_SIZE];
-    uint64_t value;
-    if (column == ADDRESS) {
-        terminal_text(report_place(&one->now, place), out, CELL_SIZE);
-    } else if (column == PROCESS) {
-        snprintf(place, sizeof place, one->now.pid ? "%s/%d" : "-", one->now.process, (int)one->now.pid);
-        terminal_text(place, out, CELL_SIZE);
-    } else if (column == P50 || column == P99 || column == MAX) {
-        wait_cell(one, column == P50 ? &one->interval_p50 : column == P99 ? &one->interval_p99 : &one->interval_max, out);
-    } else {
-        bool known = number_of(column, one, &value);
-        snprintf(out, CELL_SIZE, known ? "%" PRIu64 : "?", value);
-    }
-}
 
 static int fill_table(struct libscols_table *table, const struct trace_model *m)
 {
-    char cell[CELL_SIZE];
-    for (enum column c = 0; c < COLUMNS; c++)
-        if (table_column(table, heads[c], c > PROCESS ? SCOLS_FL_RIGHT : 0))
+    char cell[TRACED_CELL_SIZE];
+    for (enum trace_column c = 0; c < TRACED_COLUMNS; c++)
+        if (table_column(table, traced_head(c), traced_is_text(c) ? 0 : SCOLS_FL_RIGHT))
             return -1;
     for (size_t i = 0; i < m->count; i++) {
-        if (!m->list[i].selected || !was_active(&m->list[i]))
+        struct trace_span span = trace_span_last(&m->list[i]);
+        if (!m->list[i].selected || !trace_span_any(&span))
             continue;
         struct libscols_line *line = scols_table_new_line(table, NULL);
-        for (enum column c = 0; line && c < COLUMNS; c++) {
-            cell_of(c, &m->list[i], cell);
+        for (enum trace_column c = 0; line && c < TRACED_COLUMNS; c++) {
+            traced_cell(c, &m->list[i], &span, 0, cell);
             if (scols_line_set_data(line, c, cell))
                 return -1;
         }
@@ -105,8 +35,9 @@ int report_trace_text(FILE *out, const struct trace_model *m, const struct repor
     char span[NSEC_TEXT_SIZE];
     size_t active = 0, all = 0;
     for (size_t i = 0; i < m->count; i++) {
+        struct trace_span last = trace_span_last(&m->list[i]);
         all += m->list[i].selected;
-        active += m->list[i].selected && was_active(&m->list[i]);
+        active += m->list[i].selected && trace_span_any(&last);
     }
     fprintf(out, "%s, after %s: something happened at %zu of %zu listener%s\n", m->at, nsec_text(m->elapsed, span), active, all,
             plural(all));
@@ -128,14 +59,6 @@ struct summary {
     const struct traced *one;
     int columns;
 };
-
-static const char *worth_words(enum trace_worth worth)
-{
-    return worth == TRACE_EXACT      ? "exact"
-           : worth == TRACE_AT_LEAST ? "at least so many"
-           : worth == TRACE_AT_MOST  ? "at most so many"
-                                     : "not known here";
-}
 
 static void stamp_of(const struct summary *s, uint64_t at, char out[CLOCK_STAMP_SIZE])
 {
@@ -204,7 +127,7 @@ static void write_waits(const struct summary *s)
 {
     const struct traced *one = s->one;
     const struct trace_slot *slot = &one->slot;
-    char text[2 * NSEC_TEXT_SIZE + 4], span[NSEC_TEXT_SIZE];
+    char text[TRACE_BOUNDS_SIZE], span[NSEC_TEXT_SIZE];
     struct fold fold;
     FILE *line = line_begin(&fold, s);
     fputs("wait until accepted:", line);
@@ -215,8 +138,9 @@ static void write_waits(const struct summary *s)
     else if (!slot->accepted)
         fputs(" none was both seen to come and accepted", line);
     else
-        fprintf(line, " p50 %s,", bounds_text(&one->p50, text)), fprintf(line, " p90 %s,", bounds_text(&one->p90, text)),
-            fprintf(line, " p99 %s,", bounds_text(&one->p99, text)),
+        fprintf(line, " p50 %s,", trace_bounds_text(&one->p50, text)),
+            fprintf(line, " p90 %s,", trace_bounds_text(&one->p90, text)),
+            fprintf(line, " p99 %s,", trace_bounds_text(&one->p99, text)),
             fprintf(line, " max %s (%s)", nsec_text((nsec)slot->wait_max, span),
                     one->worth[TRACE_WAIT] == TRACE_EXACT ? "exact" : "of those that were seen");
     if (slot->accepted_seed)
@@ -230,10 +154,16 @@ static void write_waits(const struct summary *s)
     fold_end(&fold);
 }
 
+#define LABELS 36
+#define BAR_MOST 40
+
 /* Powers of two in a line each. */
 static void write_histogram(const struct summary *s)
 {
     uint64_t sums[TRACE_WAIT_TOP + 2] = {0}, highest = 0;
+    uint64_t bar = s->columns > 0 && s->columns < LABELS + BAR_MOST
+                       ? (uint64_t)(s->columns > LABELS + 3 ? s->columns - LABELS : 3)
+                       : BAR_MOST;
     char low[NSEC_TEXT_SIZE], high[NSEC_TEXT_SIZE], label[2 * NSEC_TEXT_SIZE + 4];
     for (unsigned i = 0; i < TRACE_WAITS; i++)
         sums[i / TRACE_SUB] += s->one->slot.waits[i];
@@ -246,7 +176,7 @@ static void write_histogram(const struct summary *s)
         nsec_text(trace_wait_from((i + 1) * TRACE_SUB), high);
         snprintf(label, sizeof label, "%s..%s", low, high);
         fprintf(s->out, "    %18s %10" PRIu64 "  ", label, sums[i]);
-        for (uint64_t n = 0; n < (sums[i] * 40 + highest - 1) / highest; n++)
+        for (uint64_t n = 0; n < (sums[i] * bar + highest - 1) / highest; n++)
             putc('#', s->out);
         putc('\n', s->out);
     }
@@ -264,7 +194,7 @@ static void write_stage(FILE *line, const struct summary *s, enum trace_figure f
     stamp_of(s, stage->last, stamp);
     if (stage->count)
         fprintf(line, ", the last at %s", stamp);
-    fprintf(line, " (%s)", worth_words(s->one->worth[figure]));
+    fprintf(line, " (%s)", trace_worth_words(s->one->worth[figure]));
 }
 
 static void write_overflows(const struct summary *s)
@@ -320,15 +250,53 @@ static void write_acceptors(const struct summary *s)
     fold_end(&fold);
 }
 
-static void write_listener(const struct summary *s)
+/* A row of a screen has not room for all of it. */
+static void write_span(const struct summary *s, const char *when, const struct trace_span *span)
 {
-    write_head(s);
-    write_queue(s);
-    write_waits(s);
-    write_histogram(s);
-    write_overflows(s);
-    write_left(s);
-    write_acceptors(s);
+    char cell[TRACED_CELL_SIZE], text[TRACE_BOUNDS_SIZE];
+    static const struct {
+        enum trace_column column;
+        const char *words;
+    } counts[] = {{TRACED_ENTERED, "entered"}, {TRACED_ACCEPTED, "accepted"}, {TRACED_SYN, "SYNs lost"},
+                  {TRACED_ACK, "ACKs lost"},   {TRACED_LEFT, "left"},         {TRACED_PEAK, "in the queue at the most"}};
+    struct fold fold;
+    FILE *line = line_begin(&fold, s);
+    fputs(when, line);
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        traced_cell(counts[i].column, s->one, span, 0, cell);
+        fprintf(line, "%s %s %s", i ? "," : ":", cell, counts[i].words);
+    }
+    if (span->samples) {
+        fprintf(line, "; waited p50 %s,", trace_bounds_text(&span->p50, text));
+        fprintf(line, " p99 %s,", trace_bounds_text(&span->p99, text));
+        fprintf(line, " max %s", trace_bounds_text(&span->max, text));
+    }
+    fold_end(&fold);
+}
+
+static void write_spans(const struct summary *s)
+{
+    const struct trace_span last = trace_span_last(s->one), all = trace_span_all(s->one);
+    write_span(s, "in the last interval", &last);
+    write_span(s, "since the beginning", &all);
+}
+
+void write_traced(FILE *out, const struct trace_model *m, const struct traced *one, int columns, enum traced_form form)
+{
+    const struct summary s = {.out = out, .m = m, .one = one, .columns = columns};
+    static void (*const parts[][8])(const struct summary *) = {
+        [TRACED_SUMMARY] = {write_head, write_queue, write_waits, write_histogram, write_overflows, write_left, write_acceptors},
+        [TRACED_ON_SCREEN] = {write_spans, write_queue, write_overflows, write_waits, write_left, write_acceptors,
+                              write_histogram},
+    };
+    for (size_t i = 0; i < sizeof *parts / sizeof **parts && parts[form][i]; i++)
+        parts[form][i](&s);
+}
+
+bool traced_tells(const struct traced *one)
+{
+    struct trace_span all = trace_span_all(one);
+    return trace_span_any(&all) || one->slot.at_start;
 }
 
 static void write_note(const struct summary *s, const char *text)
@@ -362,51 +330,51 @@ static void write_hooks(const struct summary *s)
     fold_end(&fold);
 }
 
-static void write_losses(const struct summary *s)
+void write_trace_losses(FILE *out, const struct trace_model *m, int columns)
 {
     char text[400];
     const struct {
         uint64_t count;
         const char *words;
     } losses[] = {
-        {s->m->slots_missing, "listeners were not traced, as there were too many"},
-        {s->m->full_missing, "listeners that were full are not among those whose SYNs are looked at, as there were too many"},
-        {s->m->sources_lost, "addresses of dropped packets were forgotten again, as there were too many"},
-        {s->m->events_lost, "events were lost"},
-        {s->m->not_seeded, "network namespaces could not be entered: what listened there before is not traced"},
+        {m->slots_missing, "listeners were not traced, as there were too many"},
+        {m->full_missing, "listeners that were full are not among those whose SYNs are looked at, as there were too many"},
+        {m->sources_lost, "addresses of dropped packets were forgotten again, as there were too many"},
+        {m->events_lost, "events were lost"},
+        {m->not_seeded, "network namespaces could not be entered: what listened there before is not traced"},
     };
     for (size_t i = 0; i < sizeof losses / sizeof *losses; i++)
         if (losses[i].count) {
             snprintf(text, sizeof text, "%" PRIu64 " %s", losses[i].count, losses[i].words);
-            write_note(s, text);
+            write_folded(out, text, columns, 2);
         }
-    if (*s->m->incomplete) {
-        snprintf(text, sizeof text, "(evidence is missing: %s)", s->m->incomplete);
-        write_note(s, text);
+    if (*m->incomplete) {
+        snprintf(text, sizeof text, "(evidence is missing: %s)", m->incomplete);
+        write_folded(out, text, columns, 2);
     }
+}
+
+void write_trace_notes(FILE *out, const struct trace_model *m, int columns)
+{
+    const struct summary s = {.out = out, .m = m, .columns = columns};
+    write_accounts(&s);
+    write_trace_losses(out, m, columns);
+    write_hooks(&s);
 }
 
 void report_trace_summary_text(FILE *out, const struct trace_model *m, const struct report_style *style)
 {
-    struct summary s = {.out = out, .m = m, .columns = words_width(style)};
     char span[NSEC_TEXT_SIZE];
     size_t idle = 0;
-    static const struct trace_slot nothing = {0};
     fprintf(out, "Traced for %s, until %s:\n", nsec_text(m->elapsed, span), m->at);
     for (size_t i = 0; i < m->count; i++) {
-        struct traced all = m->list[i];
-        all.before = nothing;
-        s.one = &m->list[i];
-        if (!s.one->selected)
-            continue;
-        if (was_active(&all) || s.one->slot.at_start)
-            write_listener(&s);
+        const struct traced *one = &m->list[i];
+        if (one->selected && traced_tells(one))
+            write_traced(out, m, one, words_width(style), TRACED_SUMMARY);
         else
-            idle++;
+            idle += one->selected;
     }
     if (idle)
         fprintf(out, "Nothing came to %zu listener%s.\n", idle, idle == 1 ? "" : "s");
-    write_accounts(&s);
-    write_losses(&s);
-    write_hooks(&s);
+    write_trace_notes(out, m, words_width(style));
 }

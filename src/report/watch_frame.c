@@ -2,124 +2,41 @@
 #include "watch_internal.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* Title, header and keys. */
 #define AROUND 3
-#define DETAILS_MAX 8
-/* Listeners that stay in view, however many details there would be. */
-#define LISTED_MIN 3
-
-static struct frame_line *add(struct frame *frame, enum frame_style style)
-{
-    if (frame->count == frame->rows)
-        return NULL;
-    struct frame_line *line = &frame->lines[frame->count++];
-    memset(line->parts, 0, sizeof line->parts);
-    line->style = style;
-    line->text[0] = '\0';
-    return line;
-}
-
-__attribute__((format(printf, 3, 4))) static struct frame_line *add_text(struct frame *frame, enum frame_style style,
-                                                                         const char *format, ...)
-{
-    struct frame_line *line = add(frame, style);
-    if (!line)
-        return NULL;
-    char text[FRAME_TEXT_SIZE];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    escape_text(text, frame->utf8 ? terminal_escapes() & ~(unsigned)ESCAPE_NON_ASCII : terminal_escapes(), line->text,
-                sizeof line->text);
-    return line;
-}
-
-static void put_part(struct frame_line *line, int from, int cells, enum frame_style style)
-{
-    for (size_t i = 0; line && i < FRAME_PARTS_MAX; i++)
-        if (!line->parts[i].cells) {
-            line->parts[i] = (struct frame_part){from, cells, style};
-            return;
-        }
-}
-
-static void add_title(struct frame *frame, const struct watch_model *w, const struct watch_view *view)
-{
-    char interval[NSEC_TEXT_SIZE], where[96] = "";
-    const struct netns_facts *netns = w->namespace_count ? &w->namespaces[0] : NULL;
-    if (w->namespace_count > 1)
-        snprintf(where, sizeof where, "  %zu namespaces", w->namespace_count);
-    else if (netns && *netns->name)
-        snprintf(where, sizeof where, "  netns %s", netns->name);
-    else if (netns)
-        snprintf(where, sizeof where, "  netns %" PRIu64, netns->inode);
-    char count[80], somaxconn[40] = "";
-    if (view->count < w->count)
-        snprintf(count, sizeof count, "%zu of %zu listeners", view->count, w->count);
-    else
-        snprintf(count, sizeof count, "%zu listener%s", w->count, plural(w->count));
-    if (netns && w->namespace_count == 1 && netns->somaxconn >= 0)
-        snprintf(somaxconn, sizeof somaxconn, "  somaxconn %" PRId64, netns->somaxconn);
-    add_text(frame, FRAME_BAR, " watch  %.8sZ%s  every %s  %s%s%s", strlen(w->at) > 19 ? w->at + 11 : "",
-             view->paused ? "  PAUSED" : "", nsec_text(w->interval, interval), count, somaxconn, where);
-}
 
 /* ---- The list ---- */
 
 static void add_row(struct frame *frame, const struct watch_layout *layout, const struct listener_history *one, bool selected)
 {
     enum frame_style style = watch_style(layout->w, one);
-    struct frame_line *line = add(frame, selected ? FRAME_SELECTED : style);
+    struct frame_line *line = frame_add(frame, selected ? FRAME_SELECTED : style);
     if (!line)
         return;
     int cells = watch_row(layout, one, line->text), bar = watch_column_at(layout, WATCH_BAR);
     if (!selected && bar >= 0 && bar < cells)
-        put_part(line, bar, layout->width[WATCH_BAR], watch_bar_style(one));
+        frame_part(line, bar, layout->width[WATCH_BAR], watch_bar_style(one));
 }
 
-static void add_rows(struct frame *frame, const struct watch_model *w, const struct watch_view *view, size_t room)
+static void put_row(struct frame *frame, void *context, size_t i, bool selected)
+{
+    const struct watch_layout *layout = context;
+    add_row(frame, layout, &layout->w->list[i], selected);
+}
+
+static void add_rows(struct frame *frame, const struct watch_model *w, const struct frame_view *view, size_t room)
 {
     struct watch_layout layout = {.w = w, .utf8 = frame->utf8};
     watch_layout_screen(&layout, frame->columns);
-    struct frame_line *header = add(frame, FRAME_HEAD);
+    struct frame_line *header = frame_add(frame, FRAME_HEAD);
     watch_header(&layout, header->text);
-    size_t top = view->selected >= room ? view->selected - room + 1 : 0;
-    frame->listed = room;
-    for (size_t i = 0; i < room; i++) {
-        if (top + i < view->count)
-            add_row(frame, &layout, &w->list[view->order[top + i]], top + i == view->selected);
-        else if (!i && *view->filter && w->count)
-            add_text(frame, FRAME_PLAIN, "  nothing matches '%s' (/ then Esc shows all)", view->filter);
-        else if (!i)
-            add_text(frame, FRAME_PLAIN, "  no listener");
-        else
-            add(frame, FRAME_PLAIN);
-    }
+    frame_rows(frame, view, w->count, room, put_row, &layout);
 }
 
 /* ---- The selected listener ---- */
-
-/* Words that do not fit the line go on in the next one. */
-static void add_folded(struct frame *frame, enum frame_style style, const char *text)
-{
-    char *save = NULL;
-    struct keep keep;
-    FILE *memory = keep_begin(&keep);
-    if (memory)
-        write_folded(memory, text, frame->columns - 2, 2);
-    char *folded = memory ? keep_end(&keep) : NULL;
-    if (!folded)
-        add_text(frame, style, "  %s", text); /* then it is cut */
-    else
-        for (char *line = strtok_r(folded, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
-            add_text(frame, style, "  %s", line);
-    free(folded);
-}
 
 static void add_name(struct frame *frame, const struct watch_model *w, const struct listener_history *one)
 {
@@ -130,8 +47,8 @@ static void add_name(struct frame *frame, const struct watch_model *w, const str
         snprintf(owner, sizeof owner, "%s/%d", one->now.process, (int)one->now.pid);
     nsec since = w->elapsed - one->changed;
     nsec_text(since - since % NSEC_PER_SEC, ago);
-    struct frame_line *line = add_text(frame, FRAME_HEAD, " %s  %s  %s", report_place(&one->now, place),
-                                       socket_kind_name((enum socket_kind)one->now.kind), owner);
+    struct frame_line *line = frame_text(frame, FRAME_HEAD, " %s  %s  %s", report_place(&one->now, place),
+                                         socket_kind_name((enum socket_kind)one->now.kind), owner);
     if (!line)
         return;
     size_t used = strlen(line->text);
@@ -161,23 +78,23 @@ static void add_peak(struct frame *frame, const struct watch_model *w, const str
                                  nsec_text(one->now.oldest_ms * NSEC_PER_MSEC, oldest));
     if (one->now.half_open_known)
         snprintf(text + used, room - used, ", %" PRIu32 " half-open", one->now.half_open);
-    add_folded(frame, FRAME_PLAIN, text);
+    frame_folded(frame, FRAME_PLAIN, text);
 }
 
 static void add_drops(struct frame *frame, const struct listener_history *one)
 {
     char made[INTERVAL_TEXT_SIZE], watched[INTERVAL_TEXT_SIZE], last[INTERVAL_TEXT_SIZE], text[WATCH_TEXT_SIZE];
     if (!one->now.discarded_known) {
-        add_text(frame, FRAME_PLAIN, "  drops are not counted for this kind of socket");
+        frame_text(frame, FRAME_PLAIN, "  drops are not counted for this kind of socket");
         return;
     }
     snprintf(text, sizeof text, "drops %s since it was made, %s while watched, %s in the last interval",
              interval_text(&one->now.overflows, made), interval_text(&one->overflows, watched),
              interval_text(&one->last.overflows, last));
-    add_folded(frame, one->last.overflows.min ? FRAME_ALARM : FRAME_PLAIN, text);
+    frame_folded(frame, one->last.overflows.min ? FRAME_ALARM : FRAME_PLAIN, text);
 }
 
-static void add_sampling(struct frame *frame, const struct watch_model *w, const struct watch_view *view,
+static void add_sampling(struct frame *frame, const struct watch_model *w, const struct frame_view *view,
                          const struct listener_history *one)
 {
     double hz = watch_hz(w, one);
@@ -189,7 +106,7 @@ static void add_sampling(struct frame *frame, const struct watch_model *w, const
                  nsec_text((nsec)((double)NSEC_PER_SEC / hz / 1e5) * 100000 + NSEC_PER_MSEC / 10, gap));
     else
         snprintf(text, sizeof text, "the peak is a lower bound: a burst between two looks may pass unseen");
-    add_folded(frame, FRAME_DIM, text);
+    frame_folded(frame, FRAME_DIM, text);
 }
 
 static void add_remarks(struct frame *frame, const struct listener_history *one)
@@ -198,7 +115,7 @@ static void add_remarks(struct frame *frame, const struct listener_history *one)
     for (enum remark r = 0; r < REMARK_COUNT && one->state != WATCH_GONE; r++)
         if (one->now.remarks >> r & 1) {
             snprintf(text, sizeof text, "%s: %s", remark_name(r), remark_meaning(r));
-            add_folded(frame, r <= REMARK_DROPPING || r == REMARK_NOT_ACCEPTING ? FRAME_ALARM : FRAME_PLAIN, text);
+            frame_folded(frame, r <= REMARK_DROPPING || r == REMARK_NOT_ACCEPTING ? FRAME_ALARM : FRAME_PLAIN, text);
         }
 }
 
@@ -213,12 +130,12 @@ static void add_why(struct frame *frame, const struct watch_model *w, const stru
         watch_why_words(memory, w);
     char *text = memory ? keep_end(&keep) : NULL;
     if (text)
-        add_folded(frame, FRAME_PLAIN, text);
+        frame_folded(frame, FRAME_PLAIN, text);
     free(text);
 }
 
 /* The more important lines first, as many as there is room for. */
-static void add_details(struct frame *frame, const struct watch_model *w, const struct watch_view *view, size_t room)
+static void add_details(struct frame *frame, const struct watch_model *w, const struct frame_view *view, size_t room)
 {
     size_t whole = frame->rows, end = frame->count + room;
     frame->rows = end;
@@ -228,15 +145,15 @@ static void add_details(struct frame *frame, const struct watch_model *w, const 
         int width = frame->columns >= 80 ? 60 : 20;
         add_name(frame, w, one);
         add_peak(frame, w, one);
-        add_text(frame, FRAME_PLAIN, "  last minute %s%s%s", frame->utf8 ? "▕" : "|",
-                 watch_spark(w, one, width, frame->utf8, spark), frame->utf8 ? "▏" : "|");
+        frame_text(frame, FRAME_PLAIN, "  last minute %s%s%s", frame->utf8 ? "▕" : "|",
+                   watch_spark(w, one, width, frame->utf8, spark), frame->utf8 ? "▏" : "|");
         add_drops(frame, one);
         add_sampling(frame, w, view, one);
         add_remarks(frame, one);
         add_why(frame, w, one);
     }
     while (frame->count < end)
-        add(frame, FRAME_PLAIN);
+        frame_add(frame, FRAME_PLAIN);
     frame->rows = whole;
 }
 
@@ -255,24 +172,10 @@ static void add_alert(struct frame *frame, const struct watch_model *w)
     }
     bool stamped = last && frame->columns >= 60 && strlen(last->stamp) >= 20;
     if (!last)
-        add_text(frame, FRAME_PLAIN, " no alert so far");
+        frame_text(frame, FRAME_PLAIN, " no alert so far");
     else
-        add_text(frame, holding ? FRAME_ALARM : FRAME_WARNING, " %s%s%.8s %s", holding ? "ALERT" : "was", stamped ? " " : "",
-                 stamped ? last->stamp + 11 : "", report_alert(last, text));
-}
-
-static void add_keys(struct frame *frame, const struct watch_view *view)
-{
-    if (view->help)
-        add_text(frame, FRAME_BAR, " any key goes back");
-    else if (view->typing)
-        add_text(frame, FRAME_BAR, " filter: %s_  (Enter keeps it, Esc shows all)", view->filter);
-    else if (frame->columns < 72)
-        add_text(frame, FRAME_BAR, " q quit  ? help  s sort: %s%s%s%s", view->reverse ? "-" : "", view->sort_name,
-                 *view->filter ? "  /" : "", view->filter);
-    else
-        add_text(frame, FRAME_BAR, " q quit  ? help  j/k move  s sort: %s%s  r reverse  p pause  / filter%s%s",
-                 view->reverse ? "-" : "", view->sort_name, *view->filter ? ": " : "", view->filter);
+        frame_text(frame, holding ? FRAME_ALARM : FRAME_WARNING, " %s%s%.8s %s", holding ? "ALERT" : "was", stamped ? " " : "",
+                   stamped ? last->stamp + 11 : "", report_alert(last, text));
 }
 
 static void add_help(struct frame *frame, size_t room)
@@ -290,33 +193,22 @@ static void add_help(struct frame *frame, size_t room)
         "  remarks +2: two more; ..: a name is cut",   "  The chosen one is looked at some 1000",
         "  times a second, so that bursts between",    "  two screens are seen; the others once.",
     };
-    for (size_t i = 0; i < room; i++)
-        add_text(frame, FRAME_PLAIN, "%s", i < sizeof lines / sizeof *lines ? lines[i] : "");
+    frame_help(frame, lines, sizeof lines / sizeof *lines, room);
 }
 
-void report_watch_frame(struct frame *frame, const struct watch_model *w, const struct watch_view *view)
+void report_watch_frame(struct frame *frame, const struct watch_model *w, const struct frame_view *view)
 {
-    frame->count = frame->listed = 0;
-    if (frame->rows < FRAME_ROWS_MIN || frame->columns < FRAME_COLUMNS_MIN) {
-        add_text(frame, FRAME_PLAIN, "too small: want %dx%d", FRAME_COLUMNS_MIN, FRAME_ROWS_MIN);
+    if (!frame_begin(frame))
         return;
-    }
-    size_t room = frame->rows - AROUND - (w->alert_count > 0);
-    size_t details = room - LISTED_MIN < DETAILS_MAX ? room - LISTED_MIN : DETAILS_MAX;
-    if (frame->rows < 16 && details > room / 2)
-        details = room / 2;
-    /* Rows that no listener needs tell more of the chosen one. */
-    size_t listed = view->count > LISTED_MIN ? view->count : LISTED_MIN;
-    if (room > listed && room - listed > details)
-        details = room - listed;
-    add_title(frame, w, view);
+    size_t details, room = frame_divide(frame, view, AROUND + (w->alert_count > 0), &details);
+    frame_title(frame, view, &(struct frame_title){"watch", w->at, w->interval, w->count, w->namespaces, w->namespace_count});
     if (view->help) {
         add_help(frame, frame->rows - 2);
     } else {
-        add_rows(frame, w, view, room - details);
+        add_rows(frame, w, view, room);
         add_details(frame, w, view, details);
         if (w->alert_count)
             add_alert(frame, w);
     }
-    add_keys(frame, view);
+    frame_keys(frame, view, "");
 }

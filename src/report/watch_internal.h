@@ -2,7 +2,7 @@
 #ifndef REPORT_WATCH_INTERNAL_H
 #define REPORT_WATCH_INTERNAL_H
 
-#include "internal.h"
+#include "frame.h"
 
 #include "backlogctl/listener_history.h"
 

@@ -5,7 +5,6 @@
 #include <string.h>
 
 /* Eighths of a character cell, from nothing to all of it. */
-static const char *const bar_utf8[] = {"░", "▏", "▎", "▍", "▌", "▋", "▊", "▉", "█"};
 static const char *const spark_utf8[] = {" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
 static const char spark_ascii[] = " _.:-=+*#";
 
@@ -15,17 +14,6 @@ static const char spark_ascii[] = " _.:-=+*#";
 
 typedef void cell_text(const struct watch_layout *layout, const struct listener_history *one, int width,
                        char out[WATCH_TEXT_SIZE]);
-
-/* A number that does not fit is given in thousands, millions and so on. */
-static void put_number(uint64_t number, int width, char out[WATCH_TEXT_SIZE])
-{
-    static const char units[] = "kMGTPE";
-    int length = snprintf(out, WATCH_TEXT_SIZE, "%" PRIu64, number);
-    for (size_t unit = 0; length > width && units[unit]; unit++) {
-        number /= 1000;
-        length = snprintf(out, WATCH_TEXT_SIZE, "%" PRIu64 "%c", number, units[unit]);
-    }
-}
 
 bool watch_is_new(const struct watch_model *w, const struct listener_history *one)
 {
@@ -46,27 +34,13 @@ static void text_mark(const struct watch_layout *layout, const struct listener_h
 
 static void text_bar(const struct watch_layout *layout, const struct listener_history *one, int width, char out[WATCH_TEXT_SIZE])
 {
-    const struct listener *l = &one->now;
-    int inner = layout->utf8 ? width : width - 2;
-    uint64_t all = (uint64_t)inner * 8, eighths = l->capacity ? l->queue * all / l->capacity : 0;
-    if (eighths > all)
-        eighths = all; /* a backlog that was lowered holds more than it may */
-    if (l->queue && !eighths)
-        eighths = 1;
-    size_t used = (size_t)snprintf(out, WATCH_TEXT_SIZE, "%s", layout->utf8 ? "" : "[");
-    for (uint64_t cell = 0; cell < (uint64_t)inner; cell++) {
-        uint64_t here = eighths > cell * 8 ? eighths - cell * 8 : 0;
-        const char *ascii = here >= 4 || (here && !cell) ? "#" : " ";
-        used += (size_t)snprintf(out + used, WATCH_TEXT_SIZE - used, "%s", layout->utf8 ? bar_utf8[here > 8 ? 8 : here] : ascii);
-    }
-    if (!layout->utf8)
-        snprintf(out + used, WATCH_TEXT_SIZE - used, "]");
+    column_bar(one->now.queue, one->now.capacity, width, layout->utf8, out);
 }
 
 static void text_peak(const struct watch_layout *layout, const struct listener_history *one, int width, char out[WATCH_TEXT_SIZE])
 {
     (void)layout;
-    put_number(one->peak, width, out);
+    column_number(one->peak, width, out);
 }
 
 static void text_rate(const struct watch_layout *layout, const struct listener_history *one, int width, char out[WATCH_TEXT_SIZE])
@@ -81,7 +55,7 @@ static void text_rate(const struct watch_layout *layout, const struct listener_h
     else if (rate > 0 && rate < 9.95)
         snprintf(out, WATCH_TEXT_SIZE, "%.1f", rate < 0.1 ? 0.1 : rate); /* a little is not nothing */
     else
-        put_number((uint64_t)(rate + 0.5), width, out);
+        column_number((uint64_t)(rate + 0.5), width, out);
 }
 
 double watch_hz(const struct watch_model *w, const struct listener_history *one)
@@ -93,7 +67,7 @@ static void text_samples(const struct watch_layout *layout, const struct listene
                          char out[WATCH_TEXT_SIZE])
 {
     (void)layout;
-    put_number(one->last.samples, width, out);
+    column_number(one->last.samples, width, out);
 }
 
 static uint32_t second_peak(const struct listener_history *one, int64_t second)
@@ -153,7 +127,7 @@ static void put_figure(enum figure_id figure, const struct listener_history *one
     if (figures[figure].form == AS_REMARKS)
         put_remarks(one, width, out);
     else if (figures[figure].form == AS_NUMBER && value.state == FIGURE_KNOWN)
-        put_number(value.number, width, out);
+        column_number(value.number, width, out);
     else
         list_cell(figure, &one->now, (size_t)width, cell), snprintf(out, WATCH_TEXT_SIZE, "%s", cell);
 }
@@ -195,6 +169,14 @@ static void put_cell(const struct watch_layout *layout, const struct column *col
         put_figure(column->figure, one, width, out);
 }
 
+static void shapes_of(struct frame_column shapes[WATCH_PLACES])
+{
+    for (int place = 0; place < WATCH_PLACES; place++) {
+        struct column column = column_at(place);
+        shapes[place] = (struct frame_column){column.head, column.narrow, column.rank, column.left};
+    }
+}
+
 /* What else a column takes when there is room. */
 static int room_for(int place, int wanted, int left)
 {
@@ -210,17 +192,12 @@ static void lay_out(struct watch_layout *layout, int columns, bool lines)
         int place, wide;
     } growing[] = {{address, 21},  {figures[FIGURE_PROCESS].watch.place, 20}, {remarks, 24}, {address, 36}, {WATCH_SPARK, 60},
                    {WATCH_BAR, 12}};
-    memset(layout->width, 0, sizeof layout->width);
-    int left = columns;
-    for (int rank = 1; rank <= WATCH_PLACES; rank++)
-        for (int place = 0; place < WATCH_PLACES; place++) {
-            struct column column = column_at(place);
-            bool wanted = column.head && !(lines && (place == WATCH_MARK || place == WATCH_SPARK || place == remarks));
-            if (wanted && column.rank == rank && left > column.narrow) {
-                layout->width[place] = column.narrow;
-                left -= layout->width[place] + 1;
-            }
-        }
+    struct frame_column shapes[WATCH_PLACES];
+    shapes_of(shapes);
+    for (int place = 0; place < WATCH_PLACES && lines; place++)
+        if (place == WATCH_MARK || place == WATCH_SPARK || place == remarks)
+            shapes[place].rank = 0;
+    int left = columns_fit(shapes, WATCH_PLACES, columns, layout->width);
     for (size_t i = 0; i < sizeof growing / sizeof *growing; i++) {
         int *width = &layout->width[growing[i].place], more = growing[i].wide - *width;
         if (!*width || more <= 0 || left <= 0)
@@ -264,39 +241,28 @@ int watch_layout_file(struct watch_layout *layout, const size_t *order, size_t c
 
 int watch_column_at(const struct watch_layout *layout, enum watch_place place)
 {
-    int at = 0;
-    for (int p = 0; p < (int)place; p++)
-        at += layout->width[p] ? layout->width[p] + 1 : 0;
-    return layout->width[place] ? at : -1;
+    return columns_at(layout->width, place);
+}
+
+struct cells {
+    const struct watch_layout *layout;
+    const struct listener_history *one;
+};
+
+static void write_cell(void *context, size_t place, int width, char out[WATCH_TEXT_SIZE])
+{
+    const struct cells *row = context;
+    struct column column = column_at((int)place);
+    put_cell(row->layout, &column, row->one, width, out);
 }
 
 /* `one` NULL: the heads. */
 static int write_cells(const struct watch_layout *layout, const struct listener_history *one, char out[WATCH_TEXT_SIZE])
 {
-    size_t used = 0;
-    int cells = 0;
-    *out = '\0';
-    for (int place = 0; place < WATCH_PLACES; place++) {
-        int width = layout->width[place];
-        if (!width)
-            continue;
-        struct column column = column_at(place);
-        char text[WATCH_TEXT_SIZE];
-        snprintf(text, sizeof text, "%.*s", width, column.head);
-        if (one)
-            put_cell(layout, &column, one, width, text);
-        const char *gap = used ? " " : "";
-        int own = (int)terminal_width(text, strlen(text)), blanks = own < width ? width - own : 0;
-        used += (size_t)snprintf(out + used, WATCH_TEXT_SIZE - used, "%s%*s%s%*s", gap, column.left ? 0 : blanks, "", text,
-                                 column.left ? blanks : 0, "");
-        used = used < WATCH_TEXT_SIZE ? used : WATCH_TEXT_SIZE - 1;
-        cells += width + (*gap ? 1 : 0);
-    }
-    while (used && out[used - 1] == ' ') {
-        out[--used] = '\0';
-        cells--;
-    }
-    return cells;
+    struct frame_column shapes[WATCH_PLACES];
+    struct cells row = {layout, one};
+    shapes_of(shapes);
+    return columns_write(shapes, WATCH_PLACES, layout->width, one ? write_cell : NULL, &row, out);
 }
 
 int watch_header(const struct watch_layout *layout, char out[WATCH_TEXT_SIZE])

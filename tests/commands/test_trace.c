@@ -106,17 +106,10 @@ static long overflows(void)
 static const char *const command[] = {BACKLOGCTL,          "trace",    "--json", "-i", "100ms", "--netns",
                                       "/proc/self/ns/net", "--events", NULL};
 
-/* In a namespace of the test's own; skipped where the kernel lets us load nothing. */
 static void begin(void)
 {
     in_private_namespace();
-    struct outcome tried =
-        process_run(ARGS(BACKLOGCTL, "trace", "--duration", "1ms", "-q", "--netns", "/proc/self/ns/net"), NULL);
-    if (tried.status == 3 &&
-        (strstr(tried.err, "no right") || strstr(tried.err, "built without") || strstr(tried.err, "this kernel")))
-        skip("%.200s", tried.err);
-    ck_assert_msg(tried.status == 0, "status %d: %s", tried.status, tried.err);
-    outcome_free(&tried);
+    need_trace();
 }
 
 static json_t *parse(const char *line)
@@ -540,6 +533,41 @@ START_TEST(metrics_are_taken)
 }
 END_TEST
 
+/* ---- Pictures ---- */
+
+/* Of one trace: all that the JSON says is in the picture and the page, and no file beside them is left. */
+START_TEST(pictures_say_what_the_summary_says)
+{
+    char folder[] = "/tmp/backlogctl-trace-XXXXXX";
+    begin();
+    int fd = listener(3, false);
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    ck_assert_int_eq(chdir(folder), 0);
+    struct process trace = process_start(ARGS(BACKLOGCTL, "trace", "--json", "-i", "100ms", "--netns", "/proc/self/ns/net",
+                                              "--svg", "svg", "--html", "html"),
+                                         NULL);
+    char *line = process_line(&trace, PATIENCE);
+    ck_assert_msg(line != NULL, "no record came");
+    free(line);
+    for (size_t i = 0; i < 20; i++)
+        client(i % 2);
+    await_queue(fd, 4);
+    await("[ $(awk '/^TcpExt:/ {for (i = 1; i <= NF; i++) if (names[i] == \"ListenOverflows\") print $i; split($0, names)}' "
+          "/proc/%d/net/netstat) -ge 20 ]",
+          (int)getpid());
+    for (size_t i = 0; i < 4; i++)
+        ck_assert_int_ge(accept4(fd, NULL, NULL, SOCK_CLOEXEC), 0);
+    json_t *summary = trace_end(&trace, NULL);
+    ck_assert_int_eq(json_dump_file(summary, "summary", 0), 0);
+    json_decref(summary);
+    char *said = shell("python3 " SOURCE_DIR "/tests/commands/trace_svg.py svg summary && python3 " SOURCE_DIR
+                       "/tests/commands/html_page.py html; ls -A | tr '\\n' ' '");
+    ck_assert_msg(strstr(said, "1 listeners agree\na page with ") && strstr(said, "\nhtml summary svg "), "%s", said);
+    free(said);
+    free(shell("rm -r %s", folder));
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     const TTest *const tests[] = {waits_are_those_of_who_connects_and_accepts,
@@ -552,7 +580,8 @@ static Suite *make_suite(void)
                                   the_right_to_load_is_given_up,
                                   who_may_not_is_told_what_is_missing,
                                   text_says_what_each_figure_is_worth,
-                                  metrics_are_taken};
+                                  metrics_are_taken,
+                                  pictures_say_what_the_summary_says};
     Suite *suite = suite_create("trace");
     suite_add(suite, "traces", tests, COUNT(tests));
     return suite;

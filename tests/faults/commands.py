@@ -178,6 +178,8 @@ def table(program, server):
         Command("trace", ["trace", "--duration", "150ms", "-i", "100ms", "--netns", "/proc/self/ns/net"], must="these figures rest on"),
         Command("trace-json", ["trace", "--duration", "150ms", "-i", "100ms", "--netns", "/proc/self/ns/net", "--json", "--events"],
                 json_lines),
+        Command("trace-svg", ["trace", "--duration", "150ms", "-i", "100ms", "--netns", "/proc/self/ns/net", "-q", "--svg", "svg", "--html", "old"],
+                nothing, files={"svg": markup, "old": markup}),
         Command("probe", PROBE, must=TOTALS),
         Command("probe-json", [*PROBE, "--json", "-e", "connected>=0"], all_accepted, judges=True),
         Command("probe-svg", [*PROBE, "--svg", "svg", "--junit", "junit", "-e", "connected>=0"], must=TOTALS,

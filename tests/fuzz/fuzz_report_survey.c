@@ -237,7 +237,7 @@ static void print_frame(struct bytes *bytes, const struct watch_model *w, const 
     struct frame frame = {.lines = lines, .rows = FRAME_ROWS_MIN + draw_byte(bytes) % (ROWS - FRAME_ROWS_MIN + 1)};
     frame.columns = FRAME_COLUMNS_MIN + draw_byte(bytes);
     frame.utf8 = draw_bool(bytes);
-    const struct watch_view view = {.order = order,
+    const struct frame_view view = {.order = order,
                                     .count = w->count,
                                     .selected = w->count ? draw_below(bytes, w->count) : 0,
                                     .filter = draw_text(bytes, filter, sizeof filter),

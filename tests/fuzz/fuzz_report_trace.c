@@ -86,6 +86,69 @@ static void print_events(struct bytes *bytes, const struct listener *at)
     print_free(&printed);
 }
 
+static void draw_point(struct bytes *bytes, struct trace_point *point, nsec from)
+{
+    struct trace_span *span = &point->span;
+    *point = (struct trace_point){.from = from, .to = from + (nsec)draw_byte(bytes) * NSEC_PER_SEC};
+    point->queue = draw_count(bytes), point->capacity = draw_bool(bytes) ? draw_count(bytes) : 0;
+    uint64_t *const counts[] = {&span->peak, &span->entered, &span->accepted, &span->syn,
+                                &span->ack,  &span->left,    &span->samples};
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+        *counts[i] = draw_bool(bytes) ? draw_count(bytes) : 0;
+    struct trace_quantile *const waits[] = {&span->p50, &span->p99, &span->max};
+    for (size_t i = 0; i < sizeof waits / sizeof *waits; i++)
+        *waits[i] = (struct trace_quantile){draw_span(bytes), draw_span(bytes)};
+}
+
+#define POINTS 4
+
+static void print_pictures(struct bytes *bytes, const struct trace_model *m)
+{
+    static struct trace_point points[LISTENERS_MAX][POINTS];
+    struct trace_track tracks[LISTENERS_MAX];
+    struct trace_history history = {.tracks = tracks, .count = m->count};
+    struct printed printed;
+    for (size_t i = 0; i < m->count; i++) {
+        tracks[i] = (struct trace_track){points[i], draw_below(bytes, POINTS + 1), POINTS, 1 + draw_byte(bytes)};
+        for (size_t n = 0; n < tracks[i].count; n++)
+            draw_point(bytes, &points[i][n], n ? points[i][n - 1].to : 0);
+    }
+    FILE *out = print_begin(&printed);
+    report_trace_svg(out, m, &history);
+    print_end(&printed, out);
+    must_be_xml(&printed);
+    print_free(&printed);
+    out = print_begin(&printed);
+    MUST(!report_trace_html(out, m, &history, NULL));
+    print_end(&printed, out);
+    must_be_xml(&printed);
+    print_free(&printed);
+}
+
+static void print_frame(struct bytes *bytes, const struct trace_model *m)
+{
+    static struct frame_line lines[64];
+    struct frame frame = {.lines = lines, .rows = 1 + draw_below(bytes, 63), .columns = 1 + draw_byte(bytes)};
+    size_t order[LISTENERS_MAX], count = 0;
+    struct printed printed;
+    for (size_t i = 0; i < m->count; i++)
+        if (m->list[i].selected)
+            order[count++] = i;
+    const struct frame_view view = {.order = order,
+                                    .count = count,
+                                    .selected = count ? draw_below(bytes, count) : 0,
+                                    .filter = "",
+                                    .sort_name = "busiest",
+                                    .help = draw_bool(bytes)};
+    report_trace_frame(&frame, m, &view, draw_bool(bytes));
+    FILE *out = print_begin(&printed);
+    for (size_t i = 0; i < frame.count; i++)
+        fprintf(out, "%s\n", frame.lines[i].text);
+    print_end(&printed, out);
+    must_be_text(&printed, false);
+    print_free(&printed);
+}
+
 static void print_all(const struct trace_model *m, const struct report_style *style)
 {
     struct printed printed;
@@ -128,6 +191,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         draw_traced(&bytes, &list[i]);
     judge_trace(&m);
     print_all(&m, &style);
+    print_pictures(&bytes, &m);
+    print_frame(&bytes, &m);
     if (m.count)
         print_events(&bytes, &list[0].now);
     return 0;

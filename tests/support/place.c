@@ -1,6 +1,8 @@
 /* Tries what the place may forbid, each in a child, so that nothing of it stays. */
 #include "place.h"
 
+#include "suite.h"
+
 #include "process.h"
 
 #include "backlogctl/error.h"
@@ -132,4 +134,15 @@ void need_program(const char *name)
 {
     if (!program_exists(name))
         skip("%s is not installed", name);
+}
+
+void need_trace(void)
+{
+    struct outcome tried =
+        process_run((const char *[]){BACKLOGCTL, "trace", "--duration", "1ms", "-q", "--netns", "/proc/self/ns/net", NULL}, NULL);
+    if (tried.status == 3 &&
+        (strstr(tried.err, "no right") || strstr(tried.err, "built without") || strstr(tried.err, "this kernel")))
+        skip("%.200s", tried.err);
+    ck_assert_msg(tried.status == 0, "status %d: %s", tried.status, tried.err);
+    outcome_free(&tried);
 }

@@ -26,4 +26,7 @@ _Noreturn void skip(const char *format, ...) __attribute__((format(printf, 1, 2)
 void need(place_probe *forbids);
 void need_program(const char *name);
 
+/* Skips the test where the kernel lets `trace` load nothing. In the network namespace that it is to trace. */
+void need_trace(void);
+
 #endif

@@ -261,7 +261,7 @@ static void write_watch(FILE *out, const struct hostile *h)
     w.alert_count = 1;
     for (size_t selected = 0; selected < 2; selected++) {
         struct frame frame = {.lines = calloc(25, sizeof *frame.lines), .rows = 24, .columns = 100, .utf8 = true};
-        struct watch_view view = {.order = (const size_t[]){0, 1},
+        struct frame_view view = {.order = (const size_t[]){0, 1},
                                   .count = 2,
                                   .selected = selected,
                                   .filter = "",

@@ -95,6 +95,7 @@ static const struct {
     {"watcher.h", ENGINE},
     {"trace_layout.h", MODEL},
     {"trace_facts.h", MODEL},
+    {"trace_history.h", MODEL},
     {"tracer.h", KERNEL},
     {"tracing.h", ENGINE},
     {"screen.h", CLI},

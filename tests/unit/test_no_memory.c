@@ -210,6 +210,18 @@ static int serve_json(FILE *out)
     return status ? status : report_totals_json(out, &(struct server_totals){0}, NSEC_PER_SEC);
 }
 
+static int trace_html(FILE *out)
+{
+    static const struct trace_hooks hooks = {.of = {{"tp_btf/any", TRACE_EXACT}}};
+    static struct traced one = {.surveyed = true, .selected = true, .slot = {.entered = 3, .syn = {.count = 2}}};
+    static struct trace_point point = {.to = NSEC_PER_SEC, .span = {.entered = 3, .syn = 2}};
+    static struct trace_track track = {&point, 1, 1, 1};
+    const struct trace_model m = {.hooks = &hooks, .list = &one, .count = 1, .elapsed = NSEC_PER_SEC};
+    const struct trace_history history = {.tracks = &track, .count = 1};
+    one.now = listeners[1];
+    return report_trace_html(out, &m, &history, line);
+}
+
 static const struct {
     const char *name;
     int (*report)(FILE *out);
@@ -223,7 +235,8 @@ static const struct {
     {"resize", resize_text, true},       {"measure --json", measure_json, false},
     {"measure", measure_text, true},     {"watch --json", watch_json, false},
     {"serve --json", serve_json, false}, {"run --html", run_html, false},
-    {"sweep --html", sweep_html, false}, {"size --html", sizing_html, false},
+    {"trace --html", trace_html, true},  {"sweep --html", sweep_html, false},
+    {"size --html", sizing_html, false},
 };
 
 /* ---- The tests ---- */

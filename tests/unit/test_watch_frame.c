@@ -16,7 +16,7 @@ struct sight {
     struct listener_history list[MANY];
     size_t order[MANY];
     struct frame frame;
-    struct watch_view view;
+    struct frame_view view;
 };
 
 /* `count` listeners on 127.0.0.1:60001 and up, on a screen of that size. */
@@ -42,7 +42,7 @@ static struct sight *sight_new(size_t count, size_t rows, int columns, bool utf8
     }
     s->frame = (struct frame){.lines = calloc(rows + 1, sizeof *s->frame.lines), .rows = rows, .columns = columns, .utf8 = utf8};
     ck_assert_ptr_nonnull(s->frame.lines);
-    s->view = (struct watch_view){.order = s->order, .count = count, .filter = "", .sort_name = "trouble"};
+    s->view = (struct frame_view){.order = s->order, .count = count, .filter = "", .sort_name = "trouble"};
     return s;
 }
 

@@ -1,0 +1,132 @@
+/* A trace as a page. */
+#include "html.h"
+#include "svg.h"
+#include "trace_internal.h"
+
+#include <inttypes.h>
+
+/* ---- What happened ---- */
+
+static void put_words(struct page *page, const struct trace_model *m)
+{
+    char span[NSEC_TEXT_SIZE];
+    size_t listeners = 0, active = 0;
+    uint64_t entered = 0, drops = 0;
+    for (size_t i = 0; i < m->count; i++) {
+        struct trace_span all = trace_span_all(&m->list[i]);
+        if (!m->list[i].selected)
+            continue;
+        listeners++;
+        active += trace_span_any(&all);
+        entered += all.entered;
+        drops += all.syn + all.ack;
+    }
+    fprintf(page_words(page),
+            "Something happened at %zu of %zu listener%s in %s, from %s to %s: %" PRIu64
+            " connections entered their queues, %" PRIu64 " packets were seen to be dropped on full ones.",
+            active, listeners, plural(listeners), nsec_text(m->elapsed, span), m->began_at, m->at, entered, drops);
+    page_words_end(page, PAGE_PARAGRAPH);
+}
+
+static void put_picture(struct page *page, const struct trace_model *m, const struct trace_history *history)
+{
+    size_t drawn[TRACE_DRAWN], all, count = trace_drawn(m, history, drawn, &all);
+    page_section(page, "picture", "Queues, drops and waits over time");
+    if (count) {
+        page_wide(page, "queues, drops and waits over time");
+        draw_trace(page->out, SVG_ELEMENT, m, history);
+        page_wide_end(page);
+    }
+    FILE *words = page_words(page);
+    if (count)
+        fputs("A step is the longest queue of an interval: as each connection came, and as looks at its ends found it. A bar is "
+              "the sum of its drops. Waits are drawn from the lower to the upper bound of what is known of them. ",
+              words);
+    if (count < all)
+        fprintf(words, "Of %zu listeners the %zu with most drops, then connections, are drawn; the table has the others, too. ",
+                all, count);
+    fprintf(words,
+            "Kept are at most %d points of a listener, and %d of all together; where there would be more, neighbours are one: "
+            "their longest queue, the sum of their drops, and bounds for the waits of all. What was kept of this trace takes "
+            "%zu kB of memory.",
+            TRACE_POINTS, TRACE_POINTS_ALL, (history->room * sizeof(struct trace_point) + 1023) / 1024);
+    page_words_end(page, PAGE_PARAGRAPH);
+    page_section_end(page);
+}
+
+/* ---- The listeners ---- */
+
+static void put_row(struct page *page, const struct traced *one)
+{
+    struct trace_span span = trace_span_all(one);
+    char text[TRACED_CELL_SIZE];
+    page_row(page, span.syn || span.ack ? "bad" : NULL);
+    for (enum trace_column c = 0; c < TRACED_COLUMNS; c++) {
+        traced_cell(c, one, &span, 0, text);
+        bool number = !traced_is_text(c);
+        page_cell(page, &(struct table_cell){
+                            .text = text, .right = number, .has_key = number, .key = number ? traced_key(c, one, &span) : 0});
+    }
+}
+
+static void put_table(struct page *page, const struct trace_model *m)
+{
+    size_t rows = 0, all = 0;
+    page_section(page, "listeners", "Listeners");
+    page_table(page, "listeners");
+    for (enum trace_column c = 0; c < TRACED_COLUMNS; c++)
+        page_head(page, traced_head(c), !traced_is_text(c));
+    for (size_t i = 0; i < m->count; i++) {
+        if (!m->list[i].selected)
+            continue;
+        if (rows < PAGE_ROWS_MAX)
+            put_row(page, &m->list[i]);
+        rows += rows < PAGE_ROWS_MAX;
+        all++;
+    }
+    page_table_end(page);
+    page_paragraph(page, "9+ is at least, <=9 at most so many; ? is not known here.");
+    if (rows < all) {
+        fprintf(page_words(page), "The first %zu of %zu listeners are in the table.", rows, all);
+        page_words_end(page, PAGE_PARAGRAPH);
+    }
+    page_section_end(page);
+}
+
+static void put_each(struct page *page, const struct trace_model *m)
+{
+    page_section(page, "each", "Each of them");
+    for (size_t i = 0; i < m->count; i++) {
+        if (!m->list[i].selected || !traced_tells(&m->list[i]))
+            continue;
+        write_traced(page_words(page), m, &m->list[i], 120, TRACED_SUMMARY);
+        page_words_end(page, PAGE_AS_IT_IS);
+    }
+    page_section_end(page);
+}
+
+static void put_notes(struct page *page, const struct trace_model *m)
+{
+    page_section(page, "evidence", "What it rests on");
+    write_trace_notes(page_words(page), m, PAGE_COLUMNS);
+    page_words_end(page, PAGE_LINES);
+    page_section_end(page);
+}
+
+int report_trace_html(FILE *out, const struct trace_model *m, const struct trace_history *history, char *const *line)
+{
+    struct page page;
+    char span[NSEC_TEXT_SIZE];
+    page_begin(&page, out, "backlogctl trace");
+    put_words(&page, m);
+    put_picture(&page, m, history);
+    put_table(&page, m);
+    put_each(&page, m);
+    put_notes(&page, m);
+    page_section(&page, "origin", "Command and machine");
+    page_origin(&page, line, m->kernel, m->began_at);
+    page_fact(&page, "took", nsec_text(m->elapsed, span));
+    page_facts_end(&page);
+    page_section_end(&page);
+    return page_end(&page);
+}
