@@ -107,8 +107,8 @@ void frame_title(struct frame *frame, const struct frame_view *view, const struc
         snprintf(count, sizeof count, "%zu listener%s", t->count, plural(t->count));
     if (netns && t->namespace_count == 1 && netns->somaxconn >= 0)
         snprintf(somaxconn, sizeof somaxconn, "  somaxconn %" PRId64, netns->somaxconn);
-    frame_text(frame, FRAME_BAR, " %s  %.8sZ%s  every %s  %s%s%s", t->command, strlen(t->at) > 19 ? t->at + 11 : "",
-               view->paused ? "  PAUSED" : "", nsec_text(t->interval, interval), count, somaxconn, where);
+    frame_text(frame, FRAME_BAR, " %s  %.8sZ%s  every %s%s  %s%s%s", t->command, strlen(t->at) > 19 ? t->at + 11 : "",
+               view->paused ? "  PAUSED" : "", nsec_text(t->interval, interval), t->how, count, somaxconn, where);
 }
 
 void frame_rows(struct frame *frame, const struct frame_view *view, size_t all, size_t room, frame_row *row, void *context)
