@@ -133,12 +133,13 @@ void frame_keys(struct frame *frame, const struct frame_view *view, const char *
         frame_text(frame, FRAME_BAR, " any key goes back");
     else if (view->typing)
         frame_text(frame, FRAME_BAR, " filter: %s_  (Enter keeps it, Esc shows all)", view->filter);
-    else if (frame->columns < 72 + (int)strlen(more))
+    else if (frame->columns < 72)
         frame_text(frame, FRAME_BAR, " q quit  ? help%s  s sort: %s%s%s%s", more, view->reverse ? "-" : "", view->sort_name,
                    *view->filter ? "  /" : "", view->filter);
     else
-        frame_text(frame, FRAME_BAR, " q quit  ? help  j/k move%s  s sort: %s%s  r reverse  p pause  / filter%s%s", more,
-                   view->reverse ? "-" : "", view->sort_name, *view->filter ? ": " : "", view->filter);
+        frame_text(frame, FRAME_BAR, " q quit  ? help%s%s  s sort: %s%s  r reverse  p pause  / filter%s%s",
+                   *more && frame->columns < 84 ? "" : "  j/k move", more, view->reverse ? "-" : "", view->sort_name,
+                   *view->filter ? ": " : "", view->filter);
 }
 
 void frame_help(struct frame *frame, const char *const *lines, size_t count, size_t room)
