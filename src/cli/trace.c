@@ -54,21 +54,23 @@ static void print(struct trace_run *run, bool last)
 
 /* ---- Looks ---- */
 
-static void take_in(struct trace_run *run)
+static int take_in(struct trace_run *run)
 {
     judge_trace(&run->tracing.model);
-    if ((run->settings->svg || run->settings->html) && trace_history_take(&run->history, &run->tracing.model))
+    if ((run->settings->svg || run->settings->html) && trace_history_take(&run->history, &run->tracing.model)) {
         trace_fail(run, &(struct error){.code = ENOMEM, .text = "no memory for what happened over time"});
+        return -1;
+    }
+    return 0;
 }
 
 static int look(struct trace_run *run)
 {
     struct error err = {0};
-    if (tracing_look(&run->tracing, &err))
-        trace_fail(run, &err);
-    else
-        take_in(run);
-    return run->status;
+    if (!tracing_look(&run->tracing, &err))
+        return take_in(run);
+    trace_fail(run, &err);
+    return -1;
 }
 
 /* ---- Events ---- */
@@ -164,17 +166,17 @@ static void interval_due(struct timer *timer)
     loop_arm(&run->loop, timer, next);
 }
 
-/* All that was seen, also since the last interval, on the terminal as it was. */
+/* All that was seen, also since the last interval, on the terminal as it was. The files first: they are whole without a reader, too. */
 static int finish(struct trace_run *run)
 {
     if (run->settings->trace.events && !run->status)
         take_events(run);
-    bool looked = !run->status && !look(run);
+    bool looked = (!run->status || run->no_screen) && !look(run);
     live_close(&run->live);
     if (looked)
-        print(run, true);
-    if (looked && !run->status)
         write_pictures(run);
+    if (looked && !run->no_screen)
+        print(run, true);
     if (run->failed.code)
         run->status = say_error(run->command, &run->failed);
     return run->status ? run->status : run->loop.signal ? EXIT_SIGNAL + run->loop.signal : EXIT_DONE;

@@ -19,6 +19,7 @@ struct trace_run {
     struct error failed; /* why it cannot go on, to be said at the end; code 0: it can */
     int status;          /* set when it cannot go on: the exit status */
     struct live live;
+    bool no_screen;           /* it failed, while the trace went on */
     struct trace_model still; /* while paused: a copy of then */
     bool all;                 /* rows are of all since the beginning */
 };

@@ -128,7 +128,9 @@ static void draw(void *context)
 
 static void fail(void *context, const struct error *err)
 {
-    trace_fail(context, err);
+    struct trace_run *run = context;
+    run->no_screen = true;
+    trace_fail(run, err);
 }
 
 const struct live_owner trace_live = {

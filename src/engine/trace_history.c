@@ -52,14 +52,14 @@ static int make_room(struct trace_history *history, struct trace_track *track)
 {
     size_t room = 0;
     for (;; lower(history)) {
-        room = track->room ? 2 * track->room : 4;
+        room = track->room ? 2 * track->room : TRACE_POINTS_LEAST;
         room = room < history->limit ? room : history->limit;
         if (history->room + room - track->room <= TRACE_POINTS_ALL || history->limit <= TRACE_POINTS_LEAST)
             break;
     }
     if (track->count >= history->limit)
         widen(track, history->limit);
-    if (track->count < track->room)
+    if (track->count < track->room || (!track->room && history->room + room > TRACE_POINTS_ALL))
         return 0;
     struct trace_point *points = realloc(track->points, room * sizeof *points);
     if (!points)
@@ -73,10 +73,13 @@ static int make_room(struct trace_history *history, struct trace_track *track)
 static int add(struct trace_history *history, struct trace_track *track, const struct trace_point *now)
 {
     struct trace_point point = *now;
+    if (track->missed) /* a part of it would pass for all */
+        return 0;
     track->width = track->width ? track->width : 1;
     if (track->count == track->room || track->count >= history->limit) {
         int status = make_room(history, track);
-        if (status)
+        track->missed = !status && !track->room;
+        if (status || track->missed)
             return status;
     }
     point.number = now->number / track->width;
@@ -87,22 +90,39 @@ static int add(struct trace_history *history, struct trace_track *track, const s
     return 0;
 }
 
-static int make_tracks(struct trace_history *history, size_t count)
+static bool is_of(const struct trace_track *track, const struct traced *one)
 {
-    if (count <= history->count)
+    return track->cookie == one->slot.cookie && track->netns == one->slot.netns;
+}
+
+/* A track for each listener in the list, in its order; what the list has forgotten is forgotten here, too. */
+static int match_tracks(struct trace_history *history, const struct trace_model *m)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < history->count; i++) {
+        if (kept < m->count && is_of(&history->tracks[i], &m->list[kept])) {
+            history->tracks[kept++] = history->tracks[i];
+            continue;
+        }
+        history->room -= history->tracks[i].room;
+        free(history->tracks[i].points);
+    }
+    history->count = kept;
+    if (kept == m->count)
         return 0;
-    struct trace_track *tracks = realloc(history->tracks, count * sizeof *tracks);
+    struct trace_track *tracks = realloc(history->tracks, m->count * sizeof *tracks);
     if (!tracks)
         return -ENOMEM;
-    memset(tracks + history->count, 0, (count - history->count) * sizeof *tracks);
     history->tracks = tracks;
-    history->count = count;
+    for (; history->count < m->count; history->count++)
+        tracks[history->count] =
+            (struct trace_track){.cookie = m->list[history->count].slot.cookie, .netns = m->list[history->count].slot.netns};
     return 0;
 }
 
 int trace_history_take(struct trace_history *history, const struct trace_model *m)
 {
-    int status = make_tracks(history, m->count);
+    int status = match_tracks(history, m);
     history->limit = history->limit ? history->limit : TRACE_POINTS;
     for (size_t i = 0; i < m->count && !status; i++) {
         const struct traced *one = &m->list[i];

@@ -107,8 +107,8 @@ void frame_title(struct frame *frame, const struct frame_view *view, const struc
         snprintf(count, sizeof count, "%zu listener%s", t->count, plural(t->count));
     if (netns && t->namespace_count == 1 && netns->somaxconn >= 0)
         snprintf(somaxconn, sizeof somaxconn, "  somaxconn %" PRId64, netns->somaxconn);
-    frame_text(frame, FRAME_BAR, " %s  %.8sZ%s  every %s  %s%s%s", t->command, strlen(t->at) > 19 ? t->at + 11 : "",
-               view->paused ? "  PAUSED" : "", nsec_text(t->interval, interval), count, somaxconn, where);
+    frame_text(frame, FRAME_BAR, " %s  %.8sZ%s  every %s%s  %s%s%s", t->command, strlen(t->at) > 19 ? t->at + 11 : "",
+               view->paused ? "  PAUSED" : "", nsec_text(t->interval, interval), t->how, count, somaxconn, where);
 }
 
 void frame_rows(struct frame *frame, const struct frame_view *view, size_t all, size_t room, frame_row *row, void *context)
@@ -133,12 +133,13 @@ void frame_keys(struct frame *frame, const struct frame_view *view, const char *
         frame_text(frame, FRAME_BAR, " any key goes back");
     else if (view->typing)
         frame_text(frame, FRAME_BAR, " filter: %s_  (Enter keeps it, Esc shows all)", view->filter);
-    else if (frame->columns < 72 + (int)strlen(more))
+    else if (frame->columns < 72)
         frame_text(frame, FRAME_BAR, " q quit  ? help%s  s sort: %s%s%s%s", more, view->reverse ? "-" : "", view->sort_name,
                    *view->filter ? "  /" : "", view->filter);
     else
-        frame_text(frame, FRAME_BAR, " q quit  ? help  j/k move%s  s sort: %s%s  r reverse  p pause  / filter%s%s", more,
-                   view->reverse ? "-" : "", view->sort_name, *view->filter ? ": " : "", view->filter);
+        frame_text(frame, FRAME_BAR, " q quit  ? help%s%s  s sort: %s%s  r reverse  p pause  / filter%s%s",
+                   *more && frame->columns < 84 ? "" : "  j/k move", more, view->reverse ? "-" : "", view->sort_name,
+                   *view->filter ? ": " : "", view->filter);
 }
 
 void frame_help(struct frame *frame, const char *const *lines, size_t count, size_t room)

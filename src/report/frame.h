@@ -31,7 +31,8 @@ size_t frame_divide(const struct frame *frame, const struct frame_view *view, si
 struct frame_title {
     const char *command, *at; /* at: of the figures */
     nsec interval;
-    size_t count; /* of listeners that there are, shown or not */
+    const char *how; /* told behind it: " exact", or "" */
+    size_t count;    /* of listeners that there are, shown or not */
     const struct netns_facts *namespaces;
     size_t namespace_count;
 };

@@ -45,6 +45,8 @@ static void put_picture(struct page *page, const struct trace_model *m, const st
     if (count < all)
         fprintf(words, "Of %zu listeners the %zu with most drops, then connections, are drawn; the table has the others, too. ",
                 all, count);
+    if (trace_missed(m, history))
+        fprintf(words, "Of %zu more there was no room to keep the intervals. ", trace_missed(m, history));
     fprintf(words,
             "Kept are at most %d points of a listener, and %d of all together; where there would be more, neighbours are one: "
             "their longest queue, the sum of their drops, and bounds for the waits of all. What was kept of this trace takes "

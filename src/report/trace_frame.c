@@ -227,7 +227,8 @@ void report_trace_frame(struct frame *frame, const struct trace_model *m, const 
     size_t listeners = 0, details, room = frame_divide(frame, view, AROUND + 1 + (losses != NULL), &details);
     for (size_t i = 0; i < m->count; i++)
         listeners += m->list[i].selected;
-    frame_title(frame, view, &(struct frame_title){"trace", m->at, m->interval, listeners, m->namespaces, m->namespace_count});
+    frame_title(frame, view,
+                &(struct frame_title){"trace", m->at, m->interval, "", listeners, m->namespaces, m->namespace_count});
     if (view->help) {
         add_help(frame, frame->rows - 2);
     } else {

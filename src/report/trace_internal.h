@@ -67,4 +67,7 @@ bool traced_tells(const struct traced *one);
 /* Which these are, of the `all` at which something happened; returns how many. */
 size_t trace_drawn(const struct trace_model *m, const struct trace_history *history, size_t drawn[TRACE_DRAWN], size_t *all);
 
+/* Listeners at which something happened that there was no room to keep. */
+size_t trace_missed(const struct trace_model *m, const struct trace_history *history);
+
 #endif

@@ -367,6 +367,14 @@ size_t trace_drawn(const struct trace_model *m, const struct trace_history *hist
     return count;
 }
 
+size_t trace_missed(const struct trace_model *m, const struct trace_history *history)
+{
+    size_t missed = 0;
+    for (size_t i = 0; i < m->count && i < history->count; i++)
+        missed += m->list[i].selected && history->tracks[i].missed;
+    return missed;
+}
+
 /* ---- The whole ---- */
 
 static void draw_legend(FILE *out)
@@ -387,17 +395,19 @@ static void draw_legend(FILE *out)
 
 void draw_trace(FILE *out, enum svg_form form, const struct trace_model *m, const struct trace_history *history)
 {
-    size_t drawn[TRACE_DRAWN], all, listeners = 0, count = trace_drawn(m, history, drawn, &all);
-    char title[160], description[200], span[NSEC_TEXT_SIZE];
+    size_t drawn[TRACE_DRAWN], all, listeners = 0, count = trace_drawn(m, history, drawn, &all),
+                                    missed = trace_missed(m, history);
+    char title[160], description[256], span[NSEC_TEXT_SIZE];
     for (size_t i = 0; i < m->count; i++)
         listeners += m->list[i].selected;
-    snprintf(title, sizeof title, "backlogctl trace: something happened at %zu of %zu listener%s in %s", all, listeners,
+    snprintf(title, sizeof title, "backlogctl trace: something happened at %zu of %zu listener%s in %s", all + missed, listeners,
              plural(listeners), nsec_text(m->elapsed, span));
+    size_t used = (size_t)snprintf(description, sizeof description, "from %s to %s", m->began_at, m->at);
     if (count < all)
-        snprintf(description, sizeof description, "from %s to %s; %zu listeners with fewer drops and connections are left out",
-                 m->began_at, m->at, all - count);
-    else
-        snprintf(description, sizeof description, "from %s to %s", m->began_at, m->at);
+        used += (size_t)snprintf(description + used, sizeof description - used,
+                                 "; %zu listeners with fewer drops and connections are left out", all - count);
+    if (missed)
+        snprintf(description + used, sizeof description - used, "; of %zu there was no room to keep the intervals", missed);
     svg_begin(out, form, WIDTH, HEAD + PANEL_HEIGHT * (double)count, title, description);
     svg_text(out, EDGE, 26, "start", "h", title);
     svg_text(out, EDGE, 45, "start", "s", description);

@@ -201,7 +201,7 @@ void report_watch_frame(struct frame *frame, const struct watch_model *w, const 
     if (!frame_begin(frame))
         return;
     size_t details, room = frame_divide(frame, view, AROUND + (w->alert_count > 0), &details);
-    frame_title(frame, view, &(struct frame_title){"watch", w->at, w->interval, w->count, w->namespaces, w->namespace_count});
+    frame_title(frame, view, &(struct frame_title){"watch", w->at, w->interval, "", w->count, w->namespaces, w->namespace_count});
     if (view->help) {
         add_help(frame, frame->rows - 2);
     } else {

@@ -139,6 +139,26 @@ START_TEST(the_terminal_is_given_back)
 }
 END_TEST
 
+/* Who closes the window, or loses the way to it, has the page all the same. */
+START_TEST(the_page_is_whole_without_a_terminal)
+{
+    struct terminal t;
+    int fds[LISTENERS];
+    char options[128], path[64];
+    snprintf(path, sizeof path, "/tmp/backlogctl-trace-%d.html", (int)getpid());
+    snprintf(options, sizeof options, COUNTED " --html %s", path);
+    trace_open(&t, "", options, fds);
+    await_text(&t, "q quit");
+    overflow(4);
+    await_text(&t, "since the beginning: 2 entered");
+    terminal_close(&t);
+    await("[ -s %s ]", path);
+    char *said = shell("tail -n 1 %s; grep -o 'Something happened at 1 of 12 listeners' %s; rm %s", path, path, path);
+    ck_assert_str_eq(said, "</html>\nSomething happened at 1 of 12 listeners");
+    free(said);
+}
+END_TEST
+
 /* Blocks where there is no screen to be, or none is wanted. */
 START_TEST(others_get_blocks)
 {
@@ -165,6 +185,7 @@ static Suite *make_suite(void)
     TCase *tcase = tcase_create("tmux");
     tcase_add_test(tcase, keys_move_sort_filter_and_pause);
     tcase_add_test(tcase, it_follows_the_window);
+    tcase_add_test(tcase, the_page_is_whole_without_a_terminal);
     tcase_add_loop_test(tcase, the_terminal_is_given_back, 0, 4);
     tcase_add_loop_test(tcase, others_get_blocks, 0, 4);
     suite_add_tcase(suite, tcase);

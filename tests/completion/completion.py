@@ -185,6 +185,7 @@ def cases(scene, tables):
         ("backlogctl sw", {"sweep"}, {"run"}),
         ("backlogctl run --ba", {"--backlog"}, {"--backlogs", "--batch"}),
         ("backlogctl watch --ba", {"--batch"}, {"--backlog"}),
+        ("backlogctl trace --", {"--batch", "--svg", "--html"}, {"--alert"}),
         ("backlogctl run --preset ", preset, {"auto"}),
         ("backlogctl run --preset=", {f"--preset={name}" for name in preset}, {"--preset=auto"}),
         ("backlogctl sweep --preset a", {"article", "abort"}, {"lost"}),

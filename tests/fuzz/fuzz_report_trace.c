@@ -109,7 +109,10 @@ static void print_pictures(struct bytes *bytes, const struct trace_model *m)
     struct trace_history history = {.tracks = tracks, .count = m->count};
     struct printed printed;
     for (size_t i = 0; i < m->count; i++) {
-        tracks[i] = (struct trace_track){points[i], draw_below(bytes, POINTS + 1), POINTS, 1 + draw_byte(bytes)};
+        tracks[i] = (struct trace_track){.points = points[i],
+                                         .count = draw_below(bytes, POINTS + 1),
+                                         .room = POINTS,
+                                         .width = 1 + draw_byte(bytes)};
         for (size_t n = 0; n < tracks[i].count; n++)
             draw_point(bytes, &points[i][n], n ? points[i][n - 1].to : 0);
     }

@@ -215,7 +215,7 @@ static int trace_html(FILE *out)
     static const struct trace_hooks hooks = {.of = {{"tp_btf/any", TRACE_EXACT}}};
     static struct traced one = {.surveyed = true, .selected = true, .slot = {.entered = 3, .syn = {.count = 2}}};
     static struct trace_point point = {.to = NSEC_PER_SEC, .span = {.entered = 3, .syn = 2}};
-    static struct trace_track track = {&point, 1, 1, 1};
+    static struct trace_track track = {.points = &point, .count = 1, .room = 1, .width = 1};
     const struct trace_model m = {.hooks = &hooks, .list = &one, .count = 1, .elapsed = NSEC_PER_SEC};
     const struct trace_history history = {.tracks = &track, .count = 1};
     one.now = listeners[1];

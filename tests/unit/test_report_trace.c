@@ -41,7 +41,7 @@ static void add_listener(size_t i)
         (struct trace_point){.from = 3 * NSEC_PER_SEC, .to = 4 * NSEC_PER_SEC, .capacity = 10, .span = {.samples = 90}};
     points[i][1].span.p50 = points[i][1].span.p99 = (struct trace_quantile){NSEC_PER_MSEC, 2 * NSEC_PER_MSEC};
     points[i][1].span.max = (struct trace_quantile){3 * NSEC_PER_MSEC, 3 * NSEC_PER_MSEC};
-    tracks[i] = (struct trace_track){points[i], 2, 2, 1};
+    tracks[i] = (struct trace_track){.points = points[i], .count = 2, .room = 2, .width = 1};
 }
 
 /* `count` listeners on 127.0.0.1:60001 and up, at each of which something happened. */

@@ -12,6 +12,8 @@ static void begin(size_t count)
 {
     model = (struct trace_model){.list = calloc(count, sizeof *model.list), .count = count};
     ck_assert_ptr_nonnull(model.list);
+    for (size_t i = 0; i < count; i++)
+        model.list[i].slot.cookie = i + 1;
     history = (struct trace_history){0};
 }
 
@@ -127,16 +129,67 @@ END_TEST
 
 START_TEST(all_together_are_bounded)
 {
-    begin(TRACE_SLOTS);
+    const size_t many = 1000;
+    begin(many);
     for (uint64_t n = 0; n < 700; n++) {
-        for (size_t i = 0; i < TRACE_SLOTS; i++)
+        for (size_t i = 0; i < many; i++)
             happens(i, 1, i, n == 333 ? 5 : 1, 0);
         take();
         ck_assert_uint_le(history.room, TRACE_POINTS_ALL);
     }
-    ck_assert_uint_eq(history.limit, TRACE_POINTS_LEAST);
-    for (size_t i = 0; i < TRACE_SLOTS; i++)
+    for (size_t i = 0; i < many; i++)
         check_track(i, 700, 700 * i, 5);
+    ck_assert_uint_ge(history.tracks[0].count, 16);
+    end();
+}
+END_TEST
+
+/* Where there is no room for another listener that is told of it. */
+START_TEST(who_comes_too_late_is_told_of)
+{
+    const size_t many = TRACE_POINTS_ALL / TRACE_POINTS_LEAST + 5;
+    begin(1);
+    struct traced *first = model.list, *shown = calloc(many, sizeof *shown);
+    ck_assert_ptr_nonnull(shown);
+    model.list = shown, model.count = many;
+    for (size_t i = 0; i < many; i++)
+        shown[i].slot.cookie = i + 1;
+    for (size_t n = 0; n < 7; n++) {
+        for (size_t i = 0; i < many; i++)
+            happens(i, 1, 0, 1, 0);
+        take();
+        ck_assert_uint_le(history.room, TRACE_POINTS_ALL);
+    }
+    for (size_t i = 0; i < many; i++)
+        ck_assert_int_eq(history.tracks[i].missed, i >= many - 5);
+    check_track(0, 7, 0, 1);
+    free(first);
+    end();
+}
+END_TEST
+
+/* A listener that the trace remembers no more. */
+START_TEST(the_forgotten_are_forgotten)
+{
+    begin(5);
+    for (size_t i = 0; i < 5; i++)
+        happens(i, i + 1, 0, 1, 0);
+    take();
+    for (size_t i = 0; i < 5; i++)
+        happens(i, 0, 0, 0, 0);
+    model.list[0] = model.list[1];
+    model.list[1] = model.list[3];
+    model.count = 2;
+    take();
+    ck_assert_uint_eq(history.count, 2);
+    ck_assert_uint_eq(history.room, 2 * history.tracks[0].room);
+    check_track(0, 2, 0, 1);
+    check_track(1, 4, 0, 1);
+    model.count = 3;
+    model.list[2] = (struct traced){.slot.cookie = 77};
+    happens(2, 9, 0, 3, 0);
+    take();
+    check_track(2, 9, 0, 3);
     end();
 }
 END_TEST
@@ -167,7 +220,7 @@ END_TEST
 static Suite *make_suite(void)
 {
     const TTest *const tests[] = {who_has_no_news_takes_no_point, a_queue_that_only_shrinks_was_long, all_together_are_bounded,
-                                  spans_are_added};
+                                  who_comes_too_late_is_told_of,  the_forgotten_are_forgotten,        spans_are_added};
     Suite *suite = suite_create("trace history");
     suite_add(suite, "history", tests, COUNT(tests));
     TCase *tcase = tcase_create("merged");
