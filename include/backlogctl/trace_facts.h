@@ -107,4 +107,13 @@ struct trace_model {
     char incomplete[160];                 /* as in struct survey */
 };
 
+/* What is traced of a listener; NULL: nothing. Those without a cookie are not known again. */
+static inline const struct traced *trace_find(const struct trace_model *m, const struct listener *l)
+{
+    for (size_t i = 0; m && l->cookie && i < m->count; i++)
+        if (m->list[i].slot.cookie == l->cookie && m->list[i].slot.netns == l->netns)
+            return &m->list[i];
+    return NULL;
+}
+
 #endif

@@ -36,6 +36,9 @@ const struct trace_hooks *tracer_hooks(const struct tracer *tracer);
 /* Follows the listeners that are there already in the namespace of the calling thread, and notes who is in their queues. 0 or -errno. */
 int tracer_seed(struct tracer *tracer, struct error *err);
 
+/* Lets others read what is counted, see tracer_running.h. Magic, layout and worths are filled in. */
+void tracer_announce(struct tracer *tracer, const struct trace_identity *identity);
+
 /* As it stands in the maps. Zeroed before the first reading; trace_counts_release at the end. */
 struct trace_source_row {
     struct trace_source source;

@@ -2,12 +2,13 @@
 #ifndef BACKLOGCTL_TRACING_H
 #define BACKLOGCTL_TRACING_H
 
-#include "backlogctl/tracer.h"
+#include "backlogctl/tracer_running.h"
 #include "backlogctl/watcher.h"
 
 /* Zeroed is safe to release. */
 struct tracing {
-    struct tracer *tracer;
+    struct tracer *tracer;               /* NULL: another process traces, */
+    const struct running_trace *running; /* the caller's */
     struct periodic_survey survey;
     struct trace_counts counts;
     struct trace_model model;
@@ -17,8 +18,13 @@ struct tracing {
 /* Attaches, and finds who listens already; from then on the kernel counts. 0, or -errno as of survey_take and tracer_open. */
 int tracing_begin(struct tracing *tracing, const struct survey_query *query, bool events, struct error *err);
 
-/* Ends an interval: the model as it is now, not yet judged. 0 or -errno. */
+/* Reads the trace of another process instead: what it counted since it began. 0 or -ENOMEM. */
+int tracing_join(struct tracing *tracing, const struct running_trace *running, const struct survey_query *query,
+                 struct error *err);
+
+/* Ends an interval: the model as it is now, not yet judged. 0 or -errno. The same with a survey that was just taken. */
 int tracing_look(struct tracing *tracing, struct error *err);
+int tracing_take(struct tracing *tracing, const struct survey *survey, struct error *err);
 
 /* Detaches. The model stays as it is until it is released. */
 void tracing_end(struct tracing *tracing);

@@ -45,6 +45,11 @@ int tracer_seed(struct tracer *tracer, struct error *err)
     return error_set(err, ENOSYS, "%s", tracer_lacks());
 }
 
+void tracer_announce(struct tracer *tracer, const struct trace_identity *identity)
+{
+    (void)tracer, (void)identity;
+}
+
 int tracer_read(struct tracer *tracer, struct trace_counts *out, struct error *err)
 {
     (void)tracer, (void)out;
@@ -295,6 +300,16 @@ int tracer_seed(struct tracer *t, struct error *err)
     int status = got < 0 ? error_errno(err, "cannot walk the sockets of this namespace") : 0;
     close(fd);
     return status;
+}
+
+void tracer_announce(struct tracer *t, const struct trace_identity *identity)
+{
+    struct trace_identity *out = &t->common->identity;
+    *out = *identity;
+    out->layout = TRACE_LAYOUT;
+    for (enum trace_figure f = 0; f < TRACE_FIGURE_COUNT; f++)
+        out->worth[f] = t->hooks.of[f].name ? t->hooks.of[f].worth : TRACE_UNKNOWN;
+    __atomic_store_n(&out->magic, TRACE_MAGIC, __ATOMIC_RELEASE);
 }
 
 /* The kernel counts on when there are no more. */

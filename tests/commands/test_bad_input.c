@@ -303,6 +303,8 @@ static const struct bad_line bad_lines[] = {
     {{"sweep", "-b", "1,2", "--summary"}, 2, "unknown option '--summary'"},
     /* words */
     {{"probe", "--color", "blue"}, 2, "--color 'blue': want auto, always or never"},
+    {{"list", "--exact", "yes"}, 2, "--exact 'yes': want auto, always or never"},
+    {{"list", "--exact="}, 2, "--exact '': want auto, always or never"},
     {{"probe", "--host", ""}, 2, "--host '': want some text"},
     {{"serve", "--greeting", ""}, 2, "--greeting '': want some text"},
     {{"probe", "--send", ""}, 2, "--send '': want some text"},

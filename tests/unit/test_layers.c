@@ -95,6 +95,8 @@ static const struct {
     {"trace_layout.h", MODEL},
     {"trace_facts.h", MODEL},
     {"tracer.h", KERNEL},
+    {"tracer_running.h", KERNEL},
+    {"exact.h", STUDY},
     {"tracing.h", ENGINE},
     {"screen.h", CLI},
     {"timeline.h", MODEL},
