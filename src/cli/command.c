@@ -69,7 +69,7 @@ static int give_up_rights(const struct command *command, const struct settings *
     if (settings->words)
         return 0;
     if (command->settles && settings->exact != EXACT_NEVER)
-        return rights_keep(rights_of(command, settings) | command->rights_first, err);
+        return rights_keep(rights_of(command, settings) | command->rights_first | RIGHT(SETPCAP), err); /* to give up the rest */
     return command_settle(command, settings, err);
 }
 
