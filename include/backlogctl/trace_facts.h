@@ -107,6 +107,36 @@ struct trace_model {
     char incomplete[160];                 /* as in struct survey */
 };
 
+/* What is told of a listener that is one thing among others. */
+struct trace_digest {
+    bool known, from_the_beginning; /* known: it is traced; the other: it listened before that */
+    uint64_t since, peak_at;        /* CLOCK_MONOTONIC, ns */
+    enum trace_worth worth[TRACE_FIGURE_COUNT];
+    uint64_t entered, peak, waits, syn, ack;
+    struct trace_quantile p99;
+    uint64_t interval_peak, interval_waits, interval_syn, interval_ack; /* since the look before */
+    struct trace_quantile interval_p99;
+};
+
+/* `one` NULL: it is not traced. */
+static inline struct trace_digest trace_digest(const struct traced *one)
+{
+    struct trace_digest d = {.known = one};
+    if (!one)
+        return d;
+    const struct trace_slot *now = &one->slot, *then = &one->before;
+    d.from_the_beginning = now->seeded;
+    d.since = now->begun, d.peak_at = now->peak_at;
+    for (int f = 0; f < TRACE_FIGURE_COUNT; f++)
+        d.worth[f] = one->worth[f];
+    d.entered = now->entered, d.peak = now->peak, d.waits = now->accepted;
+    d.syn = now->syn.count, d.ack = now->ack.count;
+    d.p99 = one->p99, d.interval_p99 = one->interval_p99;
+    d.interval_peak = now->interval_peak, d.interval_waits = now->accepted - then->accepted;
+    d.interval_syn = now->syn.count - then->syn.count, d.interval_ack = now->ack.count - then->ack.count;
+    return d;
+}
+
 /* What is traced of a listener; NULL: nothing. Those without a cookie are not known again. */
 static inline const struct traced *trace_find(const struct trace_model *m, const struct listener *l)
 {

@@ -12,7 +12,8 @@ struct tracing {
     struct periodic_survey survey;
     struct trace_counts counts;
     struct trace_model model;
-    bool refused; /* tracing_begin failed as this kernel, or this build, does not let us */
+    bool no_sources; /* set before it begins: as in struct tracer_query */
+    bool refused;    /* tracing_begin failed as this kernel, or this build, does not let us */
 };
 
 /* Attaches, and finds who listens already; from then on the kernel counts. 0, or -errno as of survey_take and tracer_open. */

@@ -137,6 +137,13 @@ static const struct option_spec watch[] = {
      READS(duration, watch.duration),
      .usual = "end after this time",
      .help = "end after this time"},
+    {.name = "exact",
+     .argument = "HOW",
+     READS(exact, exact),
+     .usual = "auto, always or never: let the kernel count",
+     .help = "auto, always or never: let the kernel count at TCP listeners, as 'backlogctl trace' does, so that peaks and drops "
+             "are exact "
+             "(default auto: where rights and kernel allow it)"},
     {.name = "sort",
      .argument = "NAMES",
      READS(sort, list),

@@ -77,7 +77,7 @@ int tracing_begin(struct tracing *t, const struct survey_query *query, bool even
     struct survey survey = {0};
     t->survey.query = *query;
     int status = periodic_survey_take(&t->survey, &survey, err);
-    struct tracer_query asked = {.events = events};
+    struct tracer_query asked = {.events = events, .no_sources = t->no_sources};
     bool one = !status && !query->all_netns && !query->pid && !query->container && survey.namespace_count == 1;
     if (one)
         asked.netns = (uint32_t)survey.namespaces[0].inode;

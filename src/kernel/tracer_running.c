@@ -108,7 +108,8 @@ static void add(struct running_traces *traces, struct running_trace *trace)
     traces->count++;
 }
 
-static void look_at_program(struct running_traces *traces, uint32_t id)
+/* 0, also when it is no trace or has just ended; or -errno. */
+static int look_at_program(struct running_traces *traces, uint32_t id)
 {
     struct bpf_prog_info info = {0};
     struct running_trace trace = {0};
@@ -116,36 +117,46 @@ static void look_at_program(struct running_traces *traces, uint32_t id)
     SCOPED_FD fd = open_by_id(BPF_PROG_GET_FD_BY_ID, id);
     info.nr_map_ids = PROGRAM_MAPS_MAX;
     info.map_ids = (uintptr_t)maps;
-    if (fd < 0 || info_of(fd, &info, sizeof info) || info.type != BPF_PROG_TYPE_TRACING ||
-        strncmp(info.name, PROGRAM, sizeof info.name))
-        return;
+    if (fd < 0)
+        return errno == ENOENT ? 0 : -errno;
+    int status = info_of(fd, &info, sizeof info);
+    if (status || info.type != BPF_PROG_TYPE_TRACING || strncmp(info.name, PROGRAM, sizeof info.name))
+        return status;
     map_all(&trace, maps, info.nr_map_ids < PROGRAM_MAPS_MAX ? info.nr_map_ids : PROGRAM_MAPS_MAX);
     if (identify(&trace)) {
         add(traces, &trace);
-        return;
+        return 0;
     }
-    traces->unreadable += trace.common != NULL && trace.common->identity.magic; /* one that only begins has none yet */
+    traces->unreadable += !trace.common || trace.common->identity.magic; /* one that only begins has none yet */
     release_one(&trace);
+    return 0;
+}
+
+static int refused(int code, struct error *err)
+{
+    if (code == EPERM || code == EACCES)
+        return error_set(err, code, "no right to look for a running trace: that takes CAP_SYS_ADMIN (or root)");
+    if (code == ENOSYS || code == EINVAL)
+        return error_set(err, ENOSYS, "this kernel tells nothing of a running trace: it has no bpf(2)");
+    return error_set(err, code, "cannot look for a running trace: %s", strerror(code));
 }
 
 int running_traces_open(struct running_traces *out, struct error *err)
 {
     uint32_t id = 0;
+    int failed = 0;
     for (;;) {
         union bpf_attr attr = {0};
         attr.start_id = id;
         if (bpf(BPF_PROG_GET_NEXT_ID, &attr))
             break;
         id = attr.next_id;
-        look_at_program(out, id);
+        int status = look_at_program(out, id);
+        failed = failed ? failed : -status;
     }
-    if (errno == ENOENT)
-        return 0;
-    if (errno == EPERM || errno == EACCES)
-        return error_set(err, errno, "no right to look for a running trace: that takes CAP_SYS_ADMIN (or root)");
-    if (errno == ENOSYS || errno == EINVAL)
-        return error_set(err, ENOSYS, "this kernel tells nothing of a running trace: it has no bpf(2)");
-    return error_errno(err, "cannot look for a running trace");
+    if (errno != ENOENT)
+        return refused(errno, err);
+    return failed && !out->count ? refused(failed, err) : 0;
 }
 
 void running_traces_release(struct running_traces *traces)

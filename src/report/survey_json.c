@@ -123,7 +123,8 @@ static json_t *listener_json(const struct survey *survey, const struct listener 
 {
     json_t *object = json_listener(l);
     json_put(&object, "holders", holders_json(survey, l));
-    json_put(&object, "trace", json_traced(trace_find(survey->traced, l)));
+    const struct trace_digest traced = trace_digest(trace_find(survey->traced, l));
+    json_put(&object, "trace", json_traced(&traced));
     return object;
 }
 

@@ -11,8 +11,8 @@ static json_t *bounds_json(const struct trace_quantile *q)
 }
 
 /* A figure and what it is worth. */
-static void put_figure(json_t **object, const struct traced *one, enum trace_figure figure, const char *key, const char *bound,
-                       json_t *value)
+static void put_figure(json_t **object, const struct trace_digest *one, enum trace_figure figure, const char *key,
+                       const char *bound, json_t *value)
 {
     bool known = one->worth[figure] != TRACE_UNKNOWN;
     json_put(object, key, known ? value : json_null());
@@ -21,22 +21,25 @@ static void put_figure(json_t **object, const struct traced *one, enum trace_fig
     json_put(object, bound, json_string(trace_worth_name(one->worth[figure])));
 }
 
-json_t *json_traced(const struct traced *one)
+json_t *json_trace_bounds(uint64_t samples, const struct trace_digest *one, const struct trace_quantile *q)
+{
+    return samples && one->worth[TRACE_WAIT] != TRACE_UNKNOWN ? bounds_json(q) : json_null();
+}
+
+json_t *json_traced(const struct trace_digest *one)
 {
     char since[CLOCK_STAMP_SIZE], at[CLOCK_STAMP_SIZE];
-    if (!one)
+    if (!one->known)
         return json_null();
-    const struct trace_slot *slot = &one->slot;
-    clock_stamp_at((nsec)slot->begun, since);
-    clock_stamp_at((nsec)slot->peak_at, at);
-    json_t *object = json_pack("{s:s, s:b}", "since", since, "from_the_beginning", (int)slot->seeded);
-    put_figure(&object, one, TRACE_LENGTH, "peak", "peak_bound", json_integer((json_int_t)slot->peak));
-    json_put(&object, "peak_at", slot->peak ? json_string(at) : json_null());
-    put_figure(&object, one, TRACE_WAIT, "waits", "wait_bound", json_integer((json_int_t)slot->accepted));
-    json_put(&object, "wait_p99_us",
-             slot->accepted && one->worth[TRACE_WAIT] != TRACE_UNKNOWN ? bounds_json(&one->p99) : json_null());
-    put_figure(&object, one, TRACE_SYN, "syn_overflows", "syn_overflows_bound", json_integer((json_int_t)slot->syn.count));
-    put_figure(&object, one, TRACE_ACK, "ack_overflows", "ack_overflows_bound", json_integer((json_int_t)slot->ack.count));
+    clock_stamp_at((nsec)one->since, since);
+    clock_stamp_at((nsec)one->peak_at, at);
+    json_t *object = json_pack("{s:s, s:b}", "since", since, "from_the_beginning", (int)one->from_the_beginning);
+    put_figure(&object, one, TRACE_LENGTH, "peak", "peak_bound", json_integer((json_int_t)one->peak));
+    json_put(&object, "peak_at", one->peak ? json_string(at) : json_null());
+    put_figure(&object, one, TRACE_WAIT, "waits", "wait_bound", json_integer((json_int_t)one->waits));
+    json_put(&object, "wait_p99_us", json_trace_bounds(one->waits, one, &one->p99));
+    put_figure(&object, one, TRACE_SYN, "syn_overflows", "syn_overflows_bound", json_integer((json_int_t)one->syn));
+    put_figure(&object, one, TRACE_ACK, "ack_overflows", "ack_overflows_bound", json_integer((json_int_t)one->ack));
     return object;
 }
 
@@ -47,7 +50,7 @@ static const char *worth_words(enum trace_worth worth)
     return worth == TRACE_EXACT ? "exact" : worth == TRACE_AT_MOST ? "at most" : "at least";
 }
 
-static void write_dropped(FILE *out, const struct traced *one, enum trace_figure figure, uint64_t count, const char *what)
+static void write_dropped(FILE *out, const struct trace_digest *one, enum trace_figure figure, uint64_t count, const char *what)
 {
     if (one->worth[figure] == TRACE_UNKNOWN)
         fprintf(out, ", dropped %s are not known", what);
@@ -55,37 +58,35 @@ static void write_dropped(FILE *out, const struct traced *one, enum trace_figure
         fprintf(out, ", %" PRIu64 " %s dropped (%s)", count, what, worth_words(one->worth[figure]));
 }
 
-void write_traced_words(FILE *out, const struct traced *one)
+void write_traced_words(FILE *out, const struct trace_digest *one)
 {
-    const struct trace_slot *slot = &one->slot;
     char span[NSEC_TEXT_SIZE];
     if (one->worth[TRACE_LENGTH] == TRACE_UNKNOWN)
         fputs("longest queue not known", out);
     else
-        fprintf(out, "longest queue %" PRIu64 " (%s)", slot->peak, worth_words(one->worth[TRACE_LENGTH]));
+        fprintf(out, "longest queue %" PRIu64 " (%s)", one->peak, worth_words(one->worth[TRACE_LENGTH]));
     if (one->worth[TRACE_WAIT] == TRACE_UNKNOWN)
         fputs(", waits are not known", out);
-    else if (slot->accepted)
-        fprintf(out, ", 99%% of %" PRIu64 " waited less than %s%s", slot->accepted, nsec_text(one->p99.high, span),
+    else if (one->waits)
+        fprintf(out, ", 99%% of %" PRIu64 " waited less than %s%s", one->waits, nsec_text(one->p99.high, span),
                 one->worth[TRACE_WAIT] == TRACE_EXACT ? "" : ", of those that were seen");
     else
         fputs(", nobody was accepted", out);
-    write_dropped(out, one, TRACE_SYN, slot->syn.count, "SYNs");
-    write_dropped(out, one, TRACE_ACK, slot->ack.count, "last ACKs");
+    write_dropped(out, one, TRACE_SYN, one->syn, "SYNs");
+    write_dropped(out, one, TRACE_ACK, one->ack, "last ACKs");
 }
 
-bool traced_is_idle(const struct traced *one)
+static bool is_idle(const struct trace_digest *one)
 {
-    const struct trace_slot *s = &one->slot;
-    return !s->entered && !s->peak && !s->syn.count && !s->ack.count;
+    return !one->entered && !one->peak && !one->syn && !one->ack;
 }
 
-static void write_one(FILE *out, const struct listener *l, const struct traced *one, const struct report_style *style)
+static void write_one(FILE *out, const struct listener *l, const struct trace_digest *one, const struct report_style *style)
 {
     char place[REPORT_PLACE_SIZE], since[CLOCK_STAMP_SIZE];
     struct fold fold;
     FILE *line = fold_begin(&fold, out, words_width(style), 2);
-    clock_stamp_at((nsec)one->slot.begun, since);
+    clock_stamp_at((nsec)one->since, since);
     fprintf(line, "%s, traced since %.19sZ: ", report_place(l, place), since);
     write_traced_words(line, one);
     putc('.', line);
@@ -117,11 +118,11 @@ void write_traced(FILE *out, const struct survey *survey, const struct report_st
     if (!survey->traced)
         return;
     for (size_t i = 0; i < survey->count; i++) {
-        const struct traced *one = trace_find(survey->traced, &survey->listeners[i]);
-        if (one && traced_is_idle(one))
+        const struct trace_digest one = trace_digest(trace_find(survey->traced, &survey->listeners[i]));
+        if (one.known && is_idle(&one))
             idle++;
-        else if (one)
-            write_one(out, &survey->listeners[i], one, style), told++;
+        else if (one.known)
+            write_one(out, &survey->listeners[i], &one, style), told++;
     }
     FILE *line = fold_begin(&fold, out, words_width(style), 2);
     if (idle)

@@ -65,8 +65,9 @@ static void add_title(struct frame *frame, const struct watch_model *w, const st
         snprintf(count, sizeof count, "%zu listener%s", w->count, plural(w->count));
     if (netns && w->namespace_count == 1 && netns->somaxconn >= 0)
         snprintf(somaxconn, sizeof somaxconn, "  somaxconn %" PRId64, netns->somaxconn);
-    add_text(frame, FRAME_BAR, " watch  %.8sZ%s  every %s  %s%s%s", strlen(w->at) > 19 ? w->at + 11 : "",
-             view->paused ? "  PAUSED" : "", nsec_text(w->interval, interval), count, somaxconn, where);
+    add_text(frame, FRAME_BAR, " watch  %.8sZ%s  every %s %s  %s%s%s", strlen(w->at) > 19 ? w->at + 11 : "",
+             view->paused ? "  PAUSED" : "", nsec_text(w->interval, interval), w->exact ? "exact" : "sampled", count, somaxconn,
+             where);
 }
 
 /* ---- The list ---- */
@@ -182,7 +183,9 @@ static void add_sampling(struct frame *frame, const struct watch_model *w, const
 {
     double hz = watch_hz(w, one);
     char gap[NSEC_TEXT_SIZE], text[WATCH_TEXT_SIZE];
-    if (view->not_sampled)
+    if (watch_is_exact(one))
+        watch_digest_words(text, &one->exact);
+    else if (view->not_sampled)
         snprintf(text, sizeof text, "sampled once an interval only: %s", view->not_sampled);
     else if (hz > 0)
         snprintf(text, sizeof text, "sampled at %.0f Hz: a lower bound, as a burst within %s may pass unseen", hz,

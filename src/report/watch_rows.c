@@ -65,8 +65,18 @@ static void text_bar(const struct watch_layout *layout, const struct listener_hi
 
 static void text_peak(const struct watch_layout *layout, const struct listener_history *one, int width, char out[WATCH_TEXT_SIZE])
 {
+    bool bound = layout->w->exact && !watch_is_exact(one); /* among those that are exact */
+    char number[WATCH_TEXT_SIZE];
+    put_number(one->peak, width - bound, number);
+    snprintf(out, WATCH_TEXT_SIZE, "%s%.*s", bound ? "~" : "", width, number);
+}
+
+static void text_p99(const struct watch_layout *layout, const struct listener_history *one, int width, char out[WATCH_TEXT_SIZE])
+{
+    char span[NSEC_TEXT_SIZE];
     (void)layout;
-    put_number(one->peak, width, out);
+    bool known = one->exact.known && one->exact.worth[TRACE_WAIT] != TRACE_UNKNOWN && one->exact.interval_waits;
+    snprintf(out, WATCH_TEXT_SIZE, "%.*s", width, known ? nsec_text(one->exact.interval_p99.high, span) : "-");
 }
 
 static void text_rate(const struct watch_layout *layout, const struct listener_history *one, int width, char out[WATCH_TEXT_SIZE])
@@ -169,8 +179,9 @@ struct column {
     enum figure_id figure;
 };
 
-static struct column column_at(int place)
+static struct column column_at(const struct watch_layout *layout, int place)
 {
+    static const struct column p99 = {"p99<", 7, 9, false, text_p99};
     static const struct column own[WATCH_PLACES] = {
         [WATCH_MARK] = {"", 1, 1, true, text_mark},           [WATCH_BAR] = {"full", 6, 5, true, text_bar},
         [WATCH_PEAK] = {"peak", 6, 3, false, text_peak},      [WATCH_RATE] = {"drops/s", 7, 4, false, text_rate},
@@ -183,7 +194,7 @@ static struct column column_at(int place)
                                    .rank = figures[f].watch.rank,
                                    .left = figure_is_text(f),
                                    .figure = f};
-    return own[place];
+    return place == WATCH_P99 && layout->w->exact ? p99 : own[place];
 }
 
 static void put_cell(const struct watch_layout *layout, const struct column *column, const struct listener_history *one,
@@ -214,7 +225,7 @@ static void lay_out(struct watch_layout *layout, int columns, bool lines)
     int left = columns;
     for (int rank = 1; rank <= WATCH_PLACES; rank++)
         for (int place = 0; place < WATCH_PLACES; place++) {
-            struct column column = column_at(place);
+            struct column column = column_at(layout, place);
             bool wanted = column.head && !(lines && (place == WATCH_MARK || place == WATCH_SPARK || place == remarks));
             if (wanted && column.rank == rank && left > column.narrow) {
                 layout->width[place] = column.narrow;
@@ -246,7 +257,7 @@ int watch_layout_file(struct watch_layout *layout, const size_t *order, size_t c
     char text[WATCH_TEXT_SIZE];
     int all = -1; /* before the first is no gap */
     for (int place = 0; place < WATCH_PLACES; place++) {
-        struct column column = column_at(place);
+        struct column column = column_at(layout, place);
         int *width = &layout->width[place];
         *width = column.head && place != WATCH_MARK && place != WATCH_SPARK ? column.narrow : 0;
         bool grows = *width && !column.text && column.left;
@@ -280,7 +291,7 @@ static int write_cells(const struct watch_layout *layout, const struct listener_
         int width = layout->width[place];
         if (!width)
             continue;
-        struct column column = column_at(place);
+        struct column column = column_at(layout, place);
         char text[WATCH_TEXT_SIZE];
         snprintf(text, sizeof text, "%.*s", width, column.head);
         if (one)

@@ -12,7 +12,8 @@ void exact_find(struct exact_traces *traces)
     if (running_traces_open(&traces->running, &traces->lack) || traces->running.count)
         return;
     if (traces->running.unreadable)
-        error_set(&traces->lack, EPROTO, "the trace that runs is of another version of this program");
+        error_set(&traces->lack, EPROTO,
+                  "a trace runs, but what it counts cannot be read: is it of another version of this program?");
     else
         error_set(&traces->lack, ENOENT, "no trace is running: begin one with 'backlogctl trace'");
 }
