@@ -65,9 +65,8 @@ static void add_title(struct frame *frame, const struct watch_model *w, const st
         snprintf(count, sizeof count, "%zu listener%s", w->count, plural(w->count));
     if (netns && w->namespace_count == 1 && netns->somaxconn >= 0)
         snprintf(somaxconn, sizeof somaxconn, "  somaxconn %" PRId64, netns->somaxconn);
-    add_text(frame, FRAME_BAR, " watch  %.8sZ%s  every %s %s  %s%s%s", strlen(w->at) > 19 ? w->at + 11 : "",
-             view->paused ? "  PAUSED" : "", nsec_text(w->interval, interval), w->exact ? "exact" : "sampled", count, somaxconn,
-             where);
+    add_text(frame, FRAME_BAR, " watch  %.8sZ%s  every %s%s  %s%s%s", strlen(w->at) > 19 ? w->at + 11 : "",
+             view->paused ? "  PAUSED" : "", nsec_text(w->interval, interval), w->exact ? " exact" : "", count, somaxconn, where);
 }
 
 /* ---- The list ---- */
@@ -192,6 +191,10 @@ static void add_sampling(struct frame *frame, const struct watch_model *w, const
                  nsec_text((nsec)((double)NSEC_PER_SEC / hz / 1e5) * 100000 + NSEC_PER_MSEC / 10, gap));
     else
         snprintf(text, sizeof text, "the peak is a lower bound: a burst between two looks may pass unseen");
+    add_folded(frame, FRAME_DIM, text);
+    if (!w->not_exact)
+        return;
+    snprintf(text, sizeof text, "not exact: %s", w->not_exact);
     add_folded(frame, FRAME_DIM, text);
 }
 
