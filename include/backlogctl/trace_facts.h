@@ -88,6 +88,12 @@ struct trace_account {
     uint64_t missed; /* counted, and not seen */
 };
 
+/* Where a listener stands. */
+struct trace_key {
+    uint64_t cookie;
+    uint32_t netns, place;
+};
+
 struct trace_model {
     char at[CLOCK_STAMP_SIZE]; /* of the last interval's end */
     char began_at[CLOCK_STAMP_SIZE];
@@ -98,6 +104,8 @@ struct trace_model {
     const struct trace_hooks *hooks;
     struct traced *list; /* owned; in the order of their coming */
     size_t count, room;
+    struct trace_key *order; /* owned; of the first `ordered` of list, ascending */
+    size_t ordered;
     struct trace_account *accounts; /* owned */
     size_t account_count;
     struct netns_facts *namespaces; /* owned; those of the last survey */
@@ -137,13 +145,10 @@ static inline struct trace_digest trace_digest(const struct traced *one)
     return d;
 }
 
-/* What is traced of a listener; NULL: nothing. Those without a cookie are not known again. */
-static inline const struct traced *trace_find(const struct trace_model *m, const struct listener *l)
-{
-    for (size_t i = 0; m && l->cookie && i < m->count; i++)
-        if (m->list[i].slot.cookie == l->cookie && m->list[i].slot.netns == l->netns)
-            return &m->list[i];
-    return NULL;
-}
+/* Puts m->order in order, after listeners were added. 0 or -ENOMEM. */
+int trace_model_index(struct trace_model *m);
+
+/* What is traced of a listener; NULL: nothing, or m is NULL. Those without a cookie are not known again. Not indexed, it is slow. */
+struct traced *trace_find(const struct trace_model *m, const struct listener *l);
 
 #endif

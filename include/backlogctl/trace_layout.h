@@ -105,8 +105,7 @@ struct trace_identity {
     uint32_t magic, layout;
     uint64_t began; /* CLOCK_MONOTONIC, ns */
     uint32_t worth[TRACE_WORTHS_ROOM];
-    uint32_t netns; /* inode number of the one network namespace that counts; 0: all */
-    uint32_t base_count;
+    uint32_t base_count, unused;
     struct trace_base bases[TRACE_BASES];
 };
 

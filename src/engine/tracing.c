@@ -61,10 +61,10 @@ static int seed_all(struct tracing *t, const struct survey *survey, struct error
 }
 
 /* Once all is there that others need to judge the counts, too. */
-static void announce(struct tracing *t, uint32_t netns)
+static void announce(struct tracing *t)
 {
     const struct trace_model *m = &t->model;
-    struct trace_identity identity = {.began = (uint64_t)m->began, .netns = netns};
+    struct trace_identity identity = {.began = (uint64_t)m->began};
     for (size_t i = 0; i < m->account_count && i < TRACE_BASES; i++) {
         const struct trace_account *account = &m->accounts[i];
         identity.bases[identity.base_count++] = (struct trace_base){account->netns, account->base, account->known};
@@ -94,7 +94,7 @@ int tracing_begin(struct tracing *t, const struct survey_query *query, bool even
     t->model.hooks = tracer_hooks(t->tracer);
     t->model.began = clock_now();
     clock_stamp(t->model.began_at);
-    announce(t, asked.netns);
+    announce(t);
     return 0;
 }
 
@@ -149,20 +149,12 @@ static int add_new(struct tracing *t, struct error *err)
     return 0;
 }
 
-static struct traced *find(struct trace_model *m, const struct listener *l)
-{
-    for (size_t i = 0; i < m->count; i++)
-        if (m->list[i].slot.cookie == l->cookie && m->list[i].slot.netns == l->netns)
-            return &m->list[i];
-    return NULL;
-}
-
 static void merge_survey(struct tracing *t, const struct survey *survey)
 {
     struct trace_model *m = &t->model;
     for (size_t i = 0; i < survey->count; i++) {
         const struct listener *l = &survey->listeners[i];
-        struct traced *one = l->cookie ? find(m, l) : NULL;
+        struct traced *one = trace_find(m, l);
         if (!one)
             continue;
         one->now = *l;
@@ -273,6 +265,8 @@ static int take_counts(struct tracing *t, struct error *err)
             one->before = one->slot;
         one->slot = t->counts.slots[i];
     }
+    if (trace_model_index(m))
+        return error_set(err, ENOMEM, "no memory for %zu listeners", m->count);
     take_sources(m, &t->counts);
     m->slots_missing = t->counts.common.slots_missing;
     m->full_missing = t->counts.common.full_missing;
@@ -355,6 +349,7 @@ void tracing_release(struct tracing *t)
     periodic_survey_release(&t->survey);
     trace_counts_release(&t->counts);
     free(t->model.list);
+    free(t->model.order);
     free(t->model.accounts);
     free(t->model.namespaces);
     *t = (struct tracing){0};

@@ -115,7 +115,7 @@ void write_traced(FILE *out, const struct survey *survey, const struct report_st
 {
     size_t idle = 0, told = 0;
     struct fold fold;
-    if (!survey->traced)
+    if (!survey->traced || !survey->count)
         return;
     for (size_t i = 0; i < survey->count; i++) {
         const struct trace_digest one = trace_digest(trace_find(survey->traced, &survey->listeners[i]));

@@ -74,7 +74,7 @@ static void write_notes(FILE *out, const struct watch_model *w, const size_t *or
     char place[REPORT_PLACE_SIZE], text[WATCH_TEXT_SIZE];
     if (w->number != 1)
         return;
-    if (w->exact)
+    if (w->exact && count)
         watch_exact_words(text, w, order, count), write_folded(out, text, style->columns, 2);
     if (w->not_exact) {
         snprintf(text, sizeof text, "(sampled, as %s)", w->not_exact);

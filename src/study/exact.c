@@ -31,7 +31,7 @@ static int add_new(struct trace_model *known, const struct trace_model *m, struc
             list[end++] = m->list[i];
     }
     known->count = end;
-    return 0;
+    return trace_model_index(known) ? error_set(err, ENOMEM, "no memory for %zu listeners", end) : 0;
 }
 
 int exact_take(struct exact_traces *traces, const struct survey_query *query, struct survey *survey, struct error *err)
@@ -59,5 +59,6 @@ void exact_release(struct exact_traces *traces)
 {
     running_traces_release(&traces->running);
     free(traces->known.list);
+    free(traces->known.order);
     *traces = (struct exact_traces){0};
 }
