@@ -142,6 +142,15 @@ static json_t *list(void)
 
 /* ---- watch ---- */
 
+/* The longest queue in the next interval. */
+static long next_peak(struct process *watch)
+{
+    json_t *record = next_record(watch);
+    long peak = report_number(report_listener(record, 0), "interval_peak");
+    json_decref(record);
+    return peak;
+}
+
 /* The record of the interval that has the burst, and the last one of those behind it in which nothing happens any more. */
 static void watch_burst(struct process *watch, const int *fds, size_t count, json_t **at, json_t **after)
 {
@@ -151,8 +160,12 @@ static void watch_burst(struct process *watch, const int *fds, size_t count, jso
     for (int i = 0; i < 3; i++) {
         json_t *record = next_record(watch);
         long peak = report_number(report_listener(record, 0), "interval_peak");
-        if (peak > highest)
-            json_incref(*at = record), highest = peak;
+        if (peak > highest) {
+            json_decref(*at);
+            *at = json_incref(record);
+            highest = peak;
+        }
+        json_decref(*after);
         *after = record;
     }
 }
@@ -176,6 +189,8 @@ START_TEST(watch_tells_what_passed_between_two_looks)
     ck_assert_int_eq(report_number(one, "trace.waits"), BACKLOG + 1);
     ck_assert_double_ge(json_number_value(json_object_get(json_object_get(json_object_get(one, "trace"), "wait_p99_us"), "max")),
                         60000);
+    json_decref(at);
+    json_decref(after);
     end(&watch, SIGTERM);
 }
 END_TEST
@@ -194,6 +209,8 @@ START_TEST(without_it_the_same_is_a_lower_bound)
     ck_assert_int_le(report_number(one, "peak"), BACKLOG + 1);
     ck_assert_int_le(report_number(one, "new_overflows.min"), overflows());
     ck_assert_int_ge(report_number(one, "new_overflows.max"), overflows());
+    json_decref(at);
+    json_decref(after);
     end(&watch, SIGTERM);
 }
 END_TEST
@@ -218,6 +235,8 @@ START_TEST(members_of_a_group_have_numbers)
         sum += report_number(one, "new_overflows.min");
     }
     ck_assert_int_eq(sum, overflows());
+    json_decref(at);
+    json_decref(after);
     end(&watch, SIGTERM);
 }
 END_TEST
@@ -237,10 +256,10 @@ START_TEST(a_standing_queue_is_its_own_peak)
     }
     long peak = 0;
     for (int i = 0; i < 50 && peak < 5; i++)
-        peak = report_number(report_listener(next_record(&watch), 0), "interval_peak");
+        peak = next_peak(&watch);
     for (int i = 0; i < 3; i++) {
         ck_assert_int_eq(peak, 5);
-        peak = report_number(report_listener(next_record(&watch), 0), "interval_peak");
+        peak = next_peak(&watch);
     }
     end(&watch, SIGTERM);
     close(fd);
@@ -414,6 +433,7 @@ START_TEST(who_may_not_is_told_which_right)
     json_t *report = parse(outcome.out);
     ck_assert(json_is_null(json_object_get(report_listener(report, 0), "trace")));
     ck_assert_msg(strstr(report_text(report, "no_trace"), "CAP_SYS_ADMIN"), "%s", outcome.out);
+    json_decref(report);
     outcome_free(&outcome);
     outcome = process_run(ARGS(BACKLOGCTL, "watch", "--exact", "always", "--json", "-n", "1"), &setup);
     ck_assert_int_eq(outcome.status, 3);
@@ -424,6 +444,7 @@ START_TEST(who_may_not_is_told_which_right)
     report = parse(outcome.out);
     ck_assert(json_is_false(json_object_get(report, "exact")));
     ck_assert_str_ne(report_text(report, "not_exact"), "");
+    json_decref(report);
     outcome_free(&outcome);
 }
 END_TEST
