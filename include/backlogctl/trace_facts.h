@@ -104,8 +104,8 @@ struct trace_model {
     const struct trace_hooks *hooks;
     struct traced *list; /* owned; in the order of their coming */
     size_t count, room;
-    struct trace_key *order; /* owned; of the first `ordered` of list, ascending */
-    size_t ordered;
+    struct trace_key *order;        /* owned; ascending; each listener once, that of the latest slot where it listened twice */
+    size_t ordered, indexed;        /* keys; of the first so many of list */
     struct trace_account *accounts; /* owned */
     size_t account_count;
     struct netns_facts *namespaces; /* owned; those of the last survey */
@@ -149,6 +149,23 @@ static inline struct trace_digest trace_digest(const struct traced *one)
 int trace_model_index(struct trace_model *m);
 
 /* What is traced of a listener; NULL: nothing, or m is NULL. Those without a cookie are not known again. Not indexed, it is slow. */
-struct traced *trace_find(const struct trace_model *m, const struct listener *l);
+static inline struct traced *trace_find(const struct trace_model *m, const struct listener *l)
+{
+    size_t from = 0, to = m && l->cookie ? m->ordered : 0;
+    while (from < to) {
+        size_t middle = from + (to - from) / 2;
+        const struct trace_key *key = &m->order[middle];
+        if (key->cookie == l->cookie && key->netns == l->netns)
+            return &m->list[key->place];
+        if (key->cookie < l->cookie || (key->cookie == l->cookie && key->netns < l->netns))
+            from = middle + 1;
+        else
+            to = middle;
+    }
+    for (size_t i = m ? m->indexed : 0; m && l->cookie && i < m->count; i++)
+        if (m->list[i].slot.cookie == l->cookie && m->list[i].slot.netns == l->netns)
+            return &m->list[i];
+    return NULL;
+}
 
 #endif

@@ -1,15 +1,6 @@
 /* Remarks on watched listeners, and alerts. */
 #include "backlogctl/judge.h"
 
-static void narrow_from_below(struct interval *bounds, const struct trace_digest *exact, uint64_t seen)
-{
-    if (!exact->known || !bounds->known || seen <= bounds->min || exact->worth[TRACE_SYN] == TRACE_AT_MOST ||
-        exact->worth[TRACE_ACK] == TRACE_AT_MOST)
-        return;
-    bounds->min = seen;
-    bounds->max = bounds->max > seen ? bounds->max : seen; /* some came behind the look at its counter */
-}
-
 /* Bounds by what the kernel was seen to drop: that number, where all were seen, else at least that. */
 static void narrow(struct interval *bounds, const struct trace_digest *exact, uint64_t seen)
 {
@@ -19,7 +10,7 @@ static void narrow(struct interval *bounds, const struct trace_digest *exact, ui
     if (syn == TRACE_EXACT && ack == TRACE_EXACT)
         *bounds = (struct interval){true, seen, seen};
     else
-        narrow_from_below(bounds, exact, seen);
+        judge_overflows_seen(bounds, exact, seen);
 }
 
 /* What it dropped in the interval that has ended. The namespace's span counts its own discarded packets among those of all. */
@@ -153,8 +144,7 @@ void judge_watch(struct watch_model *w)
         struct listener_history *one = &w->list[i];
         judge_listener(&one->now, netns_facts_find(w->namespaces, w->namespace_count, one->now.netns));
         judge_interval(w, one);
-        if (one->now.overflows.known && one->now.discarded_known) /* of all that it ever dropped, at least those that were seen */
-            narrow_from_below(&one->now.overflows, &one->exact, one->exact.syn + one->exact.ack);
+        judge_overflows_seen(&one->now.overflows, &one->exact, one->exact.syn + one->exact.ack);
         /* Here it is known whether it drops now. */
         one->now.remarks &= ~(1u << REMARK_DROPPING);
         if (one->last.overflows.min)

@@ -315,6 +315,8 @@ START_TEST(list_tells_what_a_running_trace_knows)
     ck_assert_int_eq(report_number(one, "trace.waits"), BACKLOG + 1);
     ck_assert_int_eq(report_number(one, "trace.syn_overflows") + report_number(one, "trace.ack_overflows"), overflows());
     ck_assert_str_eq(report_text(one, "trace.ack_overflows_bound"), "exact");
+    ck_assert_int_eq(report_number(one, "overflows.min"), overflows()); /* no other can have dropped them */
+    ck_assert(report_has_remark(one, "dropped"));
     json_decref(report);
     for (size_t i = 0; i < 2; i++) {
         const char *width = i ? "COLUMNS=40" : "COLUMNS=200";

@@ -151,6 +151,34 @@ START_TEST(without_a_hook_nothing_is_known)
 }
 END_TEST
 
+/* ---- Finding ---- */
+
+#define MANY 100
+
+START_TEST(a_listener_is_found_by_its_cookie)
+{
+    static struct traced many[MANY + 1];
+    struct trace_model m = {.list = many, .count = MANY};
+    for (uint32_t i = 0; i < MANY; i++)
+        many[i].slot = (struct trace_slot){.cookie = (i * 37) % MANY + 1, .netns = 7};
+    for (int indexed = 0; indexed < 2; indexed++) {
+        for (uint64_t cookie = 1; cookie <= MANY; cookie++) {
+            const struct listener l = {.cookie = cookie, .netns = 7}, other = {.cookie = cookie, .netns = 8};
+            ck_assert_uint_eq(trace_find(&m, &l)->slot.cookie, cookie);
+            ck_assert_ptr_null(trace_find(&m, &other));
+        }
+        ck_assert_int_eq(trace_model_index(&m), 0);
+    }
+    many[MANY].slot = (struct trace_slot){.cookie = 5, .netns = 7, .peak = 1}; /* it was disconnected, and listens again */
+    m.count++;
+    ck_assert_int_eq(trace_model_index(&m), 0);
+    ck_assert_ptr_eq(trace_find(&m, &(struct listener){.cookie = 5, .netns = 7}), &many[MANY]);
+    ck_assert_ptr_null(trace_find(&m, &(struct listener){.netns = 7}));
+    ck_assert_ptr_null(trace_find(NULL, &(struct listener){.cookie = 5, .netns = 7}));
+    free(m.order);
+}
+END_TEST
+
 /* ---- What another process may have written ---- */
 
 START_TEST(an_identity_is_whole)
@@ -213,6 +241,7 @@ static Suite *make_suite(void)
                                   what_may_have_missed_some_is_a_bound,
                                   overflows_without_a_witness_are_a_bound,
                                   without_a_hook_nothing_is_known,
+                                  a_listener_is_found_by_its_cookie,
                                   an_identity_is_whole,
                                   a_slot_has_what_can_be_counted,
                                   what_cannot_be_is_missing};
