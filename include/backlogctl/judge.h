@@ -86,6 +86,8 @@ void judge_predict(const struct load *load, struct prediction *p);
 /* How many of the packets that a listener discarded in some time were dropped on its full accept queue, by what its network namespace
    counted in the same time. */
 struct interval judge_overflows(uint64_t discarded, const struct overflow_span *span);
+/* There were at least so many as the kernel was seen to drop. */
+void judge_overflows_seen(struct interval *bounds, const struct trace_digest *exact, uint64_t seen);
 
 /* Counts the connections, and fills in each listener's overflows; the span counts its own discarded packets among those of all. */
 void judge_observation(struct observation *o, const struct overflow_span *span);

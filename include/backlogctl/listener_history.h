@@ -3,6 +3,7 @@
 #define BACKLOGCTL_LISTENER_HISTORY_H
 
 #include "backlogctl/survey.h"
+#include "backlogctl/trace_facts.h"
 
 #define WATCH_HISTORY 60                    /* seconds that are remembered */
 #define WATCH_NEWS_SPAN (10 * NSEC_PER_SEC) /* how long one that has gone stays in view, and one that came is new */
@@ -37,6 +38,7 @@ struct listener_history {
     struct watch_span last;            /* the last complete one */
     uint32_t history[WATCH_HISTORY];   /* longest queue of each second, by second % WATCH_HISTORY */
     uint32_t history_from, history_to; /* the seconds that it has: [from, to) */
+    struct trace_digest exact;         /* as the kernel counted it: then peaks and overflows above are these */
 };
 
 /* An expression that somebody waits for: it holds in an interval if any listener met it at any look. */
@@ -71,6 +73,8 @@ struct watch_model {
     nsec interval_began;
     char at[CLOCK_STAMP_SIZE]; /* of the last survey */
     uint64_t number;           /* complete intervals */
+    bool exact;                /* the kernel counts at TCP listeners */
+    const char *not_exact;     /* why not; NULL: nobody asked, or it does */
     size_t owners_unseen, processes_hidden;
     char incomplete[160]; /* why evidence is missing, "" when it is complete */
     struct watch_why why; /* of the listener that is looked at fast, while it is in trouble */

@@ -13,6 +13,9 @@
 
 enum color_mode { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
 
+/* Whether what the kernel itself counts (a trace) is taken: where it can be had, or it is an error that it cannot, or not at all. */
+enum exact_mode { EXACT_AUTO, EXACT_ALWAYS, EXACT_NEVER };
+
 /* How a list is shown. */
 #define SORT_KEYS_MAX 4
 struct list_settings {
@@ -97,6 +100,7 @@ struct settings {
     uint16_t port; /* 0: any free one; only for a server of our own */
     bool json, quiet;
     enum color_mode color;
+    enum exact_mode exact;
     struct transport transport; /* what --unix, --seqpacket, --mptcp and --fastopen come to: see settings_transport */
     bool seqpacket, mptcp;
     struct server_settings server;
@@ -182,11 +186,16 @@ struct command {
     enum target_use target;              /* what the one word beside options means; or it is one of some words: */
     const char *operand;                 /* what the help calls it; NULL: none */
     const char *(*operand_at)(size_t n); /* the words that it can be; NULL behind the last */
-    const char *files; /* the words beside options are files, one or more: what they have to be; NULL: they are not */
-    uint64_t rights;   /* those that it keeps where it has them, see rights.h; all where it starts a server */
-    bool only_reads;   /* under a filter of system calls, */
-    bool marks;        /* that lets it destroy sockets of its own, see destroyed_await() */
+    const char *files;     /* the words beside options are files, one or more: what they have to be; NULL: they are not */
+    uint64_t rights;       /* those that it keeps where it has them, see rights.h; all where it starts a server */
+    uint64_t rights_first; /* beside those, until it calls command_settle() */
+    bool settles;          /* it does that: the filter begins then */
+    bool only_reads;       /* under a filter of system calls, */
+    bool marks;            /* that lets it destroy sockets of its own, see destroyed_await() */
 };
+/* Gives up what the command needed to begin with, and begins the filter. 0 or -errno. */
+int command_settle(const struct command *command, const struct settings *settings, struct error *err);
+
 /* A group hides options of the same name in those behind it. */
 bool option_is_hidden(const struct command *command, const struct option_spec *spec);
 

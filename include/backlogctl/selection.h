@@ -2,6 +2,7 @@
 #ifndef BACKLOGCTL_SELECTION_H
 #define BACKLOGCTL_SELECTION_H
 
+#include "backlogctl/exact.h"
 #include "backlogctl/surveyor.h"
 
 struct selection_plan {
@@ -10,6 +11,7 @@ struct selection_plan {
     /* As qsort_r(3) wants it, of listeners whose percent and remarks are known; NULL: they stay in the survey's order. */
     int (*order)(const void *a, const void *b, void *context);
     void *context;
+    struct exact_traces *exact; /* found; NULL: no trace is asked. The survey points into it */
 };
 
 /* Takes a survey into a zeroed struct, judges it (expectations included) and sorts it. 0 or -errno. */

@@ -62,6 +62,8 @@ struct survey_query {
     bool no_waiting; /* do not look for half-open and oldest: that walks all TCP sockets */
 };
 
+struct trace_model;
+
 struct survey {
     char kernel[72]; /* release, as uname -r */
     char taken_at[CLOCK_STAMP_SIZE];
@@ -77,6 +79,8 @@ struct survey {
     struct expectation expectations[EXPECTATIONS_MAX];
     size_t expectation_count;
     enum expectation_outcome outcome; /* by the judge, of all expectations: the worst */
+    const struct trace_model *traced; /* what running traces know of them, judged; NULL: nobody asked, or none is known: */
+    const char *no_trace;             /* why none is; NULL: nobody asked, or some is */
 };
 
 /* Those that hold a listener of this survey (NULL: none is known); NULL where nobody was looked for or seen. */

@@ -106,6 +106,12 @@ struct trace_account {
     uint64_t missed; /* counted, and not seen */
 };
 
+/* Where a listener stands. */
+struct trace_key {
+    uint64_t cookie;
+    uint32_t netns, place;
+};
+
 struct trace_model {
     char at[CLOCK_STAMP_SIZE]; /* of the last interval's end */
     char began_at[CLOCK_STAMP_SIZE];
@@ -117,6 +123,8 @@ struct trace_model {
     const struct trace_hooks *hooks;
     struct traced *list; /* owned; in the order of their coming */
     size_t count, room;
+    struct trace_key *order;        /* owned; ascending; each listener once, that of the latest slot where it listened twice */
+    size_t ordered, indexed;        /* keys; of the first so many of list */
     struct trace_account *accounts; /* owned */
     size_t account_count;
     struct netns_facts *namespaces; /* owned; those of the last survey */
@@ -125,5 +133,58 @@ struct trace_model {
     size_t namespaces_closed, not_seeded; /* could not be entered; to find what was there already */
     char incomplete[160];                 /* as in struct survey */
 };
+
+/* What is told of a listener that is one thing among others. */
+struct trace_digest {
+    bool known, from_the_beginning; /* known: it is traced; the other: it listened before that */
+    uint64_t since, peak_at;        /* CLOCK_MONOTONIC, ns */
+    enum trace_worth worth[TRACE_FIGURE_COUNT];
+    uint64_t entered, peak, waits, syn, ack;
+    struct trace_quantile p99;
+    uint64_t interval_peak, interval_waits, interval_syn, interval_ack; /* since the look before */
+    struct trace_quantile interval_p99;
+};
+
+/* `one` NULL: it is not traced. */
+static inline struct trace_digest trace_digest(const struct traced *one)
+{
+    struct trace_digest d = {.known = one};
+    if (!one)
+        return d;
+    const struct trace_slot *now = &one->slot, *then = &one->before;
+    d.from_the_beginning = now->seeded;
+    d.since = now->begun, d.peak_at = now->peak_at;
+    for (int f = 0; f < TRACE_FIGURE_COUNT; f++)
+        d.worth[f] = one->worth[f];
+    d.entered = now->entered, d.peak = now->peak, d.waits = now->accepted;
+    d.syn = now->syn.count, d.ack = now->ack.count;
+    d.p99 = one->p99, d.interval_p99 = one->interval_p99;
+    d.interval_peak = now->interval_peak, d.interval_waits = now->accepted - then->accepted;
+    d.interval_syn = now->syn.count - then->syn.count, d.interval_ack = now->ack.count - then->ack.count;
+    return d;
+}
+
+/* Puts m->order in order, after listeners were added. 0 or -ENOMEM. */
+int trace_model_index(struct trace_model *m);
+
+/* What is traced of a listener; NULL: nothing, or m is NULL. Those without a cookie are not known again. Not indexed, it is slow. */
+static inline struct traced *trace_find(const struct trace_model *m, const struct listener *l)
+{
+    size_t from = 0, to = m && l->cookie ? m->ordered : 0;
+    while (from < to) {
+        size_t middle = from + (to - from) / 2;
+        const struct trace_key *key = &m->order[middle];
+        if (key->cookie == l->cookie && key->netns == l->netns)
+            return &m->list[key->place];
+        if (key->cookie < l->cookie || (key->cookie == l->cookie && key->netns < l->netns))
+            from = middle + 1;
+        else
+            to = middle;
+    }
+    for (size_t i = m ? m->indexed : 0; m && l->cookie && i < m->count; i++)
+        if (m->list[i].slot.cookie == l->cookie && m->list[i].slot.netns == l->netns)
+            return &m->list[i];
+    return NULL;
+}
 
 #endif

@@ -90,6 +90,25 @@ struct trace_source_count {
     uint64_t syn, ack, last;
 };
 
+/* How another process knows the maps of a running trace, and what they are worth. Written by who traces, the magic last. */
+#define TRACE_MAGIC UINT32_C(0x676f6c62)
+#define TRACE_LAYOUT 1      /* raised with each change of what is in this file */
+#define TRACE_BASES 64      /* network namespaces whose counter is kept from the beginning */
+#define TRACE_WORTHS_ROOM 8 /* figures, see trace_facts.h */
+
+struct trace_base {
+    uint64_t netns, overflows; /* its inode number; its ListenOverflows when its listeners had been found; */
+    uint64_t known;            /* 1: that could be read */
+};
+
+struct trace_identity {
+    uint32_t magic, layout;
+    uint64_t began; /* CLOCK_MONOTONIC, ns */
+    uint32_t worth[TRACE_WORTHS_ROOM];
+    uint32_t base_count, unused;
+    struct trace_base bases[TRACE_BASES];
+};
+
 /* One value of the map "trace_common". */
 struct trace_common {
     uint32_t slots;      /* taken so far */
@@ -100,6 +119,7 @@ struct trace_common {
     uint64_t full_missing;  /* listeners that were full, but did not fit into the list */
     uint64_t sources;       /* that were put into their map */
     uint64_t events_lost;
+    struct trace_identity identity;
 };
 
 /* What is asked for; 0: any. In the read-only data of the programs. */

@@ -19,9 +19,10 @@ const char *tracer_lacks(void);
 const char *tracer_library(void);
 
 struct tracer_query {
-    uint16_t port;  /* 0: any */
-    uint32_t netns; /* inode of the one namespace that counts; 0: all */
-    bool events;    /* tell of each connection */
+    uint16_t port;   /* 0: any */
+    uint32_t netns;  /* inode of the one namespace that counts; 0: all */
+    bool events;     /* tell of each connection */
+    bool no_sources; /* nobody asks whose packets were dropped: then reading takes no system call */
 };
 
 /* Loads the programs and attaches them, of each figure the best hook that this kernel lets us have; from then on every listener that
@@ -36,6 +37,9 @@ const struct trace_hooks *tracer_hooks(const struct tracer *tracer);
 /* Follows the listeners that are there already in the namespace of the calling thread, and notes who is in their queues. 0 or -errno. */
 int tracer_seed(struct tracer *tracer, struct error *err);
 
+/* Lets others read what is counted, see tracer_running.h. Magic, layout and worths are filled in. */
+void tracer_announce(struct tracer *tracer, const struct trace_identity *identity);
+
 /* As it stands in the maps. Zeroed before the first reading; trace_counts_release at the end. */
 struct trace_source_row {
     struct trace_source source;
@@ -49,6 +53,10 @@ struct trace_counts {
     size_t source_count;
 };
 void trace_counts_release(struct trace_counts *counts);
+
+/* Says that an interval ends about now, before its end is looked at otherwise: what comes from here to the reading that follows counts
+   in this interval and in the next one, so that a queue which is long at that moment is long in both. */
+void tracer_cut(struct tracer *tracer);
 
 /* What was counted so far, of all listeners. The `interval_peak`s begin anew. 0 or -ENOMEM, or -errno of bpf(2). */
 int tracer_read(struct tracer *tracer, struct trace_counts *out, struct error *err);

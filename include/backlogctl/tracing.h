@@ -3,23 +3,30 @@
 #define BACKLOGCTL_TRACING_H
 
 #include "backlogctl/trace_history.h"
-#include "backlogctl/tracer.h"
+#include "backlogctl/tracer_running.h"
 #include "backlogctl/watcher.h"
 
 /* Zeroed is safe to release. */
 struct tracing {
-    struct tracer *tracer;
+    struct tracer *tracer;               /* NULL: another process traces, */
+    const struct running_trace *running; /* the caller's */
     struct periodic_survey survey;
     struct trace_counts counts;
     struct trace_model model;
-    bool refused; /* tracing_begin failed as this kernel, or this build, does not let us */
+    bool no_sources; /* set before it begins: as in struct tracer_query */
+    bool refused;    /* tracing_begin failed as this kernel, or this build, does not let us */
 };
 
 /* Attaches, and finds who listens already; from then on the kernel counts. 0, or -errno as of survey_take and tracer_open. */
 int tracing_begin(struct tracing *tracing, const struct survey_query *query, bool events, struct error *err);
 
-/* Ends an interval: the model as it is now, not yet judged. 0 or -errno. */
+/* Reads the trace of another process instead: what it counted since it began. 0 or -ENOMEM. */
+int tracing_join(struct tracing *tracing, const struct running_trace *running, const struct survey_query *query,
+                 struct error *err);
+
+/* Ends an interval: the model as it is now, not yet judged. 0 or -errno. The same with a survey that was just taken. */
 int tracing_look(struct tracing *tracing, struct error *err);
+int tracing_take(struct tracing *tracing, const struct survey *survey, struct error *err);
 
 /* Detaches. The model stays as it is until it is released. */
 void tracing_end(struct tracing *tracing);

@@ -20,6 +20,9 @@ struct listener_history *watcher_find(const struct watch_model *w, uint64_t cook
 /* Takes in one look at a listener. */
 void watcher_sample(struct watch_model *w, struct listener_history *one, uint64_t queue, uint64_t drops, nsec elapsed);
 
+/* Takes in what the kernel counted of a listener up to now, which began to be watched at `began` (CLOCK_MONOTONIC). */
+void watcher_exact(struct listener_history *one, const struct trace_digest *exact, nsec began, nsec elapsed);
+
 /* Ends the interval: rates and peaks; those that have been gone for long are forgotten. */
 void watcher_end_interval(struct watch_model *w, nsec elapsed);
 

@@ -45,19 +45,32 @@ static int parse_with_preset(const struct command *command, int count, char **wo
     return status;
 }
 
-/* What the command and its options do not need is given up. A command that is started has the rights of who calls. */
-static int give_up_rights(const struct command *command, const struct settings *settings, struct error *err)
+static uint64_t rights_of(const struct command *command, const struct settings *settings)
 {
     uint64_t rights = command->rights;
-    if (settings->words)
-        return 0;
     for (size_t g = 0; command->groups[g]; g++)
         for (const struct option_spec *spec = command->groups[g]->options; spec->name; spec++)
             if (settings_given(settings, spec->name))
                 rights |= spec->rights;
+    return rights;
+}
+
+int command_settle(const struct command *command, const struct settings *settings, struct error *err)
+{
+    uint64_t rights = rights_of(command, settings);
     int status = rights_keep(rights, err);
     return status || !command->only_reads ? status
                                           : rights_only_read((rights & RIGHTS_WRITE) == RIGHTS_WRITE, command->marks, err);
+}
+
+/* What the command and its options do not need is given up. A command that is started has the rights of who calls. */
+static int give_up_rights(const struct command *command, const struct settings *settings, struct error *err)
+{
+    if (settings->words)
+        return 0;
+    if (command->settles && settings->exact != EXACT_NEVER)
+        return rights_keep(rights_of(command, settings) | command->rights_first | RIGHT(SETPCAP), err); /* to give up the rest */
+    return command_settle(command, settings, err);
 }
 
 int command_main(const struct command *command, int count, char **words)

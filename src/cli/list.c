@@ -20,7 +20,20 @@ static int print(FILE *out, const struct settings *settings, const struct survey
     if (!settings->list.prometheus)
         return report_survey_text(out, survey, &settings->list.view, &style);
     report_survey_prometheus(out, survey);
-    return 0;
+    return survey->traced ? report_trace_prometheus(out, survey->traced) : 0;
+}
+
+/* A running trace is asked for what it counted; with `always` it is an error that there is none. */
+static int find_traces(const struct command *command, const struct settings *settings, struct exact_traces *exact,
+                       struct error *err)
+{
+    if (settings->exact == EXACT_NEVER)
+        return 0;
+    exact_find(exact);
+    int status = command_settle(command, settings, err);
+    if (!status && settings->exact == EXACT_ALWAYS && exact->lack.code)
+        return error_set(err, exact->lack.code, "%s", exact->lack.text);
+    return status;
 }
 
 struct printing {
@@ -61,14 +74,18 @@ static int report(const struct command *command, const struct settings *settings
 static int list_run(const struct command *command, const struct settings *settings)
 {
     struct survey survey = {0};
+    struct exact_traces exact = {0};
     struct error err = {0};
     if (settings->list.columns_help) {
         struct report_style style = output_style(settings);
         report_columns_help(stdout, &style);
         return output_flush(command);
     }
-    int status = select_listeners(&survey, settings, &err) ? say_error(command, &err) : report(command, settings, &survey, &err);
+    bool failed = find_traces(command, settings, &exact, &err) ||
+                  select_listeners(&survey, settings, settings->exact == EXACT_NEVER ? NULL : &exact, &err);
+    int status = failed ? say_error(command, &err) : report(command, settings, &survey, &err);
     survey_release(&survey);
+    exact_release(&exact);
     return status;
 }
 
@@ -76,6 +93,8 @@ const struct command command_list = {
     .name = "list",
     .summary = "Show every listener: how full its queue is, what it dropped, whose it is",
     .rights = RIGHTS_SEE | RIGHT(NET_ADMIN),
+    .rights_first = RIGHT(SYS_ADMIN),
+    .settles = true,
     .only_reads = true,
     .run = list_run,
     .target = TARGET_LISTENER,
@@ -93,7 +112,7 @@ static int trouble_run(const struct command *command, const struct settings *set
     struct survey survey = {0};
     struct error err = {0};
     struct report_style style = output_style(settings);
-    if (select_listeners(&survey, settings, &err))
+    if (select_listeners(&survey, settings, NULL, &err))
         return say_error(command, &err);
     size_t kept = 0, all = survey.count;
     for (size_t i = 0; i < all; i++)

@@ -166,8 +166,9 @@ static int measure_run(const struct command *command, const struct settings *set
         return EXIT_USAGE;
     if (settings->survey.all_netns)
         return say_usage(command, "--all-netns: want one namespace: --netns, --pid or --container");
-    int status = select_listeners(&survey, settings, &err) ? say_error(command, &err)
-                                                           : select_is_one(command, settings, &survey, settings->measure.all);
+    int status = select_listeners(&survey, settings, NULL, &err)
+                     ? say_error(command, &err)
+                     : select_is_one(command, settings, &survey, settings->measure.all);
     if (!status)
         status = measure_each(command, settings, &survey);
     survey_release(&survey);

@@ -89,7 +89,7 @@ static int observe_run(const struct command *command, const struct settings *giv
     if (settings.survey.all_netns)
         return say_usage(command, "--all-netns: want one namespace: --netns, --pid or --container");
     settings.survey.no_waiting = true;
-    int status = output_file_check("--output", settings.list.output, &err) || select_listeners(&survey, &settings, &err)
+    int status = output_file_check("--output", settings.list.output, &err) || select_listeners(&survey, &settings, NULL, &err)
                      ? say_error(command, &err)
                      : select_is_one(command, &settings, &survey, true);
     if (!status)

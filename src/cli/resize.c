@@ -42,8 +42,9 @@ static int resize_run(const struct command *command, const struct settings *sett
         return say_usage(command, "--backlog is needed: what listen(2) is to be called with");
     if (select_check(command, settings))
         return EXIT_USAGE;
-    int exit_status = select_listeners(&survey, settings, &err) ? say_error(command, &err)
-                                                                : select_is_one(command, settings, &survey, settings->resize.all);
+    int exit_status = select_listeners(&survey, settings, NULL, &err)
+                          ? say_error(command, &err)
+                          : select_is_one(command, settings, &survey, settings->resize.all);
     if (!exit_status)
         exit_status = resize_listeners(command, settings, &survey);
     survey_release(&survey);

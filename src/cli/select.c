@@ -47,13 +47,14 @@ static struct survey_query query_for(const struct settings *settings)
     return query;
 }
 
-int select_listeners(struct survey *survey, const struct settings *settings, struct error *err)
+int select_listeners(struct survey *survey, const struct settings *settings, struct exact_traces *exact, struct error *err)
 {
     bool for_readers = !settings->json && !settings->list.prometheus; /* programs want the same order every time */
     struct selection_plan plan = {.query = query_for(settings),
                                   .expect = settings->expect,
                                   .order = for_readers || settings->list.sort_count ? compare : NULL,
-                                  .context = (void *)&settings->list};
+                                  .context = (void *)&settings->list,
+                                  .exact = exact};
     return selection_take(survey, &plan, err);
 }
 

@@ -6,8 +6,8 @@
 #include "backlogctl/options.h"
 #include "backlogctl/selection.h"
 
-/* As selection_take, of what the options say. */
-int select_listeners(struct survey *survey, const struct settings *settings, struct error *err);
+/* As selection_take, of what the options say; `exact` as in its plan. */
+int select_listeners(struct survey *survey, const struct settings *settings, struct exact_traces *exact, struct error *err);
 
 /* Tries the names of all who hold a listener of the survey: their processes' and their units'. */
 void select_closest(struct closest *closest, const struct survey *survey);

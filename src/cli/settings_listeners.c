@@ -25,6 +25,13 @@ static const struct option_spec list[] = {
      .help = "fail with status 1 unless this holds for every listener shown, and there is one: MEASURE OP NUMBER, "
              "comma-separated, such as backlog>=1024,drops=0; measures are queue, backlog, capacity, percent, half_open, drops, "
              "oldest_ms, listeners; OP is = != < <= > or >="},
+    {.name = "exact",
+     .argument = "HOW",
+     READS(exact, exact),
+     .usual = "auto, always or never: ask a running trace",
+     .help =
+         "auto, always or never: tell what a 'backlogctl trace' that runs knows of each listener, its peak and waits and drops "
+         "since then (default auto: where one runs and can be read)"},
     {.name = "prometheus",
      READS(flag, list.prometheus),
      .excludes = "json",
@@ -130,6 +137,13 @@ static const struct option_spec watch[] = {
      READS(duration, watch.duration),
      .usual = "end after this time",
      .help = "end after this time"},
+    {.name = "exact",
+     .argument = "HOW",
+     READS(exact, exact),
+     .usual = "auto, always or never: let the kernel count",
+     .help = "auto, always or never: let the kernel count at TCP listeners, as 'backlogctl trace' does, so that peaks and drops "
+             "are exact "
+             "(default auto: where rights and kernel allow it)"},
     {.name = "sort",
      .argument = "NAMES",
      READS(sort, list),

@@ -136,6 +136,7 @@ int take_moment(const struct option_spec *spec, const char *text, void *field, s
 
 const char *const freeze_words[] = {[FREEZE_AUTO] = "auto", [FREEZE_PTRACE] = "ptrace", [FREEZE_STOP] = "stop", NULL};
 const char *const color_words[] = {[COLOR_AUTO] = "auto", [COLOR_ALWAYS] = "always", [COLOR_NEVER] = "never", NULL};
+const char *const exact_words[] = {[EXACT_AUTO] = "auto", [EXACT_ALWAYS] = "always", [EXACT_NEVER] = "never", NULL};
 
 /* Its place among the words, or -EINVAL with `wanted`, which names them. */
 static int take_word(const char *const *words, const char *wanted, const char *text, struct error *err)
@@ -161,6 +162,15 @@ int take_color(const struct option_spec *spec, const char *text, void *field, st
     int word = take_word(color_words, "auto, always or never", text, err);
     if (word >= 0)
         *(option_color *)field = (option_color)word;
+    return word < 0 ? word : 0;
+}
+
+int take_exact(const struct option_spec *spec, const char *text, void *field, struct error *err)
+{
+    (void)spec;
+    int word = take_word(exact_words, "auto, always or never", text, err);
+    if (word >= 0)
+        *(option_exact *)field = (option_exact)word;
     return word < 0 ? word : 0;
 }
 

@@ -30,6 +30,7 @@
     X(accept_rate, nsec)                    \
     X(freeze, enum freeze_method)           \
     X(color, enum color_mode)               \
+    X(exact, enum exact_mode)               \
     X(address, struct endpoint)             \
     X(owned, struct endpoint)               \
     X(bound, struct survey_query)           \
@@ -53,7 +54,7 @@
 OPTION_KINDS(OPTION_KIND)
 
 /* The words of those kinds that are one of a few; NULL at the end. */
-extern const char *const freeze_words[], *const color_words[];
+extern const char *const freeze_words[], *const color_words[], *const exact_words[];
 
 /* In a row of the option table: what reads the value, and the member of struct settings that it goes to. Does not compile unless
    the member has the type of the kind. */

@@ -206,7 +206,7 @@ static int trace_listeners(struct trace_run *run)
     struct survey_query query = run->settings->survey;
     query.all_netns = query.all_netns || (!query.netns && !query.pid && !query.container);
     query.no_waiting = true;
-    if (tracing_begin(&run->tracing, &query, settings->events, &err)) {
+    if (tracing_begin(&run->tracing, &query, settings->events, &err) || tracing_look(&run->tracing, &err)) {
         if (!run->tracing.refused)
             return say_error(run->command, &err);
         say(run->command, "%s; 'backlogctl watch' samples the queues, without any right", err.text);

@@ -56,6 +56,11 @@ static const char *color_word(size_t n)
     return color_words[n];
 }
 
+static const char *exact_word(size_t n)
+{
+    return exact_words[n];
+}
+
 static const char *form_word(enum target_use use, size_t n)
 {
     const struct target_form *form;
@@ -104,6 +109,7 @@ static const struct {
     {take_place, .kind = {"place", VALUE_FILE}},
     {take_preset, .kind = {"preset", VALUE_ONE, preset_word}},
     {take_color, .kind = {"color", VALUE_ONE, color_word}},
+    {take_exact, .kind = {"exact", VALUE_ONE, exact_word}},
     {take_freeze, .kind = {"freeze", VALUE_ONE, freeze_word}},
     {take_columns, .kind = {"columns", VALUE_LIST, column_word}},
     {take_sort, .kind = {"sort", VALUE_ORDER, column_word}},

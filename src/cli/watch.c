@@ -3,6 +3,7 @@
 #include "backlogctl/rights.h"
 
 #include "select.h"
+#include "watch_exact.h"
 #include "watch_screen.h"
 
 #include <errno.h>
@@ -44,9 +45,12 @@ static int look_at_all(struct watch_run *run)
 {
     struct survey survey;
     struct error err = {0};
+    watch_exact_cut(run);
     int status = periodic_survey_take(&run->periodic_survey, &survey, &err);
     if (!status && watcher_merge(&run->w, &survey, elapsed(run)))
         status = error_set(&err, ENOMEM, "no memory for %zu listeners", survey.count);
+    if (!status)
+        status = watch_exact_take(run, &survey, &err);
     run->any = run->any || survey.count;
     survey_release(&survey);
     if (status)
@@ -81,11 +85,26 @@ static void print_block(struct watch_run *run)
     watch_flush(run, status);
 }
 
+/* What a look at the moment of the longest queue would have met. */
+static void judge_peaks(struct watch_run *run)
+{
+    for (size_t i = 0; i < run->w.count && run->w.alert_count; i++) {
+        struct listener_history *one = &run->w.list[i];
+        uint64_t now = one->now.queue;
+        if (!one->exact.known || one->state == WATCH_GONE || one->last.peak <= now)
+            continue;
+        one->now.queue = one->last.peak;
+        judge_watch_one(&run->w, one);
+        one->now.queue = now;
+    }
+}
+
 static void end_interval(struct watch_run *run)
 {
     if (look_at_all(run))
         return;
     watcher_end_interval(&run->w, elapsed(run));
+    judge_peaks(run);
     judge_watch(&run->w);
     if (live_arrange(&run->live)) {
         watch_fail(run, &(struct error){.code = ENOMEM, .text = "no memory"});
@@ -155,21 +174,30 @@ static int finish(struct watch_run *run)
     return output_status(ever ? OUTCOME_FAILED : open ? OUTCOME_OPEN : OUTCOME_HELD);
 }
 
-static void begin(struct watch_run *run)
+static int look_first(struct watch_run *run)
 {
-    struct error err = {0};
     run->began = clock_now();
+    run->w.count = 0;
+    run->w.surveys = 0;
     if (look_at_all(run))
-        return;
+        return -1;
     for (size_t i = 0; i < run->w.count; i++) /* what is there at the beginning is no news of the first interval's */
         run->w.list[i].last = run->w.list[i].open;
     judge_watch(&run->w);
-    if (!run->any && !run->settings->quiet)
-        select_say_none(run->command, run->settings, &run->settings->watch.alerts);
     if (live_arrange(&run->live)) {
         watch_fail(run, &(struct error){.code = ENOMEM, .text = "no memory"});
-        return;
+        return -1;
     }
+    return 0;
+}
+
+static void begin(struct watch_run *run)
+{
+    struct error err = {0};
+    if (look_first(run))
+        return;
+    if (!run->any && !run->settings->quiet)
+        select_say_none(run->command, run->settings, &run->settings->watch.alerts);
     if (run->live.wanted && live_open(&run->live, output_style(run->settings).color, &err))
         say(run->command, "%s: going on as with --batch", err.text);
     tell_news(run);
@@ -181,7 +209,13 @@ static int watch_listeners(struct watch_run *run)
 {
     struct error err = {0};
     const struct watch_settings *settings = &run->settings->watch;
+    /* A person has something to look at while the programs are loaded. */
+    bool later = run->live.wanted && run->settings->exact == EXACT_AUTO;
+    if (!later && (run->status = watch_exact_begin(run)))
+        return run->status;
     begin(run);
+    if (later && !run->status && !(run->status = watch_exact_begin(run)) && run->w.exact)
+        look_first(run);
     loop_arm(&run->loop, &run->interval, run->began + run->w.interval);
     if (!run->status && loop_run(&run->loop, settings->duration ? run->began + settings->duration : NSEC_NEVER, &err))
         watch_fail(run, &err);
@@ -222,6 +256,7 @@ static int watch_command(const struct command *command, const struct settings *s
     int status = loop_init(&run->loop, true, &err) ? say_error(command, &err) : watch_listeners(run);
     sampler_release(&run->sampler);
     periodic_survey_release(&run->periodic_survey);
+    tracing_release(&run->tracing);
     watcher_release(&run->w);
     watcher_release(&run->still);
     loop_release(&run->loop);
@@ -234,6 +269,8 @@ const struct command command_watch = {
     .name = "watch",
     .summary = "Show listeners as they fill and drop, live or a block an interval",
     .rights = RIGHTS_SEE | RIGHT(NET_ADMIN),
+    .rights_first = RIGHT(BPF) | RIGHT(PERFMON),
+    .settles = true,
     .only_reads = true,
     .run = watch_command,
     .target = TARGET_LISTENER,

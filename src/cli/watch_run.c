@@ -1,6 +1,8 @@
 /* A watching: how it fails, and at which listener it looks fast. */
 #include "watch_run.h"
 
+#include "watch_exact.h"
+
 #include "backlogctl/judge.h"
 #include "backlogctl/selection.h"
 
@@ -52,7 +54,7 @@ void watch_aim(struct watch_run *run)
     const struct netns_facts *facts =
         one && one->state != WATCH_GONE ? netns_facts_find(run->w.namespaces, run->w.namespace_count, one->now.netns) : NULL;
     run->not_sampled = (struct error){0};
-    if (!facts)
+    if (!facts || watch_exact_suffices(run, one))
         sampler_rest(&run->sampler);
     else if (sampler_aim(&run->sampler, &one->now, facts, &run->not_sampled) == -EXDEV)
         watch_fail(run, &run->not_sampled);

@@ -5,6 +5,7 @@
 #include "live.h"
 
 #include "backlogctl/output.h"
+#include "backlogctl/tracing.h"
 #include "backlogctl/watcher.h"
 
 struct watch_run {
@@ -15,6 +16,8 @@ struct watch_run {
     struct watch_model w;
     struct periodic_survey periodic_survey;
     struct sampler sampler;
+    struct tracing tracing;   /* where the kernel counts: */
+    struct error not_exact;   /* why it does not; code 0: it does, or is not asked to */
     struct error not_sampled; /* why the selected one is not looked at fast; code 0: it is */
     nsec began;
     bool any;            /* a listener was there at some time */

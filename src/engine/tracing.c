@@ -60,12 +60,24 @@ static int seed_all(struct tracing *t, const struct survey *survey, struct error
     return status;
 }
 
+/* Once all is there that others need to judge the counts, too. */
+static void announce(struct tracing *t)
+{
+    const struct trace_model *m = &t->model;
+    struct trace_identity identity = {.began = (uint64_t)m->began};
+    for (size_t i = 0; i < m->account_count && i < TRACE_BASES; i++) {
+        const struct trace_account *account = &m->accounts[i];
+        identity.bases[identity.base_count++] = (struct trace_base){account->netns, account->base, account->known};
+    }
+    tracer_announce(t->tracer, &identity);
+}
+
 int tracing_begin(struct tracing *t, const struct survey_query *query, bool events, struct error *err)
 {
     struct survey survey = {0};
     t->survey.query = *query;
     int status = periodic_survey_take(&t->survey, &survey, err);
-    struct tracer_query asked = {.events = events};
+    struct tracer_query asked = {.events = events, .no_sources = t->no_sources};
     bool one = !status && !query->all_netns && !query->pid && !query->container && survey.namespace_count == 1;
     if (one)
         asked.netns = (uint32_t)survey.namespaces[0].inode;
@@ -82,7 +94,8 @@ int tracing_begin(struct tracing *t, const struct survey_query *query, bool even
     if (status)
         return status;
     t->model.hooks = tracer_hooks(t->tracer);
-    return tracing_look(t, err);
+    announce(t);
+    return 0;
 }
 
 /* ---- Looks ---- */
@@ -136,14 +149,6 @@ static int add_new(struct tracing *t, struct error *err)
     return 0;
 }
 
-static struct traced *find(struct trace_model *m, const struct listener *l)
-{
-    for (size_t i = 0; i < m->count; i++)
-        if (m->list[i].slot.cookie == l->cookie && m->list[i].slot.netns == l->netns)
-            return &m->list[i];
-    return NULL;
-}
-
 static void merge_survey(struct tracing *t, const struct survey *survey)
 {
     struct trace_model *m = &t->model;
@@ -153,18 +158,20 @@ static void merge_survey(struct tracing *t, const struct survey *survey)
     }
     for (size_t i = 0; i < survey->count; i++) {
         const struct listener *l = &survey->listeners[i];
-        struct traced *one = l->cookie ? find(m, l) : NULL;
+        struct traced *one = trace_find(m, l);
         if (!one)
             continue;
         one->now = *l;
         one->surveyed = one->selected = one->looked = true;
-        if (l->queue > l->backlog && !one->slot.in_full)
+        if (t->tracer && l->queue > l->backlog && !one->slot.in_full)
             tracer_note_full(t->tracer, l->cookie);
     }
     for (size_t i = 0; i < m->count; i++)
         if (!m->list[i].surveyed) {
             m->list[i].now = listener_of(&m->list[i].slot);
-            m->list[i].selected = m->list[i].slot.closed && is_meant(&t->survey.query, &m->list[i].now);
+            m->list[i].selected =
+                m->list[i].slot.closed && is_meant(&t->survey.query, &m->list[i].now) &&
+                (t->tracer || netns_facts_find(survey->namespaces, survey->namespace_count, m->list[i].now.netns));
         }
 }
 
@@ -190,7 +197,7 @@ static void take_accounts(struct trace_model *m, const struct survey *survey)
         struct trace_account *account = &m->accounts[i];
         const struct netns_facts *facts = netns_facts_find(survey->namespaces, survey->namespace_count, account->netns);
         if (facts && facts->counters.known && account->known)
-            account->counted = facts->counters.value[COUNTER_LISTEN_OVERFLOWS] - account->base;
+            account->counted = facts->overflows_after - account->base;
     }
 }
 
@@ -251,7 +258,7 @@ static void take_sources(struct trace_model *m, const struct trace_counts *count
 static int take_counts(struct tracing *t, struct error *err)
 {
     struct trace_model *m = &t->model;
-    int status = tracer_read(t->tracer, &t->counts, err);
+    int status = t->tracer ? tracer_read(t->tracer, &t->counts, err) : running_trace_read(t->running, &t->counts, err);
     if (!status)
         status = add_new(t, err);
     if (status)
@@ -262,6 +269,8 @@ static int take_counts(struct tracing *t, struct error *err)
             one->before = one->slot;
         one->slot = t->counts.slots[i];
     }
+    if (trace_model_index(m))
+        return error_set(err, ENOMEM, "no memory for %zu listeners", m->count);
     take_sources(m, &t->counts);
     m->slots_missing = t->counts.common.slots_missing;
     m->full_missing = t->counts.common.full_missing;
@@ -269,28 +278,52 @@ static int take_counts(struct tracing *t, struct error *err)
     return 0;
 }
 
-/* The survey first: its counters must not have what the programs could not have seen yet. */
-int tracing_look(struct tracing *t, struct error *err)
+/* The survey has been taken before the counts: its counters must not have what the programs could not have seen yet. */
+int tracing_take(struct tracing *t, const struct survey *survey, struct error *err)
 {
     struct trace_model *m = &t->model;
-    struct survey survey = {0};
-    int status = periodic_survey_take(&t->survey, &survey, err);
+    int status = take_counts(t, err);
     if (!status)
-        status = take_counts(t, err);
-    if (!status)
-        status = keep_namespaces(m, &survey, err);
-    if (!status) {
-        merge_survey(t, &survey);
-        take_accounts(m, &survey);
-    }
-    survey_release(&survey);
+        status = keep_namespaces(m, survey, err);
     if (status)
         return status;
+    merge_survey(t, survey);
+    take_accounts(m, survey);
     nsec elapsed = clock_now() - m->began;
     m->took = elapsed - m->elapsed;
     m->elapsed = elapsed;
     m->number++;
     clock_stamp(m->at);
+    return 0;
+}
+
+int tracing_look(struct tracing *t, struct error *err)
+{
+    struct survey survey = {0};
+    int status = periodic_survey_take(&t->survey, &survey, err);
+    if (!status)
+        status = tracing_take(t, &survey, err);
+    survey_release(&survey);
+    return status;
+}
+
+/* ---- A trace that another process runs ---- */
+
+int tracing_join(struct tracing *t, const struct running_trace *running, const struct survey_query *query, struct error *err)
+{
+    t->running = running;
+    t->survey.query = *query;
+    t->model.hooks = &running->hooks;
+    t->model.began = (nsec)running->identity.began;
+    clock_stamp_at(t->model.began, t->model.began_at);
+    for (uint32_t i = 0; i < running->identity.base_count; i++) {
+        const struct trace_base *base = &running->identity.bases[i];
+        struct trace_account *account = add_account(&t->model, base->netns);
+        if (!account)
+            return error_set(err, ENOMEM, "no memory for a network namespace");
+        account->base = base->overflows;
+        account->known = base->known;
+    }
     return 0;
 }
 
@@ -324,9 +357,10 @@ int trace_model_copy(struct trace_model *copy, const struct trace_model *m)
     *copy = *m;
     copy->room = m->count;
     copy->list = copy_of(m->list, m->count, sizeof *m->list);
+    copy->order = m->order ? copy_of(m->order, m->ordered, sizeof *m->order) : NULL;
     copy->accounts = copy_of(m->accounts, m->account_count, sizeof *m->accounts);
     copy->namespaces = copy_of(m->namespaces, m->namespace_count, sizeof *m->namespaces);
-    if (copy->list && copy->accounts && copy->namespaces)
+    if (copy->list && !copy->order == !m->order && copy->accounts && copy->namespaces)
         return 0;
     trace_model_release(copy);
     return -ENOMEM;
@@ -335,6 +369,7 @@ int trace_model_copy(struct trace_model *copy, const struct trace_model *m)
 void trace_model_release(struct trace_model *m)
 {
     free(m->list);
+    free(m->order);
     free(m->accounts);
     free(m->namespaces);
     *m = (struct trace_model){0};

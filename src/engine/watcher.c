@@ -98,6 +98,20 @@ void watcher_sample(struct watch_model *w, struct listener_history *one, uint64_
     note_history(one, queue, elapsed);
 }
 
+void watcher_exact(struct listener_history *one, const struct trace_digest *exact, nsec began, nsec elapsed)
+{
+    one->exact = *exact;
+    if (!exact->known || exact->worth[TRACE_LENGTH] == TRACE_UNKNOWN)
+        return;
+    if (exact->interval_peak > one->open.peak)
+        one->open.peak = exact->interval_peak;
+    if (exact->peak > one->peak) {
+        one->peak = exact->peak;
+        one->peak_at = (nsec)exact->peak_at > began ? (nsec)exact->peak_at - began : 0;
+    }
+    note_history(one, exact->interval_peak, elapsed);
+}
+
 /* ---- Surveys ---- */
 
 static struct listener_history *add(struct watch_model *w)

@@ -18,6 +18,15 @@ struct interval judge_overflows(uint64_t discarded, const struct overflow_span *
     return overflows;
 }
 
+void judge_overflows_seen(struct interval *bounds, const struct trace_digest *exact, uint64_t seen)
+{
+    if (!exact->known || !bounds->known || seen <= bounds->min || exact->worth[TRACE_SYN] == TRACE_AT_MOST ||
+        exact->worth[TRACE_ACK] == TRACE_AT_MOST)
+        return;
+    bounds->min = seen;
+    bounds->max = bounds->max > seen ? bounds->max : seen; /* some came behind the look at its counter */
+}
+
 struct interval judge_sum(struct interval a, struct interval b)
 {
     return (struct interval){.known = a.known && b.known, .min = a.min + b.min, .max = a.max + b.max};

@@ -110,7 +110,11 @@ void judge_survey(struct survey *survey)
         judge_netns(&survey->namespaces[i]);
     for (size_t i = 0; i < survey->count; i++) {
         struct listener *listener = &survey->listeners[i];
-        judge_listener(listener, netns_facts_find(survey->namespaces, survey->namespace_count, listener->netns));
+        const struct netns_facts *netns = netns_facts_find(survey->namespaces, survey->namespace_count, listener->netns);
+        judge_listener(listener, netns);
+        const struct trace_digest seen = trace_digest(trace_find(survey->traced, listener));
+        judge_overflows_seen(&listener->overflows, &seen, seen.syn + seen.ack);
+        listener->remarks = remarks_of(listener, netns);
     }
     for (size_t i = 0; i < survey->expectation_count; i++) {
         judge_expectation(survey, &survey->expectations[i]);

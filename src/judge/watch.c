@@ -1,6 +1,18 @@
 /* Remarks on watched listeners, and alerts. */
 #include "backlogctl/judge.h"
 
+/* Bounds by what the kernel was seen to drop: that number, where all were seen, else at least that. */
+static void narrow(struct interval *bounds, const struct trace_digest *exact, uint64_t seen)
+{
+    enum trace_worth syn = exact->worth[TRACE_SYN], ack = exact->worth[TRACE_ACK];
+    if (!exact->known)
+        return;
+    if (syn == TRACE_EXACT && ack == TRACE_EXACT)
+        *bounds = (struct interval){true, seen, seen};
+    else
+        judge_overflows_seen(bounds, exact, seen);
+}
+
 /* What it dropped in the interval that has ended. The namespace's span counts its own discarded packets among those of all. */
 static void judge_interval(const struct watch_model *w, struct listener_history *one)
 {
@@ -14,7 +26,9 @@ static void judge_interval(const struct watch_model *w, struct listener_history 
     else
         span.others_known = false;
     one->last.overflows = judge_overflows(one->last.discarded, &span);
+    narrow(&one->last.overflows, &one->exact, one->exact.interval_syn + one->exact.interval_ack);
     one->overflows = one->overflows.known ? judge_sum(one->overflows, one->last.overflows) : one->last.overflows;
+    narrow(&one->overflows, &one->exact, one->exact.syn + one->exact.ack);
     double seconds = w->took > 0 ? (double)w->took / NSEC_PER_SEC : 0;
     one->last.least_a_second = seconds > 0 ? (double)one->last.overflows.min / seconds : 0;
     one->last.most_a_second = seconds > 0 ? (double)one->last.overflows.max / seconds : 0;
@@ -130,6 +144,7 @@ void judge_watch(struct watch_model *w)
         struct listener_history *one = &w->list[i];
         judge_listener(&one->now, netns_facts_find(w->namespaces, w->namespace_count, one->now.netns));
         judge_interval(w, one);
+        judge_overflows_seen(&one->now.overflows, &one->exact, one->exact.syn + one->exact.ack);
         /* Here it is known whether it drops now. */
         one->now.remarks &= ~(1u << REMARK_DROPPING);
         if (one->last.overflows.min)

@@ -45,6 +45,16 @@ int tracer_seed(struct tracer *tracer, struct error *err)
     return error_set(err, ENOSYS, "%s", tracer_lacks());
 }
 
+void tracer_announce(struct tracer *tracer, const struct trace_identity *identity)
+{
+    (void)tracer, (void)identity;
+}
+
+void tracer_cut(struct tracer *tracer)
+{
+    (void)tracer;
+}
+
 int tracer_read(struct tracer *tracer, struct trace_counts *out, struct error *err)
 {
     (void)tracer, (void)out;
@@ -80,8 +90,14 @@ const struct trace_slot *tracer_slot(const struct tracer *tracer, uint32_t slot)
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
+/* Peaks of one listener: before the cut, and behind the cut of the interval before. */
+struct cut {
+    uint64_t peak, carried;
+};
+
 struct tracer {
     struct bpf_object *object;
+    struct cut *cuts; /* owned; by slots; NULL: no interval is cut */
     struct trace_hooks hooks;
     struct bpf_link *links[TRACE_PROGRAM_COUNT], *seed;
     struct trace_slot *slots;    /* the kernel's own memory, mapped */
@@ -212,11 +228,11 @@ static void *map_array(struct tracer *t, const char *name, size_t size, struct e
     return NULL;
 }
 
-static int map_all(struct tracer *t, struct error *err)
+static int map_all(struct tracer *t, bool no_sources, struct error *err)
 {
     t->slots = map_array(t, "trace_slots", TRACE_SLOTS * sizeof *t->slots, err);
     t->common = t->slots ? map_array(t, "trace_common", sizeof *t->common, err) : NULL;
-    t->sources = bpf_object__find_map_fd_by_name(t->object, "trace_sources");
+    t->sources = no_sources ? -1 : bpf_object__find_map_fd_by_name(t->object, "trace_sources");
     return t->common ? 0 : -err->code;
 }
 
@@ -242,7 +258,7 @@ int tracer_open(struct tracer **out, const struct tracer_query *query, struct er
         return error_set(err, ENOMEM, "no memory");
     int status = load_best(t, query, use, err);
     if (!status)
-        status = map_all(t, err);
+        status = map_all(t, query->no_sources, err);
     if (!status && query->events)
         status = open_ring(t, err);
     if (!status)
@@ -266,6 +282,7 @@ void tracer_close(struct tracer *t)
     if (t->common)
         munmap(t->common, sizeof *t->common);
     ring_buffer__free(t->ring);
+    free(t->cuts);
     bpf_object__close(t->object);
     free(t);
 }
@@ -295,6 +312,16 @@ int tracer_seed(struct tracer *t, struct error *err)
     int status = got < 0 ? error_errno(err, "cannot walk the sockets of this namespace") : 0;
     close(fd);
     return status;
+}
+
+void tracer_announce(struct tracer *t, const struct trace_identity *identity)
+{
+    struct trace_identity *out = &t->common->identity;
+    *out = *identity;
+    out->layout = TRACE_LAYOUT;
+    for (enum trace_figure f = 0; f < TRACE_FIGURE_COUNT; f++)
+        out->worth[f] = t->hooks.of[f].name ? t->hooks.of[f].worth : TRACE_UNKNOWN;
+    __atomic_store_n(&out->magic, TRACE_MAGIC, __ATOMIC_RELEASE);
 }
 
 /* The kernel counts on when there are no more. */
@@ -343,6 +370,8 @@ static int read_sources(const struct tracer *t, struct trace_counts *out, struct
 {
     struct trace_source key, *last = NULL;
     out->source_count = 0;
+    if (t->sources < 0)
+        return 0;
     if (!out->sources)
         out->sources = calloc(TRACE_SOURCES, sizeof *out->sources);
     if (!out->sources)
@@ -358,6 +387,34 @@ static int read_sources(const struct tracer *t, struct trace_counts *out, struct
     return 0;
 }
 
+static uint64_t take_peak(const struct tracer *t, uint32_t slot)
+{
+    return __atomic_exchange_n(&t->slots[slot].interval_peak, 0, __ATOMIC_SEQ_CST);
+}
+
+static uint64_t higher(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+void tracer_cut(struct tracer *t)
+{
+    if (!t->cuts)
+        t->cuts = calloc(TRACE_SLOTS, sizeof *t->cuts);
+    for (uint32_t i = 0; i < slots_taken(t) && t->cuts; i++)
+        t->cuts[i].peak = higher(t->cuts[i].carried, take_peak(t, i));
+}
+
+/* Where an interval was cut, what came since then is carried into the next one. */
+static uint64_t peak_of(struct tracer *t, uint32_t slot)
+{
+    uint64_t peak = take_peak(t, slot);
+    if (!t->cuts)
+        return peak;
+    t->cuts[slot].carried = peak;
+    return higher(t->cuts[slot].peak, peak);
+}
+
 int tracer_read(struct tracer *t, struct trace_counts *out, struct error *err)
 {
     uint32_t count = slots_taken(t);
@@ -367,7 +424,7 @@ int tracer_read(struct tracer *t, struct trace_counts *out, struct error *err)
     out->slots = slots;
     out->count = count;
     for (uint32_t i = 0; i < count; i++) {
-        uint64_t peak = __atomic_exchange_n(&t->slots[i].interval_peak, 0, __ATOMIC_SEQ_CST);
+        uint64_t peak = peak_of(t, i);
         slots[i] = t->slots[i];
         slots[i].interval_peak = peak;
     }

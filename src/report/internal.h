@@ -362,4 +362,18 @@ json_t *started_json(const struct run *run);
 void write_merged(FILE *out, const struct run *run, int columns);
 json_t *merged_json(const struct run *run);
 
+/* ---- traced.c: what a trace knows of a listener ---- */
+
+/* Listeners that are named as those which no trace knows, before they are only counted. */
+#define TRACED_NAMED_MAX 4
+
+/* null: it knows nothing. */
+json_t *json_traced(const struct trace_digest *one);
+/* The bounds of a quantile of so many waits, or null. */
+json_t *json_trace_bounds(uint64_t samples, const struct trace_digest *one, const struct trace_quantile *q);
+/* "longest queue 8 (exact), 99% of 120 waited less than 3ms, ..." */
+void write_traced_words(FILE *out, const struct trace_digest *one);
+/* Below the table of a survey; nothing where no trace runs. */
+void write_running_trace(FILE *out, const struct survey *survey, const struct report_style *style);
+
 #endif

@@ -123,6 +123,8 @@ static json_t *listener_json(const struct survey *survey, const struct listener 
 {
     json_t *object = json_listener(l);
     json_put(&object, "holders", holders_json(survey, l));
+    const struct trace_digest traced = trace_digest(trace_find(survey->traced, l));
+    json_put(&object, "trace", json_traced(&traced));
     return object;
 }
 
@@ -134,11 +136,12 @@ int report_survey_json(FILE *out, const struct survey *survey)
     for (size_t i = 0; i < survey->namespace_count; i++)
         json_add(&namespaces, json_netns(&survey->namespaces[i]));
     return write_json_line(out,
-                           json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:I, s:I, s:I, s:o, s:o, s:o}", "schema", SCHEMA, "version",
-                                     BACKLOGCTL_VERSION, "kernel", survey->kernel, "taken_at", survey->taken_at, "listeners",
-                                     listeners, "namespaces", namespaces, "namespaces_closed",
+                           json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:I, s:I, s:I, s:o, s:o, s:o, s:o}", "schema", SCHEMA,
+                                     "version", BACKLOGCTL_VERSION, "kernel", survey->kernel, "taken_at", survey->taken_at,
+                                     "listeners", listeners, "namespaces", namespaces, "namespaces_closed",
                                      (json_int_t)survey->namespaces_closed, "owners_unseen", (json_int_t)survey->owners_unseen,
                                      "processes_hidden", (json_int_t)survey->processes_hidden, "incomplete",
-                                     *survey->incomplete ? json_text(survey->incomplete) : json_null(), "expectations",
+                                     *survey->incomplete ? json_text(survey->incomplete) : json_null(), "no_trace",
+                                     survey->no_trace ? json_text(survey->no_trace) : json_null(), "expectations",
                                      expectations_of(survey), "ok", json_outcome(survey->outcome)));
 }

@@ -31,6 +31,7 @@ static void write_heading(FILE *out, const struct watch_model *w, size_t count, 
         fputs("no listener", line);
     if (w->namespace_count == 1 && w->namespaces[0].somaxconn >= 0)
         fprintf(line, ", net.core.somaxconn %" PRId64, w->namespaces[0].somaxconn);
+    fputs(w->exact ? ", exact" : ", sampled", line);
     fold_end(&fold);
 }
 
@@ -73,7 +74,13 @@ static void write_notes(FILE *out, const struct watch_model *w, const size_t *or
     char place[REPORT_PLACE_SIZE], text[WATCH_TEXT_SIZE];
     if (w->number != 1)
         return;
-    if (sampled < count) {
+    if (w->exact && count)
+        watch_exact_words(text, w, order, count), write_folded(out, text, style->columns, 2);
+    if (w->not_exact) {
+        snprintf(text, sizeof text, "(sampled, as %s)", w->not_exact);
+        write_folded(out, text, style->columns, 2);
+    }
+    if (!w->exact && sampled < count) {
         snprintf(text, sizeof text, "(a sampled peak is a lower bound: %s was sampled at %.0f Hz, the others once an interval)",
                  report_place(&w->list[order[sampled]].now, place), watch_hz(w, &w->list[order[sampled]]));
         write_folded(out, text, style->columns, 2);
@@ -167,6 +174,11 @@ static json_t *why_json(const struct watch_model *w, const struct listener_histo
     return object;
 }
 
+static json_t *known_json(const struct listener_history *one, enum trace_figure figure, uint64_t value)
+{
+    return json_known(one->exact.known && one->exact.worth[figure] != TRACE_UNKNOWN, value);
+}
+
 static json_t *watched_json(const struct watch_model *w, const struct listener_history *one)
 {
     json_t *object = json_listener(&one->now);
@@ -180,6 +192,12 @@ static json_t *watched_json(const struct watch_model *w, const struct listener_h
                   (json_int_t)one->last.samples, "sampled_hz", json_real((double)(int64_t)(watch_hz(w, one) * 10 + 0.5) / 10));
     json_merge(&object, more);
     json_put(&object, "why", why_json(w, one));
+    json_put(&object, "trace", json_traced(&one->exact));
+    json_merge(&object, json_pack("{s:o, s:o, s:o, s:o}", "interval_waits",
+                                  known_json(one, TRACE_WAIT, one->exact.interval_waits), "interval_wait_p99_us",
+                                  json_trace_bounds(one->exact.interval_waits, &one->exact, &one->exact.interval_p99),
+                                  "interval_syn_overflows", known_json(one, TRACE_SYN, one->exact.interval_syn),
+                                  "interval_ack_overflows", known_json(one, TRACE_ACK, one->exact.interval_ack)));
     return object;
 }
 
@@ -201,12 +219,13 @@ int report_watch_json(FILE *out, const struct watch_model *w, const size_t *orde
         json_add(&listeners, watched_json(w, &w->list[order[i]]));
     for (size_t i = 0; i < w->namespace_count; i++)
         json_add(&namespaces, json_netns(&w->namespaces[i]));
-    return write_json_line(out, json_pack("{s:s, s:s, s:s, s:o, s:o, s:I, s:o, s:o, s:o, s:I, s:I, s:o}", "schema", SCHEMA,
-                                          "event", "interval", "at", w->at, "elapsed_us", json_span(w->elapsed), "interval_us",
-                                          json_span(w->took), "number", (json_int_t)w->number, "listeners", listeners,
-                                          "namespaces", namespaces, "alerts", alerts_json(w), "owners_unseen",
+    return write_json_line(out, json_pack("{s:s, s:s, s:s, s:o, s:o, s:I, s:o, s:o, s:o, s:I, s:I, s:o, s:b, s:o}", "schema",
+                                          SCHEMA, "event", "interval", "at", w->at, "elapsed_us", json_span(w->elapsed),
+                                          "interval_us", json_span(w->took), "number", (json_int_t)w->number, "listeners",
+                                          listeners, "namespaces", namespaces, "alerts", alerts_json(w), "owners_unseen",
                                           (json_int_t)w->owners_unseen, "processes_hidden", (json_int_t)w->processes_hidden,
-                                          "incomplete", *w->incomplete ? json_text(w->incomplete) : json_null()));
+                                          "incomplete", *w->incomplete ? json_text(w->incomplete) : json_null(), "exact",
+                                          (int)w->exact, "not_exact", w->not_exact ? json_text(w->not_exact) : json_null()));
 }
 
 int report_alert_json(FILE *out, const struct alert *alert)

@@ -99,13 +99,19 @@ static void add_sampling(struct frame *frame, const struct watch_model *w, const
 {
     double hz = watch_hz(w, one);
     char gap[NSEC_TEXT_SIZE], text[WATCH_TEXT_SIZE];
-    if (view->not_sampled)
+    if (watch_is_exact(one))
+        watch_digest_words(text, &one->exact);
+    else if (view->not_sampled)
         snprintf(text, sizeof text, "sampled once an interval only: %s", view->not_sampled);
     else if (hz > 0)
         snprintf(text, sizeof text, "sampled at %.0f Hz: a lower bound, as a burst within %s may pass unseen", hz,
                  nsec_text((nsec)((double)NSEC_PER_SEC / hz / 1e5) * 100000 + NSEC_PER_MSEC / 10, gap));
     else
         snprintf(text, sizeof text, "the peak is a lower bound: a burst between two looks may pass unseen");
+    frame_folded(frame, FRAME_DIM, text);
+    if (!w->not_exact)
+        return;
+    snprintf(text, sizeof text, "not exact: %s", w->not_exact);
     frame_folded(frame, FRAME_DIM, text);
 }
 
@@ -187,7 +193,7 @@ static void add_help(struct frame *frame, size_t room)
         "  p Space   q    pause, go on; quit",         "",
         "  !  full, or dropping connections now",      "  ?  clients wait for a second and more",
         "  +  new    x  gone    -  none, unknown",     "  full   the queue, of what it holds",
-        "  holds  connections that its queue holds",   "  peak   longest queue seen: a lower bound",
+        "  holds  connections that its queue holds",   "  peak   longest queue seen; ~ maybe more",
         "  drops  A..B: somewhere between the two",    "  half   half-open: handshake not complete",
         "  oldest time that the first has waited",     "  last minute    its peaks, now at the right",
         "  remarks +2: two more; ..: a name is cut",   "  The chosen one is looked at some 1000",

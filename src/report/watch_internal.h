@@ -13,6 +13,7 @@ enum watch_place {
     WATCH_MARK = 1,
     WATCH_BAR = 20,
     WATCH_PEAK = 50,
+    WATCH_P99 = 55,
     WATCH_RATE = 60,
     WATCH_LOOKS = 100,
     WATCH_SPARK = 130,
@@ -55,6 +56,13 @@ double watch_hz(const struct watch_model *w, const struct listener_history *one)
 
 /* What it says of itself and what is worth saying, with commas between; "" or "-": nothing. */
 void watch_remarks(const struct listener_history *one, char out[LIST_CELL_SIZE]);
+
+/* How many peaks and drops are exact: "(exact: ...)". */
+void watch_exact_words(char out[WATCH_TEXT_SIZE], const struct watch_model *w, const size_t *order, size_t count);
+/* "counted in the kernel: longest queue 8 (exact), ..." */
+void watch_digest_words(char out[WATCH_TEXT_SIZE], const struct trace_digest *exact);
+/* Whether its peak is exact. */
+bool watch_is_exact(const struct listener_history *one);
 
 /* w->why in words: "why, 3s ago: ...". */
 void watch_why_words(FILE *out, const struct watch_model *w);

@@ -39,8 +39,18 @@ static void text_bar(const struct watch_layout *layout, const struct listener_hi
 
 static void text_peak(const struct watch_layout *layout, const struct listener_history *one, int width, char out[WATCH_TEXT_SIZE])
 {
+    bool bound = layout->w->exact && !watch_is_exact(one); /* among those that are exact */
+    char number[WATCH_TEXT_SIZE];
+    column_number(one->peak, width - bound, number);
+    snprintf(out, WATCH_TEXT_SIZE, "%s%.*s", bound ? "~" : "", width, number);
+}
+
+static void text_p99(const struct watch_layout *layout, const struct listener_history *one, int width, char out[WATCH_TEXT_SIZE])
+{
+    char span[NSEC_TEXT_SIZE];
     (void)layout;
-    column_number(one->peak, width, out);
+    bool known = one->exact.known && one->exact.worth[TRACE_WAIT] != TRACE_UNKNOWN && one->exact.interval_waits;
+    snprintf(out, WATCH_TEXT_SIZE, "%.*s", width, known ? nsec_text(one->exact.interval_p99.high, span) : "-");
 }
 
 static void text_rate(const struct watch_layout *layout, const struct listener_history *one, int width, char out[WATCH_TEXT_SIZE])
@@ -143,8 +153,9 @@ struct column {
     enum figure_id figure;
 };
 
-static struct column column_at(int place)
+static struct column column_at(const struct watch_layout *layout, int place)
 {
+    static const struct column p99 = {"p99<", 7, 9, false, text_p99};
     static const struct column own[WATCH_PLACES] = {
         [WATCH_MARK] = {"", 1, 1, true, text_mark},           [WATCH_BAR] = {"full", 6, 5, true, text_bar},
         [WATCH_PEAK] = {"peak", 6, 3, false, text_peak},      [WATCH_RATE] = {"drops/s", 7, 4, false, text_rate},
@@ -157,7 +168,7 @@ static struct column column_at(int place)
                                    .rank = figures[f].watch.rank,
                                    .left = figure_is_text(f),
                                    .figure = f};
-    return own[place];
+    return place == WATCH_P99 && layout->w->exact ? p99 : own[place];
 }
 
 static void put_cell(const struct watch_layout *layout, const struct column *column, const struct listener_history *one,
@@ -169,10 +180,10 @@ static void put_cell(const struct watch_layout *layout, const struct column *col
         put_figure(column->figure, one, width, out);
 }
 
-static void shapes_of(struct frame_column shapes[WATCH_PLACES])
+static void shapes_of(const struct watch_layout *layout, struct frame_column shapes[WATCH_PLACES])
 {
     for (int place = 0; place < WATCH_PLACES; place++) {
-        struct column column = column_at(place);
+        struct column column = column_at(layout, place);
         shapes[place] = (struct frame_column){column.head, column.narrow, column.rank, column.left};
     }
 }
@@ -193,7 +204,7 @@ static void lay_out(struct watch_layout *layout, int columns, bool lines)
     } growing[] = {{address, 21},  {figures[FIGURE_PROCESS].watch.place, 20}, {remarks, 24}, {address, 36}, {WATCH_SPARK, 60},
                    {WATCH_BAR, 12}};
     struct frame_column shapes[WATCH_PLACES];
-    shapes_of(shapes);
+    shapes_of(layout, shapes);
     for (int place = 0; place < WATCH_PLACES && lines; place++)
         if (place == WATCH_MARK || place == WATCH_SPARK || place == remarks)
             shapes[place].rank = 0;
@@ -223,7 +234,7 @@ int watch_layout_file(struct watch_layout *layout, const size_t *order, size_t c
     char text[WATCH_TEXT_SIZE];
     int all = -1; /* before the first is no gap */
     for (int place = 0; place < WATCH_PLACES; place++) {
-        struct column column = column_at(place);
+        struct column column = column_at(layout, place);
         int *width = &layout->width[place];
         *width = column.head && place != WATCH_MARK && place != WATCH_SPARK ? column.narrow : 0;
         bool grows = *width && !column.text && column.left;
@@ -252,7 +263,7 @@ struct cells {
 static void write_cell(void *context, size_t place, int width, char out[WATCH_TEXT_SIZE])
 {
     const struct cells *row = context;
-    struct column column = column_at((int)place);
+    struct column column = column_at(row->layout, (int)place);
     put_cell(row->layout, &column, row->one, width, out);
 }
 
@@ -261,7 +272,7 @@ static int write_cells(const struct watch_layout *layout, const struct listener_
 {
     struct frame_column shapes[WATCH_PLACES];
     struct cells row = {layout, one};
-    shapes_of(shapes);
+    shapes_of(layout, shapes);
     return columns_write(shapes, WATCH_PLACES, layout->width, one ? write_cell : NULL, &row, out);
 }
 

@@ -23,6 +23,8 @@ int selection_take(struct survey *survey, const struct selection_plan *plan, str
     survey->expectation_count = plan->expect.count;
     memcpy(survey->expectations, plan->expect.list, sizeof survey->expectations);
     int status = survey_take(survey, &plan->query, err);
+    if (!status && plan->exact)
+        status = exact_take(plan->exact, &plan->query, survey, err);
     if (status)
         return status;
     judge_survey(survey); /* percent and remarks can be sorted by */

@@ -25,7 +25,7 @@ def main():
     shares = []
     with scene.Scene(LISTENERS):
         for _ in range(rounds):
-            cpu, text = scene.cost([program, "watch", "--batch", "--duration", f"{seconds}s"], subprocess.PIPE)[1:]
+            cpu, text = scene.cost([program, "watch", "--exact", "never", "--batch", "--duration", f"{seconds}s"], subprocess.PIPE)[1:]
             wakes = looks(text.decode())
             bare = scene.cost([timer, str(seconds), str(max(wakes, 1))])[1]
             shares.append((cpu / seconds / 10, bare / seconds / 10, wakes / seconds))

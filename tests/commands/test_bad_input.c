@@ -306,6 +306,10 @@ static const struct bad_line bad_lines[] = {
     {{"sweep", "-b", "1,2", "--summary"}, 2, "unknown option '--summary'"},
     /* words */
     {{"probe", "--color", "blue"}, 2, "--color 'blue': want auto, always or never"},
+    {{"list", "--exact", "yes"}, 2, "--exact 'yes': want auto, always or never"},
+    {{"watch", "--exact", "maybe"}, 2, "--exact 'maybe': want auto, always or never"},
+    {{"watch", "--exact", "always", "--unix", "@x"}, 3, "AF_UNIX listeners cannot be followed in the kernel"},
+    {{"list", "--exact="}, 2, "--exact '': want auto, always or never"},
     {{"probe", "--host", ""}, 2, "--host '': want some text"},
     {{"serve", "--greeting", ""}, 2, "--greeting '': want some text"},
     {{"probe", "--send", ""}, 2, "--send '': want some text"},

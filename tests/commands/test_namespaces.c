@@ -135,7 +135,7 @@ static void all_commands_find_it(const char *where, const char *name, pid_t pid,
     snprintf(command, sizeof command, "measure --json -p 6021 --yes --budget 10s --timeout " PATIENCE_TEXT " -e capacity=%ld %s",
              backlog + 1, where);
     json_decref(json_says(command, setup));
-    snprintf(command, sizeof command, "watch --batch --iterations 1 --interval 100ms -p 6021 %s", where);
+    snprintf(command, sizeof command, "watch --exact never --batch --iterations 1 --interval 100ms -p 6021 %s", where);
     struct outcome outcome = says(command, 0, setup);
     ck_assert_msg(strstr(outcome.out, "127.0.0.1:6021 was sampled at") != NULL, "%s%s", outcome.out, outcome.err);
     outcome_free(&outcome);

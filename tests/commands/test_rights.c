@@ -66,6 +66,8 @@ static const struct {
     {{"list", "--all-netns", "--json"}, SEE | ENTER | 1 << CAP_NET_ADMIN, true},
     {{"list", "--junit", HELD_FILE, "--expect", "queue>=0"}, SEE | WRITE | 1 << CAP_NET_ADMIN, true},
     {{"watch", "--batch"}, SEE | 1 << CAP_NET_ADMIN, true},
+    {{"watch", "--batch", "--exact", "never"}, SEE | 1 << CAP_NET_ADMIN, true},
+    {{"list", "--exact", "never"}, SEE | 1 << CAP_NET_ADMIN, true},
     {{"watch", "--batch", "--netns", "/proc/self/ns/net"}, SEE | ENTER | 1 << CAP_NET_ADMIN, true},
     {{"observe", "--port", "60002", "--duration", "10ms"}, SEE | 1 << CAP_NET_ADMIN, true},
     {{"resize", "--port", "60002", "--backlog", "8"}, SEE, false},
@@ -261,6 +263,7 @@ static const char *const reading[][10] = {
     {"list", "--junit", "/tmp/backlogctl-test-rights.xml", "--expect", "listeners>=0"},
     {"watch", "--batch", "--iterations", "2", "--interval", "10ms"},
     {"watch", "--json", "--iterations", "2", "--interval", "10ms", "--alert", "queue>=1"},
+    {"watch", "--batch", "--iterations", "2", "--interval", "100ms", "--exact", "auto"},
 };
 
 /* The filter has all that they call. */

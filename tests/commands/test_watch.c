@@ -65,7 +65,7 @@ START_TEST(figures_are_those_of_ss)
     struct process server = serve_start(ARGS("--backlog", "5", "--accept-count", "0"), NULL);
     free(shell("%s probe --count 3 --timeout 0 --quiet; %s probe --count 9 --timeout 100ms --quiet", BACKLOGCTL, BACKLOGCTL));
     struct process probe = process_start(ARGS(BACKLOGCTL, "probe", "--count", "3", "--timeout", PATIENCE_TEXT), NULL);
-    struct process watch = process_start(ARGS(BACKLOGCTL, "watch", "--json", "-i", "100ms"), NULL);
+    struct process watch = process_start(ARGS(BACKLOGCTL, "watch", "--exact", "never", "--json", "-i", "100ms"), NULL);
     json_t *record = next_record(&watch), *one = listener_in(record, PORT);
     ck_assert_ptr_nonnull(one);
     char *seen = shell("ss -Hltn sport = :60001 | awk '{print $2, $3}'"), figures[64];
@@ -76,7 +76,8 @@ START_TEST(figures_are_those_of_ss)
     ck_assert_str_eq(report_text(one, "state"), "present");
     json_decref(record);
     stop(&watch, 128 + SIGTERM);
-    struct outcome text = process_run(ARGS(BACKLOGCTL, "watch", "--batch", "-i", "100ms", "--iterations", "1"), NULL);
+    struct outcome text =
+        process_run(ARGS(BACKLOGCTL, "watch", "--exact", "never", "--batch", "-i", "100ms", "--iterations", "1"), NULL);
     snprintf(figures, sizeof figures, "%.*s", (int)strcspn(seen, " "), seen);
     ck_assert_msg(strstr(text.out, "127.0.0.1:60001 ["), "%s", text.out);
     ck_assert_msg(strstr(text.out, figures) && strstr(text.out, "backlogctl/"), "%s", text.out);
@@ -99,7 +100,7 @@ START_TEST(why_nobody_accepts_is_told)
     await("grep -q '^State:.T' /proc/%d/status", (int)server.pid);
     struct process probe = process_start(ARGS(BACKLOGCTL, "probe", "--count", "3", "--timeout", PATIENCE_TEXT), NULL);
     await("ss -Hltn sport = :60001 | awk '{exit $2 != 3}'");
-    struct process watch = process_start(ARGS(BACKLOGCTL, "watch", "--json", "-i", "100ms"), NULL);
+    struct process watch = process_start(ARGS(BACKLOGCTL, "watch", "--exact", "never", "--json", "-i", "100ms"), NULL);
     const char *cause = NULL;
     while (!cause) {
         json_t *record = next_record(&watch), *one = listener_in(record, PORT), *why = one ? json_object_get(one, "why") : NULL;
@@ -112,7 +113,8 @@ START_TEST(why_nobody_accepts_is_told)
         json_decref(record);
     }
     stop(&watch, 128 + SIGTERM);
-    struct outcome text = process_run(ARGS(BACKLOGCTL, "watch", "--batch", "-i", "100ms", "--iterations", "1"), NULL);
+    struct outcome text =
+        process_run(ARGS(BACKLOGCTL, "watch", "--exact", "never", "--batch", "-i", "100ms", "--iterations", "1"), NULL);
     ck_assert_msg(strstr(text.out, "127.0.0.1:60001: why: backlogctl/") != NULL, "%s", text.out);
     outcome_free(&text);
     process_signal(&server, SIGCONT); /* now it accepts them all */
@@ -170,7 +172,7 @@ static void await_state(struct process *watch, const char *state)
 START_TEST(listeners_that_come_and_go_are_shown_as_such)
 {
     in_private_namespace();
-    struct process watch = process_start(ARGS(BACKLOGCTL, "watch", "--json", "-i", "100ms"), NULL);
+    struct process watch = process_start(ARGS(BACKLOGCTL, "watch", "--exact", "never", "--json", "-i", "100ms"), NULL);
     json_decref(next_record(&watch));
     struct process server = serve_start(ARGS("--backlog", "5"), NULL);
     await_state(&watch, "appeared");
@@ -184,7 +186,8 @@ END_TEST
 START_TEST(process_selects_what_comes_later_too)
 {
     in_private_namespace();
-    struct process watch = process_start(ARGS(BACKLOGCTL, "watch", "--json", "-i", "100ms", "--process", "backlogctl"), NULL);
+    struct process watch =
+        process_start(ARGS(BACKLOGCTL, "watch", "--exact", "never", "--json", "-i", "100ms", "--process", "backlogctl"), NULL);
     json_t *record = next_record(&watch);
     ck_assert_uint_eq(json_array_size(json_object_get(record, "listeners")), 0);
     json_decref(record);
@@ -216,8 +219,8 @@ START_TEST(no_wait_is_shown_twice)
     struct process probe = process_start(ARGS(BACKLOGCTL, "probe", "--count", "3", "--timeout", PATIENCE_TEXT), NULL);
     await("ss -Hltn sport = :60001 | grep -q 'LISTEN 3 '");
     for (int alert = 0; alert < 2; alert++) {
-        struct outcome outcome = process_run(ARGS(BACKLOGCTL, "watch", "--json", "-i", "100ms", "--iterations", "10",
-                                                  alert ? "--alert" : NULL, "oldest_ms>=100000000"),
+        struct outcome outcome = process_run(ARGS(BACKLOGCTL, "watch", "--exact", "never", "--json", "-i", "100ms",
+                                                  "--iterations", "10", alert ? "--alert" : NULL, "oldest_ms>=100000000"),
                                              NULL);
         ck_assert_msg(outcome.status == 0, "status %d: %s", outcome.status, outcome.err);
         json_int_t last = -1;
@@ -260,8 +263,8 @@ START_TEST(alerts_decide_the_status)
     for (size_t i = 0; i < COUNT(rows); i++)
         for (int kind = 0; kind < 3; kind++) {
             static const char *const kinds[] = {"--batch", "--json", "--quiet"};
-            struct outcome outcome = process_run(ARGS(BACKLOGCTL, "watch", kinds[kind], "-i", "100ms", "--iterations", "2",
-                                                      "--alert", rows[i].expression),
+            struct outcome outcome = process_run(ARGS(BACKLOGCTL, "watch", "--exact", "never", kinds[kind], "-i", "100ms",
+                                                      "--iterations", "2", "--alert", rows[i].expression),
                                                  NULL);
             ck_assert_msg(outcome.status == rows[i].status, "%s: %d: %s", rows[i].expression, outcome.status, outcome.err);
             size_t told = occurrences(outcome.out, kind ? "\"event\":\"alert\"" : " ALERT ");
@@ -283,7 +286,8 @@ START_TEST(a_signal_ends_it_after_what_was_seen)
     static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
     in_private_namespace();
     struct process server = serve_start(ARGS("--backlog", "5"), NULL);
-    struct process watch = process_start(ARGS(BACKLOGCTL, "watch", "--json", "-i", "60m", "--alert", "queue>=0"), NULL);
+    struct process watch =
+        process_start(ARGS(BACKLOGCTL, "watch", "--exact", "never", "--json", "-i", "60m", "--alert", "queue>=0"), NULL);
     json_t *record = next_record(&watch);
     ck_assert_str_eq(report_text(record, "event"), "alert");
     ck_assert_int_eq(report_number(record, "listener.port"), PORT);
@@ -373,7 +377,8 @@ START_TEST(every_burst_is_caught)
 {
     in_private_namespace();
     int server = listen_on(PORT, 2 * BURST);
-    struct process watch = process_start(ARGS(BACKLOGCTL, "watch", "--json", "-i", "100ms", "-p", "60001"), NULL);
+    struct process watch =
+        process_start(ARGS(BACKLOGCTL, "watch", "--exact", "never", "--json", "-i", "100ms", "-p", "60001"), NULL);
     json_decref(next_record(&watch));
     long looks = 0, records = 0;
     for (int i = 0; i < BURSTS; i++) {
@@ -396,7 +401,8 @@ START_TEST(a_burst_between_two_blocks_raises_an_alert)
     in_private_namespace();
     int server = listen_on(PORT, 2 * BURST);
     struct process watch =
-        process_start(ARGS(BACKLOGCTL, "watch", "--json", "-i", "60m", "-p", "60001", "--alert", "queue>=1"), NULL);
+        process_start(ARGS(BACKLOGCTL, "watch", "--exact", "never", "--json", "-i", "60m", "-p", "60001", "--alert", "queue>=1"),
+                      NULL);
     char *line = NULL;
     for (nsec end = clock_now() + PATIENCE; !line && clock_now() < end;) { /* the first ones may come before it looks */
         burst(server, &watch);
@@ -417,8 +423,9 @@ START_TEST(drops_are_counted_exactly)
 {
     in_private_namespace();
     struct process server = serve_start(ARGS("--backlog", "2", "--accept-count", "0"), NULL);
-    struct process watch =
-        process_start(ARGS(BACKLOGCTL, "watch", "--json", "-i", "300ms", "-p", "60001", "--alert", "drops_per_second>0"), NULL);
+    struct process watch = process_start(ARGS(BACKLOGCTL, "watch", "--exact", "never", "--json", "-i", "300ms", "-p", "60001",
+                                              "--alert", "drops_per_second>0"),
+                                         NULL);
     json_decref(next_record(&watch));
     json_t *report = report_of(ARGS(BACKLOGCTL, "probe", "--count", "10", "--timeout", "500ms", "--json"), NULL, 0);
     long dropped = report_number(report, "counters.overflows.max"), seen = 0;

@@ -42,7 +42,7 @@ static void watch_open(struct terminal *t, const char *before, const char *optio
 START_TEST(keys_move_sort_filter_and_pause)
 {
     struct terminal t;
-    watch_open(&t, "", "--color never --sort address --process test_watch_scre"); /* not tmux's own socket */
+    watch_open(&t, "", "--exact never --color never --sort address --process test_watch_scre"); /* not tmux's own socket */
     static const char *const parts[] = {"30 listeners", "somaxconn", "address", "last minute", "a lower bound, as a burst within",
                                         "q quit"};
     for (size_t i = 0; i < COUNT(parts); i++)

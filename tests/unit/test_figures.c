@@ -75,7 +75,7 @@ static struct listener whole(void)
     return l;
 }
 
-/* Every row is a member of list's and watch's JSON, and there is no other, but in list's the holders. */
+/* Every row is a member of list's and watch's JSON, and there is no other, but in list's the holders and the trace. */
 START_TEST(json_is_the_table)
 {
     struct listener l = whole();
@@ -85,7 +85,7 @@ START_TEST(json_is_the_table)
     report_survey_json(out, &survey);
     char *text = catch_end(out);
     json_t *report = json_parse(text), *one = json_array_get(member(report, "listeners"), 0);
-    ck_assert_uint_eq(json_object_size(one), FIGURE_COUNT + 1);
+    ck_assert_uint_eq(json_object_size(one), FIGURE_COUNT + 2);
     ck_assert(json_is_null(member(one, "holders"))); /* nobody looked for them */
     for (size_t f = 0; f < FIGURE_COUNT; f++)
         ck_assert_msg(f == FIGURE_PATH || !json_is_null(member(one, figures[f].key)), "%s is null", figures[f].key);

@@ -97,6 +97,8 @@ static const struct {
     {"trace_facts.h", MODEL},
     {"trace_history.h", MODEL},
     {"tracer.h", KERNEL},
+    {"tracer_running.h", KERNEL},
+    {"exact.h", STUDY},
     {"tracing.h", ENGINE},
     {"screen.h", CLI},
     {"timeline.h", MODEL},

@@ -2,6 +2,7 @@
 #include "suite.h"
 
 #include "backlogctl/judge.h"
+#include "backlogctl/tracer_running.h"
 
 #include <string.h>
 
@@ -150,6 +151,86 @@ START_TEST(without_a_hook_nothing_is_known)
 }
 END_TEST
 
+/* ---- Finding ---- */
+
+#define MANY 100
+
+START_TEST(a_listener_is_found_by_its_cookie)
+{
+    static struct traced many[MANY + 1];
+    struct trace_model m = {.list = many, .count = MANY};
+    for (uint32_t i = 0; i < MANY; i++)
+        many[i].slot = (struct trace_slot){.cookie = (i * 37) % MANY + 1, .netns = 7};
+    for (int indexed = 0; indexed < 2; indexed++) {
+        for (uint64_t cookie = 1; cookie <= MANY; cookie++) {
+            const struct listener l = {.cookie = cookie, .netns = 7}, other = {.cookie = cookie, .netns = 8};
+            ck_assert_uint_eq(trace_find(&m, &l)->slot.cookie, cookie);
+            ck_assert_ptr_null(trace_find(&m, &other));
+        }
+        ck_assert_int_eq(trace_model_index(&m), 0);
+    }
+    many[MANY].slot = (struct trace_slot){.cookie = 5, .netns = 7, .peak = 1}; /* it was disconnected, and listens again */
+    m.count++;
+    ck_assert_int_eq(trace_model_index(&m), 0);
+    ck_assert_ptr_eq(trace_find(&m, &(struct listener){.cookie = 5, .netns = 7}), &many[MANY]);
+    ck_assert_ptr_null(trace_find(&m, &(struct listener){.netns = 7}));
+    ck_assert_ptr_null(trace_find(NULL, &(struct listener){.cookie = 5, .netns = 7}));
+    free(m.order);
+}
+END_TEST
+
+/* ---- What another process may have written ---- */
+
+START_TEST(an_identity_is_whole)
+{
+    const struct trace_identity good = {.magic = TRACE_MAGIC, .layout = TRACE_LAYOUT, .began = 1, .base_count = TRACE_BASES};
+    struct trace_identity bad[] = {good, good, good, good, good, good};
+    bad[0].magic++;
+    bad[1].layout++;
+    bad[2].began = 0;
+    bad[3].began = UINT64_MAX;
+    bad[4].base_count++;
+    bad[5].worth[TRACE_SEED] = TRACE_WORTH_COUNT;
+    ck_assert(trace_identity_is_valid(&good));
+    for (size_t i = 0; i < COUNT(bad); i++)
+        ck_assert_msg(!trace_identity_is_valid(&bad[i]), "%zu", i);
+}
+END_TEST
+
+START_TEST(a_slot_has_what_can_be_counted)
+{
+    const struct trace_slot good = {.family = AF_INET6, .begun = 1, .seeded = 1, .waits = {[TRACE_WAITS - 1] = 1u << 31}};
+    struct trace_slot bad[] = {good, good, good, good, good, good, good};
+    bad[0].family = AF_UNIX;
+    bad[1].begun = 0;
+    bad[2].waits[0] = UINT64_MAX;
+    bad[3].lengths[TRACE_LENGTHS - 1] = UINT64_MAX;
+    bad[4].acceptors[TRACE_ACCEPTORS - 1].count = UINT64_MAX;
+    bad[5].wait_sum = UINT64_MAX;
+    bad[6].ack.count = UINT64_C(1) << 41;
+    ck_assert(trace_slot_is_valid(&good));
+    for (size_t i = 0; i < COUNT(bad); i++)
+        ck_assert_msg(!trace_slot_is_valid(&bad[i]), "%zu", i);
+}
+END_TEST
+
+/* One that cannot be is left out, and then overflows are no more than a bound. */
+START_TEST(what_cannot_be_is_missing)
+{
+    const struct trace_slot slots[] = {{.family = AF_INET, .begun = 1, .cookie = 1},
+                                       {.family = AF_INET},
+                                       {.family = AF_INET, .begun = 1, .cookie = 3}};
+    const struct trace_common common = {.slots = 9};
+    const struct running_trace trace = {.common = &common, .slots = slots, .slot_count = COUNT(slots)};
+    struct trace_counts counts = {0};
+    ck_assert_int_eq(running_trace_read(&trace, &counts, NULL), 0);
+    ck_assert_uint_eq(counts.count, 2);
+    ck_assert_uint_eq(counts.slots[1].cookie, 3);
+    ck_assert_uint_eq(counts.common.slots_missing, 1);
+    trace_counts_release(&counts);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     const TTest *const tests[] = {buckets_follow_each_other_and_are_narrow,
@@ -159,7 +240,11 @@ static Suite *make_suite(void)
                                   exact_is_what_cannot_have_missed_any,
                                   what_may_have_missed_some_is_a_bound,
                                   overflows_without_a_witness_are_a_bound,
-                                  without_a_hook_nothing_is_known};
+                                  without_a_hook_nothing_is_known,
+                                  a_listener_is_found_by_its_cookie,
+                                  an_identity_is_whole,
+                                  a_slot_has_what_can_be_counted,
+                                  what_cannot_be_is_missing};
     Suite *suite = suite_create("trace counts");
     suite_add(suite, "counts", tests, COUNT(tests));
     return suite;

@@ -325,6 +325,85 @@ START_TEST(an_alert_on_what_was_not_looked_for_is_told_once)
 }
 END_TEST
 
+/* ---- What the kernel counts ---- */
+
+/* All are exact, or all are bounds. */
+static struct trace_digest counted(uint64_t peak, uint64_t interval_peak, uint64_t syn, uint64_t interval_syn,
+                                   enum trace_worth worth)
+{
+    struct trace_digest d = {
+        .known = true, .peak = peak, .interval_peak = interval_peak, .syn = syn, .interval_syn = interval_syn};
+    d.peak_at = 7 * SECOND;
+    for (enum trace_figure f = 0; f < TRACE_FIGURE_COUNT; f++)
+        d.worth[f] = worth;
+    return d;
+}
+
+/* As interval(), where the kernel counts at the first and only listener; others that have gone dropped so many that its share cannot be told. */
+static void exact_interval(struct watch_model *w, struct listener *one, const struct trace_digest *exact, nsec at)
+{
+    struct netns_facts facts = {.inode = NETNS, .ours = true, .counters.known = true};
+    facts.counters.value[COUNTER_LISTEN_OVERFLOWS] = facts.overflows_after = (uint64_t)(at / SECOND) * 50;
+    struct survey survey = {.listeners = one, .count = 1, .namespaces = &facts, .namespace_count = 1};
+    ck_assert_int_eq(watcher_merge(w, &survey, at), 0);
+    watcher_exact(&w->list[0], exact, 5 * SECOND, at);
+    watcher_end_interval(w, at);
+    judge_watch(w);
+}
+
+START_TEST(what_the_kernel_counted_is_told)
+{
+    struct watch_model w = {.interval = SECOND, .exact = true};
+    struct listener one = listener(1, 0, 0);
+    struct trace_digest exact = counted(0, 0, 0, 0, TRACE_EXACT);
+    exact_interval(&w, &one, &exact, SECOND);
+    one.discarded = 40; /* of which 20 were overflows */
+    exact = counted(9, 8, 20, 20, TRACE_EXACT);
+    exact_interval(&w, &one, &exact, 2 * SECOND);
+    ck_assert_uint_eq(of(&w, 1)->last.peak, 8);
+    ck_assert_uint_eq(of(&w, 1)->peak, 9);
+    ck_assert_int_eq(of(&w, 1)->peak_at, 2 * SECOND);
+    ck_assert_uint_eq(of(&w, 1)->last.overflows.min, 20);
+    ck_assert_uint_eq(of(&w, 1)->last.overflows.max, 20);
+    ck_assert_uint_eq(of(&w, 1)->overflows.max, 20);
+    ck_assert_uint_eq(of(&w, 1)->history[2], 8);
+    ck_assert_uint_eq(of(&w, 1)->now.remarks >> REMARK_DROPPING & 1, 1);
+    watcher_release(&w);
+}
+END_TEST
+
+START_TEST(what_it_may_have_missed_is_a_bound)
+{
+    struct watch_model w = {.interval = SECOND, .exact = true};
+    struct listener one = listener(1, 0, 0);
+    struct trace_digest exact = counted(0, 0, 0, 0, TRACE_AT_LEAST);
+    exact_interval(&w, &one, &exact, SECOND);
+    one.discarded = 40;
+    exact = counted(9, 8, 20, 20, TRACE_AT_LEAST);
+    exact_interval(&w, &one, &exact, 2 * SECOND);
+    ck_assert_uint_eq(of(&w, 1)->last.overflows.min, 20);
+    ck_assert_uint_eq(of(&w, 1)->last.overflows.max, 40);
+    one.discarded = 80;
+    exact = counted(9, 0, 20, 0, TRACE_AT_MOST); /* says nothing of how many there were at least */
+    exact_interval(&w, &one, &exact, 3 * SECOND);
+    ck_assert_uint_eq(of(&w, 1)->last.overflows.min, 0);
+    ck_assert_uint_eq(of(&w, 1)->last.overflows.max, 40);
+    watcher_release(&w);
+}
+END_TEST
+
+START_TEST(what_is_not_traced_stays_sampled)
+{
+    struct watch_model w = {.interval = SECOND, .exact = true};
+    struct listener one = listener(1, 3, 0);
+    const struct trace_digest none = {.peak = 99, .interval_peak = 99, .syn = 99};
+    exact_interval(&w, &one, &none, SECOND);
+    ck_assert_uint_eq(of(&w, 1)->peak, 3);
+    ck_assert_uint_eq(of(&w, 1)->last.overflows.min, 0);
+    watcher_release(&w);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     const TTest *const tests[] = {
@@ -341,6 +420,9 @@ static Suite *make_suite(void)
         thousands_come_and_go,
         a_look_between_surveys_makes_an_alert_hold,
         alerts_on_an_interval_and_on_all,
+        what_the_kernel_counted_is_told,
+        what_it_may_have_missed_is_a_bound,
+        what_is_not_traced_stays_sampled,
     };
     Suite *suite = suite_create("watcher");
     suite_add(suite, "bookkeeping", tests, COUNT(tests));
