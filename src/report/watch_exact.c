@@ -17,7 +17,7 @@ void watch_exact_words(char out[WATCH_TEXT_SIZE], const struct watch_model *w, c
         snprintf(out, WATCH_TEXT_SIZE, "(the kernel counts: peaks are exact)");
     else
         snprintf(out, WATCH_TEXT_SIZE,
-                 "(the kernel counts: the peaks of %zu listener%s are exact; ~ marks a lower bound, seen once an interval)",
+                 "(the kernel counts: the peaks of %zu listener%s are exact; 9+ is a lower bound, seen once an interval)",
                  exact, plural(exact));
 }
 

@@ -193,7 +193,7 @@ static void add_help(struct frame *frame, size_t room)
         "  p Space   q    pause, go on; quit",         "",
         "  !  full, or dropping connections now",      "  ?  clients wait for a second and more",
         "  +  new    x  gone    -  none, unknown",     "  full   the queue, of what it holds",
-        "  holds  connections that its queue holds",   "  peak   longest queue seen; ~ maybe more",
+        "  holds  connections that its queue holds",   "  peak   longest queue seen; 9+ maybe more",
         "  drops  A..B: somewhere between the two",    "  half   half-open: handshake not complete",
         "  oldest time that the first has waited",     "  last minute    its peaks, now at the right",
         "  remarks +2: two more; ..: a name is cut",   "  The chosen one is looked at some 1000",

@@ -42,7 +42,7 @@ static void text_peak(const struct watch_layout *layout, const struct listener_h
     bool bound = layout->w->exact && !watch_is_exact(one); /* among those that are exact */
     char number[WATCH_TEXT_SIZE];
     column_number(one->peak, width - bound, number);
-    snprintf(out, WATCH_TEXT_SIZE, "%s%.*s", bound ? "~" : "", width, number);
+    snprintf(out, WATCH_TEXT_SIZE, "%.*s%s", width, number, bound ? "+" : "");
 }
 
 static void text_p99(const struct watch_layout *layout, const struct listener_history *one, int width, char out[WATCH_TEXT_SIZE])
