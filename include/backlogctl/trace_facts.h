@@ -60,8 +60,13 @@ struct trace_quantile {
 };
 #define TRACE_QUANTILES(X) X(p50, 0.5) X(p90, 0.9) X(p99, 0.99)
 
+/* Listeners that were closed are kept until there are twice so many; the oldest of them are forgotten then. */
+#define TRACE_KEPT 512
+
 /* A listener that is traced. Moments are CLOCK_MONOTONIC. */
 struct traced {
+    uint32_t number;          /* of its slot; */
+    bool over;                /* which another listener may have by now: the figures stay as they are */
     struct trace_slot slot;   /* as it was read last */
     struct trace_slot before; /* as it was at the end of the interval before */
     struct listener now;      /* as the last survey that showed it did; else what the slot tells */
@@ -83,8 +88,9 @@ struct trace_account {
     uint64_t base;    /* ListenOverflows when its listeners had been found; */
     bool known;       /* both were read */
     uint64_t counted; /* its rise since then */
+    uint64_t forgotten; /* overflows seen at listeners that were closed, and are forgotten */
     /* Written by the judge: */
-    uint64_t seen;   /* SYN and ACK overflows of all that are traced */
+    uint64_t seen;   /* SYN and ACK overflows of all that are, or were, traced */
     uint64_t missed; /* counted, and not seen */
 };
 
@@ -98,6 +104,10 @@ struct trace_model {
     const struct trace_hooks *hooks;
     struct traced *list; /* owned; in the order of their coming */
     size_t count, room;
+    struct trace_forgotten {
+        uint64_t listeners; /* that were closed, and are in the list no more; what happened at those that are meant: */
+        uint64_t entered, accepted, left, syn, ack;
+    } forgotten;
     struct trace_account *accounts; /* owned */
     size_t account_count;
     struct netns_facts *namespaces; /* owned; those of the last survey */

@@ -5,14 +5,20 @@
 
 #include <stdint.h>
 
-/* Listeners at one time; each takes some 5 kB. */
-#define TRACE_SLOTS 1024
-/* Connections that wait at one time, at all listeners; each takes some 100 bytes. */
+/* Listeners at one time: so many at least, twice as many as there are at the beginning, and so many at most. Each takes some 5 kB. */
+#define TRACE_SLOTS_LEAST 1024
+#define TRACE_SLOTS_MOST (1u << 18)
+/* Connections that wait at one time, at all listeners. Cells are found by the address of the socket: those of a bucket, then those of
+   its neighbour. With four times as many of them as are promised none of both is ever full of others. */
 #define TRACE_WAITING 65536
+#define TRACE_CELLS 8
+#define TRACE_BUCKETS (4 * TRACE_WAITING / TRACE_CELLS)
 /* Sources of overflows that are remembered, the latest ones. */
 #define TRACE_SOURCES 4096
-/* Listeners that were ever full: a SYN is looked for among them. */
-#define TRACE_FULL 128
+/* Chains of the listeners whose dropped SYNs are looked for, by network namespace and port; a power of two. */
+#define TRACE_CHAINS 4096
+/* Listeners that are looked at in a chain: members of one SO_REUSEPORT group are all in the same. */
+#define TRACE_CHAIN_LOOKS 4096
 /* Threads that accept from one listener; those beyond are counted together. */
 #define TRACE_ACCEPTORS 8
 
@@ -48,13 +54,15 @@ struct trace_slot {
     uint32_t interface;
     uint8_t address[16]; /* as bound; an IPv4 address takes the first four */
     uint32_t tgid;       /* of who called listen(2); 0: seeded */
-    uint32_t in_full;    /* it is in the list of those that were full */
+    uint32_t in_full;    /* it is in a chain of those that were full; */
+    uint32_t next_full;  /* the slot behind it there, plus 1; 0: none */
+    uint32_t turn;       /* how often the slot was given away again */
+    uint32_t unused;
     char comm[16];
-    uint64_t entered;       /* queue additions, by the hook that counts their length */
+    uint64_t entered;       /* connections that came, to be added to the queue */
     uint64_t peak, peak_at; /* longest queue */
-    uint64_t inside,
-        inside_peak;        /* connections between their coming and the hook that saw them go, which is after they went; and the
-                                     most: the queue was never longer */
+    uint64_t inside_peak;   /* the most connections between their coming and the hook that saw them go, which is after they went: the
+                               queue was never longer */
     uint64_t interval_peak; /* since the reader took it */
     uint64_t lengths[TRACE_LENGTHS];
     uint64_t at_start;                     /* connections that were in the queue when it was marked */
@@ -73,16 +81,20 @@ struct trace_slot {
     uint64_t accepts_others; /* by threads beyond those */
 };
 
-/* What is kept of a connection in the queue, by its address in the kernel. */
+/* What is kept of a connection in the queue. */
 struct trace_waiting {
+    uint64_t sk;      /* its address in the kernel; 0: the cell is free */
     uint64_t entered; /* or, of one from before, when the listener was marked */
     uint32_t slot;
     uint16_t seeded, reset;
 };
+struct trace_bucket {
+    struct trace_waiting cells[TRACE_CELLS];
+};
 
 struct trace_source {
     uint32_t slot;
-    uint16_t family, unused;
+    uint16_t family, turn; /* turn of the slot: another listener may have had it before */
     uint8_t address[16];
 };
 
@@ -92,15 +104,20 @@ struct trace_source_count {
 
 /* One value of the map "trace_common". */
 struct trace_common {
-    uint32_t slots;      /* taken so far */
-    uint32_t full_count; /* of the list */
-    uint32_t full[TRACE_FULL];
-    uint64_t seeded;        /* connections from before that are in a queue still */
+    uint32_t slots;         /* taken so far, those given back too */
+    uint32_t any_full;      /* there is a chain */
+    uint64_t spilled;       /* cells that were taken in a neighbouring bucket */
     uint64_t slots_missing; /* listeners for which there was none */
-    uint64_t full_missing;  /* listeners that were full, but did not fit into the list */
+    uint64_t full_missing;  /* SYNs that were not looked for in all of their chain, as it was too long */
     uint64_t sources;       /* that were put into their map */
     uint64_t events_lost;
 };
+
+/* In which chain a listener is. */
+static inline uint32_t trace_chain(uint32_t netns, uint16_t port)
+{
+    return ((netns << 16 ^ netns >> 16 ^ port) * UINT32_C(0x9e3779b1) >> 16) & (TRACE_CHAINS - 1);
+}
 
 /* What is asked for; 0: any. In the read-only data of the programs. */
 struct trace_filter {

@@ -11,6 +11,8 @@ struct tracing {
     struct periodic_survey survey;
     struct trace_counts counts;
     struct trace_model model;
+    uint32_t *by_slot; /* owned; the place in the model's list of the listener that has this slot, plus 1; 0: none */
+    size_t slots;
     bool refused; /* tracing_begin failed as this kernel, or this build, does not let us */
 };
 

@@ -66,6 +66,8 @@ int tracing_begin(struct tracing *t, const struct survey_query *query, bool even
     t->survey.query = *query;
     int status = periodic_survey_take(&t->survey, &survey, err);
     struct tracer_query asked = {.events = events};
+    for (size_t i = 0; i < survey.namespace_count; i++)
+        asked.listeners += survey.namespaces[i].tcp_listeners;
     bool one = !status && !query->all_netns && !query->pid && !query->container && survey.namespace_count == 1;
     if (one)
         asked.netns = (uint32_t)survey.namespaces[0].inode;
@@ -118,50 +120,88 @@ static bool is_meant(const struct survey_query *query, const struct listener *l)
            (!query->process || !strcmp(query->process, l->process)) && (!query->pid || query->pid == l->pid);
 }
 
-static int add_new(struct tracing *t, struct error *err)
+static int make_room(struct tracing *t, struct error *err)
 {
     struct trace_model *m = &t->model;
-    if (t->counts.count > m->room) {
-        size_t room = t->counts.count + 16;
-        struct traced *list = realloc(m->list, room * sizeof *list);
-        if (!list)
-            return error_set(err, ENOMEM, "no memory for %zu listeners", t->counts.count);
-        m->list = list;
-        m->room = room;
-    }
-    for (; m->count < t->counts.count; m->count++) {
-        m->list[m->count] = (struct traced){.now = listener_of(&t->counts.slots[m->count])};
-        m->list[m->count].before.peak = t->counts.slots[m->count].seeded ? t->counts.slots[m->count].peak : 0;
-    }
+    size_t slots = t->counts.count, room = m->count + slots;
+    uint32_t *by_slot = slots > t->slots ? realloc(t->by_slot, slots * sizeof *by_slot) : t->by_slot;
+    if (slots > t->slots && !by_slot)
+        return error_set(err, ENOMEM, "no memory for %zu listeners", slots);
+    t->by_slot = by_slot;
+    for (; t->slots < slots; t->slots++)
+        t->by_slot[t->slots] = 0;
+    size_t fresh = 0;
+    for (size_t i = 0; i < slots; i++)
+        fresh += t->counts.slots[i].sk && !t->by_slot[i];
+    if (m->count + fresh <= m->room)
+        return 0;
+    room = m->count + fresh + 16;
+    struct traced *list = realloc(m->list, room * sizeof *list);
+    if (!list)
+        return error_set(err, ENOMEM, "no memory for %zu listeners", room);
+    m->list = list;
+    m->room = room;
     return 0;
 }
 
-static struct traced *find(struct trace_model *m, const struct listener *l)
-{
-    for (size_t i = 0; i < m->count; i++)
-        if (m->list[i].slot.cookie == l->cookie && m->list[i].slot.netns == l->netns)
-            return &m->list[i];
-    return NULL;
-}
-
-static void merge_survey(struct tracing *t, const struct survey *survey)
+static struct traced *add_new(struct tracing *t, uint32_t number)
 {
     struct trace_model *m = &t->model;
-    for (size_t i = 0; i < survey->count; i++) {
-        const struct listener *l = &survey->listeners[i];
-        struct traced *one = l->cookie ? find(m, l) : NULL;
-        if (!one)
-            continue;
-        one->now = *l;
-        one->surveyed = one->selected = true;
-        if (l->queue > l->backlog && !one->slot.in_full)
-            tracer_note_full(t->tracer, l->cookie);
-    }
+    const struct trace_slot *slot = &t->counts.slots[number];
+    struct traced *one = &m->list[m->count++];
+    *one = (struct traced){.number = number, .now = listener_of(slot)};
+    one->before.peak = slot->seeded ? slot->peak : 0;
+    t->by_slot[number] = (uint32_t)m->count;
+    return one;
+}
+
+struct place {
+    uint64_t cookie, netns;
+    struct traced *one;
+};
+
+static int compare_places(const void *left, const void *right)
+{
+    const struct place *a = left, *b = right;
+    if (a->cookie != b->cookie)
+        return a->cookie < b->cookie ? -1 : 1;
+    return a->netns < b->netns ? -1 : a->netns > b->netns;
+}
+
+static void take_facts(struct tracing *t, struct traced *one, const struct listener *l)
+{
+    one->now = *l;
+    one->surveyed = one->selected = true;
+    if (l->queue > l->backlog && !one->slot.in_full)
+        tracer_note_full(t->tracer, one->number);
+}
+
+static int merge_survey(struct tracing *t, const struct survey *survey, struct error *err)
+{
+    struct trace_model *m = &t->model;
+    struct place *places = calloc(m->count + 1, sizeof *places);
+    size_t count = 0;
+    if (!places)
+        return error_set(err, ENOMEM, "no memory for %zu listeners", m->count);
     for (size_t i = 0; i < m->count; i++)
-        if (!m->list[i].surveyed) {
+        if (!m->list[i].over)
+            places[count++] = (struct place){m->list[i].slot.cookie, m->list[i].slot.netns, &m->list[i]};
+    if (count)
+        qsort(places, count, sizeof *places, compare_places);
+    for (size_t i = 0; i < survey->count && count; i++) {
+        const struct listener *l = &survey->listeners[i];
+        struct place key = {l->cookie, l->netns, NULL},
+                     *found = l->cookie ? bsearch(&key, places, count, sizeof key, compare_places) : NULL;
+        if (found)
+            take_facts(t, found->one, l);
+    }
+    free(places);
+    for (size_t i = 0; i < m->count; i++)
+        if (!m->list[i].surveyed && !m->list[i].over) {
             m->list[i].now = listener_of(&m->list[i].slot);
             m->list[i].selected = m->list[i].slot.closed && is_meant(&t->survey.query, &m->list[i].now);
         }
+    return 0;
 }
 
 static bool has_account(const struct trace_model *m, uint64_t netns)
@@ -232,14 +272,87 @@ static void put_source(struct traced *one, const struct trace_source_row *row)
     one->source_count = kept + 1;
 }
 
-static void take_sources(struct trace_model *m, const struct trace_counts *counts)
+/* The listener that has this slot now. */
+static struct traced *traced_at(const struct tracing *t, uint32_t slot)
 {
+    uint32_t place = slot < t->slots ? t->by_slot[slot] : 0;
+    return place ? &t->model.list[place - 1] : NULL;
+}
+
+static void take_sources(struct tracing *t, const struct trace_counts *counts)
+{
+    struct trace_model *m = &t->model;
     for (size_t i = 0; i < m->count; i++)
-        m->list[i].source_count = m->list[i].sources_known = 0;
-    for (size_t i = 0; i < counts->source_count; i++)
-        if (counts->sources[i].source.slot < m->count)
-            put_source(&m->list[counts->sources[i].source.slot], &counts->sources[i]);
+        if (!m->list[i].over)
+            m->list[i].source_count = m->list[i].sources_known = 0;
+    for (size_t i = 0; i < counts->source_count; i++) {
+        const struct trace_source *source = &counts->sources[i].source;
+        struct traced *one = traced_at(t, source->slot);
+        if (one && (uint16_t)one->slot.turn == source->turn)
+            put_source(one, &counts->sources[i]);
+    }
     m->sources_lost = counts->common.sources > counts->source_count ? counts->common.sources - counts->source_count : 0;
+}
+
+/* ---- Listeners that are done with ---- */
+
+/* Nothing more can be counted there: it was closed before the last look, and all that came have gone. */
+static bool is_done(const struct traced *one)
+{
+    const struct trace_slot *s = &one->slot;
+    return one->before.closed && s->entered + s->at_start <= s->accepted + s->accepted_seed + s->unseen + s->left_closed +
+                                                                 s->left_other + s->unknown;
+}
+
+static void give_back(struct tracing *t)
+{
+    struct trace_model *m = &t->model;
+    for (size_t i = 0; i < m->count; i++) {
+        struct traced *one = &m->list[i];
+        if (one->over || !is_done(one) || !tracer_give_back(t->tracer, one->number))
+            continue;
+        one->over = true;
+        t->by_slot[one->number] = 0;
+    }
+}
+
+static void forget(struct trace_model *m, const struct traced *one)
+{
+    const struct trace_slot *slot = &one->slot;
+    for (size_t i = 0; i < m->account_count; i++)
+        if (m->accounts[i].netns == slot->netns)
+            m->accounts[i].forgotten += slot->syn.count + slot->ack.count;
+    if (!one->selected)
+        return;
+    m->forgotten.listeners++;
+    m->forgotten.entered += slot->entered;
+    m->forgotten.accepted += slot->accepted + slot->accepted_seed + slot->unseen;
+    m->forgotten.left += slot->left_closed + slot->left_other;
+    m->forgotten.syn += slot->syn.count;
+    m->forgotten.ack += slot->ack.count;
+}
+
+static void forget_oldest(struct tracing *t)
+{
+    struct trace_model *m = &t->model;
+    size_t over = 0, count = 0;
+    for (size_t i = 0; i < m->count; i++)
+        over += m->list[i].over;
+    if (over < 2 * TRACE_KEPT)
+        return;
+    for (size_t i = 0; i < m->count; i++) {
+        if (m->list[i].over && over > TRACE_KEPT) {
+            forget(m, &m->list[i]);
+            over--;
+            continue;
+        }
+        if (count != i)
+            m->list[count] = m->list[i];
+        count++;
+        if (!m->list[count - 1].over)
+            t->by_slot[m->list[count - 1].number] = (uint32_t)count;
+    }
+    m->count = count;
 }
 
 /* ---- All of it ---- */
@@ -249,16 +362,19 @@ static int take_counts(struct tracing *t, struct error *err)
     struct trace_model *m = &t->model;
     int status = tracer_read(t->tracer, &t->counts, err);
     if (!status)
-        status = add_new(t, err);
+        status = make_room(t, err);
     if (status)
         return status;
-    for (size_t i = 0; i < m->count; i++) {
-        struct traced *one = &m->list[i];
-        if (m->number)
-            one->before = one->slot;
+    for (size_t i = 0; i < m->count && m->number; i++)
+        m->list[i].before = m->list[i].slot;
+    for (uint32_t i = 0; i < t->counts.count; i++) {
+        if (!t->counts.slots[i].sk)
+            continue;
+        struct traced *one = traced_at(t, i);
+        one = one ? one : add_new(t, i);
         one->slot = t->counts.slots[i];
     }
-    take_sources(m, &t->counts);
+    take_sources(t, &t->counts);
     m->slots_missing = t->counts.common.slots_missing;
     m->full_missing = t->counts.common.full_missing;
     m->events_lost = t->counts.common.events_lost;
@@ -270,14 +386,17 @@ int tracing_look(struct tracing *t, struct error *err)
 {
     struct trace_model *m = &t->model;
     struct survey survey = {0};
+    forget_oldest(t);
     int status = periodic_survey_take(&t->survey, &survey, err);
     if (!status)
         status = take_counts(t, err);
     if (!status)
         status = keep_namespaces(m, &survey, err);
+    if (!status)
+        status = merge_survey(t, &survey, err);
     if (!status) {
-        merge_survey(t, &survey);
         take_accounts(m, &survey);
+        give_back(t);
     }
     survey_release(&survey);
     if (status)
@@ -290,10 +409,23 @@ int tracing_look(struct tracing *t, struct error *err)
     return 0;
 }
 
+/* Told as its slot is another's already, it is among those that are over. */
+static const struct traced *traced_then(const struct tracing *t, const struct trace_event *event)
+{
+    const struct traced *one = traced_at(t, event->slot);
+    if (one && one->slot.begun <= event->at)
+        return one;
+    for (size_t i = t->model.count; i-- > 0;)
+        if (t->model.list[i].number == event->slot && t->model.list[i].slot.begun <= event->at && t->model.list[i].over &&
+            event->at <= t->model.list[i].slot.closed + NSEC_PER_SEC)
+            return &t->model.list[i];
+    return NULL;
+}
+
 bool tracing_listener(const struct tracing *t, const struct trace_event *event, struct listener *out)
 {
-    const struct traced *one = event->slot < t->model.count ? &t->model.list[event->slot] : NULL;
-    const struct trace_slot *slot = tracer_slot(t->tracer, event->slot);
+    const struct traced *one = traced_then(t, event);
+    const struct trace_slot *slot = one ? &one->slot : tracer_slot(t->tracer, event->slot);
     if (one && one->surveyed) {
         *out = one->now;
         return one->selected;
@@ -315,6 +447,7 @@ void tracing_release(struct tracing *t)
     tracing_end(t);
     periodic_survey_release(&t->survey);
     trace_counts_release(&t->counts);
+    free(t->by_slot);
     free(t->model.list);
     free(t->model.accounts);
     free(t->model.namespaces);

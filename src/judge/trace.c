@@ -18,6 +18,8 @@ static struct trace_quantile bucket_bounds(unsigned bucket, nsec longest)
 static struct trace_quantile quantile(const struct trace_slot *now, const struct trace_slot *before, double share)
 {
     uint64_t all = 0, seen = 0;
+    if (now->accepted == before->accepted)
+        return (struct trace_quantile){0, 0};
     for (unsigned i = 0; i < TRACE_WAITS; i++)
         all += since(now->waits[i], before->waits[i]);
     if (!all)
@@ -36,6 +38,8 @@ static struct trace_quantile quantile(const struct trace_slot *now, const struct
 static struct trace_quantile longest(const struct trace_slot *now, const struct trace_slot *before)
 {
     struct trace_quantile found = {0, 0};
+    if (now->accepted == before->accepted)
+        return found;
     for (unsigned i = TRACE_WAITS; i-- > 0;)
         if (now->waits[i] > before->waits[i]) {
             found = bucket_bounds(i, (nsec)now->wait_max);
@@ -47,21 +51,27 @@ static struct trace_quantile longest(const struct trace_slot *now, const struct 
     return found;
 }
 
-static void judge_account(struct trace_model *m, struct trace_account *account)
-{
-    account->seen = 0;
-    for (size_t i = 0; i < m->count; i++)
-        if (m->list[i].slot.netns == account->netns)
-            account->seen += m->list[i].slot.syn.count + m->list[i].slot.ack.count;
-    account->missed = account->known ? since(account->counted, account->seen) : 0;
-}
-
-static const struct trace_account *account_of(const struct trace_model *m, uint64_t netns)
+static struct trace_account *account_of(const struct trace_model *m, uint64_t netns)
 {
     for (size_t i = 0; i < m->account_count; i++)
         if (m->accounts[i].netns == netns)
             return &m->accounts[i];
     return NULL;
+}
+
+static void judge_accounts(struct trace_model *m)
+{
+    for (size_t i = 0; i < m->account_count; i++)
+        m->accounts[i].seen = m->accounts[i].forgotten;
+    for (size_t i = 0; i < m->count; i++) {
+        struct trace_account *account = account_of(m, m->list[i].slot.netns);
+        if (account)
+            account->seen += m->list[i].slot.syn.count + m->list[i].slot.ack.count;
+    }
+    for (size_t i = 0; i < m->account_count; i++) {
+        struct trace_account *account = &m->accounts[i];
+        account->missed = account->known ? since(account->counted, account->seen) : 0;
+    }
 }
 
 /* A hook that sees all can still have missed some: for want of room, or of a listener in its list. Overflows are exact where the
@@ -87,8 +97,7 @@ static void judge_worth(const struct trace_model *m, struct traced *one)
 void judge_trace(struct trace_model *m)
 {
     static const struct trace_slot nothing;
-    for (size_t i = 0; i < m->account_count; i++)
-        judge_account(m, &m->accounts[i]);
+    judge_accounts(m);
     for (size_t i = 0; i < m->count; i++) {
         struct traced *one = &m->list[i];
         const struct trace_slot *slot = &one->slot;

@@ -22,7 +22,7 @@ static __always_inline void count_acceptor(struct trace_slot *slot)
             }
         }
         if (seen == tid) {
-            ADD(a->count, 1);
+            a->count++; /* no other thread does */
             return;
         }
     }
@@ -31,8 +31,7 @@ static __always_inline void count_acceptor(struct trace_slot *slot)
 
 static __always_inline int accepted(const struct sock *sk)
 {
-    uint64_t key = (unsigned long)sk;
-    struct trace_waiting *w = bpf_map_lookup_elem(&trace_waiting, &key);
+    struct trace_waiting *w = waiting_of(sk);
     struct trace_slot *slot = w ? slot_at(w->slot) : 0;
     if (!slot)
         return 0;
@@ -51,7 +50,7 @@ static __always_inline int accepted(const struct sock *sk)
         ADD(slot->accepted_reset, 1);
     count_acceptor(slot);
     tell(TRACE_EVENT_ACCEPTED, w, sk, now);
-    go(slot, w, key);
+    wait_end(w);
     return 1;
 }
 

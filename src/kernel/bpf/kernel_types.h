@@ -58,6 +58,12 @@ struct sock {
     atomic_t sk_drops;
     struct socket *sk_socket;
 };
+struct list_head {
+    struct list_head *next;
+};
+struct tcp_sock {
+    struct list_head tsq_node;
+};
 struct request_sock {
     struct request_sock *dl_next;
     struct sock *sk;
