@@ -34,7 +34,7 @@ const char *trace_worth_name(enum trace_worth worth);
 
 struct trace_hooks {
     struct trace_hook {
-        const char *name; /* "tp_btf/sk_data_ready"; several with " and "; NULL: this kernel lets us have none for it */
+        const char *name; /* "tp_btf/inet_sock_set_state"; several with " and "; NULL: this kernel lets us have none for it */
         enum trace_worth worth;
     } of[TRACE_FIGURE_COUNT];
 };
@@ -85,9 +85,9 @@ struct traced {
 /* The account of a network namespace: what its own counter says, against what was seen. */
 struct trace_account {
     uint64_t netns;
-    uint64_t base;    /* ListenOverflows when its listeners had been found; */
-    bool known;       /* both were read */
-    uint64_t counted; /* its rise since then */
+    uint64_t base;      /* ListenOverflows when its listeners had been found; */
+    bool known;         /* both were read */
+    uint64_t counted;   /* its rise since then */
     uint64_t forgotten; /* overflows seen at listeners that were closed, and are forgotten */
     /* Written by the judge: */
     uint64_t seen;   /* SYN and ACK overflows of all that are, or were, traced */

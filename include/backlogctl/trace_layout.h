@@ -61,7 +61,8 @@ struct trace_slot {
     char comm[16];
     uint64_t entered;       /* connections that came, to be added to the queue */
     uint64_t peak, peak_at; /* longest queue */
-    uint64_t inside_peak;   /* the most connections between their coming and the hook that saw them go, which is after they went: the
+    uint64_t
+        inside_peak; /* the most connections between their coming and the hook that saw them go, which is after they went: the
                                queue was never longer */
     uint64_t interval_peak; /* since the reader took it */
     uint64_t lengths[TRACE_LENGTHS];

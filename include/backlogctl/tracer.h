@@ -19,9 +19,9 @@ const char *tracer_lacks(void);
 const char *tracer_library(void);
 
 struct tracer_query {
-    uint16_t port;  /* 0: any */
-    uint32_t netns; /* inode of the one namespace that counts; 0: all */
-    bool events;    /* tell of each connection */
+    uint16_t port;      /* 0: any */
+    uint32_t netns;     /* inode of the one namespace that counts; 0: all */
+    bool events;        /* tell of each connection */
     uint64_t listeners; /* that are there: room is made for twice as many */
 };
 

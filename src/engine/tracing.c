@@ -300,8 +300,8 @@ static void take_sources(struct tracing *t, const struct trace_counts *counts)
 static bool is_done(const struct traced *one)
 {
     const struct trace_slot *s = &one->slot;
-    return one->before.closed && s->entered + s->at_start <= s->accepted + s->accepted_seed + s->unseen + s->left_closed +
-                                                                 s->left_other + s->unknown;
+    return one->before.closed &&
+           s->entered + s->at_start <= s->accepted + s->accepted_seed + s->unseen + s->left_closed + s->left_other + s->unknown;
 }
 
 static void give_back(struct tracing *t)

@@ -20,7 +20,7 @@ struct trace_program {
     const char *target; /* what has to be there: the name of the tracepoint or function */
     int arguments;      /* that it must have at least, see trace_choose.c */
 };
-#define TRACE_PROGRAM_COUNT 13
+#define TRACE_PROGRAM_COUNT 10
 extern const struct trace_program trace_programs[TRACE_PROGRAM_COUNT];
 
 /* The maps that both sides write. */

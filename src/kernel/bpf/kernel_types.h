@@ -8,6 +8,7 @@
 #define AF_INET6 10
 #define IPPROTO_TCP 6
 #define IPPROTO_MPTCP 262
+#define STATE_ESTABLISHED 1
 #define STATE_SYN_RECV 3
 #define STATE_FIN_WAIT1 4
 #define STATE_CLOSE 7

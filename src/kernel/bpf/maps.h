@@ -11,6 +11,10 @@
 #include "backlogctl/trace_layout.h"
 #include "kernel_types.h"
 
+/* From Linux 6.2 on: lets memory be read as that of a type, without a call for each member. */
+extern void *bpf_rdonly_cast(const void *object, uint32_t type) __ksym __weak;
+#define AS(type, pointer) ((const type *)bpf_rdonly_cast(pointer, bpf_core_type_id_kernel(type)))
+
 /* ---- Maps ---- */
 
 /* The slot of a listener, by its address in the kernel. Not socket storage: the kernel would allocate and free it for each child, which

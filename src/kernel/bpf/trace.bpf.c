@@ -7,53 +7,6 @@
 /* Programs of the MIT licence alone may not read kernel memory. */
 char _license[] SEC("license") = "Dual MIT/GPL";
 
-/* ---- The queue gets longer: the listener is told that it has something to accept ---- */
-
-static __always_inline void added(const struct sock *sk)
-{
-    uint32_t *number = number_of(sk);
-    struct trace_slot *slot = number ? slot_at(*number) : 0;
-    if (!slot)
-        return;
-    uint32_t length = sk->sk_ack_backlog;
-    uint32_t bucket = log2_of(length);
-    barrier_var(bucket);
-    if (length && bucket < TRACE_LENGTHS)
-        ADD(slot->lengths[bucket], 1);
-    if (raise_to(&slot->peak, length))
-        slot->peak_at = bpf_ktime_get_ns();
-    raise_to(&slot->interval_peak, length);
-    if (length > sk->sk_max_ack_backlog)
-        list_full(slot, *number);
-    else
-        slot->drops = sk->sk_drops.counter;
-}
-
-/* Before Linux 6.3. The second is part of the first, but for cookies and TCP Fast Open: so both are needed. */
-SEC("fexit/inet_csk_complete_hashdance")
-int BPF_PROG(added_hashdance, struct sock *sk, struct sock *child, struct request_sock *request, bool own, struct sock *ret)
-{
-    if (ret)
-        added(sk);
-    return 0;
-}
-
-SEC("fexit/inet_csk_reqsk_queue_add")
-int BPF_PROG(added_queue, struct sock *sk, struct request_sock *request, struct sock *child, struct sock *ret)
-{
-    if (ret)
-        added(sk);
-    return 0;
-}
-
-SEC("tp_btf/sk_data_ready")
-int BPF_PROG(added_data_ready, const struct sock *sk)
-{
-    if (sk->__sk_common.skc_state == STATE_LISTEN)
-        added(sk);
-    return 0;
-}
-
 /* ---- A child comes, and a listener comes or goes ---- */
 
 /* Whose child it is: it has just been copied from its listener, and with it the empty list there, which points to itself. What is no
@@ -85,6 +38,42 @@ static __always_inline void enter(struct sock *sk)
     tell(TRACE_EVENT_ENTERED, w, sk, w->entered);
 }
 
+struct lengths {
+    uint32_t length, most, drops;
+};
+
+static __always_inline struct lengths lengths_of(const struct sock *listener)
+{
+    if (!bpf_rdonly_cast)
+        return (struct lengths){BPF_CORE_READ(listener, sk_ack_backlog), BPF_CORE_READ(listener, sk_max_ack_backlog),
+                                BPF_CORE_READ(listener, sk_drops.counter)};
+    const struct sock *sk = AS(struct sock, listener);
+    return (struct lengths){sk->sk_ack_backlog, sk->sk_max_ack_backlog, sk->sk_drops.counter};
+}
+
+/* The first that happens to a child behind its being added to the queue; with TCP Fast Open a packet later. One that was accepted before
+   that is not counted here, as the queue is shorter again. */
+static __always_inline void added(const struct sock *child)
+{
+    struct trace_waiting *w = waiting_of(child);
+    uint32_t number = w ? w->slot : 0;
+    struct trace_slot *slot = w ? slot_at(number) : 0;
+    if (!slot)
+        return;
+    struct lengths now = lengths_of((const struct sock *)slot->sk);
+    uint32_t bucket = log2_of(now.length);
+    barrier_var(bucket);
+    if (now.length && bucket < TRACE_LENGTHS)
+        ADD(slot->lengths[bucket], 1);
+    if (raise_to(&slot->peak, now.length))
+        slot->peak_at = bpf_ktime_get_ns();
+    raise_to(&slot->interval_peak, now.length);
+    if (now.length > now.most)
+        list_full(slot, number);
+    else
+        slot->drops = now.drops;
+}
+
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(set_state, struct sock *sk, int old, int state)
 {
@@ -94,6 +83,9 @@ int BPF_PROG(set_state, struct sock *sk, int old, int state)
             enter(sk);
         else
             unmark(sk);
+    } else if (old == STATE_SYN_RECV) {
+        if (state == STATE_ESTABLISHED)
+            added(sk);
     } else if (state == STATE_LISTEN) {
         struct trace_slot *slot = wanted(sk) ? mark(sk, &number) : 0;
         if (slot) {
