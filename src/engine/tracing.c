@@ -296,11 +296,11 @@ static void take_sources(struct tracing *t, const struct trace_counts *counts)
 
 /* ---- Listeners that are done with ---- */
 
-/* Nothing more can be counted there: it was closed before the last look, and all that came have gone. */
+/* Nothing more can be counted there: all that came have gone. Out of its chain it goes at once, to others only a look later. */
 static bool is_done(const struct traced *one)
 {
     const struct trace_slot *s = &one->slot;
-    return one->before.closed &&
+    return s->closed && (s->in_full || one->before.closed) &&
            s->entered + s->at_start <= s->accepted + s->accepted_seed + s->unseen + s->left_closed + s->left_other + s->unknown;
 }
 

@@ -169,6 +169,13 @@ static json_t *account_json(const struct trace_account *a)
                      "seen", (json_int_t)a->seen, "missed", json_known(a->known, a->missed));
 }
 
+static json_t *forgotten_json(const struct trace_forgotten *f)
+{
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "listeners", (json_int_t)f->listeners, "entered", (json_int_t)f->entered,
+                     "accepted", (json_int_t)f->accepted, "left", (json_int_t)f->left, "syn_overflows", (json_int_t)f->syn,
+                     "ack_overflows", (json_int_t)f->ack);
+}
+
 int report_trace_json(FILE *out, const struct trace_model *m, bool summary)
 {
     json_t *listeners = json_array(), *namespaces = json_array();
@@ -180,10 +187,11 @@ int report_trace_json(FILE *out, const struct trace_model *m, bool summary)
     json_t *lost = json_pack("{s:I, s:I, s:I, s:I, s:o}", "listeners", (json_int_t)m->slots_missing, "full_listeners",
                              (json_int_t)m->full_missing, "sources", (json_int_t)m->sources_lost, "events",
                              (json_int_t)m->events_lost, "namespaces", json_known(true, m->namespaces_closed + m->not_seeded));
-    return write_json_line(out, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:I, s:o, s:o, s:o, s:o}", "schema", SCHEMA,
-                                          "event", summary ? "summary" : "interval", "version", BACKLOGCTL_VERSION, "kernel",
-                                          m->kernel, "began_at", m->began_at, "at", m->at, "elapsed_us", json_span(m->elapsed),
-                                          "interval_us", json_span(m->took), "number", (json_int_t)m->number, "listeners",
-                                          listeners, "namespaces", namespaces, "lost", lost, "incomplete",
-                                          *m->incomplete ? json_text(m->incomplete) : json_null()));
+    return write_json_line(out,
+                           json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:I, s:o, s:o, s:o, s:o, s:o}", "schema", SCHEMA,
+                                     "event", summary ? "summary" : "interval", "version", BACKLOGCTL_VERSION, "kernel",
+                                     m->kernel, "began_at", m->began_at, "at", m->at, "elapsed_us", json_span(m->elapsed),
+                                     "interval_us", json_span(m->took), "number", (json_int_t)m->number, "listeners", listeners,
+                                     "forgotten", forgotten_json(&m->forgotten), "namespaces", namespaces, "lost", lost,
+                                     "incomplete", *m->incomplete ? json_text(m->incomplete) : json_null()));
 }

@@ -362,6 +362,19 @@ static void write_hooks(const struct summary *s)
     fold_end(&fold);
 }
 
+static void write_forgotten(const struct summary *s)
+{
+    const struct trace_forgotten *f = &s->m->forgotten;
+    char text[400];
+    if (!f->listeners)
+        return;
+    snprintf(text, sizeof text,
+             "%" PRIu64 " more listener%s came and went, and are told together: %" PRIu64 " entered the queue, %" PRIu64
+             " accepted, %" PRIu64 " left it otherwise, %" PRIu64 " SYNs and %" PRIu64 " last ACKs dropped",
+             f->listeners, f->listeners == 1 ? "" : "s", f->entered, f->accepted, f->left, f->syn, f->ack);
+    write_note(s, text);
+}
+
 static void write_losses(const struct summary *s)
 {
     char text[400];
@@ -370,7 +383,7 @@ static void write_losses(const struct summary *s)
         const char *words;
     } losses[] = {
         {s->m->slots_missing, "listeners were not traced, as there were too many"},
-        {s->m->full_missing, "listeners that were full are not among those whose SYNs are looked at, as there were too many"},
+        {s->m->full_missing, "SYNs were not looked for at every full listener on their port, as there were too many"},
         {s->m->sources_lost, "addresses of dropped packets were forgotten again, as there were too many"},
         {s->m->events_lost, "events were lost"},
         {s->m->not_seeded, "network namespaces could not be entered: what listened there before is not traced"},
@@ -406,6 +419,7 @@ void report_trace_summary_text(FILE *out, const struct trace_model *m, const str
     }
     if (idle)
         fprintf(out, "Nothing came to %zu listener%s.\n", idle, idle == 1 ? "" : "s");
+    write_forgotten(&s);
     write_accounts(&s);
     write_losses(&s);
     write_hooks(&s);
