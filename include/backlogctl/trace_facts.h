@@ -8,14 +8,15 @@
 #include "backlogctl/trace_layout.h"
 
 /* The figures that can rest on different hooks. */
-#define TRACE_FIGURES(X)                                                                   \
-    X(TRACE_LENGTH, "length")     /* of the queue, behind each addition */                 \
-    X(TRACE_ENTERED, "entered")   /* when a connection came into the queue */              \
-    X(TRACE_WAIT, "wait")         /* of each connection, from then until it is accepted */ \
-    X(TRACE_LEFT, "left")         /* it went without being accepted */                     \
-    X(TRACE_SYN, "syn_overflows") /* a SYN dropped on the full queue */                    \
-    X(TRACE_ACK, "ack_overflows") /* the last ACK of a handshake likewise */               \
-    X(TRACE_SEED, "seed")         /* what was there at the beginning */
+#define TRACE_FIGURES(X)                                                                           \
+    X(TRACE_LENGTH, "length")             /* of the queue, behind each addition */                 \
+    X(TRACE_ENTERED, "entered")           /* when a connection came into the queue */              \
+    X(TRACE_WAIT, "wait")                 /* of each connection, from then until it is accepted */ \
+    X(TRACE_LEFT, "left")                 /* it went without being accepted */                     \
+    X(TRACE_SYN, "syn_overflows")         /* a SYN dropped on the full queue */                    \
+    X(TRACE_ACK, "ack_overflows")         /* the last ACK of a handshake likewise */               \
+    X(TRACE_SYN_QUEUE, "syn_queue_drops") /* a SYN dropped on the full SYN queue */                \
+    X(TRACE_SEED, "seed")                 /* what was there at the beginning */
 
 enum trace_figure { TRACE_FIGURES(MODEL_ENUM) TRACE_FIGURE_COUNT };
 
@@ -80,18 +81,22 @@ struct traced {
 #undef X
     struct trace_quantile interval_p50, interval_p99, interval_max;
     enum trace_worth worth[TRACE_FIGURE_COUNT];
+    bool drops_known;     /* the listener's own counter of drops was read at the last look: */
+    uint64_t drops_other; /* so many of it are none of the above: memory, a filter, TCP_DEFER_ACCEPT, a repeated SYN, ... */
 };
 
 /* The account of a network namespace: what its own counter says, against what was seen. */
 struct trace_account {
     uint64_t netns;
-    uint64_t base;      /* ListenOverflows when its listeners had been found; */
-    bool known;         /* both were read */
-    uint64_t counted;   /* its rise since then */
-    uint64_t forgotten; /* overflows seen at listeners that were closed, and are forgotten */
-    /* Written by the judge: */
-    uint64_t seen;   /* SYN and ACK overflows of all that are, or were, traced */
-    uint64_t missed; /* counted, and not seen */
+    uint64_t base;                              /* ListenOverflows when its listeners had been found; */
+    bool known;                                 /* both were read */
+    uint64_t counted;                           /* its rise since then */
+    uint64_t forgotten;                         /* overflows seen at listeners that were closed, and are forgotten; */
+    uint64_t syn_queue_forgotten;               /* likewise of SYN queues */
+    uint64_t syn_queue_base, syn_queue_counted; /* TCPReqQFullDrop likewise */
+    uint64_t seen;                              /* SYN and ACK overflows of all that are, or were, traced */
+    uint64_t missed;                            /* counted, and not seen */
+    uint64_t syn_queue_seen, syn_queue_missed;
 };
 
 struct trace_model {
@@ -106,7 +111,7 @@ struct trace_model {
     size_t count, room;
     struct trace_forgotten {
         uint64_t listeners; /* that were closed, and are in the list no more; what happened at those that are meant: */
-        uint64_t entered, accepted, left, syn, ack;
+        uint64_t entered, accepted, left, syn, ack, syn_queue;
     } forgotten;
     struct trace_account *accounts; /* owned */
     size_t account_count;

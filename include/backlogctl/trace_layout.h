@@ -76,8 +76,11 @@ struct trace_slot {
     uint64_t unknown;                      /* came when there was no room to remember them */
     uint64_t wait_sum, wait_max, seed_max; /* ns */
     uint64_t waits[TRACE_WAITS];
-    struct trace_stage syn, ack;
-    uint64_t drops; /* sk_drops that are accounted for */
+    struct trace_stage syn, ack;  /* dropped on the full accept queue */
+    struct trace_stage syn_queue; /* SYNs dropped on the full SYN queue, without cookies */
+    uint64_t drops;               /* sk_drops up to here are not looked for any more */
+    uint64_t drops_begun;         /* sk_drops when it was marked; */
+    uint64_t drops_known;         /* those since then that the stages above made */
     struct trace_acceptor acceptors[TRACE_ACCEPTORS];
     uint64_t accepts_others; /* by threads beyond those */
 };
@@ -100,7 +103,7 @@ struct trace_source {
 };
 
 struct trace_source_count {
-    uint64_t syn, ack, last;
+    uint64_t syn, ack, syn_queue, last;
 };
 
 /* One value of the map "trace_common". */
@@ -133,9 +136,10 @@ struct trace_filter {
     X(TRACE_EVENT_ACCEPTED, "accepted")         \
     X(TRACE_EVENT_LEFT, "left")                 \
     X(TRACE_EVENT_SYN_OVERFLOW, "syn_overflow") \
-    X(TRACE_EVENT_ACK_OVERFLOW, "ack_overflow")
+    X(TRACE_EVENT_ACK_OVERFLOW, "ack_overflow") \
+    X(TRACE_EVENT_SYN_QUEUE_FULL, "syn_queue_full")
 #define TRACE_EVENT_SYMBOL(symbol, name) symbol,
-enum trace_event_kind { TRACE_EVENTS(TRACE_EVENT_SYMBOL) };
+enum trace_event_kind { TRACE_EVENTS(TRACE_EVENT_SYMBOL) TRACE_EVENT_COUNT };
 
 #define TRACE_EVENT_SEEDED 1 /* it was there when the tracing began */
 #define TRACE_EVENT_RESET 2  /* the client had reset it */

@@ -31,6 +31,7 @@ static int seed_here(struct tracing *t, struct error *err)
     int status = tracer_seed(t->tracer, err);
     account->known = !status && !counters_read(&counters, NULL) && counters.known;
     account->base = account->known ? counters.value[COUNTER_LISTEN_OVERFLOWS] : 0;
+    account->syn_queue_base = account->known ? counters.value[COUNTER_REQ_QFULL_DROP] : 0;
     return status;
 }
 
@@ -168,11 +169,12 @@ static int compare_places(const void *left, const void *right)
     return a->netns < b->netns ? -1 : a->netns > b->netns;
 }
 
-static void take_facts(struct tracing *t, struct traced *one, const struct listener *l)
+/* Without cookies a full SYN queue drops; that may have been set meanwhile. */
+static void take_facts(struct tracing *t, struct traced *one, const struct listener *l, int64_t cookies)
 {
     one->now = *l;
     one->surveyed = one->selected = true;
-    if (l->queue > l->backlog && !one->slot.in_full)
+    if ((l->queue > l->backlog || !cookies) && !one->slot.in_full)
         tracer_note_full(t->tracer, one->number);
 }
 
@@ -192,8 +194,9 @@ static int merge_survey(struct tracing *t, const struct survey *survey, struct e
         const struct listener *l = &survey->listeners[i];
         struct place key = {l->cookie, l->netns, NULL},
                      *found = l->cookie ? bsearch(&key, places, count, sizeof key, compare_places) : NULL;
+        const struct netns_facts *facts = found ? netns_facts_find(survey->namespaces, survey->namespace_count, l->netns) : NULL;
         if (found)
-            take_facts(t, found->one, l);
+            take_facts(t, found->one, l, facts ? facts->tcp_syncookies : -1);
     }
     free(places);
     for (size_t i = 0; i < m->count; i++)
@@ -225,8 +228,10 @@ static void take_accounts(struct trace_model *m, const struct survey *survey)
     for (size_t i = 0; i < m->account_count; i++) {
         struct trace_account *account = &m->accounts[i];
         const struct netns_facts *facts = netns_facts_find(survey->namespaces, survey->namespace_count, account->netns);
-        if (facts && facts->counters.known && account->known)
-            account->counted = facts->counters.value[COUNTER_LISTEN_OVERFLOWS] - account->base;
+        if (!facts || !facts->counters.known || !account->known)
+            continue;
+        account->counted = facts->counters.value[COUNTER_LISTEN_OVERFLOWS] - account->base;
+        account->syn_queue_counted = facts->counters.value[COUNTER_REQ_QFULL_DROP] - account->syn_queue_base;
     }
 }
 
@@ -247,7 +252,7 @@ static int keep_namespaces(struct trace_model *m, const struct survey *survey, s
 
 static uint64_t weight(const struct trace_source_count *count)
 {
-    return count->syn + count->ack;
+    return count->syn + count->ack + count->syn_queue;
 }
 
 static struct trace_peer peer_of(const struct trace_source_row *row)
@@ -320,8 +325,10 @@ static void forget(struct trace_model *m, const struct traced *one)
 {
     const struct trace_slot *slot = &one->slot;
     for (size_t i = 0; i < m->account_count; i++)
-        if (m->accounts[i].netns == slot->netns)
+        if (m->accounts[i].netns == slot->netns) {
             m->accounts[i].forgotten += slot->syn.count + slot->ack.count;
+            m->accounts[i].syn_queue_forgotten += slot->syn_queue.count;
+        }
     if (!one->selected)
         return;
     m->forgotten.listeners++;
@@ -330,6 +337,7 @@ static void forget(struct trace_model *m, const struct traced *one)
     m->forgotten.left += slot->left_closed + slot->left_other;
     m->forgotten.syn += slot->syn.count;
     m->forgotten.ack += slot->ack.count;
+    m->forgotten.syn_queue += slot->syn_queue.count;
 }
 
 static void forget_oldest(struct tracing *t)

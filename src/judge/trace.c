@@ -59,18 +59,30 @@ static struct trace_account *account_of(const struct trace_model *m, uint64_t ne
     return NULL;
 }
 
+/* The survey was taken before the counts: of what came in between the listener's counter, of 32 bits, knows nothing yet. */
+static void judge_drops(struct traced *one)
+{
+    uint32_t all = (uint32_t)one->now.discarded - (uint32_t)one->slot.drops_begun;
+    one->drops_known = one->surveyed;
+    one->drops_other =
+        one->drops_known && (int32_t)(all - (uint32_t)one->slot.drops_known) > 0 ? all - (uint32_t)one->slot.drops_known : 0;
+}
+
 static void judge_accounts(struct trace_model *m)
 {
     for (size_t i = 0; i < m->account_count; i++)
-        m->accounts[i].seen = m->accounts[i].forgotten;
+        m->accounts[i].seen = m->accounts[i].forgotten, m->accounts[i].syn_queue_seen = m->accounts[i].syn_queue_forgotten;
     for (size_t i = 0; i < m->count; i++) {
         struct trace_account *account = account_of(m, m->list[i].slot.netns);
-        if (account)
-            account->seen += m->list[i].slot.syn.count + m->list[i].slot.ack.count;
+        if (!account)
+            continue;
+        account->seen += m->list[i].slot.syn.count + m->list[i].slot.ack.count;
+        account->syn_queue_seen += m->list[i].slot.syn_queue.count;
     }
     for (size_t i = 0; i < m->account_count; i++) {
         struct trace_account *account = &m->accounts[i];
         account->missed = account->known ? since(account->counted, account->seen) : 0;
+        account->syn_queue_missed = account->known ? since(account->syn_queue_counted, account->syn_queue_seen) : 0;
     }
 }
 
@@ -87,6 +99,9 @@ static void judge_worth(const struct trace_model *m, struct traced *one)
         one->worth[TRACE_SYN] = TRACE_AT_LEAST;
     if (unproven && one->worth[TRACE_ACK] == TRACE_EXACT)
         one->worth[TRACE_ACK] = TRACE_AT_LEAST;
+    if ((!account || !account->known || account->syn_queue_missed || m->slots_missing || m->full_missing) &&
+        one->worth[TRACE_SYN_QUEUE] == TRACE_EXACT)
+        one->worth[TRACE_SYN_QUEUE] = TRACE_AT_LEAST;
     /* Between an addition and the hook an accept() on another processor can have made the queue shorter again. */
     if ((one->slot.inside_peak > one->slot.peak || one->slot.unknown) && one->worth[TRACE_LENGTH] == TRACE_EXACT)
         one->worth[TRACE_LENGTH] = TRACE_AT_LEAST;
@@ -108,5 +123,6 @@ void judge_trace(struct trace_model *m)
         one->interval_p99 = quantile(slot, &one->before, 0.99);
         one->interval_max = longest(slot, &one->before);
         judge_worth(m, one);
+        judge_drops(one);
     }
 }

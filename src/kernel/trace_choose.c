@@ -164,6 +164,7 @@ static int choose(const struct btf *btf, const bool *refused, bool use[TRACE_PRO
             return error_set(err, -status, "this kernel has no %s, without which nothing can be told", program->hook);
     }
     hooks->of[TRACE_LENGTH] = hooks->of[TRACE_ENTERED]; /* the same program, a moment later */
+    hooks->of[TRACE_SYN_QUEUE] = hooks->of[TRACE_SYN];  /* likewise */
     return 0;
 }
 

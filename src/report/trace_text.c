@@ -15,7 +15,7 @@ static bool was_active(const struct traced *one)
     const struct trace_slot *now = &one->slot, *then = &one->before;
     return now->entered != then->entered || now->accepted != then->accepted || now->accepted_seed != then->accepted_seed ||
            now->syn.count != then->syn.count || now->ack.count != then->ack.count || now->left_closed != then->left_closed ||
-           now->left_other != then->left_other || now->unseen != then->unseen;
+           now->left_other != then->left_other || now->unseen != then->unseen || now->syn_queue.count != then->syn_queue.count;
 }
 
 static const char *bounds_text(const struct trace_quantile *q, char out[2 * NSEC_TEXT_SIZE + 4])
@@ -277,9 +277,15 @@ static void write_overflows(const struct summary *s)
     write_stage(line, s, TRACE_SYN, &one->slot.syn, "SYN");
     fputs("; ", line);
     write_stage(line, s, TRACE_ACK, &one->slot.ack, "last ACK");
+    if (one->slot.syn_queue.count) {
+        fputs("; on the full SYN queue: ", line);
+        write_stage(line, s, TRACE_SYN_QUEUE, &one->slot.syn_queue, "SYN");
+    }
+    if (one->drops_other)
+        fprintf(line, "; %" PRIu64 " otherwise", one->drops_other);
     for (size_t i = 0; i < one->source_count; i++)
         fprintf(line, "%s %s (%" PRIu64 ")", i ? "," : "; from", endpoint_address_text(&one->sources[i].address, address),
-                one->sources[i].count.syn + one->sources[i].count.ack);
+                one->sources[i].count.syn + one->sources[i].count.ack + one->sources[i].count.syn_queue);
     if (one->sources_known > one->source_count)
         fprintf(line, " and %" PRIu64 " more", one->sources_known - one->source_count);
     fold_end(&fold);
@@ -341,13 +347,17 @@ static void write_accounts(const struct summary *s)
     char text[400];
     for (size_t i = 0; i < s->m->account_count; i++) {
         const struct trace_account *a = &s->m->accounts[i];
-        if (!a->known || (!a->counted && !a->seen))
+        if (!a->known || (!a->counted && !a->seen && !a->syn_queue_counted && !a->syn_queue_seen))
             continue;
         snprintf(text, sizeof text,
                  "ListenOverflows of network namespace %" PRIu64 " rose by %" PRIu64 " meanwhile; seen were %" PRIu64 "%s",
                  a->netns, a->counted, a->seen,
                  a->missed ? ": some were missed, or belong to listeners that are not traced" : "");
         write_note(s, text);
+        snprintf(text, sizeof text, "TCPReqQFullDrop of it rose by %" PRIu64 "; seen were %" PRIu64 "%s", a->syn_queue_counted,
+                 a->syn_queue_seen, a->syn_queue_missed ? ": some were missed, or belong to listeners that are not traced" : "");
+        if (a->syn_queue_counted || a->syn_queue_seen)
+            write_note(s, text);
     }
 }
 

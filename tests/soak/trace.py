@@ -3,6 +3,7 @@
 
 many: listeners in many network namespaces, connections at each, more than some of them hold.
 churn: listeners that come and go, more than there is room for at one time.
+kinds: one listener of each kind, all of whose connections, and drops, are compared.
 load: connections as fast as they go, for long: neither the program nor its maps grow, and no event is lost unsaid.
 
 All in network namespaces of its own. Takes the right to load programs into the kernel, else it is skipped."""
@@ -31,10 +32,14 @@ def private_network():
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
 
 
-def overflows():
+def counter(name):
     with open("/proc/thread-self/net/netstat", encoding="ascii") as file:
         rows = [line.split() for line in file if line.startswith("TcpExt:")]
-    return int(rows[1][rows[0].index("ListenOverflows")])
+    return int(rows[1][rows[0].index(name)])
+
+
+def overflows():
+    return counter("ListenOverflows")
 
 
 def netns():
@@ -249,6 +254,240 @@ def churn(options):
     return wrong
 
 
+# ---- kinds ----
+
+TCP_QUICKACK, TCP_DEFER_ACCEPT, TCP_FASTOPEN, IPPROTO_MPTCP, MSG_FASTOPEN = 12, 9, 23, 262, 0x20000000
+PORT, CROWD = 30000, 20
+
+
+def set_sysctl(name, value):
+    with open(f"/proc/sys/net/ipv4/{name}", "w", encoding="ascii") as file:
+        file.write(str(value))
+
+
+class Lab:
+    """Listeners of one kind, and clients that come to them; what the listeners accept is counted."""
+
+    def __init__(self):
+        self.servers, self.clients, self.accepts, self.late = [], [], 0, []
+
+    def serve(self, backlog=7, family=socket.AF_INET, protocol=0, options=()):
+        server = socket.socket(family, socket.SOCK_STREAM, protocol)
+        for option in options:
+            server.setsockopt(*option)
+        server.bind(("::" if family == socket.AF_INET6 else "127.0.0.1", PORT))
+        server.listen(backlog)
+        server.setblocking(False)
+        self.servers.append(server)
+
+    def visit(self, count=CROWD, to=("127.0.0.1", PORT), protocol=0, source=None, options=(), data=None, fast=False):
+        for _ in range(count):
+            client = socket.socket(socket.AF_INET6 if ":" in to[0] else socket.AF_INET, socket.SOCK_STREAM, protocol)
+            for option in options:
+                client.setsockopt(*option)
+            if source:
+                client.bind((source, 0))
+            client.setblocking(False)
+            try:
+                if fast:
+                    client.sendto(data, MSG_FASTOPEN, to)
+                else:
+                    client.connect_ex(to)
+                    if data:
+                        client.send(data)
+            except OSError:
+                pass
+            self.clients.append(client)
+
+    def accept(self, most=1 << 30):
+        for server in self.servers:
+            try:
+                while most:
+                    self.late.append(server.accept()[0])
+                    self.accepts, most = self.accepts + 1, most - 1
+            except BlockingIOError:
+                pass
+
+    def reset(self, count):
+        for client in self.clients[:count]:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
+            client.close()
+
+    def close(self):
+        for server in self.servers:
+            server.close()
+        self.servers = []
+
+
+def plain(lab):
+    lab.serve()
+    yield
+    for i in range(4):
+        lab.visit(5, source=f"127.0.0.{10 + i}")
+    lab.accept()
+
+
+def reuseport(lab):
+    for _ in range(4):
+        lab.serve(2, options=((socket.SOL_SOCKET, socket.SO_REUSEPORT, 1),))
+    yield
+    lab.visit(60)
+    lab.accept()
+
+
+def dual_stack(lab):
+    lab.serve(family=socket.AF_INET6)
+    yield
+    lab.visit(5)
+    lab.visit(5, to=("::1", PORT))
+    lab.accept()
+    lab.visit()
+    lab.accept()
+
+
+def mptcp(lab):
+    lab.serve(protocol=IPPROTO_MPTCP)
+    yield
+    lab.visit(protocol=IPPROTO_MPTCP)
+    lab.accept()
+
+
+def fast_open(lab):
+    set_sysctl("tcp_fastopen", 0x603)  # without cookies
+    lab.serve(options=((socket.IPPROTO_TCP, TCP_FASTOPEN, 100),))
+    yield
+    lab.visit(5, data=b"x", fast=True)
+    lab.accept()
+    lab.visit(data=b"x", fast=True)
+    lab.accept()
+
+
+def deferred(lab):
+    lab.serve(64, options=((socket.IPPROTO_TCP, TCP_DEFER_ACCEPT, 5),))
+    yield
+    lab.visit(data=b"x")
+    lab.accept()
+
+
+def cookies(lab):
+    set_sysctl("tcp_syncookies", 2)
+    lab.serve()
+    yield
+    lab.visit()
+    lab.accept()
+
+
+def without_cookies(lab):
+    set_sysctl("tcp_syncookies", 0)
+    lab.serve()
+    yield
+    lab.visit(options=((socket.IPPROTO_TCP, TCP_QUICKACK, 0),))
+    time.sleep(0.5)  # the last ACKs come
+    lab.accept()
+
+
+def late_acks(lab):
+    lab.serve(4)
+    yield
+    lab.visit(5, options=((socket.IPPROTO_TCP, TCP_QUICKACK, 0),))
+    lab.visit()
+    time.sleep(0.5)
+    lab.accept()
+
+
+def reset_while_queued(lab):
+    lab.serve(30)
+    yield
+    lab.visit()
+    lab.reset(8)
+    lab.accept()
+
+
+def closed_full(lab):
+    lab.serve()
+    yield
+    lab.visit()
+    lab.accept(3)
+    lab.close()
+
+
+KINDS = (plain, reuseport, dual_stack, mptcp, fast_open, deferred, cookies, without_cookies, late_acks, reset_while_queued, closed_full)
+
+
+def of_kind(kind):
+    def work(wait, tell):
+        lab = Lab()
+        steps = kind(lab)
+        try:
+            next(steps)
+        except OSError as error:
+            tell({"skipped": f"{kind.__name__}: {error}"})
+            return
+        tell({"skipped": None})
+        wait()
+        before = counter("ListenOverflows"), counter("TCPReqQFullDrop")
+        next(steps, None)
+        tell({"netns": netns(), "accepts": lab.accepts, "overflows": counter("ListenOverflows") - before[0],
+              "syn_queue": counter("TCPReqQFullDrop") - before[1]})
+        wait()
+    return work
+
+
+def total(listeners, *path):
+    def value(one):
+        for name in path:
+            one = one[name]
+        return one
+    return sum(value(one) for one in listeners)
+
+
+def judge_kind(kind, summary, known, wrong):
+    told = [one for one in summary["listeners"] if one["netns"] == known["netns"]]
+    account = next(one for one in summary["namespaces"] if one["netns"] == known["netns"])
+    seen = total(told, "overflows", "syn", "count") + total(told, "overflows", "ack", "count")
+    left = total(told, "left", "listener_closed") + total(told, "left", "otherwise")
+    name = kind.__name__
+    check(f"{name}: accepted", total(told, "accepted", "count"), known["accepts"], wrong)
+    check(f"{name}: entered", total(told, "entered"), known["accepts"] + left, wrong)
+    check(f"{name}: overflows", seen, known["overflows"], wrong)
+    check(f"{name}: SYN queue", total(told, "overflows", "syn_queue", "count"), known["syn_queue"], wrong)
+    check(f"{name}: missed", (account["missed"], account["syn_queue_missed"]), (0, 0), wrong)
+    check(f"{name}: exact", {one["rests_on"]["syn_overflows"]["bound"] for one in told}, {"exact"}, wrong)
+    if kind is plain:
+        sources = {one["address"]: one["syn"] for one in told[0]["overflows"]["sources"]}
+        check(f"{name}: sources", sources, {"127.0.0.11": 2, "127.0.0.12": 5, "127.0.0.13": 5}, wrong)
+    if kind is reset_while_queued:
+        check(f"{name}: reset", total(told, "accepted", "reset"), 8, wrong)
+    if kind is closed_full:
+        check(f"{name}: left", total(told, "left", "listener_closed"), 5, wrong)
+    print(f"{name}: {known['accepts']} accepted, {seen} dropped by the accept queue, {known['syn_queue']} by the SYN queue, {left} left")
+
+
+def kinds(options):
+    wrong, there = [], []
+    children = [(kind, *child(of_kind(kind))) for kind in KINDS]
+    try:
+        for one in children:
+            skipped = one[3]()["skipped"]
+            if skipped:
+                print("skipped: " + skipped)
+            else:
+                there.append(one)
+        trace = Trace(options.backlogctl, "--all-netns", "-i", "200ms")
+        for _, _, go, _ in there:
+            go()
+        known = [(kind, take()) for kind, _, _, take in there]
+        summary = trace.end()
+        for _, _, go, _ in there:
+            go()
+    finally:
+        for _, pid, _, _ in children:
+            os.waitpid(pid, 0)
+    for kind, account in known:
+        judge_kind(kind, summary, account, wrong)
+    return wrong
+
+
 # ---- load ----
 
 
@@ -319,7 +558,7 @@ def load(options):
 
 def main():
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("what", choices=("many", "churn", "load"))
+    options.add_argument("what", choices=("many", "churn", "kinds", "load"))
     options.add_argument("--backlogctl", required=True)
     options.add_argument("--connect", help="load: the program of tests/bench/connect.c")
     options.add_argument("--listeners", type=int, default=5000)
@@ -332,7 +571,7 @@ def main():
         print("skipped: only root may load programs into the kernel")
         return 77
     options.backlogctl = os.path.abspath(options.backlogctl)
-    wrong = {"many": many, "churn": churn, "load": load}[options.what](options)
+    wrong = {"many": many, "churn": churn, "kinds": kinds, "load": load}[options.what](options)
     for line in wrong[:20]:
         print(line)
     print(f"{len(wrong)} wrong" if wrong else "all as it was")

@@ -30,8 +30,12 @@
 struct ns_common {
     unsigned int inum;
 };
+struct netns_ipv4 {
+    uint8_t sysctl_tcp_syncookies;
+};
 struct net {
     struct ns_common ns;
+    struct netns_ipv4 ipv4;
 };
 typedef struct {
     struct net *net;
@@ -71,6 +75,7 @@ struct request_sock {
 };
 struct request_sock_queue {
     struct request_sock *rskq_accept_head;
+    atomic_t qlen;
 };
 struct inet_connection_sock {
     struct request_sock_queue icsk_accept_queue;

@@ -12,6 +12,13 @@ static __always_inline uint32_t *number_of(const struct sock *sk)
     return bpf_map_lookup_elem(&trace_listeners, &key);
 }
 
+/* Requests that wait for their last ACK. */
+static __always_inline uint32_t syn_queue_of(const struct sock *sk)
+{
+    const struct inet_connection_sock *icsk = (const void *)sk;
+    return BPF_CORE_READ(icsk, icsk_accept_queue.qlen.counter);
+}
+
 /* Its SYNs are looked at from now on. User space alone takes one out of a chain, see tracer_slots.c. */
 static __always_inline void list_full(struct trace_slot *slot, uint32_t number)
 {
@@ -50,7 +57,7 @@ static __always_inline void describe(struct trace_slot *slot, struct sock *sk)
         BPF_CORE_READ_INTO(&slot->address, sk, __sk_common.skc_v6_rcv_saddr);
     else
         *(uint32_t *)slot->address = sk->__sk_common.skc_rcv_saddr;
-    slot->drops = sk->sk_drops.counter;
+    slot->drops = slot->drops_begun = (uint32_t)sk->sk_drops.counter;
 }
 
 static __always_inline struct trace_slot *free_slot(uint32_t *number)
@@ -80,6 +87,8 @@ static __always_inline struct trace_slot *mark(struct sock *sk, uint32_t *number
     slot->sk = key;
     if (bpf_map_update_elem(&trace_listeners, &key, number, BPF_ANY))
         return 0;
+    if (!sk->__sk_common.skc_net.net->ipv4.sysctl_tcp_syncookies) /* a full SYN queue drops: each SYN is looked at */
+        list_full(slot, *number);
     return slot;
 }
 

@@ -41,7 +41,7 @@ static __always_inline int read_peer(struct sk_buff *skb, struct peer *peer)
            !bpf_probe_read_kernel(peer->to, 16, head + network + 24);
 }
 
-static __always_inline void count_source(uint32_t slot, uint16_t turn, const struct peer *peer, uint64_t now, int syn)
+static __always_inline void count_source(uint32_t slot, uint16_t turn, const struct peer *peer, uint64_t now, uint32_t kind)
 {
     struct trace_source key = {.slot = slot, .family = peer->family, .turn = turn};
     __builtin_memcpy(key.address, peer->address, 16);
@@ -55,22 +55,25 @@ static __always_inline void count_source(uint32_t slot, uint16_t turn, const str
     }
     if (!count)
         return;
-    if (syn)
-        ADD(count->syn, 1);
-    else
-        ADD(count->ack, 1);
+    ADD(*(kind == TRACE_EVENT_SYN_OVERFLOW   ? &count->syn
+          : kind == TRACE_EVENT_ACK_OVERFLOW ? &count->ack
+                                             : &count->syn_queue),
+        1);
     count->last = now;
 }
 
-static __always_inline void overflowed(struct trace_slot *slot, uint32_t number, const struct peer *peer, int syn)
+static __always_inline void overflowed(struct trace_slot *slot, uint32_t number, const struct peer *peer, uint32_t kind,
+                                       uint64_t drops)
 {
     uint64_t now = bpf_ktime_get_ns();
-    struct trace_stage *stage = syn ? &slot->syn : &slot->ack;
+    struct trace_stage *stage = kind == TRACE_EVENT_SYN_OVERFLOW   ? &slot->syn
+                                : kind == TRACE_EVENT_ACK_OVERFLOW ? &slot->ack
+                                                                   : &slot->syn_queue;
     ADD(stage->count, 1);
+    ADD(slot->drops_known, drops);
     stage->last = now;
-    count_source(number, slot->turn, peer, now, syn);
-    struct trace_event *event =
-        filter.events ? event_begin(syn ? TRACE_EVENT_SYN_OVERFLOW : TRACE_EVENT_ACK_OVERFLOW, number, now) : 0;
+    count_source(number, slot->turn, peer, now, kind);
+    struct trace_event *event = filter.events ? event_begin(kind, number, now) : 0;
     if (!event)
         return;
     event->family = peer->family;
@@ -124,6 +127,15 @@ struct search {
     uint32_t netns, next; /* slot plus 1; 0: none */
 };
 
+/* What keeps a SYN out there, in the order in which tcp_conn_request() looks; TRACE_EVENT_COUNT: nothing of both. */
+static __always_inline uint32_t kept_out(const struct sock *sk)
+{
+    uint32_t most = BPF_CORE_READ(sk, sk_max_ack_backlog);
+    if (!BPF_CORE_READ(sk, __sk_common.skc_net.net, ipv4.sysctl_tcp_syncookies) && syn_queue_of(sk) > most)
+        return TRACE_EVENT_SYN_QUEUE_FULL;
+    return BPF_CORE_READ(sk, sk_ack_backlog) > most ? TRACE_EVENT_SYN_OVERFLOW : TRACE_EVENT_COUNT;
+}
+
 /* One listener of the chain. 1: enough is known. */
 static long look_at_full(uint32_t index, void *context)
 {
@@ -136,16 +148,15 @@ static long look_at_full(uint32_t index, void *context)
     if (!may_reach(slot, &s->peer, s->netns))
         return 0;
     const struct sock *sk = (const struct sock *)slot->sk;
-    if (BPF_CORE_READ(sk, sk_ack_backlog) <= BPF_CORE_READ(sk, sk_max_ack_backlog))
+    uint32_t kind = kept_out(sk);
+    if (kind == TRACE_EVENT_COUNT || !take_drop(slot, BPF_CORE_READ(sk, sk_drops.counter)))
         return 0;
-    if (!take_drop(slot, BPF_CORE_READ(sk, sk_drops.counter)))
-        return 0;
-    overflowed(slot, number, &s->peer, 1);
+    overflowed(slot, number, &s->peer, kind, 1);
     s->next = 0;
     return 1;
 }
 
-/* A SYN that the full accept queue keeps out is freed as one that is done with. Which listener it reached is told by its port, and by
+/* A SYN that a full queue keeps out is freed as one that is done with. Which listener it reached is told by its port, and by
    the listener's counter of drops, which has just risen. */
 SEC("tp_btf/consume_skb")
 int BPF_PROG(syn_consumed, struct sk_buff *skb)
@@ -182,6 +193,13 @@ static __always_inline int is_overflow(int reason, const struct sock *sk)
     return full && reason == (int)bpf_core_enum_value(enum skb_drop_reason___overflow, SKB_DROP_REASON_NO_SOCKET___overflow);
 }
 
+/* The drop of a request's ACK is counted twice. Where the kernel has no reason for it, most are of requests. */
+static __always_inline int is_of_cookie(int reason)
+{
+    return bpf_core_enum_value_exists(enum skb_drop_reason___overflow, SKB_DROP_REASON_TCP_LISTEN_OVERFLOW___overflow) &&
+           reason == (int)bpf_core_enum_value(enum skb_drop_reason___overflow, SKB_DROP_REASON_NO_SOCKET___overflow);
+}
+
 /* The last ACK of a handshake. */
 SEC("tp_btf/kfree_skb")
 int BPF_PROG(ack_dropped, struct sk_buff *skb, void *location, int reason, struct sock *sk)
@@ -197,8 +215,8 @@ int BPF_PROG(ack_dropped, struct sk_buff *skb, void *location, int reason, struc
         return 0;
     if (!read_peer(skb, &peer) || (peer.flags & (FLAG_SYN | FLAG_ACK | FLAG_RST)) != FLAG_ACK)
         return 0;
-    slot->drops = sk->sk_drops.counter;
-    overflowed(slot, *number, &peer, 0);
+    slot->drops = (uint32_t)sk->sk_drops.counter;
+    overflowed(slot, *number, &peer, TRACE_EVENT_ACK_OVERFLOW, is_of_cookie(reason) ? 1 : 2);
     return 0;
 }
 
@@ -212,7 +230,7 @@ static __always_inline void no_child(struct sock *sk, struct sk_buff *skb, const
         return;
     slot->drops =
         sk->sk_drops.counter + (request ? 1 : 0); /* in a moment that of a request is counted again, that of a cookie is not */
-    overflowed(slot, *number, &peer, 0);
+    overflowed(slot, *number, &peer, TRACE_EVENT_ACK_OVERFLOW, request ? 2 : 1);
 }
 
 SEC("fexit/tcp_v4_syn_recv_sock")

@@ -60,7 +60,8 @@ static __always_inline void added(const struct sock *child)
     struct trace_slot *slot = w ? slot_at(number) : 0;
     if (!slot)
         return;
-    struct lengths now = lengths_of((const struct sock *)slot->sk);
+    const struct sock *listener = (const struct sock *)slot->sk;
+    struct lengths now = lengths_of(listener);
     uint32_t bucket = log2_of(now.length);
     barrier_var(bucket);
     if (now.length && bucket < TRACE_LENGTHS)
@@ -70,7 +71,7 @@ static __always_inline void added(const struct sock *child)
     raise_to(&slot->interval_peak, now.length);
     if (now.length > now.most)
         list_full(slot, number);
-    else
+    else if (!slot->in_full || syn_queue_of(listener) <= now.most)
         slot->drops = now.drops;
 }
 
