@@ -118,8 +118,9 @@ struct trace_model {
     struct netns_facts *namespaces; /* owned; those of the last survey */
     size_t namespace_count;
     uint64_t slots_missing, full_missing, sources_lost, events_lost;
-    size_t namespaces_closed, not_seeded; /* could not be entered; to find what was there already */
-    char incomplete[160];                 /* as in struct survey */
+    uint64_t left_out[TRACE_FIGURE_COUNT]; /* as in struct trace_counts */
+    size_t namespaces_closed, not_seeded;  /* could not be entered; to find what was there already */
+    char incomplete[160];                  /* as in struct survey */
 };
 
 #endif

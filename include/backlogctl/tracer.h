@@ -48,6 +48,8 @@ struct trace_counts {
     struct trace_common common;
     struct trace_source_row *sources; /* owned */
     size_t source_count;
+    uint64_t
+        left_out[TRACE_FIGURE_COUNT]; /* times that the kernel did not run the program, as it was interrupted on that processor */
 };
 void trace_counts_release(struct trace_counts *counts);
 

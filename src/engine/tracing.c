@@ -386,6 +386,7 @@ static int take_counts(struct tracing *t, struct error *err)
     m->slots_missing = t->counts.common.slots_missing;
     m->full_missing = t->counts.common.full_missing;
     m->events_lost = t->counts.common.events_lost;
+    memcpy(m->left_out, t->counts.left_out, sizeof m->left_out);
     return 0;
 }
 

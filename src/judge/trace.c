@@ -86,6 +86,12 @@ static void judge_accounts(struct trace_model *m)
     }
 }
 
+static void worse(struct traced *one, enum trace_figure figure)
+{
+    if (one->worth[figure] == TRACE_EXACT)
+        one->worth[figure] = TRACE_AT_LEAST;
+}
+
 /* A hook that sees all can still have missed some: for want of room, or of a listener in its list. Overflows are exact where the
    namespace's own counter says so. */
 static void judge_worth(const struct trace_model *m, struct traced *one)
@@ -95,18 +101,22 @@ static void judge_worth(const struct trace_model *m, struct traced *one)
     bool missed = unproven || m->full_missing || m->slots_missing;
     for (enum trace_figure f = 0; f < TRACE_FIGURE_COUNT; f++)
         one->worth[f] = m->hooks->of[f].name ? m->hooks->of[f].worth : TRACE_UNKNOWN;
-    if (missed && one->worth[TRACE_SYN] == TRACE_EXACT)
-        one->worth[TRACE_SYN] = TRACE_AT_LEAST;
-    if (unproven && one->worth[TRACE_ACK] == TRACE_EXACT)
-        one->worth[TRACE_ACK] = TRACE_AT_LEAST;
-    if ((!account || !account->known || account->syn_queue_missed || m->slots_missing || m->full_missing) &&
-        one->worth[TRACE_SYN_QUEUE] == TRACE_EXACT)
-        one->worth[TRACE_SYN_QUEUE] = TRACE_AT_LEAST;
+    if (missed)
+        worse(one, TRACE_SYN);
+    if (unproven)
+        worse(one, TRACE_ACK);
+    if (!account || !account->known || account->syn_queue_missed || m->slots_missing || m->full_missing)
+        worse(one, TRACE_SYN_QUEUE);
     /* Between an addition and the hook an accept() on another processor can have made the queue shorter again. */
-    if ((one->slot.inside_peak > one->slot.peak || one->slot.unknown) && one->worth[TRACE_LENGTH] == TRACE_EXACT)
-        one->worth[TRACE_LENGTH] = TRACE_AT_LEAST;
-    if ((one->slot.unknown || one->slot.unseen) && one->worth[TRACE_WAIT] == TRACE_EXACT)
-        one->worth[TRACE_WAIT] = TRACE_AT_LEAST;
+    if (one->slot.inside_peak > one->slot.peak || one->slot.unknown)
+        worse(one, TRACE_LENGTH);
+    /* Overflows have their witness; but of what came and went there is none. */
+    if (m->left_out[TRACE_ENTERED])
+        worse(one, TRACE_LENGTH), worse(one, TRACE_ENTERED), worse(one, TRACE_WAIT);
+    if (m->left_out[TRACE_LEFT])
+        worse(one, TRACE_LEFT);
+    if (one->slot.unknown || one->slot.unseen)
+        worse(one, TRACE_WAIT);
 }
 
 void judge_trace(struct trace_model *m)

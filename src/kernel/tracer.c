@@ -91,7 +91,8 @@ struct tracer {
     struct trace_hooks hooks;
     struct bpf_link *links[TRACE_PROGRAM_COUNT], *seed;
     struct trace_maps maps;
-    int sources; /* the descriptor of a map, which the object owns */
+    int sources;                       /* the descriptor of a map, which the object owns */
+    int programs[TRACE_PROGRAM_COUNT]; /* likewise of those that are attached; 0: it is not */
     struct ring_buffer *ring;
     tracer_each_event *each; /* while events are taken in */
     void *context;
@@ -215,6 +216,7 @@ static int attach(struct tracer *t, const bool use[TRACE_PROGRAM_COUNT], struct 
         if (!use[i] || !program || trace_programs[i].figure == TRACE_SEED)
             continue;
         t->links[i] = bpf_program__attach(program);
+        t->programs[i] = t->links[i] ? bpf_program__fd(program) : 0;
         if (t->links[i])
             continue;
         if (trace_is_vital(trace_programs[i].figure))
@@ -378,6 +380,20 @@ static int read_sources(const struct tracer *t, struct trace_counts *out, struct
     return 0;
 }
 
+/* A program that a packet interrupts is not run for that packet: the kernel lets none be active twice on one processor. */
+static void read_left_out(const struct tracer *t, struct trace_counts *out)
+{
+    memset(out->left_out, 0, sizeof out->left_out);
+    for (size_t i = 0; i < TRACE_PROGRAM_COUNT; i++) {
+        struct bpf_prog_info info = {0};
+        uint32_t size = sizeof info;
+        if (t->programs[i] && !bpf_obj_get_info_by_fd(t->programs[i], &info, &size))
+            out->left_out[trace_programs[i].figure] += info.recursion_misses;
+    }
+    out->left_out[TRACE_LENGTH] = out->left_out[TRACE_ENTERED];
+    out->left_out[TRACE_SYN_QUEUE] = out->left_out[TRACE_SYN];
+}
+
 int tracer_read(struct tracer *t, struct trace_counts *out, struct error *err)
 {
     uint32_t count = trace_slots_taken(&t->maps);
@@ -392,6 +408,7 @@ int tracer_read(struct tracer *t, struct trace_counts *out, struct error *err)
         slots[i].interval_peak = peak;
     }
     out->common = *t->maps.common;
+    read_left_out(t, out);
     return read_sources(t, out, err);
 }
 

@@ -189,9 +189,11 @@ int report_trace_json(FILE *out, const struct trace_model *m, bool summary)
             json_add(&listeners, traced_json(m, &m->list[i]));
     for (size_t i = 0; i < m->account_count; i++)
         json_add(&namespaces, account_json(&m->accounts[i]));
-    json_t *lost = json_pack("{s:I, s:I, s:I, s:I, s:o}", "listeners", (json_int_t)m->slots_missing, "full_listeners",
-                             (json_int_t)m->full_missing, "sources", (json_int_t)m->sources_lost, "events",
-                             (json_int_t)m->events_lost, "namespaces", json_known(true, m->namespaces_closed + m->not_seeded));
+    json_t *lost =
+        json_pack("{s:I, s:I, s:I, s:I, s:I, s:o}", "listeners", (json_int_t)m->slots_missing, "full_listeners",
+                  (json_int_t)m->full_missing, "sources", (json_int_t)m->sources_lost, "events", (json_int_t)m->events_lost,
+                  "runs", (json_int_t)(m->left_out[TRACE_ENTERED] + m->left_out[TRACE_LEFT]), "namespaces",
+                  json_known(true, m->namespaces_closed + m->not_seeded));
     return write_json_line(out,
                            json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:I, s:o, s:o, s:o, s:o, s:o}", "schema", SCHEMA,
                                      "event", summary ? "summary" : "interval", "version", BACKLOGCTL_VERSION, "kernel",

@@ -396,6 +396,9 @@ static void write_losses(const struct summary *s)
         {s->m->full_missing, "SYNs were not looked for at every full listener on their port, as there were too many"},
         {s->m->sources_lost, "addresses of dropped packets were forgotten again, as there were too many"},
         {s->m->events_lost, "events were lost"},
+        {s->m->left_out[TRACE_ENTERED] + s->m->left_out[TRACE_LEFT],
+         "times the kernel left out a program that sees connections come and go, as a packet had interrupted it: so many may be "
+         "missing"},
         {s->m->not_seeded, "network namespaces could not be entered: what listened there before is not traced"},
     };
     for (size_t i = 0; i < sizeof losses / sizeof *losses; i++)

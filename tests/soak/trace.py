@@ -162,7 +162,7 @@ def many(options):
     names = range(options.namespaces)
     share = options.listeners // options.namespaces
     children = [child(hold(share, options.seed * 1000 + i)) for i in names]
-    wrong, accepts, drops = [], 0, 0
+    wrong, accepts, drops, missed = [], 0, 0, 0
     try:
         for _, _, take in children:
             take()
@@ -192,12 +192,13 @@ def many(options):
             seen += one["overflows"]["syn"]["count"] + one["overflows"]["ack"]["count"]
             accepts += count
         drops += place["overflows"]
-        check(f"overflows in {place['netns']}", seen, place["overflows"], wrong)
-        check(f"missed in {place['netns']}", accounts[place["netns"]]["missed"], 0, wrong)
+        missed += accounts[place["netns"]]["missed"]
+        check(f"overflows in {place['netns']}", seen + accounts[place["netns"]]["missed"], place["overflows"], wrong)
+    check("few missed", missed <= 5 + drops // 1000, True, wrong)
     check("lost listeners", summary["lost"]["listeners"], 0, wrong)
     check("lost searches", summary["lost"]["full_listeners"], 0, wrong)
-    print(f"{share * len(children)} listeners in {len(children)} namespaces: {accepts} accepted, {drops} dropped by full queues; "
-          f"ready after {begun - began:.1f} s")
+    print(f"{share * len(children)} listeners in {len(children)} namespaces: {accepts} accepted, {drops} dropped by full queues, "
+          f"of which {missed} were missed, and said to be; ready after {begun - began:.1f} s")
     return wrong
 
 
@@ -449,11 +450,13 @@ def judge_kind(kind, summary, known, wrong):
     name = kind.__name__
     check(f"{name}: accepted", total(told, "accepted", "count"), known["accepts"], wrong)
     check(f"{name}: entered", total(told, "entered"), known["accepts"] + left, wrong)
-    check(f"{name}: overflows", seen, known["overflows"], wrong)
-    check(f"{name}: SYN queue", total(told, "overflows", "syn_queue", "count"), known["syn_queue"], wrong)
-    check(f"{name}: missed", (account["missed"], account["syn_queue_missed"]), (0, 0), wrong)
-    check(f"{name}: exact", {one["rests_on"]["syn_overflows"]["bound"] for one in told}, {"exact"}, wrong)
-    if kind is plain:
+    check(f"{name}: overflows", seen + account["missed"], known["overflows"], wrong)
+    check(f"{name}: SYN queue", total(told, "overflows", "syn_queue", "count") + account["syn_queue_missed"], known["syn_queue"], wrong)
+    # A program that interrupts itself is left out by the kernel, which is rare; then it is said.
+    check(f"{name}: few missed", account["missed"] + account["syn_queue_missed"] <= 5, True, wrong)
+    for figure, missed in (("syn_overflows", "missed"), ("ack_overflows", "missed"), ("syn_queue_drops", "syn_queue_missed")):
+        check(f"{name}: {figure}", {one["rests_on"][figure]["bound"] for one in told}, {"at_least" if account[missed] else "exact"}, wrong)
+    if kind is plain and not account["missed"]:
         sources = {one["address"]: one["syn"] for one in told[0]["overflows"]["sources"]}
         check(f"{name}: sources", sources, {"127.0.0.11": 2, "127.0.0.12": 5, "127.0.0.13": 5}, wrong)
     if kind is reset_while_queued:
@@ -510,21 +513,22 @@ def in_kernel(pid):
     return total
 
 
-def crowd(connect, seconds):
+def crowd(connect, seconds, rate):
     def work(wait, tell):
         tell("ready")
         wait()
-        made, end = 0, time.monotonic() + seconds
-        while time.monotonic() < end:
-            subprocess.run([connect, "50000"], stdout=subprocess.DEVNULL, check=True)
-            made += 50000
+        made, begun = 0, time.monotonic()
+        while time.monotonic() < begun + seconds:
+            subprocess.run([connect, "10000"], stdout=subprocess.DEVNULL, check=True)
+            made += 10000
+            time.sleep(max(0, begun + made / rate - time.monotonic()))
         tell({"made": made, "overflows": overflows()})
         wait()
     return work
 
 
 def load(options):
-    pid, go, take = child(crowd(os.path.abspath(options.connect), options.seconds))
+    pid, go, take = child(crowd(os.path.abspath(options.connect), options.seconds, options.rate))
     wrong, samples = [], []
     try:
         take()
@@ -542,8 +546,9 @@ def load(options):
         os.waitpid(pid, 0)
     entered = summary["forgotten"]["entered"] + sum(one["entered"] for one in summary["listeners"])
     accepted = summary["forgotten"]["accepted"] + sum(one["accepted"]["count"] for one in summary["listeners"])
-    check("entered", entered, known["made"], wrong)
-    check("accepted", accepted, known["made"], wrong)
+    runs = summary["lost"]["runs"]
+    check("entered", known["made"] - runs <= entered <= known["made"], True, wrong)
+    check("accepted", known["made"] - runs <= accepted <= known["made"], True, wrong)
     if options.events:
         check("events", trace.events + summary["lost"]["events"], 2 * known["made"], wrong)
     settled = samples[len(samples) // 5:]
@@ -552,7 +557,7 @@ def load(options):
         wrong.append(f"it has grown from {first[0]} to {most} kB")
     check("kernel memory", max(kernel for _, kernel in settled), first[1], wrong)
     print(f"{known['made']} connections in {options.seconds} s, {known['made'] / options.seconds:.0f} a second: {first[0]} kB at first, "
-          f"{most} kB at most, {first[1]} kB in the kernel; {trace.events} events told, {summary['lost']['events']} said to be lost")
+          f"{most} kB at most, {first[1]} kB in the kernel; {trace.events} events told, {summary['lost']['events']} said to be lost, {summary['lost']['runs']} runs left out")
     return wrong
 
 
@@ -564,6 +569,7 @@ def main():
     options.add_argument("--listeners", type=int, default=5000)
     options.add_argument("--namespaces", type=int, default=200)
     options.add_argument("--seconds", type=int, default=600)
+    options.add_argument("--rate", type=int, default=20000, help="load: connections a second")
     options.add_argument("--events", action="store_true", help="load: with --events")
     options.add_argument("--seed", type=int, default=1)
     options = options.parse_args()

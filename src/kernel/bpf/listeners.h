@@ -76,12 +76,18 @@ static __always_inline struct trace_slot *free_slot(uint32_t *number)
 /* Gives a listener a slot; NULL: it has one, or there is none. */
 static __always_inline struct trace_slot *mark(struct sock *sk, uint32_t *number)
 {
-    uint64_t key = (unsigned long)sk;
-    struct trace_slot *slot = number_of(sk) ? 0 : free_slot(number);
+    uint64_t key = (unsigned long)sk, cookie = bpf_get_socket_cookie(sk);
+    uint32_t *before = number_of(sk);
+    struct trace_slot *slot = before ? slot_at(*before) : 0;
+    if (slot && slot->cookie == cookie)
+        return 0;
+    if (slot) /* another socket at the same address, whose end was not seen */
+        slot->closed = bpf_ktime_get_ns();
+    slot = free_slot(number);
     if (!slot)
         return 0;
     describe(slot, sk);
-    slot->cookie = bpf_get_socket_cookie(sk);
+    slot->cookie = cookie;
     slot->begun = bpf_ktime_get_ns();
     slot->closed = 0;
     slot->sk = key;

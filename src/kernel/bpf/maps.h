@@ -197,7 +197,12 @@ static __always_inline struct trace_waiting *take_in(uint32_t number, uint64_t s
 static __always_inline struct trace_waiting *wait_begin(uint64_t sk, uint32_t slot, uint64_t now, uint16_t seeded)
 {
     uint32_t number = bucket_number(sk);
-    struct trace_waiting *w = take_in(number, sk);
+    struct trace_waiting *w = find_in(number, sk);
+    struct trace_slot *before = w ? slot_at(w->slot) : 0;
+    if (before) /* of another socket at the same address, whose end was not seen */
+        ADD(before->unseen, 1);
+    if (!w)
+        w = take_in(number, sk);
     struct trace_common *all = w ? 0 : common();
     if (all) {
         w = take_in(number ^ 1, sk);
