@@ -4,7 +4,8 @@
 many: listeners in many network namespaces, connections at each, more than some of them hold.
 churn: listeners that come and go, more than there is room for at one time.
 kinds: one listener of each kind, all of whose connections, and drops, are compared.
-load: connections as fast as they go, for long: neither the program nor its maps grow, and no event is lost unsaid.
+kill: SIGKILL at random moments, with bpftool as witness that nothing stays in the kernel.
+load: connections at a rate, for long: neither the program nor its maps grow, and no event is lost unsaid.
 
 All in network namespaces of its own. Takes the right to load programs into the kernel, else it is skipped."""
 import argparse
@@ -12,8 +13,7 @@ import ctypes
 import json
 import os
 import random
-import select
-import signal
+import shutil
 import socket
 import subprocess
 import sys
@@ -491,6 +491,48 @@ def kinds(options):
     return wrong
 
 
+# ---- kill ----
+
+
+def bpf_ids(pid):
+    """What of bpf(2) it holds: (kind, id)."""
+    found = set()
+    for fd in os.listdir(f"/proc/{pid}/fdinfo"):
+        try:
+            with open(f"/proc/{pid}/fdinfo/{fd}", encoding="ascii") as file:
+                lines = [line.split() for line in file]
+        except OSError:
+            continue
+        found |= {(line[0][:-4], line[1]) for line in lines if line[0] in ("prog_id:", "map_id:", "link_id:")}
+    return found
+
+
+def is_there(kind, number):
+    return subprocess.run(["bpftool", kind, "show", "id", number], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                          check=False).returncode == 0
+
+
+def kill(options):
+    draw, wrong, held = random.Random(options.seed), [], 0
+    if not shutil.which("bpftool"):
+        print("skipped: bpftool is not installed")
+        sys.exit(77)
+    Trace(options.backlogctl, "--all-netns", "-i", "100ms").end()  # that it can
+    for _ in range(options.rounds):
+        trace = subprocess.Popen([options.backlogctl, "trace", "--json", "--events", "-i", "100ms"], stdout=subprocess.DEVNULL)
+        time.sleep(draw.uniform(0, 0.6))
+        ids = bpf_ids(trace.pid)
+        trace.kill()
+        trace.wait()
+        held += len(ids)
+        end = time.monotonic() + PATIENCE
+        while ids and time.monotonic() < end:
+            ids = {one for one in ids if is_there(*one)}
+        check("stays in the kernel", ids, set(), wrong)
+    print(f"killed {options.rounds} times, which held {held} programs, maps and links: {'some stay' if wrong else 'none stays'}")
+    return wrong
+
+
 # ---- load ----
 
 
@@ -563,7 +605,7 @@ def load(options):
 
 def main():
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("what", choices=("many", "churn", "kinds", "load"))
+    options.add_argument("what", choices=("many", "churn", "kinds", "kill", "load"))
     options.add_argument("--backlogctl", required=True)
     options.add_argument("--connect", help="load: the program of tests/bench/connect.c")
     options.add_argument("--listeners", type=int, default=5000)
@@ -571,13 +613,14 @@ def main():
     options.add_argument("--seconds", type=int, default=600)
     options.add_argument("--rate", type=int, default=20000, help="load: connections a second")
     options.add_argument("--events", action="store_true", help="load: with --events")
+    options.add_argument("--rounds", type=int, default=50, help="kill: so often")
     options.add_argument("--seed", type=int, default=1)
     options = options.parse_args()
     if os.geteuid():
         print("skipped: only root may load programs into the kernel")
         return 77
     options.backlogctl = os.path.abspath(options.backlogctl)
-    wrong = {"many": many, "churn": churn, "kinds": kinds, "load": load}[options.what](options)
+    wrong = {"many": many, "churn": churn, "kinds": kinds, "kill": kill, "load": load}[options.what](options)
     for line in wrong[:20]:
         print(line)
     print(f"{len(wrong)} wrong" if wrong else "all as it was")
