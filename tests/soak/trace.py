@@ -11,10 +11,12 @@ All in network namespaces of its own. Takes the right to load programs into the 
 import argparse
 import ctypes
 import json
+import mmap
 import os
 import random
 import shutil
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -48,6 +50,17 @@ def netns():
 
 def cookie_of(server):
     return int.from_bytes(server.getsockopt(socket.SOL_SOCKET, SO_COOKIE, 8), sys.byteorder)
+
+
+def queue_of(server):
+    """TCP_INFO's tcpi_unacked."""
+    return struct.unpack_from("I", server.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104), 24)[0]
+
+
+def await_queue(server, length):
+    end = time.monotonic() + PATIENCE
+    while queue_of(server) < length and time.monotonic() < end:
+        time.sleep(0.001)
 
 
 def listener(port, backlog):
@@ -216,11 +229,13 @@ def come_and_go(count):
             for client in clients:
                 client.setblocking(False)
                 client.connect_ex(server.getsockname())
+            await_queue(server, 3)
             server.accept()[0].close()
+            behind = queue_of(server)
             server.close()
             for client in clients:
                 client.close()
-            came, accepts, left = came + 3, accepts + 1, left + 2
+            came, accepts, left = came + 1 + behind, accepts + 1, left + behind
             if i % 100 == 99:
                 time.sleep(0.1)  # at most a thousand a second: there is room for as many
         tell({"netns": netns(), "came": came, "accepts": accepts, "left": left, "overflows": overflows() - before})
@@ -412,7 +427,54 @@ def closed_full(lab):
     lab.close()
 
 
-KINDS = (plain, reuseport, dual_stack, mptcp, fast_open, deferred, cookies, without_cookies, late_acks, reset_while_queued, closed_full)
+class Ring:
+    """An io_uring, without a library: it takes one accept at a time."""
+    SETUP, ENTER, ACCEPT, GETEVENTS, SQES = 425, 426, 13, 1, 0x10000000
+
+    def __init__(self):
+        params = ctypes.create_string_buffer(120)
+        self.fd = libc.syscall(self.SETUP, 8, params)
+        if self.fd < 0:
+            raise OSError(ctypes.get_errno(), "io_uring_setup")
+        words = struct.unpack("30I", params.raw)
+        self.sq, self.cq = words[10:17], words[20:26]
+        self.ring = mmap.mmap(self.fd, max(self.sq[6] + 4 * words[0], self.cq[5] + 16 * words[1]))
+        self.entries = mmap.mmap(self.fd, 64 * words[0], offset=self.SQES)
+
+    def word(self, place, value=None):
+        if value is not None:
+            self.ring[place:place + 4] = struct.pack("I", value)
+        return struct.unpack("I", self.ring[place:place + 4])[0]
+
+    def accept(self, server):
+        tail, head = self.word(self.sq[1]), self.word(self.cq[0])
+        self.entries[:64] = struct.pack("BBHiQQIIQ24x", self.ACCEPT, 0, 0, server.fileno(), 0, 0, 0, 0, 0)
+        self.word(self.sq[6] + 4 * (tail & self.word(self.sq[2])), 0)
+        self.word(self.sq[1], tail + 1)
+        libc.syscall(self.ENTER, self.fd, 1, 1, self.GETEVENTS, None, 0)
+        place = self.cq[5] + 16 * (head & self.word(self.cq[2]))
+        result = struct.unpack("i", self.ring[place + 8:place + 12])[0]
+        self.word(self.cq[0], head + 1)
+        return result
+
+
+def io_uring(lab):
+    ring = Ring()
+    lab.serve()
+    yield
+    lab.visit()
+    for _ in range(6):
+        fd = ring.accept(lab.servers[0])
+        if fd >= 0:
+            os.close(fd)
+            lab.accepts += 1
+    for client in lab.clients:
+        client.close()
+    lab.accept()
+
+
+KINDS = (plain, reuseport, dual_stack, mptcp, fast_open, deferred, cookies, without_cookies, late_acks, reset_while_queued, closed_full,
+         io_uring)
 
 
 def of_kind(kind):
@@ -461,6 +523,9 @@ def judge_kind(kind, summary, known, wrong):
         check(f"{name}: sources", sources, {"127.0.0.11": 2, "127.0.0.12": 5, "127.0.0.13": 5}, wrong)
     if kind is reset_while_queued:
         check(f"{name}: reset", total(told, "accepted", "reset"), 8, wrong)
+    if kind is io_uring:
+        check(f"{name}: unseen", total(told, "accepted", "unseen"), 6, wrong)
+        check(f"{name}: waits", told[0]["rests_on"]["wait"]["bound"], "at_least", wrong)
     if kind is closed_full:
         check(f"{name}: left", total(told, "left", "listener_closed"), 5, wrong)
     print(f"{name}: {known['accepts']} accepted, {seen} dropped by the accept queue, {known['syn_queue']} by the SYN queue, {left} left")
