@@ -160,6 +160,9 @@ static int choose(const struct btf *btf, const bool *refused, bool use[TRACE_PRO
             memset(use + i, 0, (behind - i) * sizeof *use); /* a better one is there already */
         else if (trace_is_vital(program->figure) && (status == -EPERM || status == -EACCES))
             return trace_refused(-status, err);
+        else if (trace_is_vital(program->figure) && refused[i])
+            return error_set(err, -status, "this kernel refuses the program for %s: Linux 5.17 or later is needed",
+                             program->hook);
         else if (trace_is_vital(program->figure))
             return error_set(err, -status, "this kernel has no %s, without which nothing can be told", program->hook);
     }

@@ -15,6 +15,7 @@ import mmap
 import os
 import random
 import shutil
+import signal
 import socket
 import struct
 import subprocess
@@ -58,8 +59,8 @@ def queue_of(server):
 
 
 def await_queue(server, length):
-    end = time.monotonic() + PATIENCE
-    while queue_of(server) < length and time.monotonic() < end:
+    until = time.monotonic() + PATIENCE
+    while queue_of(server) < length and time.monotonic() < until:
         time.sleep(0.001)
 
 
@@ -113,6 +114,11 @@ def child(work):
     os.close(to_parent)
     replies = os.fdopen(from_child)
     return pid, lambda: os.write(to_child, b"x"), lambda: json.loads(replies.readline())
+
+
+def end(pid):
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
 
 
 class Trace:
@@ -186,11 +192,9 @@ def many(options):
             go()
         known = [take() for _, _, take in children]
         summary = trace.end()
-        for _, go, _ in children:
-            go()
     finally:
         for pid, _, _ in children:
-            os.waitpid(pid, 0)
+            end(pid)
     told = {(one["netns"], one["cookie"]): one for one in summary["listeners"]}
     accounts = {one["netns"]: one for one in summary["namespaces"]}
     for place in known:
@@ -253,9 +257,8 @@ def churn(options):
         known = take()
         time.sleep(0.5)
         summary = trace.end()
-        go()
     finally:
-        os.waitpid(pid, 0)
+        end(pid)
     forgotten, listed = summary["forgotten"], summary["listeners"]
     check("listeners", forgotten["listeners"] + len(listed), options.listeners, wrong)
     check("entered", forgotten["entered"] + sum(one["entered"] for one in listed), known["came"], wrong)
@@ -546,11 +549,9 @@ def kinds(options):
             go()
         known = [(kind, take()) for kind, _, _, take in there]
         summary = trace.end()
-        for _, _, go, _ in there:
-            go()
     finally:
         for _, pid, _, _ in children:
-            os.waitpid(pid, 0)
+            end(pid)
     for kind, account in known:
         judge_kind(kind, summary, account, wrong)
     return wrong
@@ -590,8 +591,8 @@ def kill(options):
         trace.kill()
         trace.wait()
         held += len(ids)
-        end = time.monotonic() + PATIENCE
-        while ids and time.monotonic() < end:
+        until = time.monotonic() + PATIENCE
+        while ids and time.monotonic() < until:
             ids = {one for one in ids if is_there(*one)}
         check("stays in the kernel", ids, set(), wrong)
     print(f"killed {options.rounds} times, which held {held} programs, maps and links: {'some stay' if wrong else 'none stays'}")
@@ -641,16 +642,15 @@ def load(options):
         take()
         trace = Trace(options.backlogctl, "--netns", f"pid:{pid}", "-i", "1s", *(["--events"] if options.events else []))
         go()
-        end = time.monotonic() + options.seconds
-        while time.monotonic() < end:
+        until = time.monotonic() + options.seconds
+        while time.monotonic() < until:
             time.sleep(min(1, options.seconds / 10))
             samples.append((resident(trace.process.pid), in_kernel(trace.process.pid)))
         known = take()
         time.sleep(1)
         summary = trace.end()
-        go()
     finally:
-        os.waitpid(pid, 0)
+        end(pid)
     entered = summary["forgotten"]["entered"] + sum(one["entered"] for one in summary["listeners"])
     accepted = summary["forgotten"]["accepted"] + sum(one["accepted"]["count"] for one in summary["listeners"])
     runs = summary["lost"]["runs"]
