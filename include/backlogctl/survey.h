@@ -16,7 +16,8 @@ struct netns_facts {
     int64_t somaxconn, tcp_max_syn_backlog, tcp_syncookies, tcp_abort_on_overflow; /* sysctls; -1: unknown */
     struct counters counters;                                                      /* since the namespace was made */
     uint64_t overflows_after; /* ListenOverflows read again, after the listeners; as in `counters`, which were read before them */
-    uint64_t discarded;       /* by all its TCP listeners that are there, selected or not */
+    uint64_t tcp_listeners;   /* that are there, selected or not; */
+    uint64_t discarded;       /* by all of them */
     uint64_t cookies;         /* the sum of their cookies: the same number, the same listeners */
     struct overflow_span span; /* watch: since the survey before */
     /* Written by the judge: */

@@ -8,14 +8,15 @@
 #include "backlogctl/trace_layout.h"
 
 /* The figures that can rest on different hooks. */
-#define TRACE_FIGURES(X)                                                                   \
-    X(TRACE_LENGTH, "length")     /* of the queue, behind each addition */                 \
-    X(TRACE_ENTERED, "entered")   /* when a connection came into the queue */              \
-    X(TRACE_WAIT, "wait")         /* of each connection, from then until it is accepted */ \
-    X(TRACE_LEFT, "left")         /* it went without being accepted */                     \
-    X(TRACE_SYN, "syn_overflows") /* a SYN dropped on the full queue */                    \
-    X(TRACE_ACK, "ack_overflows") /* the last ACK of a handshake likewise */               \
-    X(TRACE_SEED, "seed")         /* what was there at the beginning */
+#define TRACE_FIGURES(X)                                                                           \
+    X(TRACE_LENGTH, "length")             /* of the queue, behind each addition */                 \
+    X(TRACE_ENTERED, "entered")           /* when a connection came into the queue */              \
+    X(TRACE_WAIT, "wait")                 /* of each connection, from then until it is accepted */ \
+    X(TRACE_LEFT, "left")                 /* it went without being accepted */                     \
+    X(TRACE_SYN, "syn_overflows")         /* a SYN dropped on the full queue */                    \
+    X(TRACE_ACK, "ack_overflows")         /* the last ACK of a handshake likewise */               \
+    X(TRACE_SYN_QUEUE, "syn_queue_drops") /* a SYN dropped on the full SYN queue */                \
+    X(TRACE_SEED, "seed")                 /* what was there at the beginning */
 
 enum trace_figure { TRACE_FIGURES(MODEL_ENUM) TRACE_FIGURE_COUNT };
 
@@ -34,7 +35,7 @@ const char *trace_worth_name(enum trace_worth worth);
 
 struct trace_hooks {
     struct trace_hook {
-        const char *name; /* "tp_btf/sk_data_ready"; several with " and "; NULL: this kernel lets us have none for it */
+        const char *name; /* "tp_btf/inet_sock_set_state"; several with " and "; NULL: this kernel lets us have none for it */
         enum trace_worth worth;
     } of[TRACE_FIGURE_COUNT];
 };
@@ -64,13 +65,18 @@ struct trace_quantile {
 struct trace_span {
     uint64_t peak; /* the longest queue: as each connection came, and as looks at the ends of the intervals found it */
     uint64_t entered, accepted, syn, ack, left;
+    uint64_t syn_queue;                  /* SYNs dropped on the full SYN queue */
     uint64_t unseen;                     /* accepted some time before, as was noticed now */
     uint64_t samples;                    /* of the waits */
     struct trace_quantile p50, p99, max; /* {0, 0} without samples */
 };
+/* Listeners that were closed are kept until there are twice so many; the oldest of them are forgotten then. */
+#define TRACE_KEPT 512
 
 /* A listener that is traced. Moments are CLOCK_MONOTONIC. */
 struct traced {
+    uint32_t number;          /* of its slot; */
+    bool over;                /* which another listener may have by now: the figures stay as they are */
     struct trace_slot slot;   /* as it was read last */
     struct trace_slot before; /* as it was at the end of the interval before */
     struct listener now;      /* as the last survey that showed it did; else what the slot tells */
@@ -86,6 +92,8 @@ struct traced {
 #undef X
     struct trace_quantile interval_p50, interval_p99, interval_max;
     enum trace_worth worth[TRACE_FIGURE_COUNT];
+    bool drops_known;     /* the listener's own counter of drops was read at the last look: */
+    uint64_t drops_other; /* so many of it are none of the above: memory, a filter, TCP_DEFER_ACCEPT, a repeated SYN, ... */
 };
 
 /* base/trace_span.c: in the last interval; since the beginning. */
@@ -98,12 +106,15 @@ bool trace_span_any(const struct trace_span *span);
 /* The account of a network namespace: what its own counter says, against what was seen. */
 struct trace_account {
     uint64_t netns;
-    uint64_t base;    /* ListenOverflows when its listeners had been found; */
-    bool known;       /* both were read */
-    uint64_t counted; /* its rise since then */
-    /* Written by the judge: */
-    uint64_t seen;   /* SYN and ACK overflows of all that are traced */
-    uint64_t missed; /* counted, and not seen */
+    uint64_t base;                              /* ListenOverflows when its listeners had been found; */
+    bool known;                                 /* both were read */
+    uint64_t counted;                           /* its rise since then */
+    uint64_t forgotten;                         /* overflows seen at listeners that were closed, and are forgotten; */
+    uint64_t syn_queue_forgotten;               /* likewise of SYN queues */
+    uint64_t syn_queue_base, syn_queue_counted; /* TCPReqQFullDrop likewise */
+    uint64_t seen;                              /* SYN and ACK overflows of all that are, or were, traced */
+    uint64_t missed;                            /* counted, and not seen */
+    uint64_t syn_queue_seen, syn_queue_missed;
 };
 
 /* Where a listener stands. */
@@ -123,15 +134,20 @@ struct trace_model {
     const struct trace_hooks *hooks;
     struct traced *list; /* owned; in the order of their coming */
     size_t count, room;
-    struct trace_key *order;        /* owned; ascending; each listener once, that of the latest slot where it listened twice */
-    size_t ordered, indexed;        /* keys; of the first so many of list */
+    struct trace_key *order; /* owned; ascending; each listener once, that of the latest slot where it listened twice */
+    size_t ordered, indexed; /* keys; of the first so many of list */
+    struct trace_forgotten {
+        uint64_t listeners; /* that were closed, and are in the list no more; what happened at those that are meant: */
+        uint64_t entered, accepted, left, syn, ack, syn_queue;
+    } forgotten;
     struct trace_account *accounts; /* owned */
     size_t account_count;
     struct netns_facts *namespaces; /* owned; those of the last survey */
     size_t namespace_count;
     uint64_t slots_missing, full_missing, sources_lost, events_lost;
-    size_t namespaces_closed, not_seeded; /* could not be entered; to find what was there already */
-    char incomplete[160];                 /* as in struct survey */
+    uint64_t left_out[TRACE_FIGURE_COUNT]; /* as in struct trace_counts */
+    size_t namespaces_closed, not_seeded;  /* could not be entered; to find what was there already */
+    char incomplete[160];                  /* as in struct survey */
 };
 
 /* What is told of a listener that is one thing among others. */

@@ -5,14 +5,20 @@
 
 #include <stdint.h>
 
-/* Listeners at one time; each takes some 5 kB. */
-#define TRACE_SLOTS 1024
-/* Connections that wait at one time, at all listeners; each takes some 100 bytes. */
+/* Listeners at one time: so many at least, twice as many as there are at the beginning, and so many at most. Each takes some 5 kB. */
+#define TRACE_SLOTS_LEAST 1024
+#define TRACE_SLOTS_MOST (1u << 18)
+/* Connections that wait at one time, at all listeners. Cells are found by the address of the socket: those of a bucket, then those of
+   its neighbour. With four times as many of them as are promised none of both is ever full of others. */
 #define TRACE_WAITING 65536
+#define TRACE_CELLS 8
+#define TRACE_BUCKETS (4 * TRACE_WAITING / TRACE_CELLS)
 /* Sources of overflows that are remembered, the latest ones. */
 #define TRACE_SOURCES 4096
-/* Listeners that were ever full: a SYN is looked for among them. */
-#define TRACE_FULL 128
+/* Chains of the listeners whose dropped SYNs are looked for, by network namespace and port; a power of two. */
+#define TRACE_CHAINS 4096
+/* Listeners that are looked at in a chain: members of one SO_REUSEPORT group are all in the same. */
+#define TRACE_CHAIN_LOOKS 4096
 /* Threads that accept from one listener; those beyond are counted together. */
 #define TRACE_ACCEPTORS 8
 
@@ -48,13 +54,16 @@ struct trace_slot {
     uint32_t interface;
     uint8_t address[16]; /* as bound; an IPv4 address takes the first four */
     uint32_t tgid;       /* of who called listen(2); 0: seeded */
-    uint32_t in_full;    /* it is in the list of those that were full */
+    uint32_t in_full;    /* it is in a chain of those that were full; */
+    uint32_t next_full;  /* the slot behind it there, plus 1; 0: none */
+    uint32_t turn;       /* how often the slot was given away again */
+    uint32_t unused;
     char comm[16];
-    uint64_t entered;       /* queue additions, by the hook that counts their length */
+    uint64_t entered;       /* connections that came, to be added to the queue */
     uint64_t peak, peak_at; /* longest queue */
-    uint64_t inside,
-        inside_peak;        /* connections between their coming and the hook that saw them go, which is after they went; and the
-                                     most: the queue was never longer */
+    uint64_t
+        inside_peak; /* the most connections between their coming and the hook that saw them go, which is after they went: the
+                               queue was never longer */
     uint64_t interval_peak; /* since the reader took it */
     uint64_t lengths[TRACE_LENGTHS];
     uint64_t at_start;                     /* connections that were in the queue when it was marked */
@@ -67,27 +76,34 @@ struct trace_slot {
     uint64_t unknown;                      /* came when there was no room to remember them */
     uint64_t wait_sum, wait_max, seed_max; /* ns */
     uint64_t waits[TRACE_WAITS];
-    struct trace_stage syn, ack;
-    uint64_t drops; /* sk_drops that are accounted for */
+    struct trace_stage syn, ack;  /* dropped on the full accept queue */
+    struct trace_stage syn_queue; /* SYNs dropped on the full SYN queue, without cookies */
+    uint64_t drops;               /* sk_drops up to here are not looked for any more */
+    uint64_t drops_begun;         /* sk_drops when it was marked; */
+    uint64_t drops_known;         /* those since then that the stages above made */
     struct trace_acceptor acceptors[TRACE_ACCEPTORS];
     uint64_t accepts_others; /* by threads beyond those */
 };
 
-/* What is kept of a connection in the queue, by its address in the kernel. */
+/* What is kept of a connection in the queue. */
 struct trace_waiting {
+    uint64_t sk;      /* its address in the kernel; 0: the cell is free */
     uint64_t entered; /* or, of one from before, when the listener was marked */
     uint32_t slot;
     uint16_t seeded, reset;
 };
+struct trace_bucket {
+    struct trace_waiting cells[TRACE_CELLS];
+};
 
 struct trace_source {
     uint32_t slot;
-    uint16_t family, unused;
+    uint16_t family, turn; /* turn of the slot: another listener may have had it before */
     uint8_t address[16];
 };
 
 struct trace_source_count {
-    uint64_t syn, ack, last;
+    uint64_t syn, ack, syn_queue, last;
 };
 
 /* How another process knows the maps of a running trace, and what they are worth. Written by who traces, the magic last. */
@@ -97,8 +113,9 @@ struct trace_source_count {
 #define TRACE_WORTHS_ROOM 8 /* figures, see trace_facts.h */
 
 struct trace_base {
-    uint64_t netns, overflows; /* its inode number; its ListenOverflows when its listeners had been found; */
-    uint64_t known;            /* 1: that could be read */
+    uint64_t netns;                /* its inode number; its counters when its listeners had been found: */
+    uint64_t overflows, syn_queue; /* ListenOverflows, TCPReqQFullDrop; */
+    uint64_t known;                /* 1: those could be read */
 };
 
 struct trace_identity {
@@ -111,16 +128,22 @@ struct trace_identity {
 
 /* One value of the map "trace_common". */
 struct trace_common {
-    uint32_t slots;      /* taken so far */
-    uint32_t full_count; /* of the list */
-    uint32_t full[TRACE_FULL];
-    uint64_t seeded;        /* connections from before that are in a queue still */
+    uint32_t slots;         /* taken so far, those given back too */
+    uint32_t any_full;      /* there is a chain */
+    uint64_t spilled;       /* cells that were taken in a neighbouring bucket */
     uint64_t slots_missing; /* listeners for which there was none */
-    uint64_t full_missing;  /* listeners that were full, but did not fit into the list */
+    uint64_t full_missing;  /* SYNs that were not looked for in all of their chain, as it was too long */
     uint64_t sources;       /* that were put into their map */
     uint64_t events_lost;
+    uint64_t left_out[TRACE_WORTHS_ROOM]; /* as in struct trace_counts, at the last reading of who traces */
     struct trace_identity identity;
 };
+
+/* In which chain a listener is. */
+static inline uint32_t trace_chain(uint32_t netns, uint16_t port)
+{
+    return ((netns << 16 ^ netns >> 16 ^ port) * UINT32_C(0x9e3779b1) >> 16) & (TRACE_CHAINS - 1);
+}
 
 /* What is asked for; 0: any. In the read-only data of the programs. */
 struct trace_filter {
@@ -135,9 +158,10 @@ struct trace_filter {
     X(TRACE_EVENT_ACCEPTED, "accepted")         \
     X(TRACE_EVENT_LEFT, "left")                 \
     X(TRACE_EVENT_SYN_OVERFLOW, "syn_overflow") \
-    X(TRACE_EVENT_ACK_OVERFLOW, "ack_overflow")
+    X(TRACE_EVENT_ACK_OVERFLOW, "ack_overflow") \
+    X(TRACE_EVENT_SYN_QUEUE_FULL, "syn_queue_full")
 #define TRACE_EVENT_SYMBOL(symbol, name) symbol,
-enum trace_event_kind { TRACE_EVENTS(TRACE_EVENT_SYMBOL) };
+enum trace_event_kind { TRACE_EVENTS(TRACE_EVENT_SYMBOL) TRACE_EVENT_COUNT };
 
 #define TRACE_EVENT_SEEDED 1 /* it was there when the tracing began */
 #define TRACE_EVENT_RESET 2  /* the client had reset it */

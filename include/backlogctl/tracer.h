@@ -19,10 +19,11 @@ const char *tracer_lacks(void);
 const char *tracer_library(void);
 
 struct tracer_query {
-    uint16_t port;   /* 0: any */
-    uint32_t netns;  /* inode of the one namespace that counts; 0: all */
-    bool events;     /* tell of each connection */
-    bool no_sources; /* nobody asks whose packets were dropped: then reading takes no system call */
+    uint16_t port;      /* 0: any */
+    uint32_t netns;     /* inode of the one namespace that counts; 0: all */
+    bool events;        /* tell of each connection */
+    bool no_sources;    /* nobody asks whose packets were dropped: then reading takes no system call */
+    uint64_t listeners; /* that are there: room is made for twice as many */
 };
 
 /* Loads the programs and attaches them, of each figure the best hook that this kernel lets us have; from then on every listener that
@@ -40,7 +41,7 @@ int tracer_seed(struct tracer *tracer, struct error *err);
 /* Lets others read what is counted, see tracer_running.h. Magic, layout and worths are filled in. */
 void tracer_announce(struct tracer *tracer, const struct trace_identity *identity);
 
-/* As it stands in the maps. Zeroed before the first reading; trace_counts_release at the end. */
+/* As it stands in the maps, by the numbers of the slots; `sk` of one that is free is 0. Zeroed before the first reading; trace_counts_release at the end. */
 struct trace_source_row {
     struct trace_source source;
     struct trace_source_count count;
@@ -51,6 +52,8 @@ struct trace_counts {
     struct trace_common common;
     struct trace_source_row *sources; /* owned */
     size_t source_count;
+    uint64_t
+        left_out[TRACE_FIGURE_COUNT]; /* times that the kernel did not run the program, as it was interrupted on that processor */
 };
 void trace_counts_release(struct trace_counts *counts);
 
@@ -69,7 +72,11 @@ int tracer_events_take(struct tracer *tracer, tracer_each_event *each, void *con
 /* The listener of an event; NULL: no such slot. Changes while it is read. */
 const struct trace_slot *tracer_slot(const struct tracer *tracer, uint32_t slot);
 
+/* Of a slot whose listener was closed, with nobody in its queue any more, and whose figures are known: another listener may have it. To be
+   called at one look after the other until it returns true, as the programs may walk over it still. */
+bool tracer_give_back(struct tracer *tracer, uint32_t slot);
+
 /* Says that the queue of this listener is full though nothing came to it (its backlog was lowered). */
-void tracer_note_full(struct tracer *tracer, uint64_t cookie);
+void tracer_note_full(struct tracer *tracer, uint32_t slot);
 
 #endif

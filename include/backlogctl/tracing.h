@@ -13,6 +13,8 @@ struct tracing {
     struct periodic_survey survey;
     struct trace_counts counts;
     struct trace_model model;
+    uint32_t *by_slot; /* owned; the place in the model's list of the listener that has this slot, plus 1; 0: none */
+    size_t slots;
     bool no_sources; /* set before it begins: as in struct tracer_query */
     bool refused;    /* tracing_begin failed as this kernel, or this build, does not let us */
 };

@@ -15,6 +15,7 @@ struct trace_span trace_span_last(const struct traced *one)
         .accepted = now->accepted - then->accepted + now->accepted_seed - then->accepted_seed,
         .syn = now->syn.count - then->syn.count,
         .ack = now->ack.count - then->ack.count,
+        .syn_queue = now->syn_queue.count - then->syn_queue.count,
         .left = now->left_closed + now->left_other - then->left_closed - then->left_other,
         .unseen = now->unseen - then->unseen,
         .samples = now->accepted - then->accepted,
@@ -33,6 +34,7 @@ struct trace_span trace_span_all(const struct traced *one)
                                .accepted = slot->accepted + slot->accepted_seed + slot->unseen,
                                .syn = slot->syn.count,
                                .ack = slot->ack.count,
+                               .syn_queue = slot->syn_queue.count,
                                .left = slot->left_closed + slot->left_other,
                                .unseen = slot->unseen,
                                .samples = slot->accepted,
@@ -69,6 +71,7 @@ void trace_span_add(struct trace_span *to, const struct trace_span *other)
     to->accepted += other->accepted;
     to->syn += other->syn;
     to->ack += other->ack;
+    to->syn_queue += other->syn_queue;
     to->left += other->left;
     to->unseen += other->unseen;
     to->samples += other->samples;
@@ -76,5 +79,5 @@ void trace_span_add(struct trace_span *to, const struct trace_span *other)
 
 bool trace_span_any(const struct trace_span *span)
 {
-    return span->entered || span->accepted || span->syn || span->ack || span->left || span->unseen;
+    return span->entered || span->accepted || span->syn || span->ack || span->syn_queue || span->left || span->unseen;
 }

@@ -86,6 +86,7 @@ static int survey_here(struct surveyor *s, struct netns_facts *facts, struct err
         facts->counters.known = false;
     for (size_t i = here; i < s->survey->count; i++) {
         s->survey->listeners[i].netns = facts->inode;
+        facts->tcp_listeners += s->survey->listeners[i].kind == KIND_TCP || s->survey->listeners[i].kind == KIND_MPTCP;
         facts->discarded += s->survey->listeners[i].discarded;
         facts->cookies += s->survey->listeners[i].cookie;
     }

@@ -31,6 +31,7 @@ static int seed_here(struct tracing *t, struct error *err)
     int status = tracer_seed(t->tracer, err);
     account->known = !status && !counters_read(&counters, NULL) && counters.known;
     account->base = account->known ? counters.value[COUNTER_LISTEN_OVERFLOWS] : 0;
+    account->syn_queue_base = account->known ? counters.value[COUNTER_REQ_QFULL_DROP] : 0;
     return status;
 }
 
@@ -67,7 +68,8 @@ static void announce(struct tracing *t)
     struct trace_identity identity = {.began = (uint64_t)m->began};
     for (size_t i = 0; i < m->account_count && i < TRACE_BASES; i++) {
         const struct trace_account *account = &m->accounts[i];
-        identity.bases[identity.base_count++] = (struct trace_base){account->netns, account->base, account->known};
+        identity.bases[identity.base_count++] =
+            (struct trace_base){account->netns, account->base, account->syn_queue_base, account->known};
     }
     tracer_announce(t->tracer, &identity);
 }
@@ -78,6 +80,8 @@ int tracing_begin(struct tracing *t, const struct survey_query *query, bool even
     t->survey.query = *query;
     int status = periodic_survey_take(&t->survey, &survey, err);
     struct tracer_query asked = {.events = events, .no_sources = t->no_sources};
+    for (size_t i = 0; i < survey.namespace_count; i++)
+        asked.listeners += survey.namespaces[i].tcp_listeners;
     bool one = !status && !query->all_netns && !query->pid && !query->container && survey.namespace_count == 1;
     if (one)
         asked.netns = (uint32_t)survey.namespaces[0].inode;
@@ -131,22 +135,48 @@ static bool is_meant(const struct survey_query *query, const struct listener *l)
            (!query->process || !strcmp(query->process, l->process)) && (!query->pid || query->pid == l->pid);
 }
 
-static int add_new(struct tracing *t, struct error *err)
+static int make_room(struct tracing *t, struct error *err)
 {
     struct trace_model *m = &t->model;
-    if (t->counts.count > m->room) {
-        size_t room = t->counts.count + 16;
-        struct traced *list = realloc(m->list, room * sizeof *list);
-        if (!list)
-            return error_set(err, ENOMEM, "no memory for %zu listeners", t->counts.count);
-        m->list = list;
-        m->room = room;
-    }
-    for (; m->count < t->counts.count; m->count++) {
-        m->list[m->count] = (struct traced){.now = listener_of(&t->counts.slots[m->count])};
-        m->list[m->count].before.peak = t->counts.slots[m->count].seeded ? t->counts.slots[m->count].peak : 0;
-    }
+    size_t slots = t->counts.count, room = m->count + slots;
+    uint32_t *by_slot = slots > t->slots ? realloc(t->by_slot, slots * sizeof *by_slot) : t->by_slot;
+    if (slots > t->slots && !by_slot)
+        return error_set(err, ENOMEM, "no memory for %zu listeners", slots);
+    t->by_slot = by_slot;
+    for (; t->slots < slots; t->slots++)
+        t->by_slot[t->slots] = 0;
+    size_t fresh = 0;
+    for (size_t i = 0; i < slots; i++)
+        fresh += t->counts.slots[i].sk && !t->by_slot[i];
+    if (m->count + fresh <= m->room)
+        return 0;
+    room = m->count + fresh + 16;
+    struct traced *list = realloc(m->list, room * sizeof *list);
+    if (!list)
+        return error_set(err, ENOMEM, "no memory for %zu listeners", room);
+    m->list = list;
+    m->room = room;
     return 0;
+}
+
+static struct traced *add_new(struct tracing *t, uint32_t number)
+{
+    struct trace_model *m = &t->model;
+    const struct trace_slot *slot = &t->counts.slots[number];
+    struct traced *one = &m->list[m->count++];
+    *one = (struct traced){.number = number, .now = listener_of(slot)};
+    one->before.peak = slot->seeded ? slot->peak : 0;
+    t->by_slot[number] = (uint32_t)m->count;
+    return one;
+}
+
+/* Without cookies a full SYN queue drops; that may have been set meanwhile. */
+static void take_facts(struct tracing *t, struct traced *one, const struct listener *l, int64_t cookies)
+{
+    one->now = *l;
+    one->surveyed = one->selected = one->looked = true;
+    if (t->tracer && (l->queue > l->backlog || !cookies) && !one->slot.in_full)
+        tracer_note_full(t->tracer, one->number);
 }
 
 static void merge_survey(struct tracing *t, const struct survey *survey)
@@ -159,15 +189,12 @@ static void merge_survey(struct tracing *t, const struct survey *survey)
     for (size_t i = 0; i < survey->count; i++) {
         const struct listener *l = &survey->listeners[i];
         struct traced *one = trace_find(m, l);
-        if (!one)
-            continue;
-        one->now = *l;
-        one->surveyed = one->selected = one->looked = true;
-        if (t->tracer && l->queue > l->backlog && !one->slot.in_full)
-            tracer_note_full(t->tracer, l->cookie);
+        const struct netns_facts *facts = one ? netns_facts_find(survey->namespaces, survey->namespace_count, l->netns) : NULL;
+        if (one && !one->over)
+            take_facts(t, one, l, facts ? facts->tcp_syncookies : -1);
     }
     for (size_t i = 0; i < m->count; i++)
-        if (!m->list[i].surveyed) {
+        if (!m->list[i].surveyed && !m->list[i].over) {
             m->list[i].now = listener_of(&m->list[i].slot);
             m->list[i].selected =
                 m->list[i].slot.closed && is_meant(&t->survey.query, &m->list[i].now) &&
@@ -196,8 +223,10 @@ static void take_accounts(struct trace_model *m, const struct survey *survey)
     for (size_t i = 0; i < m->account_count; i++) {
         struct trace_account *account = &m->accounts[i];
         const struct netns_facts *facts = netns_facts_find(survey->namespaces, survey->namespace_count, account->netns);
-        if (facts && facts->counters.known && account->known)
-            account->counted = facts->overflows_after - account->base;
+        if (!facts || !facts->counters.known || !account->known)
+            continue;
+        account->counted = facts->overflows_after - account->base;
+        account->syn_queue_counted = facts->counters.value[COUNTER_REQ_QFULL_DROP] - account->syn_queue_base;
     }
 }
 
@@ -218,7 +247,7 @@ static int keep_namespaces(struct trace_model *m, const struct survey *survey, s
 
 static uint64_t weight(const struct trace_source_count *count)
 {
-    return count->syn + count->ack;
+    return count->syn + count->ack + count->syn_queue;
 }
 
 static struct trace_peer peer_of(const struct trace_source_row *row)
@@ -243,14 +272,90 @@ static void put_source(struct traced *one, const struct trace_source_row *row)
     one->source_count = kept + 1;
 }
 
-static void take_sources(struct trace_model *m, const struct trace_counts *counts)
+/* The listener that has this slot now. */
+static struct traced *traced_at(const struct tracing *t, uint32_t slot)
 {
+    uint32_t place = slot < t->slots ? t->by_slot[slot] : 0;
+    return place ? &t->model.list[place - 1] : NULL;
+}
+
+static void take_sources(struct tracing *t, const struct trace_counts *counts)
+{
+    struct trace_model *m = &t->model;
     for (size_t i = 0; i < m->count; i++)
-        m->list[i].source_count = m->list[i].sources_known = 0;
-    for (size_t i = 0; i < counts->source_count; i++)
-        if (counts->sources[i].source.slot < m->count)
-            put_source(&m->list[counts->sources[i].source.slot], &counts->sources[i]);
+        if (!m->list[i].over)
+            m->list[i].source_count = m->list[i].sources_known = 0;
+    for (size_t i = 0; i < counts->source_count; i++) {
+        const struct trace_source *source = &counts->sources[i].source;
+        struct traced *one = traced_at(t, source->slot);
+        if (one && (uint16_t)one->slot.turn == source->turn)
+            put_source(one, &counts->sources[i]);
+    }
     m->sources_lost = counts->common.sources > counts->source_count ? counts->common.sources - counts->source_count : 0;
+}
+
+/* ---- Listeners that are done with ---- */
+
+/* Nothing more can be counted there: all that came have gone. Out of its chain it goes at once, to others only a look later. */
+static bool is_done(const struct traced *one)
+{
+    const struct trace_slot *s = &one->slot;
+    return s->closed && (s->in_full || one->before.closed) &&
+           s->entered + s->at_start <= s->accepted + s->accepted_seed + s->unseen + s->left_closed + s->left_other + s->unknown;
+}
+
+static void give_back(struct tracing *t)
+{
+    struct trace_model *m = &t->model;
+    for (size_t i = 0; i < m->count; i++) {
+        struct traced *one = &m->list[i];
+        if (one->over || !is_done(one) || !tracer_give_back(t->tracer, one->number))
+            continue;
+        one->over = true;
+        t->by_slot[one->number] = 0;
+    }
+}
+
+static void forget(struct trace_model *m, const struct traced *one)
+{
+    const struct trace_slot *slot = &one->slot;
+    for (size_t i = 0; i < m->account_count; i++)
+        if (m->accounts[i].netns == slot->netns) {
+            m->accounts[i].forgotten += slot->syn.count + slot->ack.count;
+            m->accounts[i].syn_queue_forgotten += slot->syn_queue.count;
+        }
+    if (!one->selected)
+        return;
+    m->forgotten.listeners++;
+    m->forgotten.entered += slot->entered;
+    m->forgotten.accepted += slot->accepted + slot->accepted_seed + slot->unseen;
+    m->forgotten.left += slot->left_closed + slot->left_other;
+    m->forgotten.syn += slot->syn.count;
+    m->forgotten.ack += slot->ack.count;
+    m->forgotten.syn_queue += slot->syn_queue.count;
+}
+
+static void forget_oldest(struct tracing *t)
+{
+    struct trace_model *m = &t->model;
+    size_t over = 0, count = 0;
+    for (size_t i = 0; i < m->count; i++)
+        over += m->list[i].over;
+    if (over < 2 * TRACE_KEPT)
+        return;
+    for (size_t i = 0; i < m->count; i++) {
+        if (m->list[i].over && over > TRACE_KEPT) {
+            forget(m, &m->list[i]);
+            over--;
+            continue;
+        }
+        if (count != i)
+            m->list[count] = m->list[i];
+        count++;
+        if (!m->list[count - 1].over)
+            t->by_slot[m->list[count - 1].number] = (uint32_t)count;
+    }
+    m->count = count;
 }
 
 /* ---- All of it ---- */
@@ -260,21 +365,25 @@ static int take_counts(struct tracing *t, struct error *err)
     struct trace_model *m = &t->model;
     int status = t->tracer ? tracer_read(t->tracer, &t->counts, err) : running_trace_read(t->running, &t->counts, err);
     if (!status)
-        status = add_new(t, err);
+        status = make_room(t, err);
     if (status)
         return status;
-    for (size_t i = 0; i < m->count; i++) {
-        struct traced *one = &m->list[i];
-        if (m->number)
-            one->before = one->slot;
+    for (size_t i = 0; i < m->count && m->number; i++)
+        m->list[i].before = m->list[i].slot;
+    for (uint32_t i = 0; i < t->counts.count; i++) {
+        if (!t->counts.slots[i].sk)
+            continue;
+        struct traced *one = traced_at(t, i);
+        one = one ? one : add_new(t, i);
         one->slot = t->counts.slots[i];
     }
     if (trace_model_index(m))
         return error_set(err, ENOMEM, "no memory for %zu listeners", m->count);
-    take_sources(m, &t->counts);
+    take_sources(t, &t->counts);
     m->slots_missing = t->counts.common.slots_missing;
     m->full_missing = t->counts.common.full_missing;
     m->events_lost = t->counts.common.events_lost;
+    memcpy(m->left_out, t->counts.left_out, sizeof m->left_out);
     return 0;
 }
 
@@ -282,6 +391,7 @@ static int take_counts(struct tracing *t, struct error *err)
 int tracing_take(struct tracing *t, const struct survey *survey, struct error *err)
 {
     struct trace_model *m = &t->model;
+    forget_oldest(t);
     int status = take_counts(t, err);
     if (!status)
         status = keep_namespaces(m, survey, err);
@@ -289,6 +399,8 @@ int tracing_take(struct tracing *t, const struct survey *survey, struct error *e
         return status;
     merge_survey(t, survey);
     take_accounts(m, survey);
+    if (t->tracer)
+        give_back(t);
     nsec elapsed = clock_now() - m->began;
     m->took = elapsed - m->elapsed;
     m->elapsed = elapsed;
@@ -322,15 +434,29 @@ int tracing_join(struct tracing *t, const struct running_trace *running, const s
         if (!account)
             return error_set(err, ENOMEM, "no memory for a network namespace");
         account->base = base->overflows;
+        account->syn_queue_base = base->syn_queue;
         account->known = base->known;
     }
     return 0;
 }
 
+/* Told as its slot is another's already, it is among those that are over. */
+static const struct traced *traced_then(const struct tracing *t, const struct trace_event *event)
+{
+    const struct traced *one = traced_at(t, event->slot);
+    if (one && one->slot.begun <= event->at)
+        return one;
+    for (size_t i = t->model.count; i-- > 0;)
+        if (t->model.list[i].number == event->slot && t->model.list[i].slot.begun <= event->at && t->model.list[i].over &&
+            event->at <= t->model.list[i].slot.closed + NSEC_PER_SEC)
+            return &t->model.list[i];
+    return NULL;
+}
+
 bool tracing_listener(const struct tracing *t, const struct trace_event *event, struct listener *out)
 {
-    const struct traced *one = event->slot < t->model.count ? &t->model.list[event->slot] : NULL;
-    const struct trace_slot *slot = tracer_slot(t->tracer, event->slot);
+    const struct traced *one = traced_then(t, event);
+    const struct trace_slot *slot = one ? &one->slot : tracer_slot(t->tracer, event->slot);
     if (one && one->surveyed) {
         *out = one->now;
         return one->selected;
@@ -386,6 +512,7 @@ void tracing_release(struct tracing *t)
     tracing_end(t);
     periodic_survey_release(&t->survey);
     trace_counts_release(&t->counts);
+    free(t->by_slot);
     trace_model_release(&t->model);
     *t = (struct tracing){0};
 }

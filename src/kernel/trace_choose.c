@@ -20,14 +20,10 @@ void trace_counts_release(struct trace_counts *counts)
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
-#define QUEUE_ADDS "fexit/inet_csk_complete_hashdance and inet_csk_reqsk_queue_add"
 #define NO_CHILD "fexit/tcp_v4_syn_recv_sock and tcp_v6_syn_recv_sock"
 #define ACCEPT_CALLS "tracepoints sys_exit_accept and sys_exit_accept4"
 
 const struct trace_program trace_programs[TRACE_PROGRAM_COUNT] = {
-    {"added_data_ready", TRACE_LENGTH, 1, "tp_btf/sk_data_ready", TRACE_EXACT, "sk_data_ready", 1},
-    {"added_hashdance", TRACE_LENGTH, 2, QUEUE_ADDS, TRACE_EXACT, "inet_csk_complete_hashdance", 0},
-    {"added_queue", TRACE_LENGTH, 2, QUEUE_ADDS, TRACE_EXACT, "inet_csk_reqsk_queue_add", 0},
     {"set_state", TRACE_ENTERED, 1, "tp_btf/inet_sock_set_state", TRACE_EXACT, "inet_sock_set_state", 3},
     {"accept_fexit", TRACE_WAIT, 1, "fexit/inet_csk_accept", TRACE_EXACT, "inet_csk_accept", 0},
     {"accept_exit4", TRACE_WAIT, 2, ACCEPT_CALLS, TRACE_EXACT, "syscalls/sys_exit_accept4", 0},
@@ -164,9 +160,14 @@ static int choose(const struct btf *btf, const bool *refused, bool use[TRACE_PRO
             memset(use + i, 0, (behind - i) * sizeof *use); /* a better one is there already */
         else if (trace_is_vital(program->figure) && (status == -EPERM || status == -EACCES))
             return trace_refused(-status, err);
+        else if (trace_is_vital(program->figure) && refused[i])
+            return error_set(err, -status, "this kernel refuses the program for %s: Linux 5.17 or later is needed",
+                             program->hook);
         else if (trace_is_vital(program->figure))
             return error_set(err, -status, "this kernel has no %s, without which nothing can be told", program->hook);
     }
+    hooks->of[TRACE_LENGTH] = hooks->of[TRACE_ENTERED]; /* the same program, a moment later */
+    hooks->of[TRACE_SYN_QUEUE] = hooks->of[TRACE_SYN];  /* likewise */
     return 0;
 }
 

@@ -61,9 +61,9 @@ int tracer_read(struct tracer *tracer, struct trace_counts *out, struct error *e
     return error_set(err, ENOSYS, "%s", tracer_lacks());
 }
 
-void tracer_note_full(struct tracer *tracer, uint64_t cookie)
+void tracer_note_full(struct tracer *tracer, uint32_t slot)
 {
-    (void)tracer, (void)cookie;
+    (void)tracer, (void)slot;
 }
 
 int tracer_events_fd(const struct tracer *tracer)
@@ -84,6 +84,12 @@ const struct trace_slot *tracer_slot(const struct tracer *tracer, uint32_t slot)
     return NULL;
 }
 
+bool tracer_give_back(struct tracer *tracer, uint32_t slot)
+{
+    (void)tracer, (void)slot;
+    return false;
+}
+
 #else
 
 #include <bpf/bpf.h>
@@ -100,9 +106,9 @@ struct tracer {
     struct cut *cuts; /* owned; by slots; NULL: no interval is cut */
     struct trace_hooks hooks;
     struct bpf_link *links[TRACE_PROGRAM_COUNT], *seed;
-    struct trace_slot *slots;    /* the kernel's own memory, mapped */
-    struct trace_common *common; /* likewise */
-    int sources;                 /* the descriptor of a map, which the object owns */
+    struct trace_maps maps;
+    int sources;                       /* the descriptor of a map, which the object owns */
+    int programs[TRACE_PROGRAM_COUNT]; /* likewise of those that are attached; 0: it is not */
     struct ring_buffer *ring;
     tracer_each_event *each; /* while events are taken in */
     void *context;
@@ -127,6 +133,24 @@ static int silent(enum libbpf_print_level level, const char *format, va_list arg
 
 /* ---- Loading ---- */
 
+static uint32_t room_for(uint64_t listeners)
+{
+    uint64_t wanted = 2 * listeners;
+    return wanted < TRACE_SLOTS_LEAST ? TRACE_SLOTS_LEAST : wanted > TRACE_SLOTS_MOST ? TRACE_SLOTS_MOST : (uint32_t)wanted;
+}
+
+static int make_room(struct tracer *t, uint32_t listeners, struct error *err)
+{
+    static const char *const names[] = {"trace_slots", "trace_listeners", "trace_free"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        struct bpf_map *map = bpf_object__find_map_by_name(t->object, names[i]);
+        if (!map || bpf_map__set_max_entries(map, listeners))
+            return error_set(err, EINVAL, "the programs for the kernel have no %s", names[i]);
+    }
+    t->maps.slot_count = listeners;
+    return 0;
+}
+
 static int open_object(struct tracer *t, const struct tracer_query *query, struct error *err)
 {
     struct trace_filter filter = {.netns = query->netns, .port = query->port, .events = query->events};
@@ -141,7 +165,7 @@ static int open_object(struct tracer *t, const struct tracer_query *query, struc
     if (!data || size < sizeof filter)
         return error_set(err, EINVAL, "the programs for the kernel have no settings");
     memcpy(data, &filter, sizeof filter);
-    return 0;
+    return make_room(t, room_for(query->listeners), err);
 }
 
 static int load(struct tracer *t, const bool use[TRACE_PROGRAM_COUNT], struct error *err)
@@ -208,6 +232,7 @@ static int attach(struct tracer *t, const bool use[TRACE_PROGRAM_COUNT], struct 
         if (!use[i] || !program || trace_programs[i].figure == TRACE_SEED)
             continue;
         t->links[i] = bpf_program__attach(program);
+        t->programs[i] = t->links[i] ? bpf_program__fd(program) : 0;
         if (t->links[i])
             continue;
         if (trace_is_vital(trace_programs[i].figure))
@@ -230,10 +255,19 @@ static void *map_array(struct tracer *t, const char *name, size_t size, struct e
 
 static int map_all(struct tracer *t, bool no_sources, struct error *err)
 {
-    t->slots = map_array(t, "trace_slots", TRACE_SLOTS * sizeof *t->slots, err);
-    t->common = t->slots ? map_array(t, "trace_common", sizeof *t->common, err) : NULL;
+    struct trace_maps *maps = &t->maps;
+    maps->slots = map_array(t, "trace_slots", maps->slot_count * sizeof *maps->slots, err);
+    maps->common = maps->slots ? map_array(t, "trace_common", sizeof *maps->common, err) : NULL;
+    maps->chains = maps->common ? map_array(t, "trace_chains", TRACE_CHAINS * sizeof *maps->chains, err) : NULL;
+    maps->free_slots = bpf_object__find_map_fd_by_name(t->object, "trace_free");
     t->sources = no_sources ? -1 : bpf_object__find_map_fd_by_name(t->object, "trace_sources");
-    return t->common ? 0 : -err->code;
+    return maps->chains ? 0 : -err->code;
+}
+
+static void unmap(void *memory, size_t size)
+{
+    if (memory)
+        munmap(memory, size);
 }
 
 static int take_event(void *context, void *data, size_t size)
@@ -277,10 +311,9 @@ void tracer_close(struct tracer *t)
     for (size_t i = 0; i < TRACE_PROGRAM_COUNT; i++)
         bpf_link__destroy(t->links[i]);
     bpf_link__destroy(t->seed);
-    if (t->slots)
-        munmap(t->slots, TRACE_SLOTS * sizeof *t->slots);
-    if (t->common)
-        munmap(t->common, sizeof *t->common);
+    unmap(t->maps.slots, t->maps.slot_count * sizeof *t->maps.slots);
+    unmap(t->maps.common, sizeof *t->maps.common);
+    unmap(t->maps.chains, TRACE_CHAINS * sizeof *t->maps.chains);
     ring_buffer__free(t->ring);
     free(t->cuts);
     bpf_object__close(t->object);
@@ -316,7 +349,7 @@ int tracer_seed(struct tracer *t, struct error *err)
 
 void tracer_announce(struct tracer *t, const struct trace_identity *identity)
 {
-    struct trace_identity *out = &t->common->identity;
+    struct trace_identity *out = &t->maps.common->identity;
     *out = *identity;
     out->layout = TRACE_LAYOUT;
     for (enum trace_figure f = 0; f < TRACE_FIGURE_COUNT; f++)
@@ -324,26 +357,17 @@ void tracer_announce(struct tracer *t, const struct trace_identity *identity)
     __atomic_store_n(&out->magic, TRACE_MAGIC, __ATOMIC_RELEASE);
 }
 
-/* The kernel counts on when there are no more. */
-static uint32_t slots_taken(const struct tracer *t)
+void tracer_note_full(struct tracer *t, uint32_t slot)
 {
-    uint32_t taken = *(const volatile uint32_t *)&t->common->slots;
-    return taken < TRACE_SLOTS ? taken : TRACE_SLOTS;
+    if (slot < trace_slots_taken(&t->maps))
+        trace_slots_note_full(&t->maps, slot);
 }
 
-void tracer_note_full(struct tracer *t, uint64_t cookie)
+bool tracer_give_back(struct tracer *t, uint32_t slot)
 {
-    for (uint32_t i = 0; i < slots_taken(t); i++) {
-        uint32_t free_slot = 0;
-        if (t->slots[i].cookie != cookie || t->slots[i].closed ||
-            !__atomic_compare_exchange_n(&t->slots[i].in_full, &free_slot, 1, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
-            continue;
-        uint32_t place = __atomic_fetch_add(&t->common->full_count, 1, __ATOMIC_SEQ_CST);
-        if (place < TRACE_FULL)
-            t->common->full[place] = i;
-        else
-            __atomic_fetch_add(&t->common->full_missing, 1, __ATOMIC_SEQ_CST);
-    }
+    if (t->cuts)
+        t->cuts[slot] = (struct cut){0};
+    return trace_slots_give_back(&t->maps, slot);
 }
 
 int tracer_events_fd(const struct tracer *t)
@@ -361,7 +385,7 @@ int tracer_events_take(struct tracer *t, tracer_each_event *each, void *context,
 
 const struct trace_slot *tracer_slot(const struct tracer *t, uint32_t slot)
 {
-    return slot < TRACE_SLOTS ? &t->slots[slot] : NULL;
+    return slot < t->maps.slot_count ? &t->maps.slots[slot] : NULL;
 }
 
 /* ---- Reading ---- */
@@ -376,7 +400,7 @@ static int read_sources(const struct tracer *t, struct trace_counts *out, struct
         out->sources = calloc(TRACE_SOURCES, sizeof *out->sources);
     if (!out->sources)
         return error_set(err, ENOMEM, "no memory");
-    if (!t->common->sources)
+    if (!t->maps.common->sources)
         return 0;
     while (out->source_count < TRACE_SOURCES && !bpf_map_get_next_key(t->sources, last, &key)) {
         struct trace_source_row *row = &out->sources[out->source_count];
@@ -389,7 +413,7 @@ static int read_sources(const struct tracer *t, struct trace_counts *out, struct
 
 static uint64_t take_peak(const struct tracer *t, uint32_t slot)
 {
-    return __atomic_exchange_n(&t->slots[slot].interval_peak, 0, __ATOMIC_SEQ_CST);
+    return __atomic_exchange_n(&t->maps.slots[slot].interval_peak, 0, __ATOMIC_SEQ_CST);
 }
 
 static uint64_t higher(uint64_t a, uint64_t b)
@@ -400,8 +424,8 @@ static uint64_t higher(uint64_t a, uint64_t b)
 void tracer_cut(struct tracer *t)
 {
     if (!t->cuts)
-        t->cuts = calloc(TRACE_SLOTS, sizeof *t->cuts);
-    for (uint32_t i = 0; i < slots_taken(t) && t->cuts; i++)
+        t->cuts = calloc(t->maps.slot_count, sizeof *t->cuts);
+    for (uint32_t i = 0; i < trace_slots_taken(&t->maps) && t->cuts; i++)
         t->cuts[i].peak = higher(t->cuts[i].carried, take_peak(t, i));
 }
 
@@ -415,9 +439,26 @@ static uint64_t peak_of(struct tracer *t, uint32_t slot)
     return higher(t->cuts[slot].peak, peak);
 }
 
+/* A program that a packet interrupts is not run for that packet: the kernel lets none be active twice on one processor. Others that
+   read what is counted learn it here. */
+static void read_left_out(const struct tracer *t, struct trace_counts *out)
+{
+    memset(out->left_out, 0, sizeof out->left_out);
+    for (size_t i = 0; i < TRACE_PROGRAM_COUNT; i++) {
+        struct bpf_prog_info info = {0};
+        uint32_t size = sizeof info;
+        if (t->programs[i] && !bpf_obj_get_info_by_fd(t->programs[i], &info, &size))
+            out->left_out[trace_programs[i].figure] += info.recursion_misses;
+    }
+    out->left_out[TRACE_LENGTH] = out->left_out[TRACE_ENTERED];
+    out->left_out[TRACE_SYN_QUEUE] = out->left_out[TRACE_SYN];
+    for (enum trace_figure f = 0; f < TRACE_FIGURE_COUNT; f++)
+        t->maps.common->left_out[f] = out->left_out[f];
+}
+
 int tracer_read(struct tracer *t, struct trace_counts *out, struct error *err)
 {
-    uint32_t count = slots_taken(t);
+    uint32_t count = trace_slots_taken(&t->maps);
     struct trace_slot *slots = realloc(out->slots, (count + 1) * sizeof *slots);
     if (!slots)
         return error_set(err, ENOMEM, "no memory for %u listeners", count);
@@ -425,10 +466,11 @@ int tracer_read(struct tracer *t, struct trace_counts *out, struct error *err)
     out->count = count;
     for (uint32_t i = 0; i < count; i++) {
         uint64_t peak = peak_of(t, i);
-        slots[i] = t->slots[i];
+        slots[i] = t->maps.slots[i];
         slots[i].interval_peak = peak;
     }
-    out->common = *t->common;
+    out->common = *t->maps.common;
+    read_left_out(t, out);
     return read_sources(t, out, err);
 }
 

@@ -176,6 +176,8 @@ int running_trace_read(const struct running_trace *trace, struct trace_counts *o
     out->slots = slots;
     out->count = 0;
     out->common = *trace->common;
+    for (enum trace_figure f = 0; f < TRACE_FIGURE_COUNT; f++)
+        out->left_out[f] = out->common.left_out[f];
     for (uint32_t i = 0; i < count; i++) {
         slots[out->count] = trace->slots[i];
         if (trace_slot_is_valid(&slots[out->count])) {

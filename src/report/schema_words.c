@@ -46,7 +46,7 @@ static const struct {
     {"observed_state", 0, OBSERVED_STATE_COUNT, observed_state_word},
     {"sighting", 0, SIGHT_COUNT, sighting_word},
     {"trace_worth", 0, TRACE_WORTH_COUNT, trace_worth_word},
-    {"trace_event", 0, TRACE_EVENT_ACK_OVERFLOW + 1, trace_event_word},
+    {"trace_event", 0, TRACE_EVENT_COUNT, trace_event_word},
 };
 
 json_t *schema_reference(const char *name, bool nullable)

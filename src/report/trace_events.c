@@ -24,6 +24,10 @@ static const char *words_of(enum trace_event_kind kind)
         return "queue full, SYN dropped: ";
     case TRACE_EVENT_ACK_OVERFLOW:
         return "queue full, last ACK dropped: ";
+    case TRACE_EVENT_SYN_QUEUE_FULL:
+        return "SYN queue full, SYN dropped: ";
+    case TRACE_EVENT_COUNT:
+        break;
     }
     return "";
 }

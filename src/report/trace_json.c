@@ -118,17 +118,19 @@ static json_t *sources_json(const struct trace_model *m, const struct traced *on
     json_t *list = json_array();
     for (size_t i = 0; i < one->source_count; i++) {
         const struct trace_peer *peer = &one->sources[i];
-        json_add(&list,
-                 json_pack("{s:o, s:I, s:I, s:o}", "address", json_address(&peer->address), "syn", (json_int_t)peer->count.syn,
-                           "ack", (json_int_t)peer->count.ack, "last_us", moment_json(m, peer->count.last)));
+        json_add(&list, json_pack("{s:o, s:I, s:I, s:I, s:o}", "address", json_address(&peer->address), "syn",
+                                  (json_int_t)peer->count.syn, "ack", (json_int_t)peer->count.ack, "syn_queue",
+                                  (json_int_t)peer->count.syn_queue, "last_us", moment_json(m, peer->count.last)));
     }
     return list;
 }
 
 static json_t *overflows_json(const struct trace_model *m, const struct traced *one)
 {
-    return json_pack("{s:o, s:o, s:I, s:o}", "syn", stage_json(m, one, TRACE_SYN, &one->slot.syn), "ack",
-                     stage_json(m, one, TRACE_ACK, &one->slot.ack), "addresses", (json_int_t)one->sources_known, "sources",
+    return json_pack("{s:o, s:o, s:o, s:o, s:I, s:o}", "syn", stage_json(m, one, TRACE_SYN, &one->slot.syn), "ack",
+                     stage_json(m, one, TRACE_ACK, &one->slot.ack), "syn_queue",
+                     stage_json(m, one, TRACE_SYN_QUEUE, &one->slot.syn_queue), "other",
+                     json_known(one->drops_known, one->drops_other), "addresses", (json_int_t)one->sources_known, "sources",
                      sources_json(m, one));
 }
 
@@ -138,11 +140,12 @@ static json_t *interval_json(const struct traced *one)
 {
     const struct trace_slot *now = &one->slot, *then = &one->before;
     uint64_t accepted = now->accepted - then->accepted;
-    return json_pack("{s:I, s:I, s:o, s:o, s:o, s:I, s:I}", "entered", (json_int_t)(now->entered - then->entered), "accepted",
-                     (json_int_t)(accepted + now->accepted_seed - then->accepted_seed), "p50_us",
+    return json_pack("{s:I, s:I, s:o, s:o, s:o, s:I, s:I, s:I}", "entered", (json_int_t)(now->entered - then->entered),
+                     "accepted", (json_int_t)(accepted + now->accepted_seed - then->accepted_seed), "p50_us",
                      quantile_json(accepted, &one->interval_p50), "p99_us", quantile_json(accepted, &one->interval_p99), "max_us",
                      quantile_json(accepted, &one->interval_max), "syn_overflows", (json_int_t)(now->syn.count - then->syn.count),
-                     "ack_overflows", (json_int_t)(now->ack.count - then->ack.count));
+                     "ack_overflows", (json_int_t)(now->ack.count - then->ack.count), "syn_queue_drops",
+                     (json_int_t)(now->syn_queue.count - then->syn_queue.count));
 }
 
 static json_t *traced_json(const struct trace_model *m, const struct traced *one)
@@ -165,8 +168,17 @@ static json_t *traced_json(const struct trace_model *m, const struct traced *one
 
 static json_t *account_json(const struct trace_account *a)
 {
-    return json_pack("{s:I, s:o, s:I, s:o}", "netns", (json_int_t)a->netns, "ListenOverflows", json_known(a->known, a->counted),
-                     "seen", (json_int_t)a->seen, "missed", json_known(a->known, a->missed));
+    return json_pack("{s:I, s:o, s:I, s:o, s:o, s:I, s:o}", "netns", (json_int_t)a->netns, "ListenOverflows",
+                     json_known(a->known, a->counted), "seen", (json_int_t)a->seen, "missed", json_known(a->known, a->missed),
+                     "TCPReqQFullDrop", json_known(a->known, a->syn_queue_counted), "syn_queue_seen",
+                     (json_int_t)a->syn_queue_seen, "syn_queue_missed", json_known(a->known, a->syn_queue_missed));
+}
+
+static json_t *forgotten_json(const struct trace_forgotten *f)
+{
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "listeners", (json_int_t)f->listeners, "entered",
+                     (json_int_t)f->entered, "accepted", (json_int_t)f->accepted, "left", (json_int_t)f->left, "syn_overflows",
+                     (json_int_t)f->syn, "ack_overflows", (json_int_t)f->ack, "syn_queue_drops", (json_int_t)f->syn_queue);
 }
 
 int report_trace_json(FILE *out, const struct trace_model *m, bool summary)
@@ -177,13 +189,16 @@ int report_trace_json(FILE *out, const struct trace_model *m, bool summary)
             json_add(&listeners, traced_json(m, &m->list[i]));
     for (size_t i = 0; i < m->account_count; i++)
         json_add(&namespaces, account_json(&m->accounts[i]));
-    json_t *lost = json_pack("{s:I, s:I, s:I, s:I, s:o}", "listeners", (json_int_t)m->slots_missing, "full_listeners",
-                             (json_int_t)m->full_missing, "sources", (json_int_t)m->sources_lost, "events",
-                             (json_int_t)m->events_lost, "namespaces", json_known(true, m->namespaces_closed + m->not_seeded));
-    return write_json_line(out, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:I, s:o, s:o, s:o, s:o}", "schema", SCHEMA,
-                                          "event", summary ? "summary" : "interval", "version", BACKLOGCTL_VERSION, "kernel",
-                                          m->kernel, "began_at", m->began_at, "at", m->at, "elapsed_us", json_span(m->elapsed),
-                                          "interval_us", json_span(m->took), "number", (json_int_t)m->number, "listeners",
-                                          listeners, "namespaces", namespaces, "lost", lost, "incomplete",
-                                          *m->incomplete ? json_text(m->incomplete) : json_null()));
+    json_t *lost =
+        json_pack("{s:I, s:I, s:I, s:I, s:I, s:o}", "listeners", (json_int_t)m->slots_missing, "full_listeners",
+                  (json_int_t)m->full_missing, "sources", (json_int_t)m->sources_lost, "events", (json_int_t)m->events_lost,
+                  "runs", (json_int_t)(m->left_out[TRACE_ENTERED] + m->left_out[TRACE_LEFT]), "namespaces",
+                  json_known(true, m->namespaces_closed + m->not_seeded));
+    return write_json_line(out,
+                           json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:I, s:o, s:o, s:o, s:o, s:o}", "schema", SCHEMA,
+                                     "event", summary ? "summary" : "interval", "version", BACKLOGCTL_VERSION, "kernel",
+                                     m->kernel, "began_at", m->began_at, "at", m->at, "elapsed_us", json_span(m->elapsed),
+                                     "interval_us", json_span(m->took), "number", (json_int_t)m->number, "listeners", listeners,
+                                     "forgotten", forgotten_json(&m->forgotten), "namespaces", namespaces, "lost", lost,
+                                     "incomplete", *m->incomplete ? json_text(m->incomplete) : json_null()));
 }

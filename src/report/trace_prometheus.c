@@ -52,6 +52,7 @@ static void add(struct series *s, const struct traced *one)
     sum->left_other += slot->left_other;
     sum->syn.count += slot->syn.count;
     sum->ack.count += slot->ack.count;
+    sum->syn_queue.count += slot->syn_queue.count;
     sum->wait_sum += slot->wait_sum;
     for (unsigned i = 0; i < TRACE_WAITS; i++)
         sum->waits[i] += slot->waits[i];
@@ -89,6 +90,11 @@ static uint64_t ack(const struct trace_slot *s)
     return s->ack.count;
 }
 
+static uint64_t syn_queue(const struct trace_slot *s)
+{
+    return s->syn_queue.count;
+}
+
 static const struct {
     const char *name, *type, *help;
     enum trace_figure figure;
@@ -102,6 +108,8 @@ static const struct {
     {"backlogctl_trace_syn_overflows_total", "counter", "SYNs dropped on the full accept queue.", TRACE_SYN, syn},
     {"backlogctl_trace_ack_overflows_total", "counter", "Last ACKs of handshakes dropped on the full accept queue.", TRACE_ACK,
      ack},
+    {"backlogctl_trace_syn_queue_drops_total", "counter", "SYNs dropped on the full SYN queue, without cookies.", TRACE_SYN_QUEUE,
+     syn_queue},
 };
 
 #define WAIT "backlogctl_trace_accept_wait_seconds"

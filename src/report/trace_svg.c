@@ -317,7 +317,7 @@ static void draw_points(const struct panel *p, double top, double bottom)
 
 static void draw_panel(const struct panel *p)
 {
-    char place[REPORT_PLACE_SIZE], text[REPORT_PLACE_SIZE + 128];
+    char place[REPORT_PLACE_SIZE], text[REPORT_PLACE_SIZE + 256];
     double queue = p->top + NAME_HEIGHT, drops = queue + QUEUE_HEIGHT + GAP, waits = drops + DROPS_HEIGHT + GAP;
     snprintf(text, sizeof text, p->one->now.pid ? "%s  %s/%d" : "%s", report_place(&p->one->now, place), p->one->now.process,
              (int)p->one->now.pid);
@@ -326,6 +326,9 @@ static void draw_panel(const struct panel *p)
     snprintf(text, sizeof text, "%s%" PRIu64 " connections entered, %s%" PRIu64 " accepted, %" PRIu64 " left otherwise%s",
              bound_of(p, TRACE_ENTERED), p->one->slot.entered, bound_of(p, TRACE_WAIT), trace_span_all(p->one).accepted,
              trace_span_all(p->one).left, p->one->slot.closed ? "; it listens no more" : "");
+    if (p->one->slot.syn_queue.count)
+        snprintf(text + strlen(text), sizeof text - strlen(text), "; %s%" PRIu64 " SYNs dropped on the full SYN queue",
+                 bound_of(p, TRACE_SYN_QUEUE), p->one->slot.syn_queue.count);
     svg_text(p->out, EDGE, p->top + 31, "start", "s", text);
     if (p->track->width > 1) {
         snprintf(text, sizeof text, "each column: up to %" PRIu64 " intervals, their longest queue, their sums", p->track->width);

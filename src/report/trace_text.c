@@ -207,9 +207,15 @@ static void write_overflows(const struct summary *s)
     write_stage(line, s, TRACE_SYN, &one->slot.syn, "SYN");
     fputs("; ", line);
     write_stage(line, s, TRACE_ACK, &one->slot.ack, "last ACK");
+    if (one->slot.syn_queue.count) {
+        fputs("; on the full SYN queue: ", line);
+        write_stage(line, s, TRACE_SYN_QUEUE, &one->slot.syn_queue, "SYN");
+    }
+    if (one->drops_other)
+        fprintf(line, "; %" PRIu64 " otherwise", one->drops_other);
     for (size_t i = 0; i < one->source_count; i++)
         fprintf(line, "%s %s (%" PRIu64 ")", i ? "," : "; from", endpoint_address_text(&one->sources[i].address, address),
-                one->sources[i].count.syn + one->sources[i].count.ack);
+                one->sources[i].count.syn + one->sources[i].count.ack + one->sources[i].count.syn_queue);
     if (one->sources_known > one->source_count)
         fprintf(line, " and %" PRIu64 " more", one->sources_known - one->source_count);
     fold_end(&fold);
@@ -266,6 +272,8 @@ static void write_span(const struct summary *s, const char *when, const struct t
         traced_cell(counts[i].column, s->one, span, 0, cell);
         fprintf(line, "%s %s %s", i ? "," : ":", cell, counts[i].words);
     }
+    if (span->syn_queue)
+        fprintf(line, ", %" PRIu64 " SYNs lost on the full SYN queue", span->syn_queue);
     if (span->samples) {
         fprintf(line, "; waited p50 %s,", trace_bounds_text(&span->p50, text));
         fprintf(line, " p99 %s,", trace_bounds_text(&span->p99, text));
@@ -309,13 +317,17 @@ static void write_accounts(const struct summary *s)
     char text[400];
     for (size_t i = 0; i < s->m->account_count; i++) {
         const struct trace_account *a = &s->m->accounts[i];
-        if (!a->known || (!a->counted && !a->seen))
+        if (!a->known || (!a->counted && !a->seen && !a->syn_queue_counted && !a->syn_queue_seen))
             continue;
         snprintf(text, sizeof text,
                  "ListenOverflows of network namespace %" PRIu64 " rose by %" PRIu64 " meanwhile; seen were %" PRIu64 "%s",
                  a->netns, a->counted, a->seen,
                  a->missed ? ": some were missed, or belong to listeners that are not traced" : "");
         write_note(s, text);
+        snprintf(text, sizeof text, "TCPReqQFullDrop of it rose by %" PRIu64 "; seen were %" PRIu64 "%s", a->syn_queue_counted,
+                 a->syn_queue_seen, a->syn_queue_missed ? ": some were missed, or belong to listeners that are not traced" : "");
+        if (a->syn_queue_counted || a->syn_queue_seen)
+            write_note(s, text);
     }
 }
 
@@ -330,6 +342,19 @@ static void write_hooks(const struct summary *s)
     fold_end(&fold);
 }
 
+static void write_forgotten(const struct summary *s)
+{
+    const struct trace_forgotten *f = &s->m->forgotten;
+    char text[400];
+    if (!f->listeners)
+        return;
+    snprintf(text, sizeof text,
+             "%" PRIu64 " more listener%s came and went, and are told together: %" PRIu64 " entered the queue, %" PRIu64
+             " accepted, %" PRIu64 " left it otherwise, %" PRIu64 " SYNs and %" PRIu64 " last ACKs dropped",
+             f->listeners, f->listeners == 1 ? "" : "s", f->entered, f->accepted, f->left, f->syn, f->ack);
+    write_note(s, text);
+}
+
 void write_trace_losses(FILE *out, const struct trace_model *m, int columns)
 {
     char text[400];
@@ -338,9 +363,12 @@ void write_trace_losses(FILE *out, const struct trace_model *m, int columns)
         const char *words;
     } losses[] = {
         {m->slots_missing, "listeners were not traced, as there were too many"},
-        {m->full_missing, "listeners that were full are not among those whose SYNs are looked at, as there were too many"},
+        {m->full_missing, "SYNs were not looked for at every full listener on their port, as there were too many"},
         {m->sources_lost, "addresses of dropped packets were forgotten again, as there were too many"},
         {m->events_lost, "events were lost"},
+        {m->left_out[TRACE_ENTERED] + m->left_out[TRACE_LEFT],
+         "times the kernel left out a program that sees connections come and go, as a packet had interrupted it: so many may be "
+         "missing"},
         {m->not_seeded, "network namespaces could not be entered: what listened there before is not traced"},
     };
     for (size_t i = 0; i < sizeof losses / sizeof *losses; i++)
@@ -357,6 +385,7 @@ void write_trace_losses(FILE *out, const struct trace_model *m, int columns)
 void write_trace_notes(FILE *out, const struct trace_model *m, int columns)
 {
     const struct summary s = {.out = out, .m = m, .columns = columns};
+    write_forgotten(&s);
     write_accounts(&s);
     write_trace_losses(out, m, columns);
     write_hooks(&s);

@@ -17,8 +17,8 @@ void watch_exact_words(char out[WATCH_TEXT_SIZE], const struct watch_model *w, c
         snprintf(out, WATCH_TEXT_SIZE, "(the kernel counts: peaks are exact)");
     else
         snprintf(out, WATCH_TEXT_SIZE,
-                 "(the kernel counts: the peaks of %zu listener%s are exact; 9+ is a lower bound, seen once an interval)",
-                 exact, plural(exact));
+                 "(the kernel counts: the peaks of %zu listener%s are exact; 9+ is a lower bound, seen once an interval)", exact,
+                 plural(exact));
 }
 
 void watch_digest_words(char out[WATCH_TEXT_SIZE], const struct trace_digest *exact)

@@ -37,7 +37,7 @@ static void draw_slot(struct bytes *bytes, struct trace_slot *slot)
         slot->waits[draw_below(bytes, TRACE_WAITS)] = draw_count(bytes);
     for (uint8_t n = draw_byte(bytes) % 4; n; n--)
         slot->lengths[draw_below(bytes, TRACE_LENGTHS)] = draw_count(bytes);
-    slot->syn = draw_stage(bytes), slot->ack = draw_stage(bytes);
+    slot->syn = draw_stage(bytes), slot->ack = draw_stage(bytes), slot->syn_queue = draw_stage(bytes);
     for (size_t n = draw_below(bytes, TRACE_ACCEPTORS + 1), i = 0; i < n; i++) {
         slot->acceptors[i] =
             (struct trace_acceptor){(uint32_t)draw_number(bytes), (uint32_t)draw_number(bytes), draw_count(bytes), {0}};
@@ -61,7 +61,8 @@ static void draw_traced(struct bytes *bytes, struct traced *one)
     for (size_t i = 0; i < one->source_count; i++) {
         one->sources[i].address.family = draw_bool(bytes) ? AF_INET : AF_INET6;
         draw_bytes(bytes, one->sources[i].address.bytes, one->sources[i].address.family == AF_INET ? 4 : 16);
-        one->sources[i].count = (struct trace_source_count){draw_count(bytes), draw_count(bytes), (uint64_t)draw_span(bytes)};
+        one->sources[i].count =
+            (struct trace_source_count){draw_count(bytes), draw_count(bytes), draw_count(bytes), (uint64_t)draw_span(bytes)};
     }
 }
 
@@ -69,7 +70,7 @@ static void print_events(struct bytes *bytes, const struct listener *at)
 {
     struct printed printed;
     struct trace_event event = {.at = (uint64_t)draw_span(bytes), .wait = (uint64_t)draw_span(bytes)};
-    event.kind = (uint32_t)draw_below(bytes, TRACE_EVENT_ACK_OVERFLOW + 1);
+    event.kind = (uint32_t)draw_below(bytes, TRACE_EVENT_COUNT);
     event.family = draw_bool(bytes) ? AF_INET : AF_INET6;
     event.port = (uint16_t)draw_number(bytes), event.flags = draw_byte(bytes);
     draw_bytes(bytes, event.address, event.family == AF_INET ? 4 : 16);

@@ -12,7 +12,8 @@ static const struct trace_hooks all_exact = {.of = {{"a", TRACE_EXACT},
                                                     {"d", TRACE_EXACT},
                                                     {"e", TRACE_EXACT},
                                                     {"f", TRACE_EXACT},
-                                                    {"g", TRACE_EXACT}}};
+                                                    {"g", TRACE_EXACT},
+                                                    {"h", TRACE_EXACT}}};
 
 static struct traced one;
 static struct trace_account account;
@@ -129,6 +130,49 @@ START_TEST(what_may_have_missed_some_is_a_bound)
 }
 END_TEST
 
+START_TEST(syn_queues_have_their_own_witness)
+{
+    begin();
+    one.slot.syn_queue.count = 3;
+    account.syn_queue_counted = 4;
+    judge_trace(&model);
+    ck_assert_uint_eq(account.missed, 0);
+    ck_assert_uint_eq(account.syn_queue_missed, 1);
+    ck_assert_int_eq(one.worth[TRACE_SYN], TRACE_EXACT);
+    ck_assert_int_eq(one.worth[TRACE_SYN_QUEUE], TRACE_AT_LEAST);
+}
+END_TEST
+
+START_TEST(other_drops_are_the_rest_of_the_listeners_own_counter)
+{
+    begin();
+    one.slot.drops_begun = UINT32_MAX; /* the counter has 32 bits */
+    one.slot.drops_known = 2;
+    one.now.discarded = 4;
+    judge_trace(&model);
+    ck_assert(!one.drops_known);
+    one.surveyed = true;
+    judge_trace(&model);
+    ck_assert(one.drops_known);
+    ck_assert_uint_eq(one.drops_other, 3);
+    one.slot.drops_known = 6; /* counted since the survey */
+    judge_trace(&model);
+    ck_assert_uint_eq(one.drops_other, 0);
+}
+END_TEST
+
+START_TEST(what_was_forgotten_was_seen)
+{
+    begin();
+    one.slot.syn.count = 3;
+    account.counted = 10;
+    account.forgotten = 7;
+    judge_trace(&model);
+    ck_assert_uint_eq(account.seen, 10);
+    ck_assert_int_eq(one.worth[TRACE_SYN], TRACE_EXACT);
+}
+END_TEST
+
 START_TEST(overflows_without_a_witness_are_a_bound)
 {
     begin();
@@ -240,6 +284,9 @@ static Suite *make_suite(void)
                                   exact_is_what_cannot_have_missed_any,
                                   what_may_have_missed_some_is_a_bound,
                                   overflows_without_a_witness_are_a_bound,
+                                  syn_queues_have_their_own_witness,
+                                  other_drops_are_the_rest_of_the_listeners_own_counter,
+                                  what_was_forgotten_was_seen,
                                   without_a_hook_nothing_is_known,
                                   a_listener_is_found_by_its_cookie,
                                   an_identity_is_whole,

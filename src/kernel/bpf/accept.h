@@ -22,24 +22,30 @@ static __always_inline void count_acceptor(struct trace_slot *slot)
             }
         }
         if (seen == tid) {
-            ADD(a->count, 1);
+            a->count++; /* no other thread does */
             return;
         }
     }
     ADD(slot->accepts_others, 1);
 }
 
+static __always_inline uint8_t state_of(const struct sock *sk)
+{
+    uint8_t state = 0;
+    if (bpf_rdonly_cast)
+        return AS(struct sock, sk)->__sk_common.skc_state;
+    bpf_core_read(&state, sizeof state, &sk->__sk_common.skc_state);
+    return state;
+}
+
 static __always_inline int accepted(const struct sock *sk)
 {
-    uint64_t key = (unsigned long)sk;
-    struct trace_waiting *w = bpf_map_lookup_elem(&trace_waiting, &key);
+    struct trace_waiting *w = waiting_of(sk);
     struct trace_slot *slot = w ? slot_at(w->slot) : 0;
     if (!slot)
         return 0;
     uint64_t now = bpf_ktime_get_ns();
-    uint8_t state = 0;
-    bpf_core_read(&state, sizeof state, &sk->__sk_common.skc_state);
-    w->reset = state == STATE_CLOSE; /* its client did that while it waited */
+    w->reset = state_of(sk) == STATE_CLOSE; /* its client did that while it waited */
     if (w->seeded) {
         ADD(slot->accepted_seed, 1);
         raise_to(&slot->seed_max, now - w->entered);
@@ -51,7 +57,7 @@ static __always_inline int accepted(const struct sock *sk)
         ADD(slot->accepted_reset, 1);
     count_acceptor(slot);
     tell(TRACE_EVENT_ACCEPTED, w, sk, now);
-    go(slot, w, key);
+    wait_end(w);
     return 1;
 }
 
@@ -75,6 +81,16 @@ int BPF_PROG(accept_fexit)
     return 0;
 }
 
+static __always_inline const struct sock *sock_of(struct file *file)
+{
+    if (!bpf_rdonly_cast) {
+        struct socket *socket = BPF_CORE_READ(file, private_data);
+        return socket ? BPF_CORE_READ(socket, sk) : 0;
+    }
+    const struct socket *socket = AS(struct socket, AS(struct file, file)->private_data);
+    return socket->sk;
+}
+
 /* The descriptor that the system call returns leads to the socket; another thread may have closed it, then that is another or none. */
 static __always_inline int accept_returned(long fd)
 {
@@ -85,8 +101,7 @@ static __always_inline int accept_returned(long fd)
     struct file **files = task->files->fdt->fd;
     if (bpf_probe_read_kernel(&file, sizeof file, files + fd) || !file)
         return 0;
-    struct socket *socket = BPF_CORE_READ(file, private_data);
-    const struct sock *sk = socket ? BPF_CORE_READ(socket, sk) : 0;
+    const struct sock *sk = sock_of(file);
     if (sk)
         accepted_or_first(sk);
     return 0;

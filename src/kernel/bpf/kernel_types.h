@@ -8,6 +8,7 @@
 #define AF_INET6 10
 #define IPPROTO_TCP 6
 #define IPPROTO_MPTCP 262
+#define STATE_ESTABLISHED 1
 #define STATE_SYN_RECV 3
 #define STATE_FIN_WAIT1 4
 #define STATE_CLOSE 7
@@ -29,8 +30,12 @@
 struct ns_common {
     unsigned int inum;
 };
+struct netns_ipv4 {
+    uint8_t sysctl_tcp_syncookies;
+};
 struct net {
     struct ns_common ns;
+    struct netns_ipv4 ipv4;
 };
 typedef struct {
     struct net *net;
@@ -58,12 +63,19 @@ struct sock {
     atomic_t sk_drops;
     struct socket *sk_socket;
 };
+struct list_head {
+    struct list_head *next;
+};
+struct tcp_sock {
+    struct list_head tsq_node;
+};
 struct request_sock {
     struct request_sock *dl_next;
     struct sock *sk;
 };
 struct request_sock_queue {
     struct request_sock *rskq_accept_head;
+    atomic_t qlen;
 };
 struct inet_connection_sock {
     struct request_sock_queue icsk_accept_queue;

@@ -6,16 +6,36 @@
 
 /* ---- Listeners ---- */
 
+static __always_inline uint32_t *number_of(const struct sock *sk)
+{
+    uint64_t key = (unsigned long)sk;
+    return bpf_map_lookup_elem(&trace_listeners, &key);
+}
+
+/* Requests that wait for their last ACK. */
+static __always_inline uint32_t syn_queue_of(const struct sock *sk)
+{
+    const struct inet_connection_sock *icsk = (const void *)sk;
+    return BPF_CORE_READ(icsk, icsk_accept_queue.qlen.counter);
+}
+
+/* Its SYNs are looked at from now on. User space alone takes one out of a chain, see tracer_slots.c. */
 static __always_inline void list_full(struct trace_slot *slot, uint32_t number)
 {
+    uint32_t chain = trace_chain(slot->netns, slot->port);
+    uint64_t *first = bpf_map_lookup_elem(&trace_chains, &chain);
     struct trace_common *all = common();
-    if (!all || __sync_val_compare_and_swap(&slot->in_full, 0, 1))
+    if (!all || !first || slot->in_full || __sync_val_compare_and_swap(&slot->in_full, 0, 1))
         return;
-    uint32_t place = ADD(all->full_count, 1);
-    if (place < TRACE_FULL)
-        all->full[place] = number;
-    else
-        ADD(all->full_missing, 1);
+    for (int i = 0; i < TRIES; i++) {
+        uint64_t seen = *(volatile uint64_t *)first;
+        slot->next_full = seen;
+        if (__sync_val_compare_and_swap(first, seen, number + 1ull) == seen) {
+            all->any_full = 1;
+            return;
+        }
+    }
+    slot->in_full = 0;
 }
 
 static __always_inline int wanted(const struct sock *sk)
@@ -37,39 +57,56 @@ static __always_inline void describe(struct trace_slot *slot, struct sock *sk)
         BPF_CORE_READ_INTO(&slot->address, sk, __sk_common.skc_v6_rcv_saddr);
     else
         *(uint32_t *)slot->address = sk->__sk_common.skc_rcv_saddr;
-    slot->drops = sk->sk_drops.counter;
+    slot->drops = slot->drops_begun = (uint32_t)sk->sk_drops.counter;
+}
+
+static __always_inline struct trace_slot *free_slot(uint32_t *number)
+{
+    struct trace_common *all = common();
+    if (!all)
+        return 0;
+    if (bpf_map_pop_elem(&trace_free, number))
+        *number = ADD(all->slots, 1);
+    struct trace_slot *slot = slot_at(*number);
+    if (!slot)
+        ADD(all->slots_missing, 1);
+    return slot;
 }
 
 /* Gives a listener a slot; NULL: it has one, or there is none. */
 static __always_inline struct trace_slot *mark(struct sock *sk, uint32_t *number)
 {
-    struct mark fresh = {0};
-    struct trace_common *all = common();
-    if (!all || bpf_sk_storage_get(&trace_marks, sk, 0, 0))
+    uint64_t key = (unsigned long)sk, cookie = bpf_get_socket_cookie(sk);
+    uint32_t *before = number_of(sk);
+    struct trace_slot *slot = before ? slot_at(*before) : 0;
+    if (slot && slot->cookie == cookie)
         return 0;
-    *number = ADD(all->slots, 1);
-    struct trace_slot *slot = slot_at(*number);
-    if (!slot) {
-        ADD(all->slots_missing, 1);
+    if (slot) /* another socket at the same address, whose end was not seen */
+        slot->closed = bpf_ktime_get_ns();
+    slot = free_slot(number);
+    if (!slot)
         return 0;
-    }
     describe(slot, sk);
-    slot->cookie = bpf_get_socket_cookie(sk);
+    slot->cookie = cookie;
     slot->begun = bpf_ktime_get_ns();
-    fresh.slot = *number;
-    if (!bpf_sk_storage_get(&trace_marks, sk, &fresh, BPF_SK_STORAGE_GET_F_CREATE))
+    slot->closed = 0;
+    slot->sk = key;
+    if (bpf_map_update_elem(&trace_listeners, &key, number, BPF_ANY))
         return 0;
+    if (!sk->__sk_common.skc_net.net->ipv4.sysctl_tcp_syncookies) /* a full SYN queue drops: each SYN is looked at */
+        list_full(slot, *number);
     return slot;
 }
 
 static __always_inline void unmark(struct sock *sk)
 {
-    struct mark *m = bpf_sk_storage_get(&trace_marks, sk, 0, 0);
-    struct trace_slot *slot = m ? slot_at(m->slot) : 0;
+    uint64_t key = (unsigned long)sk;
+    uint32_t *number = number_of(sk);
+    struct trace_slot *slot = number ? slot_at(*number) : 0;
     if (!slot)
         return;
     slot->closed = bpf_ktime_get_ns();
-    bpf_sk_storage_delete(&trace_marks, sk);
+    bpf_map_delete_elem(&trace_listeners, &key);
 }
 
 #endif

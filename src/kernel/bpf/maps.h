@@ -11,26 +11,44 @@
 #include "backlogctl/trace_layout.h"
 #include "kernel_types.h"
 
+/* From Linux 6.2 on: lets memory be read as that of a type, without a call for each member. */
+extern void *bpf_rdonly_cast(const void *object, uint32_t type) __ksym __weak;
+#define AS(type, pointer) ((const type *)bpf_rdonly_cast(pointer, bpf_core_type_id_kernel(type)))
+
 /* ---- Maps ---- */
 
-/* Listeners and their children: sk_clone copies a listener's mark to the child, so a child tells whose it is. */
-struct mark {
-    uint32_t slot;
-};
+/* The slot of a listener, by its address in the kernel. Not socket storage: the kernel would allocate and free it for each child, which
+   alone costs a connection more than all that is done here. */
 struct {
-    __uint(type, BPF_MAP_TYPE_SK_STORAGE);
-    __uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_CLONE);
-    __type(key, int);
-    __type(value, struct mark);
-} trace_marks SEC(".maps");
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(max_entries, TRACE_SLOTS_LEAST);
+    __type(key, uint64_t);
+    __type(value, uint32_t);
+} trace_listeners SEC(".maps");
 
 struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);
     __uint(map_flags, BPF_F_MMAPABLE);
-    __uint(max_entries, TRACE_SLOTS);
+    __uint(max_entries, TRACE_SLOTS_LEAST);
     __type(key, uint32_t);
     __type(value, struct trace_slot);
 } trace_slots SEC(".maps");
+
+/* Slots that were given back. */
+struct {
+    __uint(type, BPF_MAP_TYPE_QUEUE);
+    __uint(max_entries, TRACE_SLOTS_LEAST);
+    __type(value, uint32_t);
+} trace_free SEC(".maps");
+
+/* The first slot of each chain, plus 1. */
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(map_flags, BPF_F_MMAPABLE);
+    __uint(max_entries, TRACE_CHAINS);
+    __type(key, uint32_t);
+    __type(value, uint64_t);
+} trace_chains SEC(".maps");
 
 struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);
@@ -40,11 +58,12 @@ struct {
     __type(value, struct trace_common);
 } trace_common SEC(".maps");
 
+/* Connections in a queue. An array with cells of our own making: a map of the kernel's takes thrice as long. */
 struct {
-    __uint(type, BPF_MAP_TYPE_HASH);
-    __uint(max_entries, TRACE_WAITING);
-    __type(key, uint64_t);
-    __type(value, struct trace_waiting);
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, TRACE_BUCKETS);
+    __type(key, uint32_t);
+    __type(value, struct trace_bucket);
 } trace_waiting SEC(".maps");
 
 struct {
@@ -127,32 +146,81 @@ static __always_inline void count_wait(struct trace_slot *slot, uint64_t wait)
     raise_to(&slot->wait_max, wait);
 }
 
-/* One more is in the queue, or will be in a moment. */
-static __always_inline void come(struct trace_slot *slot, uint64_t count)
+/* Of those that came before this is called: never fewer than there are in the queue. */
+static __always_inline uint64_t gone(struct trace_slot *slot)
 {
-    raise_to(&slot->inside_peak, ADD(slot->inside, count) + count);
+    return slot->accepted + slot->accepted_seed + slot->unseen + slot->left_closed + slot->left_other + slot->unknown;
 }
 
-/* It is out of the queue, and forgotten. */
-static __always_inline void go(struct trace_slot *slot, const struct trace_waiting *w, uint64_t key)
+/* ---- Connections in a queue ---- */
+
+/* Of the lower half, which alone the verifier lets us compute with. */
+static __always_inline uint32_t bucket_number(uint64_t sk)
 {
-    struct trace_common *all = common();
-    ADD(slot->inside, -1);
-    if (w->seeded && all)
-        ADD(all->seeded, -1);
-    bpf_map_delete_elem(&trace_waiting, &key);
+    uint32_t half = sk;
+    asm volatile("%0 = %1" : "=w"(half) : "w"(half));
+    return ((half >> 6) * 0x9e3779b1u >> 15) & (TRACE_BUCKETS - 1);
 }
 
-/* What is kept of a child in the queue. One from before the tracing has no mark; as long as there are such, all are looked for, so that
-   none stays when its socket has gone and another takes its address. */
-static __always_inline struct trace_waiting *waiting_of(struct sock *sk)
+static __always_inline struct trace_waiting *find_in(uint32_t number, uint64_t sk)
 {
-    struct mark *m = bpf_sk_storage_get(&trace_marks, sk, 0, 0);
-    uint64_t key = (unsigned long)sk;
-    struct trace_common *all = common();
-    if (!all || (!m && !all->seeded))
+    struct trace_bucket *bucket = bpf_map_lookup_elem(&trace_waiting, &number);
+    if (!bucket)
         return 0;
-    return bpf_map_lookup_elem(&trace_waiting, &key);
+    for (int i = 0; i < TRACE_CELLS; i++)
+        if (bucket->cells[i].sk == sk)
+            return &bucket->cells[i];
+    return 0;
+}
+
+static __always_inline struct trace_waiting *waiting_of(const struct sock *sk)
+{
+    uint64_t key = (unsigned long)sk;
+    uint32_t number = bucket_number(key);
+    struct trace_waiting *w = find_in(number, key);
+    struct trace_common *all = w ? 0 : common();
+    return all && all->spilled ? find_in(number ^ 1, key) : w;
+}
+
+static __always_inline struct trace_waiting *take_in(uint32_t number, uint64_t sk)
+{
+    struct trace_bucket *bucket = bpf_map_lookup_elem(&trace_waiting, &number);
+    if (!bucket)
+        return 0;
+    for (int i = 0; i < TRACE_CELLS; i++)
+        if (!bucket->cells[i].sk && !__sync_val_compare_and_swap(&bucket->cells[i].sk, 0, sk))
+            return &bucket->cells[i];
+    return 0;
+}
+
+/* A cell for a socket that has just been made, so that nobody else looks for it yet. */
+static __always_inline struct trace_waiting *wait_begin(uint64_t sk, uint32_t slot, uint64_t now, uint16_t seeded)
+{
+    uint32_t number = bucket_number(sk);
+    struct trace_waiting *w = find_in(number, sk);
+    struct trace_slot *before = w ? slot_at(w->slot) : 0;
+    if (before) /* of another socket at the same address, whose end was not seen */
+        ADD(before->unseen, 1);
+    if (!w)
+        w = take_in(number, sk);
+    struct trace_common *all = w ? 0 : common();
+    if (all) {
+        w = take_in(number ^ 1, sk);
+        if (w)
+            ADD(all->spilled, 1);
+    }
+    if (!w)
+        return 0;
+    w->entered = now;
+    w->slot = slot;
+    w->seeded = seeded;
+    w->reset = 0;
+    return w;
+}
+
+static __always_inline void wait_end(struct trace_waiting *w)
+{
+    w->sk = 0;
 }
 
 /* ---- Events ---- */

@@ -2,7 +2,7 @@
 #ifndef BPF_OVERFLOW_H
 #define BPF_OVERFLOW_H
 
-#include "maps.h"
+#include "listeners.h"
 
 /* ---- Overflows ---- */
 
@@ -41,9 +41,9 @@ static __always_inline int read_peer(struct sk_buff *skb, struct peer *peer)
            !bpf_probe_read_kernel(peer->to, 16, head + network + 24);
 }
 
-static __always_inline void count_source(uint32_t slot, const struct peer *peer, uint64_t now, int syn)
+static __always_inline void count_source(uint32_t slot, uint16_t turn, const struct peer *peer, uint64_t now, uint32_t kind)
 {
-    struct trace_source key = {.slot = slot, .family = peer->family};
+    struct trace_source key = {.slot = slot, .family = peer->family, .turn = turn};
     __builtin_memcpy(key.address, peer->address, 16);
     struct trace_source_count *count = bpf_map_lookup_elem(&trace_sources, &key);
     if (!count) {
@@ -55,22 +55,25 @@ static __always_inline void count_source(uint32_t slot, const struct peer *peer,
     }
     if (!count)
         return;
-    if (syn)
-        ADD(count->syn, 1);
-    else
-        ADD(count->ack, 1);
+    ADD(*(kind == TRACE_EVENT_SYN_OVERFLOW   ? &count->syn
+          : kind == TRACE_EVENT_ACK_OVERFLOW ? &count->ack
+                                             : &count->syn_queue),
+        1);
     count->last = now;
 }
 
-static __always_inline void overflowed(struct trace_slot *slot, uint32_t number, const struct peer *peer, int syn)
+static __always_inline void overflowed(struct trace_slot *slot, uint32_t number, const struct peer *peer, uint32_t kind,
+                                       uint64_t drops)
 {
     uint64_t now = bpf_ktime_get_ns();
-    struct trace_stage *stage = syn ? &slot->syn : &slot->ack;
+    struct trace_stage *stage = kind == TRACE_EVENT_SYN_OVERFLOW   ? &slot->syn
+                                : kind == TRACE_EVENT_ACK_OVERFLOW ? &slot->ack
+                                                                   : &slot->syn_queue;
     ADD(stage->count, 1);
+    ADD(slot->drops_known, drops);
     stage->last = now;
-    count_source(number, peer, now, syn);
-    struct trace_event *event =
-        filter.events ? event_begin(syn ? TRACE_EVENT_SYN_OVERFLOW : TRACE_EVENT_ACK_OVERFLOW, number, now) : 0;
+    count_source(number, slot->turn, peer, now, kind);
+    struct trace_event *event = filter.events ? event_begin(kind, number, now) : 0;
     if (!event)
         return;
     event->family = peer->family;
@@ -119,35 +122,62 @@ static __always_inline uint32_t netns_of(struct sk_buff *skb)
     return dst ? BPF_CORE_READ(dst, dev, nd_net.net, ns.inum) : 0;
 }
 
-/* A SYN that the full accept queue keeps out is freed as one that is done with. Which listener it reached is told by its port, and by
+struct search {
+    struct peer peer;
+    uint32_t netns, next; /* slot plus 1; 0: none */
+};
+
+/* What keeps a SYN out there, in the order in which tcp_conn_request() looks; TRACE_EVENT_COUNT: nothing of both. */
+static __always_inline uint32_t kept_out(const struct sock *sk)
+{
+    uint32_t most = BPF_CORE_READ(sk, sk_max_ack_backlog);
+    if (!BPF_CORE_READ(sk, __sk_common.skc_net.net, ipv4.sysctl_tcp_syncookies) && syn_queue_of(sk) > most)
+        return TRACE_EVENT_SYN_QUEUE_FULL;
+    return BPF_CORE_READ(sk, sk_ack_backlog) > most ? TRACE_EVENT_SYN_OVERFLOW : TRACE_EVENT_COUNT;
+}
+
+/* One listener of the chain. 1: enough is known. */
+static long look_at_full(uint32_t index, void *context)
+{
+    struct search *s = context;
+    uint32_t number = s->next - 1;
+    struct trace_slot *slot = s->next ? slot_at(number) : 0;
+    if (!slot)
+        return 1;
+    s->next = slot->next_full;
+    if (!may_reach(slot, &s->peer, s->netns))
+        return 0;
+    const struct sock *sk = (const struct sock *)slot->sk;
+    uint32_t kind = kept_out(sk);
+    if (kind == TRACE_EVENT_COUNT || !take_drop(slot, BPF_CORE_READ(sk, sk_drops.counter)))
+        return 0;
+    overflowed(slot, number, &s->peer, kind, 1);
+    s->next = 0;
+    return 1;
+}
+
+/* A SYN that a full queue keeps out is freed as one that is done with. Which listener it reached is told by its port, and by
    the listener's counter of drops, which has just risen. */
 SEC("tp_btf/consume_skb")
 int BPF_PROG(syn_consumed, struct sk_buff *skb)
 {
-    struct peer peer = {0};
+    struct search s = {0};
     struct trace_common *all = common();
-    if (!all || !all->full_count || !skb->skb_iif)
+    if (!all || !all->any_full || !skb->skb_iif)
         return 0;
     if (skb->protocol != big_endian(ETH_P_IP) && skb->protocol != big_endian(ETH_P_IPV6))
         return 0;
-    if (!read_peer(skb, &peer) || (peer.flags & (FLAG_SYN | FLAG_ACK | FLAG_RST)) != FLAG_SYN)
+    if (!read_peer(skb, &s.peer) || (s.peer.flags & (FLAG_SYN | FLAG_ACK | FLAG_RST)) != FLAG_SYN)
         return 0;
-    uint32_t netns = netns_of(skb);
-    for (uint32_t i = 0; i < TRACE_FULL; i++) {
-        if (i >= all->full_count)
-            break;
-        uint32_t number = all->full[i];
-        struct trace_slot *slot = slot_at(number);
-        if (!slot || !may_reach(slot, &peer, netns))
-            continue;
-        const struct sock *sk = (const struct sock *)slot->sk;
-        if (BPF_CORE_READ(sk, sk_ack_backlog) <= BPF_CORE_READ(sk, sk_max_ack_backlog))
-            continue;
-        if (take_drop(slot, BPF_CORE_READ(sk, sk_drops.counter))) {
-            overflowed(slot, number, &peer, 1);
-            break;
-        }
-    }
+    s.netns = netns_of(skb);
+    uint32_t chain = trace_chain(s.netns, s.peer.to_port);
+    uint64_t *first = bpf_map_lookup_elem(&trace_chains, &chain);
+    s.next = first ? *first : 0;
+    if (!s.next)
+        return 0;
+    bpf_loop(TRACE_CHAIN_LOOKS, look_at_full, &s, 0);
+    if (s.next)
+        ADD(all->full_missing, 1);
     return 0;
 }
 
@@ -163,6 +193,13 @@ static __always_inline int is_overflow(int reason, const struct sock *sk)
     return full && reason == (int)bpf_core_enum_value(enum skb_drop_reason___overflow, SKB_DROP_REASON_NO_SOCKET___overflow);
 }
 
+/* The drop of a request's ACK is counted twice. Where the kernel has no reason for it, most are of requests. */
+static __always_inline int is_of_cookie(int reason)
+{
+    return bpf_core_enum_value_exists(enum skb_drop_reason___overflow, SKB_DROP_REASON_TCP_LISTEN_OVERFLOW___overflow) &&
+           reason == (int)bpf_core_enum_value(enum skb_drop_reason___overflow, SKB_DROP_REASON_NO_SOCKET___overflow);
+}
+
 /* The last ACK of a handshake. */
 SEC("tp_btf/kfree_skb")
 int BPF_PROG(ack_dropped, struct sk_buff *skb, void *location, int reason, struct sock *sk)
@@ -170,16 +207,16 @@ int BPF_PROG(ack_dropped, struct sk_buff *skb, void *location, int reason, struc
     struct peer peer = {0};
     if (!sk || sk->__sk_common.skc_state != STATE_LISTEN)
         return 0;
-    struct mark *m = bpf_sk_storage_get(&trace_marks, sk, 0, 0);
-    struct trace_slot *slot = m ? slot_at(m->slot) : 0;
+    uint32_t *number = number_of(sk);
+    struct trace_slot *slot = number ? slot_at(*number) : 0;
     if (!slot)
         return 0;
     if (!is_overflow(reason, sk))
         return 0;
     if (!read_peer(skb, &peer) || (peer.flags & (FLAG_SYN | FLAG_ACK | FLAG_RST)) != FLAG_ACK)
         return 0;
-    slot->drops = sk->sk_drops.counter;
-    overflowed(slot, m->slot, &peer, 0);
+    slot->drops = (uint32_t)sk->sk_drops.counter;
+    overflowed(slot, *number, &peer, TRACE_EVENT_ACK_OVERFLOW, is_of_cookie(reason) ? 1 : 2);
     return 0;
 }
 
@@ -187,13 +224,13 @@ int BPF_PROG(ack_dropped, struct sk_buff *skb, void *location, int reason, struc
 static __always_inline void no_child(struct sock *sk, struct sk_buff *skb, const void *request, const struct sock *child)
 {
     struct peer peer = {0};
-    struct mark *m = child ? 0 : bpf_sk_storage_get(&trace_marks, sk, 0, 0);
-    struct trace_slot *slot = m ? slot_at(m->slot) : 0;
+    uint32_t *number = child ? 0 : number_of(sk);
+    struct trace_slot *slot = number ? slot_at(*number) : 0;
     if (!slot || sk->sk_ack_backlog <= sk->sk_max_ack_backlog || !read_peer(skb, &peer))
         return;
     slot->drops =
         sk->sk_drops.counter + (request ? 1 : 0); /* in a moment that of a request is counted again, that of a cookie is not */
-    overflowed(slot, m->slot, &peer, 0);
+    overflowed(slot, *number, &peer, TRACE_EVENT_ACK_OVERFLOW, request ? 2 : 1);
 }
 
 SEC("fexit/tcp_v4_syn_recv_sock")

@@ -7,71 +7,72 @@
 /* Programs of the MIT licence alone may not read kernel memory. */
 char _license[] SEC("license") = "Dual MIT/GPL";
 
-/* ---- The queue gets longer: the listener is told that it has something to accept ---- */
-
-static __always_inline void added(const struct sock *sk)
-{
-    struct mark *m = bpf_sk_storage_get(&trace_marks, (void *)sk, 0, 0);
-    struct trace_slot *slot = m ? slot_at(m->slot) : 0;
-    if (!slot)
-        return;
-    uint32_t length = sk->sk_ack_backlog;
-    uint32_t bucket = log2_of(length);
-    barrier_var(bucket);
-    if (length && bucket < TRACE_LENGTHS)
-        ADD(slot->lengths[bucket], 1);
-    if (raise_to(&slot->peak, length))
-        slot->peak_at = bpf_ktime_get_ns();
-    raise_to(&slot->interval_peak, length);
-    if (length > sk->sk_max_ack_backlog)
-        list_full(slot, m->slot);
-    else
-        slot->drops = sk->sk_drops.counter;
-}
-
-/* Before Linux 6.3. The second is part of the first, but for cookies and TCP Fast Open: so both are needed. */
-SEC("fexit/inet_csk_complete_hashdance")
-int BPF_PROG(added_hashdance, struct sock *sk, struct sock *child, struct request_sock *request, bool own, struct sock *ret)
-{
-    if (ret)
-        added(sk);
-    return 0;
-}
-
-SEC("fexit/inet_csk_reqsk_queue_add")
-int BPF_PROG(added_queue, struct sock *sk, struct request_sock *request, struct sock *child, struct sock *ret)
-{
-    if (ret)
-        added(sk);
-    return 0;
-}
-
-SEC("tp_btf/sk_data_ready")
-int BPF_PROG(added_data_ready, const struct sock *sk)
-{
-    if (sk->__sk_common.skc_state == STATE_LISTEN)
-        added(sk);
-    return 0;
-}
-
 /* ---- A child comes, and a listener comes or goes ---- */
+
+/* Whose child it is: it has just been copied from its listener, and with it the empty list there, which points to itself. What is no
+   listener that we know is not found. */
+static __always_inline uint32_t *listener_number_of(struct sock *child)
+{
+    struct tcp_sock *tcp = bpf_skc_to_tcp_sock(child);
+    if (!tcp)
+        return 0;
+    uint64_t key = (unsigned long)tcp->tsq_node.next - bpf_core_field_offset(struct tcp_sock, tsq_node);
+    return bpf_map_lookup_elem(&trace_listeners, &key);
+}
 
 static __always_inline void enter(struct sock *sk)
 {
-    struct mark *m = bpf_sk_storage_get(&trace_marks, sk, 0, 0);
-    if (!m)
-        return;
-    uint64_t key = (unsigned long)sk;
-    struct trace_waiting w = {.entered = bpf_ktime_get_ns(), .slot = m->slot};
-    struct trace_slot *slot = slot_at(m->slot);
+    uint32_t *number = listener_number_of(sk);
+    struct trace_slot *slot = number ? slot_at(*number) : 0;
     if (!slot)
         return;
-    ADD(slot->entered, 1);
-    if (bpf_map_update_elem(&trace_waiting, &key, &w, BPF_ANY))
+    uint64_t before = gone(slot);
+    uint64_t came = ADD(slot->entered, 1) + 1 + slot->at_start;
+    struct trace_waiting *w = wait_begin((unsigned long)sk, *number, bpf_ktime_get_ns(), 0);
+    if (!w) {
         ADD(slot->unknown, 1);
-    else
-        come(slot, 1);
-    tell(TRACE_EVENT_ENTERED, &w, sk, w.entered);
+        return;
+    }
+    if (came > before)
+        raise_to(&slot->inside_peak, came - before);
+    tell(TRACE_EVENT_ENTERED, w, sk, w->entered);
+}
+
+struct lengths {
+    uint32_t length, most, drops;
+};
+
+static __always_inline struct lengths lengths_of(const struct sock *listener)
+{
+    if (!bpf_rdonly_cast)
+        return (struct lengths){BPF_CORE_READ(listener, sk_ack_backlog), BPF_CORE_READ(listener, sk_max_ack_backlog),
+                                BPF_CORE_READ(listener, sk_drops.counter)};
+    const struct sock *sk = AS(struct sock, listener);
+    return (struct lengths){sk->sk_ack_backlog, sk->sk_max_ack_backlog, sk->sk_drops.counter};
+}
+
+/* The first that happens to a child behind its being added to the queue; with TCP Fast Open a packet later. One that was accepted before
+   that is not counted here, as the queue is shorter again. */
+static __always_inline void added(const struct sock *child)
+{
+    struct trace_waiting *w = waiting_of(child);
+    uint32_t number = w ? w->slot : 0;
+    struct trace_slot *slot = w ? slot_at(number) : 0;
+    if (!slot)
+        return;
+    const struct sock *listener = (const struct sock *)slot->sk;
+    struct lengths now = lengths_of(listener);
+    uint32_t bucket = log2_of(now.length);
+    barrier_var(bucket);
+    if (now.length && bucket < TRACE_LENGTHS)
+        ADD(slot->lengths[bucket], 1);
+    if (raise_to(&slot->peak, now.length))
+        slot->peak_at = bpf_ktime_get_ns();
+    raise_to(&slot->interval_peak, now.length);
+    if (now.length > now.most)
+        list_full(slot, number);
+    else if (!slot->in_full || syn_queue_of(listener) <= now.most)
+        slot->drops = now.drops;
 }
 
 SEC("tp_btf/inet_sock_set_state")
@@ -83,12 +84,14 @@ int BPF_PROG(set_state, struct sock *sk, int old, int state)
             enter(sk);
         else
             unmark(sk);
+    } else if (old == STATE_SYN_RECV) {
+        if (state == STATE_ESTABLISHED)
+            added(sk);
     } else if (state == STATE_LISTEN) {
         struct trace_slot *slot = wanted(sk) ? mark(sk, &number) : 0;
         if (slot) {
             slot->tgid = bpf_get_current_pid_tgid() >> 32;
             bpf_get_current_comm(slot->comm, sizeof slot->comm);
-            slot->sk = (unsigned long)sk;
         }
     }
     return 0;
@@ -109,9 +112,9 @@ int BPF_PROG(destroy, struct sock *sk)
         ADD(slot->left_closed, 1);
     else
         ADD(slot->left_other, 1);
-    if (!sk->__sk_common.skc_dport)
+    if (!sk->__sk_common.skc_dport && filter.events)
         tell(TRACE_EVENT_LEFT, w, sk, bpf_ktime_get_ns());
-    go(slot, w, (unsigned long)sk);
+    wait_end(w);
     return 0;
 }
 
@@ -130,16 +133,10 @@ static long seed_one(uint32_t index, void *context)
     struct request_sock *request = s->next;
     if (!request)
         return 1;
-    uint64_t key = (unsigned long)BPF_CORE_READ(request, sk);
-    struct trace_waiting w = {.entered = s->now, .slot = s->slot, .seeded = 1};
+    const struct sock *sk = BPF_CORE_READ(request, sk);
     s->next = BPF_CORE_READ(request, dl_next);
-    struct trace_common *all = common();
-    if (!key || !all)
-        return 0;
-    ADD(all->seeded, 1); /* before it can go */
-    if (bpf_map_update_elem(&trace_waiting, &key, &w, BPF_NOEXIST))
-        ADD(all->seeded, -1);
-    else
+    /* One that came meanwhile is known already. */
+    if (sk && !waiting_of(sk) && wait_begin((unsigned long)sk, s->slot, s->now, 1))
         s->count++;
     return 0;
 }
@@ -162,10 +159,9 @@ int seed(struct bpf_iter__tcp *ctx)
     struct seeding s = {.slot = number, .now = bpf_ktime_get_ns()};
     s.next = BPF_CORE_READ(icsk, icsk_accept_queue.rskq_accept_head);
     slot->seeded = 1;
-    slot->sk = (unsigned long)sk;
     bpf_loop(1 << 20, seed_one, &s, 0);
     slot->at_start = s.count;
-    come(slot, s.count);
+    raise_to(&slot->inside_peak, slot->entered + s.count);
     uint32_t length = sk->sk_ack_backlog;
     if (raise_to(&slot->peak, length))
         slot->peak_at = s.now;
