@@ -4,6 +4,7 @@
 #include "trace_internal.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 
 /* ---- What happened ---- */
 
@@ -71,40 +72,67 @@ static void put_row(struct page *page, const struct traced *one)
     }
 }
 
-static void put_table(struct page *page, const struct trace_model *m)
+static void put_table(struct page *page, const struct trace_model *m, const size_t *order, size_t count)
 {
-    size_t rows = 0, all = 0;
     page_section(page, "listeners", "Listeners");
     page_table(page, "listeners");
     for (enum trace_column c = 0; c < TRACED_COLUMNS; c++)
         page_head(page, traced_head(c), !traced_is_text(c));
-    for (size_t i = 0; i < m->count; i++) {
-        if (!m->list[i].selected)
-            continue;
-        if (rows < PAGE_ROWS_MAX)
-            put_row(page, &m->list[i]);
-        rows += rows < PAGE_ROWS_MAX;
-        all++;
-    }
+    for (size_t i = 0; i < count && i < PAGE_ROWS_MAX; i++)
+        put_row(page, &m->list[order[i]]);
     page_table_end(page);
     page_paragraph(page, "9+ is at least, <=9 at most so many; ? is not known here.");
-    if (rows < all) {
-        fprintf(page_words(page), "The first %zu of %zu listeners are in the table.", rows, all);
+    if (count > PAGE_ROWS_MAX) {
+        fprintf(page_words(page), "The busiest %d of %zu listeners are in the table.", PAGE_ROWS_MAX, count);
         page_words_end(page, PAGE_PARAGRAPH);
     }
     page_section_end(page);
 }
 
-static void put_each(struct page *page, const struct trace_model *m)
+/* Listeners of which the page has all that is known. */
+#define TOLD_MAX 1000
+
+static void put_each(struct page *page, const struct trace_model *m, const size_t *order, size_t count)
 {
+    size_t told = 0, all = 0;
     page_section(page, "each", "Each of them");
-    for (size_t i = 0; i < m->count; i++) {
-        if (!m->list[i].selected || !traced_tells(&m->list[i]))
+    for (size_t i = 0; i < count; i++) {
+        if (!traced_tells(&m->list[order[i]]) || all++ >= TOLD_MAX)
             continue;
-        write_traced(page_words(page), m, &m->list[i], 120, TRACED_SUMMARY);
+        write_traced(page_words(page), m, &m->list[order[i]], 120, TRACED_SUMMARY);
         page_words_end(page, PAGE_AS_IT_IS);
+        told++;
+    }
+    if (told < all) {
+        fprintf(page_words(page), "The busiest %zu of %zu are told of.", told, all);
+        page_words_end(page, PAGE_PARAGRAPH);
     }
     page_section_end(page);
+}
+
+static int busiest_first(const void *left, const void *right, void *context)
+{
+    const struct trace_model *m = context;
+    size_t a = *(const size_t *)left, b = *(const size_t *)right;
+    if (trace_is_busier(&m->list[a], &m->list[b]))
+        return -1;
+    return trace_is_busier(&m->list[b], &m->list[a]) ? 1 : a < b ? -1 : a > b;
+}
+
+static void put_listeners(struct page *page, const struct trace_model *m)
+{
+    size_t *order = calloc(m->count + 1, sizeof *order), count = 0;
+    if (!order) {
+        page->no_memory = true;
+        return;
+    }
+    for (size_t i = 0; i < m->count; i++)
+        if (m->list[i].selected)
+            order[count++] = i;
+    qsort_r(order, count, sizeof *order, busiest_first, (void *)(uintptr_t)m);
+    put_table(page, m, order, count);
+    put_each(page, m, order, count);
+    free(order);
 }
 
 static void put_notes(struct page *page, const struct trace_model *m)
@@ -122,8 +150,7 @@ int report_trace_html(FILE *out, const struct trace_model *m, const struct trace
     page_begin(&page, out, "backlogctl trace");
     put_words(&page, m);
     put_picture(&page, m, history);
-    put_table(&page, m);
-    put_each(&page, m);
+    put_listeners(&page, m);
     put_notes(&page, m);
     page_section(&page, "origin", "Command and machine");
     page_origin(&page, line, m->kernel, m->began_at);

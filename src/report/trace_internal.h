@@ -64,6 +64,9 @@ bool traced_tells(const struct traced *one);
 /* Listeners that a picture has: those with most drops, then with most connections. */
 #define TRACE_DRAWN 12
 
+/* More drops, then more connections. */
+bool trace_is_busier(const struct traced *a, const struct traced *b);
+
 /* Which these are, of the `all` at which something happened; returns how many. */
 size_t trace_drawn(const struct trace_model *m, const struct trace_history *history, size_t drawn[TRACE_DRAWN], size_t *all);
 

@@ -344,7 +344,7 @@ static void draw_panel(const struct panel *p)
 
 /* ---- Which are drawn ---- */
 
-static bool is_busier(const struct traced *a, const struct traced *b)
+bool trace_is_busier(const struct traced *a, const struct traced *b)
 {
     uint64_t drops = a->slot.syn.count + a->slot.ack.count, others = b->slot.syn.count + b->slot.ack.count;
     return drops != others ? drops > others : a->slot.entered > b->slot.entered;
@@ -359,7 +359,7 @@ size_t trace_drawn(const struct trace_model *m, const struct trace_history *hist
             continue;
         size_t place = count;
         ++*all;
-        while (place && is_busier(&m->list[i], &m->list[drawn[place - 1]]))
+        while (place && trace_is_busier(&m->list[i], &m->list[drawn[place - 1]]))
             place--;
         if (place == TRACE_DRAWN)
             continue;

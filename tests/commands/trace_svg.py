@@ -42,7 +42,9 @@ for group in root.findall(SVG + "g"):
     assert peak == one["queue"]["peak"], (name, peak, one["queue"])
     assert longest == (one["wait"]["samples"] > 0), name
     words = [text.text for text in group.findall(SVG + "text")]
-    assert f"holds {one['capacity']}" in words or f"would hold {one['capacity']}" in words, words
+    capacity = one["capacity"]
+    assert {f"holds {capacity}", f"would hold {capacity}", "holds: not known"} & set(words), words
+    assert (capacity is None) == ("holds: not known" in words), words
     assert any(re.fullmatch(rf"(at least )?{overflows['syn']['count']} SYNs?", word) for word in words), words
     seen += 1
 busy = [one for one in summary["listeners"] if one["entered"] or one["accepted"]["count"]]

@@ -308,6 +308,8 @@ START_TEST(the_busiest_are_drawn)
     text = page();
     assert_has(text, "Of 28 listeners the 12 with most drops, then connections, are drawn");
     assert_has(text, "<td>127.0.0.1:60001</td>");
+    const char *row = strstr(text, "<td>127.0.0.1:");
+    ck_assert_msg(row && !strncmp(row + 14, "60018<", 6), "%.30s", row);
     free(text);
 }
 END_TEST
