@@ -62,7 +62,7 @@ struct trace_quantile {
 #define TRACE_QUANTILES(X) X(p50, 0.5) X(p90, 0.9) X(p99, 0.99)
 
 /* Listeners that were closed are kept until there are twice so many; the oldest of them are forgotten then. */
-#define TRACE_KEPT 512
+#define TRACE_KEPT 128
 
 /* A listener that is traced. Moments are CLOCK_MONOTONIC. */
 struct traced {
