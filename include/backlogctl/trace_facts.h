@@ -71,7 +71,7 @@ struct trace_span {
     struct trace_quantile p50, p99, max; /* {0, 0} without samples */
 };
 /* Listeners that were closed are kept until there are twice so many; the oldest of them are forgotten then. */
-#define TRACE_KEPT 512
+#define TRACE_KEPT 128
 
 /* A listener that is traced. Moments are CLOCK_MONOTONIC. */
 struct traced {
