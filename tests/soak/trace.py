@@ -197,6 +197,8 @@ def many(options):
             end(pid)
     told = {(one["netns"], one["cookie"]): one for one in summary["listeners"]}
     accounts = {one["netns"]: one for one in summary["namespaces"]}
+    # What one process does while another is held up in a program on the same processor may be left out: then it is said.
+    runs, left_out = summary["lost"]["runs"], 0
     for place in known:
         seen = 0
         for cookie, count in place["accepts"].items():
@@ -204,6 +206,10 @@ def many(options):
             if not one:
                 wrong.append(f"listener {cookie} of {place['netns']} is not told")
                 continue
+            short = count - one["entered"]
+            if short and runs and one["rests_on"]["entered"]["bound"] == "at_least":
+                left_out += short
+                count -= short
             check(f"accepted at {cookie}", one["accepted"]["count"], count, wrong)
             check(f"entered at {cookie}", one["entered"], count, wrong)
             seen += one["overflows"]["syn"]["count"] + one["overflows"]["ack"]["count"]
@@ -211,11 +217,12 @@ def many(options):
         drops += place["overflows"]
         missed += accounts[place["netns"]]["missed"]
         check(f"overflows in {place['netns']}", seen + accounts[place["netns"]]["missed"], place["overflows"], wrong)
-    check("few missed", missed <= 5 + drops // 1000, True, wrong)
+    check("few missed", runs or missed <= 5 + drops // 1000, runs or True, wrong)
+    check("connections left out", 0 <= left_out <= runs, True, wrong)
     check("lost listeners", summary["lost"]["listeners"], 0, wrong)
     check("lost searches", summary["lost"]["full_listeners"], 0, wrong)
     print(f"{share * len(children)} listeners in {len(children)} namespaces: {accepts} accepted, {drops} dropped by full queues, "
-          f"of which {missed} were missed, and said to be; ready after {begun - began:.1f} s")
+          f"of which {missed} were missed, and said to be; {left_out} left out, with {runs} runs; ready after {begun - began:.1f} s")
     return wrong
 
 

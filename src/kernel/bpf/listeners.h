@@ -6,10 +6,20 @@
 
 /* ---- Listeners ---- */
 
-static __always_inline uint32_t *number_of(const struct sock *sk)
+/* The slot of the listener at this address. One that was left behind may be another's by now. */
+static __always_inline struct trace_slot *slot_of_address(uint64_t sk, uint32_t *number)
 {
-    uint64_t key = (unsigned long)sk;
-    return bpf_map_lookup_elem(&trace_listeners, &key);
+    uint32_t *found = bpf_map_lookup_elem(&trace_listeners, &sk);
+    struct trace_slot *slot = found ? slot_at(*found) : 0;
+    if (!slot || slot->sk != sk)
+        return 0;
+    *number = *found;
+    return slot;
+}
+
+static __always_inline struct trace_slot *slot_of(const struct sock *sk, uint32_t *number)
+{
+    return slot_of_address((unsigned long)sk, number);
 }
 
 /* Requests that wait for their last ACK. */
@@ -19,7 +29,7 @@ static __always_inline uint32_t syn_queue_of(const struct sock *sk)
     return BPF_CORE_READ(icsk, icsk_accept_queue.qlen.counter);
 }
 
-/* Its SYNs are looked at from now on. User space alone takes one out of a chain, see tracer_slots.c. */
+/* Its SYNs are looked at from now on. User space alone takes one out of a chain, see trace_slots.c. */
 static __always_inline void list_full(struct trace_slot *slot, uint32_t number)
 {
     uint32_t chain = trace_chain(slot->netns, slot->port);
@@ -77,8 +87,7 @@ static __always_inline struct trace_slot *free_slot(uint32_t *number)
 static __always_inline struct trace_slot *mark(struct sock *sk, uint32_t *number)
 {
     uint64_t key = (unsigned long)sk, cookie = bpf_get_socket_cookie(sk);
-    uint32_t *before = number_of(sk);
-    struct trace_slot *slot = before ? slot_at(*before) : 0;
+    struct trace_slot *slot = slot_of(sk, number);
     if (slot && slot->cookie == cookie)
         return 0;
     if (slot) /* another socket at the same address, whose end was not seen */
@@ -91,8 +100,14 @@ static __always_inline struct trace_slot *mark(struct sock *sk, uint32_t *number
     slot->begun = bpf_ktime_get_ns();
     slot->closed = 0;
     slot->sk = key;
-    if (bpf_map_update_elem(&trace_listeners, &key, number, BPF_ANY))
+    if (bpf_map_update_elem(&trace_listeners, &key, number, BPF_ANY)) {
+        struct trace_common *all = common();
+        slot->sk = 0;
+        bpf_map_push_elem(&trace_free, number, BPF_ANY);
+        if (all)
+            ADD(all->slots_missing, 1);
         return 0;
+    }
     if (!sk->__sk_common.skc_net.net->ipv4.sysctl_tcp_syncookies) /* a full SYN queue drops: each SYN is looked at */
         list_full(slot, *number);
     return slot;
@@ -101,8 +116,8 @@ static __always_inline struct trace_slot *mark(struct sock *sk, uint32_t *number
 static __always_inline void unmark(struct sock *sk)
 {
     uint64_t key = (unsigned long)sk;
-    uint32_t *number = number_of(sk);
-    struct trace_slot *slot = number ? slot_at(*number) : 0;
+    uint32_t number;
+    struct trace_slot *slot = slot_of(sk, &number);
     if (!slot)
         return;
     slot->closed = bpf_ktime_get_ns();

@@ -207,8 +207,8 @@ int BPF_PROG(ack_dropped, struct sk_buff *skb, void *location, int reason, struc
     struct peer peer = {0};
     if (!sk || sk->__sk_common.skc_state != STATE_LISTEN)
         return 0;
-    uint32_t *number = number_of(sk);
-    struct trace_slot *slot = number ? slot_at(*number) : 0;
+    uint32_t number;
+    struct trace_slot *slot = slot_of(sk, &number);
     if (!slot)
         return 0;
     if (!is_overflow(reason, sk))
@@ -216,7 +216,7 @@ int BPF_PROG(ack_dropped, struct sk_buff *skb, void *location, int reason, struc
     if (!read_peer(skb, &peer) || (peer.flags & (FLAG_SYN | FLAG_ACK | FLAG_RST)) != FLAG_ACK)
         return 0;
     slot->drops = (uint32_t)sk->sk_drops.counter;
-    overflowed(slot, *number, &peer, TRACE_EVENT_ACK_OVERFLOW, is_of_cookie(reason) ? 1 : 2);
+    overflowed(slot, number, &peer, TRACE_EVENT_ACK_OVERFLOW, is_of_cookie(reason) ? 1 : 2);
     return 0;
 }
 
@@ -224,13 +224,13 @@ int BPF_PROG(ack_dropped, struct sk_buff *skb, void *location, int reason, struc
 static __always_inline void no_child(struct sock *sk, struct sk_buff *skb, const void *request, const struct sock *child)
 {
     struct peer peer = {0};
-    uint32_t *number = child ? 0 : number_of(sk);
-    struct trace_slot *slot = number ? slot_at(*number) : 0;
+    uint32_t number;
+    struct trace_slot *slot = child ? 0 : slot_of(sk, &number);
     if (!slot || sk->sk_ack_backlog <= sk->sk_max_ack_backlog || !read_peer(skb, &peer))
         return;
     slot->drops =
         sk->sk_drops.counter + (request ? 1 : 0); /* in a moment that of a request is counted again, that of a cookie is not */
-    overflowed(slot, *number, &peer, TRACE_EVENT_ACK_OVERFLOW, request ? 2 : 1);
+    overflowed(slot, number, &peer, TRACE_EVENT_ACK_OVERFLOW, request ? 2 : 1);
 }
 
 SEC("fexit/tcp_v4_syn_recv_sock")

@@ -11,24 +11,23 @@ char _license[] SEC("license") = "Dual MIT/GPL";
 
 /* Whose child it is: it has just been copied from its listener, and with it the empty list there, which points to itself. What is no
    listener that we know is not found. */
-static __always_inline uint32_t *listener_number_of(struct sock *child)
+static __always_inline struct trace_slot *slot_of_parent(struct sock *child, uint32_t *number)
 {
     struct tcp_sock *tcp = bpf_skc_to_tcp_sock(child);
     if (!tcp)
         return 0;
-    uint64_t key = (unsigned long)tcp->tsq_node.next - bpf_core_field_offset(struct tcp_sock, tsq_node);
-    return bpf_map_lookup_elem(&trace_listeners, &key);
+    return slot_of_address((unsigned long)tcp->tsq_node.next - bpf_core_field_offset(struct tcp_sock, tsq_node), number);
 }
 
 static __always_inline void enter(struct sock *sk)
 {
-    uint32_t *number = listener_number_of(sk);
-    struct trace_slot *slot = number ? slot_at(*number) : 0;
+    uint32_t number;
+    struct trace_slot *slot = slot_of_parent(sk, &number);
     if (!slot)
         return;
     uint64_t before = gone(slot);
     uint64_t came = ADD(slot->entered, 1) + 1 + slot->at_start;
-    struct trace_waiting *w = wait_begin((unsigned long)sk, *number, bpf_ktime_get_ns(), 0);
+    struct trace_waiting *w = wait_begin((unsigned long)sk, number, bpf_ktime_get_ns(), 0);
     if (!w) {
         ADD(slot->unknown, 1);
         return;
