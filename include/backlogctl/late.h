@@ -18,31 +18,32 @@ struct late_library {
 /* Loads it, once; it stays. 0, or -ELIBACC: it is not there, or lacks one of the names (err says which). */
 int late_load(const struct late_library *library, struct error *err);
 
-/* LATE_LIBRARY(curses, "libncursesw.so.6", NAMES), where NAMES(X) is X(endwin) X(getch)...: then curses_load(err) makes
-   curses.endwin() callable. */
+/* With NAMES(X) as X(endwin) X(getch)..., LATE_DECLARE(curses, NAMES) in the files that use it and LATE_DEFINE(curses,
+   "libncursesw.so.6", NAMES) in one of them: then curses_load(err), which is as late_load, makes curses.endwin() callable. */
 #define LATE_MEMBER(name) __typeof__(name) *name;
-#ifdef LATE_IS_LINKED
+#define LATE_NAME(name) #name,
 #define LATE_ADDRESS(name) .name = &name,
-#define LATE_LIBRARY(library, soname, NAMES)            \
-    static const struct {                               \
-        NAMES(LATE_MEMBER)                              \
-    } library = {NAMES(LATE_ADDRESS)};                  \
-    static inline int library##_load(struct error *err) \
-    {                                                   \
-        (void)err;                                      \
-        return 0;                                       \
+#define LATE_DECLARE(library, NAMES)    \
+    extern struct library##_functions { \
+        NAMES(LATE_MEMBER)              \
+    } library;                          \
+    int library##_load(struct error *err);
+#ifdef LATE_IS_LINKED
+#define LATE_DEFINE(library, soname, NAMES)                     \
+    struct library##_functions library = {NAMES(LATE_ADDRESS)}; \
+    int library##_load(struct error *err)                       \
+    {                                                           \
+        (void)err;                                              \
+        return 0;                                               \
     }
 #else
-#define LATE_NAME(name) #name,
-#define LATE_LIBRARY(library, soname, NAMES)                                                                           \
-    static struct {                                                                                                    \
-        NAMES(LATE_MEMBER)                                                                                             \
-    } library;                                                                                                         \
-    static inline int library##_load(struct error *err)                                                                \
-    {                                                                                                                  \
-        static const char *const names[] = {NAMES(LATE_NAME)};                                                         \
-        _Static_assert(sizeof library / sizeof(void *) == sizeof names / sizeof *names, "a place for each");           \
-        return late_load(&(struct late_library){soname, names, (void **)&library, sizeof names / sizeof *names}, err); \
+#define LATE_DEFINE(library, soname, NAMES)                                                     \
+    struct library##_functions library;                                                         \
+    int library##_load(struct error *err)                                                       \
+    {                                                                                           \
+        static const char *const names[] = {NAMES(LATE_NAME)};                                  \
+        const size_t count = sizeof names / sizeof *names;                                      \
+        return late_load(&(struct late_library){soname, names, (void **)&library, count}, err); \
     }
 #endif
 

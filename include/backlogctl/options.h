@@ -191,7 +191,7 @@ struct command {
     uint64_t rights_first; /* beside those, until it calls command_settle() */
     bool settles;          /* it does that: the filter begins then */
     bool only_reads;       /* under a filter of system calls, */
-    bool marks;            /* that lets it destroy sockets of its own, see destroyed_await() */
+    unsigned also;         /* that lets it RIGHTS_TO_..., beside writing where an option says so */
 };
 /* Gives up what the command needed to begin with, and begins the filter. 0 or -errno. */
 int command_settle(const struct command *command, const struct settings *settings, struct error *err);

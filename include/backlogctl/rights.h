@@ -26,10 +26,13 @@
    that is made for a lab gives all of them anew, over nothing but that. 0 or -errno. */
 int rights_keep(uint64_t wanted, struct error *err);
 
-/* From now on only what reading takes: no process is started, signalled or traced, and no socket but of the kernel's own information
-   is made, but with `marks` one of TCP that can reach nobody; no file is written, unless `writes`. Other system calls fail with ENOSYS. Not in a program that a sanitizer watches. 0 or
-   -errno; a kernel without seccomp is no error. */
-int rights_only_read(bool writes, bool marks, struct error *err);
+/* From now on only what reading takes: no process is started, signalled or traced, no socket but of the kernel's own information is
+   made, no file is written. Other system calls fail with ENOSYS. Not in a program that a sanitizer watches. 0 or -errno; a kernel without
+   seccomp is no error. */
+int rights_only_read(unsigned also, struct error *err);
+#define RIGHTS_TO_WRITE 1u /* files, too */
+#define RIGHTS_TO_MARK 2u  /* to make a socket of TCP that can reach nobody, and to choose a processor: see destroyed_await() */
+#define RIGHTS_TO_COUNT 4u /* to ask for, and to write into, what the kernel counts for this process: see tracer.h */
 
 /* Whether this build does that. */
 bool rights_can_filter(void);

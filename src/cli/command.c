@@ -58,9 +58,9 @@ static uint64_t rights_of(const struct command *command, const struct settings *
 int command_settle(const struct command *command, const struct settings *settings, struct error *err)
 {
     uint64_t rights = rights_of(command, settings);
+    bool writes = (rights & RIGHTS_WRITE) == RIGHTS_WRITE;
     int status = rights_keep(rights, err);
-    return status || !command->only_reads ? status
-                                          : rights_only_read((rights & RIGHTS_WRITE) == RIGHTS_WRITE, command->marks, err);
+    return status || !command->only_reads ? status : rights_only_read(command->also | (writes ? RIGHTS_TO_WRITE : 0), err);
 }
 
 /* What the command and its options do not need is given up. A command that is started has the rights of who calls. */

@@ -19,7 +19,8 @@
     X(has_colors) X(start_color) X(use_default_colors) X(init_pair) X(COLOR_PAIR) X(PAIR_NUMBER) X(attrset) X(curs_set) \
     X(getmaxx) X(getmaxy) X(resize_term) X(clearok) X(erase) X(refresh) X(mvhline) X(mvaddnstr) X(mvaddnwstr) X(mvchgat)
 /* clang-format on */
-LATE_LIBRARY(curses, "libncursesw.so.6", CURSES_NAMES)
+LATE_DECLARE(curses, CURSES_NAMES)
+LATE_DEFINE(curses, "libncursesw.so.6", CURSES_NAMES)
 
 #define ESCAPE_DELAY_MS 25
 

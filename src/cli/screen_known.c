@@ -8,7 +8,8 @@
 #include <unistd.h>
 
 #define TERMINFO_NAMES(X) X(setupterm) X(del_curterm) X(cur_term)
-LATE_LIBRARY(terminfo, "libncursesw.so.6", TERMINFO_NAMES)
+LATE_DECLARE(terminfo, TERMINFO_NAMES)
+LATE_DEFINE(terminfo, "libncursesw.so.6", TERMINFO_NAMES)
 
 /* newterm(3) would find out too, and leak what it had made by then. */
 bool screen_is_known(void)

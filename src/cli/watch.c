@@ -272,6 +272,7 @@ const struct command command_watch = {
     .rights_first = RIGHT(BPF) | RIGHT(PERFMON),
     .settles = true,
     .only_reads = true,
+    .also = RIGHTS_TO_COUNT,
     .run = watch_command,
     .target = TARGET_LISTENER,
     .groups = {&options_select, &options_watch, &options_output},

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/audit.h>
+#include <linux/bpf.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <netinet/in.h>
@@ -73,9 +74,9 @@ int rights_keep(uint64_t wanted, struct error *err)
 #endif
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || defined(BACKLOGCTL_UNFILTERED) || !defined(ARCHITECTURE)
-int rights_only_read(bool writes, bool marks, struct error *err)
+int rights_only_read(unsigned also, struct error *err)
 {
-    (void)writes, (void)marks, (void)err;
+    (void)also, (void)err;
     return 0;
 }
 
@@ -287,9 +288,25 @@ static void allow_marks(struct program *p)
     allow(p, &move, 1);
 }
 
-static void fill(struct program *p, bool writes, bool marks)
+/* Of what the kernel counts for us: whether a program missed some, and which places are free again. */
+static void allow_counts(struct program *p)
 {
-    const uint32_t all = UINT32_MAX, changing = writes ? 0 : O_ACCMODE | O_CREAT | O_TRUNC, self = (uint32_t)getpid();
+    const int call = SCMP_SYS(bpf);
+    if (call < 0)
+        return;
+    want(p, (uint32_t)call, 6);
+    load(p, ARGUMENT(0));
+    want(p, BPF_OBJ_GET_INFO_BY_FD, 1);
+    end(p, SECCOMP_RET_ALLOW);
+    want(p, BPF_MAP_UPDATE_ELEM, 1);
+    end(p, SECCOMP_RET_ALLOW);
+    end(p, REFUSED);
+}
+
+static void fill(struct program *p, unsigned also)
+{
+    const uint32_t all = UINT32_MAX, changing = also & RIGHTS_TO_WRITE ? 0 : O_ACCMODE | O_CREAT | O_TRUNC,
+                   self = (uint32_t)getpid();
     const struct narrow_call narrow[] = {
         {SCMP_SYS(socket), 0, all, AF_NETLINK, false}, /* the kernel's information */
         {SCMP_SYS(open), 1, changing, O_RDONLY, false},    {SCMP_SYS(openat), 2, changing, O_RDONLY, false},
@@ -305,21 +322,23 @@ static void fill(struct program *p, bool writes, bool marks)
     load(p, FIELD(nr)); /* else the architecture stays, which is no call's number */
     allow(p, reading, sizeof reading / sizeof *reading);
     allow(p, reading_32, sizeof reading_32 / sizeof *reading_32);
-    if (writes)
+    if (also & RIGHTS_TO_WRITE)
         allow(p, writing, sizeof writing / sizeof *writing);
-    if (marks)
+    if (also & RIGHTS_TO_MARK)
         allow_marks(p);
+    if (also & RIGHTS_TO_COUNT)
+        allow_counts(p);
     for (size_t i = 0; i < sizeof narrow / sizeof *narrow; i++)
         allow_narrow(p, &narrow[i]);
     end(p, REFUSED);
 }
 
-int rights_only_read(bool writes, bool marks, struct error *err)
+int rights_only_read(unsigned also, struct error *err)
 {
     struct program program = {.count = 0};
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)) /* without it a filter takes CAP_SYS_ADMIN */
         return error_errno(err, "cannot set no_new_privs");
-    fill(&program, writes, marks);
+    fill(&program, also);
     struct sock_fprog whole = {program.count, program.list};
     if (!prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &whole, 0, 0) || errno == EINVAL) /* that: no CONFIG_SECCOMP_FILTER */
         return 0;

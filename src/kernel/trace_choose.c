@@ -16,9 +16,7 @@ void trace_counts_release(struct trace_counts *counts)
 }
 
 #ifdef BUILT_WITH_LIBBPF
-#include <bpf/bpf.h>
-#include <bpf/btf.h>
-#include <bpf/libbpf.h>
+#include "libbpf.h"
 
 #define NO_CHILD "fexit/tcp_v4_syn_recv_sock and tcp_v6_syn_recv_sock"
 #define ACCEPT_CALLS "tracepoints sys_exit_accept and sys_exit_accept4"
@@ -49,12 +47,18 @@ static bool is_locked_down(void)
     return read && strstr(text, "[confidentiality]");
 }
 
+/* libbpf has errors of its own from 4000 on (LIBBPF_ERRNO__LIBELF): so it says, too, that it had no memory. */
+const char *trace_why(int code)
+{
+    return code < 4000 ? strerror(code) : "libbpf cannot, or has no memory for it";
+}
+
 int trace_refused(int code, struct error *err)
 {
     if (code == ESRCH || code == ENOENT)
         return error_set(err, ESRCH, "this kernel tells no types of its own (no /sys/kernel/btf/vmlinux, CONFIG_DEBUG_INFO_BTF)");
     if (code != EPERM && code != EACCES)
-        return error_set(err, code, "the kernel refuses the programs: %s", strerror(code));
+        return error_set(err, code, "the kernel refuses the programs: %s", trace_why(code));
     if (is_locked_down())
         return error_set(err, code, "this kernel is locked down (confidentiality mode): no program may read its memory");
     return error_set(err, code, "no right to load programs into the kernel: CAP_BPF and CAP_PERFMON are needed (or root)");
@@ -67,10 +71,10 @@ static int tracepoint_arguments(const struct btf *btf, const char *name, int *id
 {
     char handler[80];
     snprintf(handler, sizeof handler, "btf_trace_%s", name);
-    *id = btf__find_by_name_kind(btf, handler, BTF_KIND_TYPEDEF);
-    const struct btf_type *type = *id > 0 ? btf__type_by_id(btf, (unsigned)*id) : NULL;
-    type = type ? btf__type_by_id(btf, type->type) : NULL;
-    type = type && btf_is_ptr(type) ? btf__type_by_id(btf, type->type) : NULL;
+    *id = libbpf.btf__find_by_name_kind(btf, handler, BTF_KIND_TYPEDEF);
+    const struct btf_type *type = *id > 0 ? libbpf.btf__type_by_id(btf, (unsigned)*id) : NULL;
+    type = type ? libbpf.btf__type_by_id(btf, type->type) : NULL;
+    type = type && btf_is_ptr(type) ? libbpf.btf__type_by_id(btf, type->type) : NULL;
     return type && btf_is_func_proto(type) ? btf_vlen(type) - 1 : -1;
 }
 
@@ -82,11 +86,11 @@ static int try_load(enum bpf_attach_type kind, int id)
         {.code = BPF_JMP | BPF_EXIT},
     };
     const struct bpf_prog_load_opts options = {.sz = sizeof options, .expected_attach_type = kind, .attach_btf_id = (unsigned)id};
-    int fd = bpf_prog_load(BPF_PROG_TYPE_TRACING, "trial", "GPL", nothing, sizeof nothing / sizeof *nothing, &options);
+    int fd = libbpf.bpf_prog_load(BPF_PROG_TYPE_TRACING, "trial", "GPL", nothing, sizeof nothing / sizeof *nothing, &options);
     if (fd < 0)
         return -errno;
     /* Some kernels load it, and refuse to attach it. */
-    int link = kind == BPF_TRACE_ITER ? dup(fd) : bpf_raw_tracepoint_open(NULL, fd);
+    int link = kind == BPF_TRACE_ITER ? dup(fd) : libbpf.bpf_raw_tracepoint_open(NULL, fd);
     int status = link < 0 ? -errno : 0;
     close(fd);
     if (link >= 0)
@@ -114,11 +118,11 @@ static int try_program(const struct btf *btf, const struct trace_program *progra
         return arguments < program->arguments ? -ENOENT : try_load(BPF_TRACE_RAW_TP, id);
     }
     if (!strncmp(program->hook, "fexit/", 6)) {
-        id = btf__find_by_name_kind(btf, program->target, BTF_KIND_FUNC);
+        id = libbpf.btf__find_by_name_kind(btf, program->target, BTF_KIND_FUNC);
         return id < 0 ? id : try_load(BPF_TRACE_FEXIT, id);
     }
     if (program->figure == TRACE_SEED) {
-        id = btf__find_by_name_kind(btf, "bpf_iter_tcp", BTF_KIND_FUNC);
+        id = libbpf.btf__find_by_name_kind(btf, "bpf_iter_tcp", BTF_KIND_FUNC);
         return id < 0 ? id : try_load(BPF_TRACE_ITER, id);
     }
     return has_event(program->target) ? 0 : -ENOENT;
@@ -174,11 +178,11 @@ static int choose(const struct btf *btf, const bool *refused, bool use[TRACE_PRO
 int trace_choose(const bool refused[TRACE_PROGRAM_COUNT], bool use[TRACE_PROGRAM_COUNT], struct trace_hooks *hooks,
                  struct error *err)
 {
-    struct btf *btf = btf__load_vmlinux_btf();
+    struct btf *btf = libbpf.btf__load_vmlinux_btf();
     if (!btf)
         return trace_refused(errno, err);
     int status = choose(btf, refused, use, hooks, err);
-    btf__free(btf);
+    libbpf.btf__free(btf);
     return status;
 }
 #endif

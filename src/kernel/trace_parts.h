@@ -50,5 +50,7 @@ bool trace_is_vital(enum trace_figure figure);
 
 /* What it means that bpf(2) failed with this errno value. Returns its negative. */
 int trace_refused(int code, struct error *err);
+/* What an errno value of libbpf means, which has some of its own. */
+const char *trace_why(int code);
 
 #endif

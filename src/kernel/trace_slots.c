@@ -3,7 +3,7 @@
 #include "trace_parts.h"
 
 #ifdef BUILT_WITH_LIBBPF
-#include <bpf/bpf.h>
+#include "libbpf.h"
 
 /* The kernel counts on when there are no more. */
 uint32_t trace_slots_taken(const struct trace_maps *maps)
@@ -53,6 +53,6 @@ bool trace_slots_give_back(const struct trace_maps *maps, uint32_t number)
         return false;
     }
     *slot = (struct trace_slot){.begun = slot->begun, .closed = slot->closed, .family = slot->family, .turn = slot->turn + 1};
-    return !bpf_map_update_elem(maps->free_slots, NULL, &number, BPF_ANY);
+    return !libbpf.bpf_map_update_elem(maps->free_slots, NULL, &number, BPF_ANY);
 }
 #endif

@@ -92,9 +92,11 @@ bool tracer_give_back(struct tracer *tracer, uint32_t slot)
 
 #else
 
-#include <bpf/bpf.h>
-#include <bpf/btf.h>
-#include <bpf/libbpf.h>
+#include "libbpf.h"
+
+#define TEXT_OF(x) #x
+#define SONAME(major) "libbpf.so." TEXT_OF(major)
+LATE_DEFINE(libbpf, SONAME(LIBBPF_MAJOR_VERSION), LIBBPF_NAMES)
 
 /* Peaks of one listener: before the cut, and behind the cut of the interval before. */
 struct cut {
@@ -143,8 +145,8 @@ static int make_room(struct tracer *t, uint32_t listeners, struct error *err)
 {
     static const char *const names[] = {"trace_slots", "trace_listeners", "trace_free"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        struct bpf_map *map = bpf_object__find_map_by_name(t->object, names[i]);
-        if (!map || bpf_map__set_max_entries(map, listeners))
+        struct bpf_map *map = libbpf.bpf_object__find_map_by_name(t->object, names[i]);
+        if (!map || libbpf.bpf_map__set_max_entries(map, listeners))
             return error_set(err, EINVAL, "the programs for the kernel have no %s", names[i]);
     }
     t->maps.slot_count = listeners;
@@ -154,14 +156,14 @@ static int make_room(struct tracer *t, uint32_t listeners, struct error *err)
 static int open_object(struct tracer *t, const struct tracer_query *query, struct error *err)
 {
     struct trace_filter filter = {.netns = query->netns, .port = query->port, .events = query->events};
-    libbpf_set_strict_mode(LIBBPF_STRICT_ALL);
-    libbpf_set_print(silent);
-    t->object = bpf_object__open_mem(trace_object, trace_object_size, NULL);
+    libbpf.libbpf_set_strict_mode(LIBBPF_STRICT_ALL);
+    libbpf.libbpf_set_print(silent);
+    t->object = libbpf.bpf_object__open_mem(trace_object, trace_object_size, NULL);
     if (!t->object)
-        return error_errno(err, "cannot read the programs for the kernel");
-    struct bpf_map *map = bpf_object__find_map_by_name(t->object, ".rodata");
+        return error_set(err, errno, "cannot read the programs for the kernel: %s", trace_why(errno));
+    struct bpf_map *map = libbpf.bpf_object__find_map_by_name(t->object, ".rodata");
     size_t size = 0;
-    void *data = map ? (void *)(uintptr_t)bpf_map__initial_value(map, &size) : NULL;
+    void *data = map ? (void *)(uintptr_t)libbpf.bpf_map__initial_value(map, &size) : NULL;
     if (!data || size < sizeof filter)
         return error_set(err, EINVAL, "the programs for the kernel have no settings");
     memcpy(data, &filter, sizeof filter);
@@ -171,21 +173,21 @@ static int open_object(struct tracer *t, const struct tracer_query *query, struc
 static int load(struct tracer *t, const bool use[TRACE_PROGRAM_COUNT], struct error *err)
 {
     struct bpf_program *program = NULL;
-    while ((program = bpf_object__next_program(t->object, program)))
-        bpf_program__set_autoload(program, false);
+    while ((program = libbpf.bpf_object__next_program(t->object, program)))
+        libbpf.bpf_program__set_autoload(program, false);
     for (size_t i = 0; i < TRACE_PROGRAM_COUNT; i++) {
-        program = bpf_object__find_program_by_name(t->object, trace_programs[i].name);
+        program = libbpf.bpf_object__find_program_by_name(t->object, trace_programs[i].name);
         if (program && use[i])
-            bpf_program__set_autoload(program, true);
+            libbpf.bpf_program__set_autoload(program, true);
     }
-    if (!bpf_object__load(t->object))
+    if (!libbpf.bpf_object__load(t->object))
         return 0;
     return trace_refused(errno, err);
 }
 
 static void forget_object(struct tracer *t)
 {
-    bpf_object__close(t->object);
+    libbpf.bpf_object__close(t->object);
     t->object = NULL;
 }
 
@@ -228,11 +230,11 @@ static int load_best(struct tracer *t, const struct tracer_query *query, bool us
 static int attach(struct tracer *t, const bool use[TRACE_PROGRAM_COUNT], struct error *err)
 {
     for (size_t i = 0; i < TRACE_PROGRAM_COUNT; i++) {
-        struct bpf_program *program = bpf_object__find_program_by_name(t->object, trace_programs[i].name);
+        struct bpf_program *program = libbpf.bpf_object__find_program_by_name(t->object, trace_programs[i].name);
         if (!use[i] || !program || trace_programs[i].figure == TRACE_SEED)
             continue;
-        t->links[i] = bpf_program__attach(program);
-        t->programs[i] = t->links[i] ? bpf_program__fd(program) : 0;
+        t->links[i] = libbpf.bpf_program__attach(program);
+        t->programs[i] = t->links[i] ? libbpf.bpf_program__fd(program) : 0;
         if (t->links[i])
             continue;
         if (trace_is_vital(trace_programs[i].figure))
@@ -245,7 +247,7 @@ static int attach(struct tracer *t, const bool use[TRACE_PROGRAM_COUNT], struct 
 /* An array that may be mapped: reading it takes no system call. */
 static void *map_array(struct tracer *t, const char *name, size_t size, struct error *err)
 {
-    int fd = bpf_object__find_map_fd_by_name(t->object, name);
+    int fd = libbpf.bpf_object__find_map_fd_by_name(t->object, name);
     void *memory = fd < 0 ? MAP_FAILED : mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (memory != MAP_FAILED)
         return memory;
@@ -259,8 +261,8 @@ static int map_all(struct tracer *t, bool no_sources, struct error *err)
     maps->slots = map_array(t, "trace_slots", maps->slot_count * sizeof *maps->slots, err);
     maps->common = maps->slots ? map_array(t, "trace_common", sizeof *maps->common, err) : NULL;
     maps->chains = maps->common ? map_array(t, "trace_chains", TRACE_CHAINS * sizeof *maps->chains, err) : NULL;
-    maps->free_slots = bpf_object__find_map_fd_by_name(t->object, "trace_free");
-    t->sources = no_sources ? -1 : bpf_object__find_map_fd_by_name(t->object, "trace_sources");
+    maps->free_slots = libbpf.bpf_object__find_map_fd_by_name(t->object, "trace_free");
+    t->sources = no_sources ? -1 : libbpf.bpf_object__find_map_fd_by_name(t->object, "trace_sources");
     return maps->chains ? 0 : -err->code;
 }
 
@@ -280,17 +282,20 @@ static int take_event(void *context, void *data, size_t size)
 
 static int open_ring(struct tracer *t, struct error *err)
 {
-    t->ring = ring_buffer__new(bpf_object__find_map_fd_by_name(t->object, "trace_ring"), take_event, t, NULL);
+    t->ring = libbpf.ring_buffer__new(libbpf.bpf_object__find_map_fd_by_name(t->object, "trace_ring"), take_event, t, NULL);
     return t->ring ? 0 : error_errno(err, "cannot map the ring of events");
 }
 
 int tracer_open(struct tracer **out, const struct tracer_query *query, struct error *err)
 {
-    struct tracer *t = calloc(1, sizeof *t);
     bool use[TRACE_PROGRAM_COUNT] = {false};
+    int status = libbpf_load(err);
+    if (status)
+        return status;
+    struct tracer *t = calloc(1, sizeof *t);
     if (!t)
         return error_set(err, ENOMEM, "no memory");
-    int status = load_best(t, query, use, err);
+    status = load_best(t, query, use, err);
     if (!status)
         status = map_all(t, query->no_sources, err);
     if (!status && query->events)
@@ -309,14 +314,14 @@ void tracer_close(struct tracer *t)
     if (!t)
         return;
     for (size_t i = 0; i < TRACE_PROGRAM_COUNT; i++)
-        bpf_link__destroy(t->links[i]);
-    bpf_link__destroy(t->seed);
+        libbpf.bpf_link__destroy(t->links[i]);
+    libbpf.bpf_link__destroy(t->seed);
     unmap(t->maps.slots, t->maps.slot_count * sizeof *t->maps.slots);
     unmap(t->maps.common, sizeof *t->maps.common);
     unmap(t->maps.chains, TRACE_CHAINS * sizeof *t->maps.chains);
-    ring_buffer__free(t->ring);
+    libbpf.ring_buffer__free(t->ring);
     free(t->cuts);
-    bpf_object__close(t->object);
+    libbpf.bpf_object__close(t->object);
     free(t);
 }
 
@@ -330,12 +335,12 @@ const struct trace_hooks *tracer_hooks(const struct tracer *t)
 int tracer_seed(struct tracer *t, struct error *err)
 {
     char rest[64];
-    struct bpf_program *program = bpf_object__find_program_by_name(t->object, "seed");
+    struct bpf_program *program = libbpf.bpf_object__find_program_by_name(t->object, "seed");
     if (!t->seed)
-        t->seed = bpf_program__attach_iter(program, NULL);
+        t->seed = libbpf.bpf_program__attach_iter(program, NULL);
     if (!t->seed)
         return error_errno(err, "cannot attach to iter/tcp");
-    int fd = bpf_iter_create(bpf_link__fd(t->seed));
+    int fd = libbpf.bpf_iter_create(libbpf.bpf_link__fd(t->seed));
     if (fd < 0)
         return error_errno(err, "cannot walk the sockets of this namespace");
     ssize_t got;
@@ -372,14 +377,14 @@ bool tracer_give_back(struct tracer *t, uint32_t slot)
 
 int tracer_events_fd(const struct tracer *t)
 {
-    return t->ring ? ring_buffer__epoll_fd(t->ring) : -1;
+    return t->ring ? libbpf.ring_buffer__epoll_fd(t->ring) : -1;
 }
 
 int tracer_events_take(struct tracer *t, tracer_each_event *each, void *context, struct error *err)
 {
     t->each = each;
     t->context = context;
-    int taken = t->ring ? ring_buffer__consume(t->ring) : 0;
+    int taken = t->ring ? libbpf.ring_buffer__consume(t->ring) : 0;
     return taken < 0 ? error_set(err, -taken, "cannot read the ring of events: %s", strerror(-taken)) : 0;
 }
 
@@ -402,11 +407,11 @@ static int read_sources(const struct tracer *t, struct trace_counts *out, struct
         return error_set(err, ENOMEM, "no memory");
     if (!t->maps.common->sources)
         return 0;
-    while (out->source_count < TRACE_SOURCES && !bpf_map_get_next_key(t->sources, last, &key)) {
+    while (out->source_count < TRACE_SOURCES && !libbpf.bpf_map_get_next_key(t->sources, last, &key)) {
         struct trace_source_row *row = &out->sources[out->source_count];
         row->source = key;
         last = &row->source;
-        out->source_count += !bpf_map_lookup_elem(t->sources, &key, &row->count);
+        out->source_count += !libbpf.bpf_map_lookup_elem(t->sources, &key, &row->count);
     }
     return 0;
 }
@@ -447,8 +452,10 @@ static void read_left_out(const struct tracer *t, struct trace_counts *out)
     for (size_t i = 0; i < TRACE_PROGRAM_COUNT; i++) {
         struct bpf_prog_info info = {0};
         uint32_t size = sizeof info;
-        if (t->programs[i] && !bpf_obj_get_info_by_fd(t->programs[i], &info, &size))
-            out->left_out[trace_programs[i].figure] += info.recursion_misses;
+        if (!t->programs[i])
+            continue;
+        bool known = !libbpf.bpf_obj_get_info_by_fd(t->programs[i], &info, &size);
+        out->left_out[trace_programs[i].figure] += known ? info.recursion_misses : 1; /* or nothing would be known to be exact */
     }
     out->left_out[TRACE_LENGTH] = out->left_out[TRACE_ENTERED];
     out->left_out[TRACE_SYN_QUEUE] = out->left_out[TRACE_SYN];

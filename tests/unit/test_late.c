@@ -15,7 +15,8 @@ END_TEST
 #else
 
 #define NAMES(X) X(floor) X(signgam)
-LATE_LIBRARY(mathematics, "libm.so.6", NAMES)
+LATE_DECLARE(mathematics, NAMES)
+LATE_DEFINE(mathematics, "libm.so.6", NAMES)
 
 START_TEST(functions_and_variables_are_found)
 {
