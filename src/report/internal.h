@@ -374,6 +374,6 @@ json_t *json_trace_bounds(uint64_t samples, const struct trace_digest *one, cons
 /* "longest queue 8 (exact), 99% of 120 waited less than 3ms, ..." */
 void write_traced_words(FILE *out, const struct trace_digest *one);
 /* Below the table of a survey; nothing where no trace runs. */
-void write_running_trace(FILE *out, const struct survey *survey, const struct report_style *style);
+void write_known_traces(FILE *out, const struct survey *survey, const struct report_style *style);
 
 #endif

@@ -420,7 +420,7 @@ static void write_words(FILE *out, const struct survey *survey, const struct rep
     write_knobs(out, survey, style);
     if (remarks)
         putc('\n', out);
-    write_running_trace(out, survey, style);
+    write_known_traces(out, survey, style);
     write_namespaces(out, survey, width);
     write_missing(fold_begin(&fold, out, width, 2), survey);
     fold_end(&fold);

@@ -111,7 +111,7 @@ static void write_untraced(FILE *out, const struct survey *survey)
         putc('.', out);
 }
 
-void write_running_trace(FILE *out, const struct survey *survey, const struct report_style *style)
+void write_known_traces(FILE *out, const struct survey *survey, const struct report_style *style)
 {
     size_t idle = 0, told = 0;
     struct fold fold;

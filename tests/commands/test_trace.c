@@ -434,7 +434,6 @@ static size_t programs_of(pid_t pid, uint32_t *ids, size_t room)
     return count;
 }
 
-/* Others may trace on this machine at the same time: the numbers are those of this trace. */
 START_TEST(nothing_stays_of_one_that_is_killed)
 {
     uint32_t ids[64];
