@@ -130,7 +130,8 @@ class Trace:
         self.reader = threading.Thread(target=self.read)
         self.reader.start()
         self.begun.wait(PATIENCE)
-        if self.process.poll() is not None:
+        if not self.last:
+            self.process.wait()
             said = self.process.stderr.read().decode()
             self.reader.join()
             print("skipped: " + said if "no right" in said or "this kernel" in said or "built without" in said else said)
@@ -138,11 +139,11 @@ class Trace:
 
     def read(self):
         for line in self.process.stdout:
-            if line.startswith(b'{"schema"') and b'"event": "interval"' in line[:80] or b'"event":"interval"' in line[:80]:
+            self.last = line
+            if b'"interval"' in line[:80]:
                 self.begun.set()
             else:
                 self.events += 1
-            self.last = line
         self.begun.set()
 
     def end(self):
