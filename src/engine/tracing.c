@@ -4,6 +4,8 @@
 #include "backlogctl/fd.h"
 #include "backlogctl/netns.h"
 
+#include "tracing_internal.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -294,70 +296,6 @@ static void take_sources(struct tracing *t, const struct trace_counts *counts)
     m->sources_lost = counts->common.sources > counts->source_count ? counts->common.sources - counts->source_count : 0;
 }
 
-/* ---- Listeners that are done with ---- */
-
-/* Nothing more can be counted there: all that came have gone. Out of its chain it goes at once, to others only a look later. */
-static bool is_done(const struct traced *one)
-{
-    const struct trace_slot *s = &one->slot;
-    return s->closed && (s->in_full || one->before.closed) &&
-           s->entered + s->at_start <= s->accepted + s->accepted_seed + s->unseen + s->left_closed + s->left_other + s->unknown;
-}
-
-static void give_back(struct tracing *t)
-{
-    struct trace_model *m = &t->model;
-    for (size_t i = 0; i < m->count; i++) {
-        struct traced *one = &m->list[i];
-        if (one->over || !is_done(one) || !tracer_give_back(t->tracer, one->number))
-            continue;
-        one->over = true;
-        t->by_slot[one->number] = 0;
-    }
-}
-
-static void forget(struct trace_model *m, const struct traced *one)
-{
-    const struct trace_slot *slot = &one->slot;
-    for (size_t i = 0; i < m->account_count; i++)
-        if (m->accounts[i].netns == slot->netns) {
-            m->accounts[i].forgotten += slot->syn.count + slot->ack.count;
-            m->accounts[i].syn_queue_forgotten += slot->syn_queue.count;
-        }
-    if (!one->selected)
-        return;
-    m->forgotten.listeners++;
-    m->forgotten.entered += slot->entered;
-    m->forgotten.accepted += slot->accepted + slot->accepted_seed + slot->unseen;
-    m->forgotten.left += slot->left_closed + slot->left_other;
-    m->forgotten.syn += slot->syn.count;
-    m->forgotten.ack += slot->ack.count;
-    m->forgotten.syn_queue += slot->syn_queue.count;
-}
-
-static void forget_oldest(struct tracing *t)
-{
-    struct trace_model *m = &t->model;
-    size_t over = 0, count = 0;
-    for (size_t i = 0; i < m->count; i++)
-        over += m->list[i].over;
-    if (over < 2 * TRACE_KEPT)
-        return;
-    for (size_t i = 0; i < m->count; i++) {
-        if (m->list[i].over && over > TRACE_KEPT) {
-            forget(m, &m->list[i]);
-            over--;
-            continue;
-        }
-        if (count != i)
-            m->list[count] = m->list[i];
-        count++;
-        if (!m->list[count - 1].over)
-            t->by_slot[m->list[count - 1].number] = (uint32_t)count;
-    }
-    m->count = count;
-}
-
 /* ---- All of it ---- */
 
 static int take_counts(struct tracing *t, struct error *err)
@@ -391,7 +329,7 @@ static int take_counts(struct tracing *t, struct error *err)
 int tracing_take(struct tracing *t, const struct survey *survey, struct error *err)
 {
     struct trace_model *m = &t->model;
-    forget_oldest(t);
+    tracing_forget_oldest(t);
     int status = take_counts(t, err);
     if (!status)
         status = keep_namespaces(m, survey, err);
@@ -400,7 +338,7 @@ int tracing_take(struct tracing *t, const struct survey *survey, struct error *e
     merge_survey(t, survey);
     take_accounts(m, survey);
     if (t->tracer)
-        give_back(t);
+        tracing_give_back(t);
     nsec elapsed = clock_now() - m->began;
     m->took = elapsed - m->elapsed;
     m->elapsed = elapsed;
@@ -465,40 +403,6 @@ bool tracing_listener(const struct tracing *t, const struct trace_event *event, 
         return false;
     *out = listener_of(slot);
     return is_meant(&t->survey.query, out);
-}
-
-/* ---- The model ---- */
-
-/* A copy of `count` things, NULL: no memory. Of none it is one that can be freed, too. */
-static void *copy_of(const void *list, size_t count, size_t size)
-{
-    void *copy = calloc(count + 1, size);
-    if (copy && count)
-        memcpy(copy, list, count * size);
-    return copy;
-}
-
-int trace_model_copy(struct trace_model *copy, const struct trace_model *m)
-{
-    *copy = *m;
-    copy->room = m->count;
-    copy->list = copy_of(m->list, m->count, sizeof *m->list);
-    copy->order = m->order ? copy_of(m->order, m->ordered, sizeof *m->order) : NULL;
-    copy->accounts = copy_of(m->accounts, m->account_count, sizeof *m->accounts);
-    copy->namespaces = copy_of(m->namespaces, m->namespace_count, sizeof *m->namespaces);
-    if (copy->list && !copy->order == !m->order && copy->accounts && copy->namespaces)
-        return 0;
-    trace_model_release(copy);
-    return -ENOMEM;
-}
-
-void trace_model_release(struct trace_model *m)
-{
-    free(m->list);
-    free(m->order);
-    free(m->accounts);
-    free(m->namespaces);
-    *m = (struct trace_model){0};
 }
 
 void tracing_end(struct tracing *t)
