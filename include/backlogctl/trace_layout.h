@@ -113,16 +113,24 @@ struct trace_source_count {
 #define TRACE_WORTHS_ROOM 8 /* figures, see trace_facts.h */
 
 struct trace_base {
-    uint64_t netns;                /* its inode number; its counters when its listeners had been found: */
-    uint64_t overflows, syn_queue; /* ListenOverflows, TCPReqQFullDrop; */
-    uint64_t known;                /* 1: those could be read */
+    uint64_t netns;                /* its inode number */
+    uint64_t known;                /* 1: these could be read: */
+    uint64_t overflows, syn_queue; /* ListenOverflows and TCPReqQFullDrop when its listeners had been found */
+    uint64_t gone, syn_queue_gone; /* dropped at listeners whose slots were given back since then */
 };
+
+/* A program of the trace, by which it is found whether the kernel left it out at times. */
+struct trace_program_id {
+    uint32_t id, figure;
+};
+#define TRACE_PROGRAMS_ROOM 16
 
 struct trace_identity {
     uint32_t magic, layout;
     uint64_t began; /* CLOCK_MONOTONIC, ns */
     uint32_t worth[TRACE_WORTHS_ROOM];
-    uint32_t base_count, unused;
+    struct trace_program_id programs[TRACE_PROGRAMS_ROOM];
+    uint32_t base_count, program_count;
     struct trace_base bases[TRACE_BASES];
 };
 
@@ -135,7 +143,6 @@ struct trace_common {
     uint64_t full_missing;  /* SYNs that were not looked for in all of their chain, as it was too long */
     uint64_t sources;       /* that were put into their map */
     uint64_t events_lost;
-    uint64_t left_out[TRACE_WORTHS_ROOM]; /* as in struct trace_counts, at the last reading of who traces */
     struct trace_identity identity;
 };
 

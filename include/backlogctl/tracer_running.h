@@ -10,9 +10,10 @@
 struct running_trace {
     const struct trace_common *common; /* the kernel's own memory, mapped to be read */
     const struct trace_slot *slots;
-    uint32_t slot_count;            /* that there is room for */
-    struct trace_identity identity; /* as it was when it was found, valid */
-    struct trace_hooks hooks;       /* their names are not known */
+    uint32_t slot_count;               /* that there is room for */
+    struct trace_identity identity;    /* as it was when it was found, valid */
+    struct trace_hooks hooks;          /* their names are not known */
+    int programs[TRACE_PROGRAMS_ROOM]; /* descriptors of its programs; 0: it could not be opened */
 };
 
 /* Zeroed is safe to release. */
@@ -27,7 +28,7 @@ struct running_traces {
 int running_traces_open(struct running_traces *out, struct error *err);
 void running_traces_release(struct running_traces *traces);
 
-/* As tracer_read, without sources, and of an interval nothing begins anew. What cannot be is left out: then slots_missing has it, too. */
+/* As tracer_read, without free slots and sources, and of an interval nothing begins anew. What cannot be is left out: then slots_missing has it, too. */
 int running_trace_read(const struct running_trace *trace, struct trace_counts *out, struct error *err);
 
 /* ---- trace_valid.c: what a map holds is input ---- */

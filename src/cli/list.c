@@ -96,6 +96,7 @@ const struct command command_list = {
     .rights_first = RIGHT(SYS_ADMIN),
     .settles = true,
     .only_reads = true,
+    .also = RIGHTS_TO_COUNT,
     .run = list_run,
     .target = TARGET_LISTENER,
     .groups = {&options_select, &options_list, &options_checks, &options_output},

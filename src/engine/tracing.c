@@ -71,7 +71,7 @@ static void announce(struct tracing *t)
     for (size_t i = 0; i < m->account_count && i < TRACE_BASES; i++) {
         const struct trace_account *account = &m->accounts[i];
         identity.bases[identity.base_count++] =
-            (struct trace_base){account->netns, account->base, account->syn_queue_base, account->known};
+            (struct trace_base){account->netns, account->known, account->base, account->syn_queue_base, 0, 0};
     }
     tracer_announce(t->tracer, &identity);
 }
@@ -374,6 +374,8 @@ int tracing_join(struct tracing *t, const struct running_trace *running, const s
         account->base = base->overflows;
         account->syn_queue_base = base->syn_queue;
         account->known = base->known;
+        account->forgotten = base->gone;
+        account->syn_queue_forgotten = base->syn_queue_gone;
     }
     return 0;
 }

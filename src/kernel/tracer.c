@@ -279,6 +279,12 @@ void tracer_announce(struct tracer *t, const struct trace_identity *identity)
     out->layout = TRACE_LAYOUT;
     for (enum trace_figure f = 0; f < TRACE_FIGURE_COUNT; f++)
         out->worth[f] = t->hooks.of[f].name ? t->hooks.of[f].worth : TRACE_UNKNOWN;
+    for (size_t i = 0; i < TRACE_PROGRAM_COUNT && out->program_count < TRACE_PROGRAMS_ROOM; i++) {
+        struct bpf_prog_info info = {0};
+        uint32_t size = sizeof info;
+        if (t->programs[i] && !libbpf.bpf_obj_get_info_by_fd(t->programs[i], &info, &size))
+            out->programs[out->program_count++] = (struct trace_program_id){info.id, trace_programs[i].figure};
+    }
     __atomic_store_n(&out->magic, TRACE_MAGIC, __ATOMIC_RELEASE);
 }
 
@@ -288,11 +294,31 @@ void tracer_note_full(struct tracer *t, uint32_t slot)
         trace_slots_note_full(&t->maps, slot);
 }
 
+/* What was counted there has a place of its own, for others that read. */
+static void note_gone(struct trace_identity *identity, const struct trace_slot *slot)
+{
+    uint32_t i = 0;
+    while (i < identity->base_count && identity->bases[i].netns != slot->netns)
+        i++;
+    if (i == TRACE_BASES)
+        return;
+    if (i == identity->base_count) {
+        identity->bases[i] = (struct trace_base){.netns = slot->netns, .known = 1};
+        __atomic_store_n(&identity->base_count, i + 1, __ATOMIC_RELEASE);
+    }
+    identity->bases[i].gone += slot->syn.count + slot->ack.count;
+    identity->bases[i].syn_queue_gone += slot->syn_queue.count;
+}
+
 bool tracer_give_back(struct tracer *t, uint32_t slot)
 {
     if (t->cuts)
         t->cuts[slot] = (struct cut){0};
-    return trace_slots_give_back(&t->maps, slot);
+    struct trace_slot before = t->maps.slots[slot];
+    bool given = trace_slots_give_back(&t->maps, slot);
+    if (before.sk && !t->maps.slots[slot].sk)
+        note_gone(&t->maps.common->identity, &before);
+    return given;
 }
 
 int tracer_events_fd(const struct tracer *t)
@@ -364,8 +390,7 @@ static uint64_t peak_of(struct tracer *t, uint32_t slot)
     return higher(t->cuts[slot].peak, peak);
 }
 
-/* A program that a packet interrupts is not run for that packet: the kernel lets none be active twice on one processor. Others that
-   read what is counted learn it here. */
+/* A program that a packet interrupts is not run for that packet: the kernel lets none be active twice on one processor. */
 static void read_left_out(const struct tracer *t, struct trace_counts *out)
 {
     memset(out->left_out, 0, sizeof out->left_out);
@@ -379,8 +404,6 @@ static void read_left_out(const struct tracer *t, struct trace_counts *out)
     }
     out->left_out[TRACE_LENGTH] = out->left_out[TRACE_ENTERED];
     out->left_out[TRACE_SYN_QUEUE] = out->left_out[TRACE_SYN];
-    for (enum trace_figure f = 0; f < TRACE_FIGURE_COUNT; f++)
-        t->maps.common->left_out[f] = out->left_out[f];
 }
 
 int tracer_read(struct tracer *t, struct trace_counts *out, struct error *err)

@@ -59,6 +59,9 @@ static void release_one(struct running_trace *trace)
         munmap((void *)(uintptr_t)trace->common, sizeof *trace->common);
     if (trace->slots)
         munmap((void *)(uintptr_t)trace->slots, sizeof *trace->slots * trace->slot_count);
+    for (size_t i = 0; i < TRACE_PROGRAMS_ROOM; i++)
+        if (trace->programs[i] > 0)
+            close(trace->programs[i]);
     *trace = (struct running_trace){0};
 }
 
@@ -89,6 +92,10 @@ static bool identify(struct running_trace *trace)
     for (enum trace_figure f = 0; f < TRACE_FIGURE_COUNT; f++) {
         enum trace_worth worth = (enum trace_worth)trace->identity.worth[f];
         trace->hooks.of[f] = (struct trace_hook){worth == TRACE_UNKNOWN ? NULL : "", worth};
+    }
+    for (uint32_t i = 0; i < trace->identity.program_count; i++) {
+        int fd = open_by_id(BPF_PROG_GET_FD_BY_ID, trace->identity.programs[i].id);
+        trace->programs[i] = fd > 0 ? fd : 0;
     }
     return true;
 }
@@ -166,6 +173,19 @@ void running_traces_release(struct running_traces *traces)
     traces->count = 0;
 }
 
+/* As tracer_read does; where it is not told, it may have been. */
+static void read_left_out(const struct running_trace *trace, struct trace_counts *out)
+{
+    memset(out->left_out, 0, sizeof out->left_out);
+    for (uint32_t i = 0; i < trace->identity.program_count; i++) {
+        struct bpf_prog_info info = {0};
+        bool told = trace->programs[i] && !info_of(trace->programs[i], &info, sizeof info);
+        out->left_out[trace->identity.programs[i].figure] += told ? info.recursion_misses : 1;
+    }
+    out->left_out[TRACE_LENGTH] = out->left_out[TRACE_ENTERED];
+    out->left_out[TRACE_SYN_QUEUE] = out->left_out[TRACE_SYN];
+}
+
 int running_trace_read(const struct running_trace *trace, struct trace_counts *out, struct error *err)
 {
     uint32_t taken = *(const volatile uint32_t *)&trace->common->slots;
@@ -176,15 +196,16 @@ int running_trace_read(const struct running_trace *trace, struct trace_counts *o
     out->slots = slots;
     out->count = 0;
     out->common = *trace->common;
-    for (enum trace_figure f = 0; f < TRACE_FIGURE_COUNT; f++)
-        out->left_out[f] = out->common.left_out[f];
     for (uint32_t i = 0; i < count; i++) {
         slots[out->count] = trace->slots[i];
+        if (!slots[out->count].sk) /* free */
+            continue;
         if (trace_slot_is_valid(&slots[out->count])) {
             out->count++;
             continue;
         }
         out->common.slots_missing++;
     }
+    read_left_out(trace, out);
     return 0;
 }

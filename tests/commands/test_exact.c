@@ -333,6 +333,27 @@ START_TEST(list_tells_what_a_running_trace_knows)
 }
 END_TEST
 
+/* What was dropped at a listener that is closed, and whose slot is another's by now, is in the account still. */
+START_TEST(one_that_is_gone_is_accounted_for)
+{
+    begin();
+    int fd = server(false);
+    struct process trace = trace_start();
+    burst(&fd, 1);
+    close(fd);
+    for (int i = 0; i < 8; i++) /* looks, in which the slot is given back */
+        json_decref(next_record(&trace));
+    fd = server(false);
+    json_decref(next_record(&trace));
+    json_t *report = list(), *one = report_listener(report, 0);
+    ck_assert_int_gt(overflows(), 0);
+    ck_assert_int_eq(report_number(one, "trace.syn_overflows"), 0);
+    ck_assert_str_eq(report_text(one, "trace.syn_overflows_bound"), "exact");
+    json_decref(report);
+    end(&trace, SIGTERM);
+}
+END_TEST
+
 /* One writer for both: nothing happens in between, so every line of the one is one of the other. */
 START_TEST(list_has_the_metrics_of_trace)
 {
@@ -575,10 +596,10 @@ static Suite *make_suite(void)
     const TTest *const watched[] = {
         watch_tells_what_passed_between_two_looks, without_it_the_same_is_a_lower_bound, members_of_a_group_have_numbers,
         a_standing_queue_is_its_own_peak,          alerts_know_what_no_look_met,         af_unix_stays_sampled};
-    const TTest *const listed[] = {
-        list_tells_what_a_running_trace_knows, list_has_the_metrics_of_trace,   nothing_is_known_of_a_trace_that_was_killed,
-        of_two_traces_the_first_is_told,       who_may_not_is_told_which_right, other_content_is_not_taken_for_counts,
-        maps_without_a_program_are_no_trace};
+    const TTest *const listed[] = {one_that_is_gone_is_accounted_for,     list_tells_what_a_running_trace_knows,
+                                   list_has_the_metrics_of_trace,         nothing_is_known_of_a_trace_that_was_killed,
+                                   of_two_traces_the_first_is_told,       who_may_not_is_told_which_right,
+                                   other_content_is_not_taken_for_counts, maps_without_a_program_are_no_trace};
     Suite *suite = suite_create("exact");
     suite_add(suite, "watch", watched, COUNT(watched));
     suite_add(suite, "list", listed, COUNT(listed));

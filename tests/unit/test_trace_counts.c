@@ -228,13 +228,15 @@ END_TEST
 START_TEST(an_identity_is_whole)
 {
     const struct trace_identity good = {.magic = TRACE_MAGIC, .layout = TRACE_LAYOUT, .began = 1, .base_count = TRACE_BASES};
-    struct trace_identity bad[] = {good, good, good, good, good, good};
+    struct trace_identity bad[] = {good, good, good, good, good, good, good, good};
     bad[0].magic++;
     bad[1].layout++;
     bad[2].began = 0;
     bad[3].began = UINT64_MAX;
     bad[4].base_count++;
     bad[5].worth[TRACE_SEED] = TRACE_WORTH_COUNT;
+    bad[6].program_count = TRACE_PROGRAMS_ROOM + 1;
+    bad[7].program_count = 1, bad[7].programs[0].figure = TRACE_FIGURE_COUNT;
     ck_assert(trace_identity_is_valid(&good));
     for (size_t i = 0; i < COUNT(bad); i++)
         ck_assert_msg(!trace_identity_is_valid(&bad[i]), "%zu", i);
@@ -261,9 +263,10 @@ END_TEST
 /* One that cannot be is left out, and then overflows are no more than a bound. */
 START_TEST(what_cannot_be_is_missing)
 {
-    const struct trace_slot slots[] = {{.family = AF_INET, .begun = 1, .cookie = 1},
-                                       {.family = AF_INET},
-                                       {.family = AF_INET, .begun = 1, .cookie = 3}};
+    const struct trace_slot slots[] = {{.sk = 1, .family = AF_INET, .begun = 1, .cookie = 1},
+                                       {.family = AF_INET, .begun = 1}, /* free */
+                                       {.sk = 1, .family = AF_INET},
+                                       {.sk = 1, .family = AF_INET, .begun = 1, .cookie = 3}};
     const struct trace_common common = {.slots = 9};
     const struct running_trace trace = {.common = &common, .slots = slots, .slot_count = COUNT(slots)};
     struct trace_counts counts = {0};
