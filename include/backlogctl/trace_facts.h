@@ -115,6 +115,9 @@ struct trace_account {
     uint64_t seen;                              /* SYN and ACK overflows of all that are, or were, traced */
     uint64_t missed;                            /* counted, and not seen */
     uint64_t syn_queue_seen, syn_queue_missed;
+    /* What else its counters know of packets that were kept out, which no listener is told for: */
+    uint64_t cookies_failed_base, cookies_failed; /* SyncookiesFailed, and its rise: last ACKs without a valid cookie */
+    uint64_t deferred_base, deferred;             /* TCPDeferAcceptDrop likewise: bare ACKs, while data is waited for */
 };
 
 /* Where a listener stands. */

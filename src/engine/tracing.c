@@ -34,6 +34,8 @@ static int seed_here(struct tracing *t, struct error *err)
     account->known = !status && !counters_read(&counters, NULL) && counters.known;
     account->base = account->known ? counters.value[COUNTER_LISTEN_OVERFLOWS] : 0;
     account->syn_queue_base = account->known ? counters.value[COUNTER_REQ_QFULL_DROP] : 0;
+    account->cookies_failed_base = account->known ? counters.value[COUNTER_SYNCOOKIES_FAILED] : 0;
+    account->deferred_base = account->known ? counters.value[COUNTER_DEFER_ACCEPT_DROP] : 0;
     return status;
 }
 
@@ -229,6 +231,8 @@ static void take_accounts(struct trace_model *m, const struct survey *survey)
             continue;
         account->counted = facts->overflows_after - account->base;
         account->syn_queue_counted = facts->counters.value[COUNTER_REQ_QFULL_DROP] - account->syn_queue_base;
+        account->cookies_failed = facts->counters.value[COUNTER_SYNCOOKIES_FAILED] - account->cookies_failed_base;
+        account->deferred = facts->counters.value[COUNTER_DEFER_ACCEPT_DROP] - account->deferred_base;
     }
 }
 

@@ -168,10 +168,12 @@ static json_t *traced_json(const struct trace_model *m, const struct traced *one
 
 static json_t *account_json(const struct trace_account *a)
 {
-    return json_pack("{s:I, s:o, s:I, s:o, s:o, s:I, s:o}", "netns", (json_int_t)a->netns, "ListenOverflows",
+    return json_pack("{s:I, s:o, s:I, s:o, s:o, s:I, s:o, s:o, s:o}", "netns", (json_int_t)a->netns, "ListenOverflows",
                      json_known(a->known, a->counted), "seen", (json_int_t)a->seen, "missed", json_known(a->known, a->missed),
                      "TCPReqQFullDrop", json_known(a->known, a->syn_queue_counted), "syn_queue_seen",
-                     (json_int_t)a->syn_queue_seen, "syn_queue_missed", json_known(a->known, a->syn_queue_missed));
+                     (json_int_t)a->syn_queue_seen, "syn_queue_missed", json_known(a->known, a->syn_queue_missed),
+                     "SyncookiesFailed", json_known(a->known, a->cookies_failed), "TCPDeferAcceptDrop",
+                     json_known(a->known, a->deferred));
 }
 
 static json_t *forgotten_json(const struct trace_forgotten *f)

@@ -317,7 +317,8 @@ static void write_accounts(const struct summary *s)
     char text[400];
     for (size_t i = 0; i < s->m->account_count; i++) {
         const struct trace_account *a = &s->m->accounts[i];
-        if (!a->known || (!a->counted && !a->seen && !a->syn_queue_counted && !a->syn_queue_seen))
+        if (!a->known ||
+            (!a->counted && !a->seen && !a->syn_queue_counted && !a->syn_queue_seen && !a->cookies_failed && !a->deferred))
             continue;
         snprintf(text, sizeof text,
                  "ListenOverflows of network namespace %" PRIu64 " rose by %" PRIu64 " meanwhile; seen were %" PRIu64 "%s",
@@ -327,6 +328,15 @@ static void write_accounts(const struct summary *s)
         snprintf(text, sizeof text, "TCPReqQFullDrop of it rose by %" PRIu64 "; seen were %" PRIu64 "%s", a->syn_queue_counted,
                  a->syn_queue_seen, a->syn_queue_missed ? ": some were missed, or belong to listeners that are not traced" : "");
         if (a->syn_queue_counted || a->syn_queue_seen)
+            write_note(s, text);
+        snprintf(text, sizeof text, "SyncookiesFailed of it rose by %" PRIu64 ": last ACKs that had no valid cookie",
+                 a->cookies_failed);
+        if (a->cookies_failed)
+            write_note(s, text);
+        snprintf(text, sizeof text,
+                 "TCPDeferAcceptDrop of it rose by %" PRIu64 ": ACKs without data, which TCP_DEFER_ACCEPT waits for",
+                 a->deferred);
+        if (a->deferred)
             write_note(s, text);
     }
 }
