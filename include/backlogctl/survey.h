@@ -13,9 +13,11 @@ struct netns_facts {
     const char *path; /* the query's, by which it was asked for; NULL: by no path */
     bool ours;        /* where this program was started */
     pid_t pid;        /* a process that is in it; 0: none seen */
-    int64_t somaxconn, tcp_max_syn_backlog, tcp_syncookies, tcp_abort_on_overflow; /* sysctls; -1: unknown */
-    struct counters counters;                                                      /* since the namespace was made */
+    int64_t somaxconn, tcp_max_syn_backlog, tcp_syncookies, tcp_abort_on_overflow, tcp_migrate_req; /* sysctls; -1: unknown */
+    struct counters counters; /* since the namespace was made */
     uint64_t overflows_after; /* ListenOverflows read again, after the listeners; as in `counters`, which were read before them */
+    bool children_known;      /* with the query's `children`: */
+    uint64_t children;        /* sockets that listeners made since the namespace was (PassiveOpens), read before them */
     uint64_t tcp_listeners;   /* that are there, selected or not; */
     uint64_t discarded;       /* by all of them */
     uint64_t cookies;         /* the sum of their cookies: the same number, the same listeners */
@@ -60,6 +62,7 @@ struct survey_query {
     const struct waiting_note
         *notes; /* with no_waiting: the oldest clients of an earlier survey, ascending by cookie and namespace */
     size_t note_count;
+    bool children;   /* read how many sockets listeners made (netns_facts.children): some 20 us a namespace */
     bool no_waiting; /* do not look for half-open and oldest: that walks all TCP sockets */
 };
 

@@ -92,6 +92,7 @@ struct traced {
 #undef X
     struct trace_quantile interval_p50, interval_p99, interval_max;
     enum trace_worth worth[TRACE_FIGURE_COUNT];
+    bool peak_bounded;    /* the queue was never longer than slot.inside_peak */
     bool drops_known;     /* the listener's own counter of drops was read at the last look: */
     uint64_t drops_other; /* so many of it are none of the above: memory, a filter, TCP_DEFER_ACCEPT, a repeated SYN, ... */
 };
@@ -103,18 +104,38 @@ void trace_span_add(struct trace_span *to, const struct trace_span *other);
 /* Something happened, beside the queue being as long as it was. */
 bool trace_span_any(const struct trace_span *span);
 
-/* The account of a network namespace: what its own counter says, against what was seen. */
+/* A counter of a network namespace beside what was seen there of the same: the kernel's own witness. Both only rise. */
+struct trace_witness {
+    uint64_t before; /* the counter before the programs were there; */
+    uint64_t base;   /* when its listeners had been found; */
+    uint64_t now;    /* at the last look, read before what was seen */
+    uint64_t gone;   /* seen at listeners that were closed, and are forgotten */
+    /* Written by the judge: */
+    uint64_t seen, seen_before; /* of all that are, or were, traced; and so at the look before */
+};
+
+/* So many were counted since its listeners had been found: the least that was to be seen. */
+static inline uint64_t trace_risen(const struct trace_witness *w)
+{
+    return w->now - w->base;
+}
+
+/* Counted, and not seen. What came between the programs and the base hides as many. */
+static inline uint64_t trace_unseen(const struct trace_witness *w)
+{
+    return trace_risen(w) > w->seen ? trace_risen(w) - w->seen : 0;
+}
+
+/* The account of a network namespace. */
 struct trace_account {
     uint64_t netns;
-    uint64_t base;                              /* ListenOverflows when its listeners had been found; */
-    bool known;                                 /* both were read */
-    uint64_t counted;                           /* its rise since then */
-    uint64_t forgotten;                         /* overflows seen at listeners that were closed, and are forgotten; */
-    uint64_t syn_queue_forgotten;               /* likewise of SYN queues */
-    uint64_t syn_queue_base, syn_queue_counted; /* TCPReqQFullDrop likewise */
-    uint64_t seen;                              /* SYN and ACK overflows of all that are, or were, traced */
-    uint64_t missed;                            /* counted, and not seen */
-    uint64_t syn_queue_seen, syn_queue_missed;
+    bool known;                     /* its counters were read then and now */
+    bool children_known;            /* so was that of children */
+    bool gone;                      /* it was not there at the last look: who has its number next is another */
+    bool migrates;                  /* net.ipv4.tcp_migrate_req: connections may go from one queue to another */
+    struct trace_witness overflows; /* ListenOverflows: SYNs and last ACKs on full accept queues */
+    struct trace_witness syn_queue; /* TCPReqQFullDrop: SYNs on full SYN queues */
+    struct trace_witness children;  /* PassiveOpens: sockets that listeners made, which enter */
     /* What else its counters know of packets that were kept out, which no listener is told for: */
     uint64_t cookies_failed_base, cookies_failed; /* SyncookiesFailed, and its rise: last ACKs without a valid cookie */
     uint64_t deferred_base, deferred;             /* TCPDeferAcceptDrop likewise: bare ACKs, while data is waited for */

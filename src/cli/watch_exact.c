@@ -27,6 +27,7 @@ int watch_exact_begin(struct watch_run *run)
             return say_error(run->command, &run->not_exact);
     }
     run->w.exact = !run->not_exact.code;
+    run->periodic_survey.query.children = run->w.exact;
     run->w.not_exact = run->not_exact.code ? run->not_exact.text : NULL;
     return command_settle(run->command, run->settings, &err) ? say_error(run->command, &err) : EXIT_DONE;
 }

@@ -40,7 +40,12 @@ static void read_namespace(struct surveyor *s, struct netns_facts *facts)
     facts->tcp_max_syn_backlog = sysctl_number("net.ipv4.tcp_max_syn_backlog");
     facts->tcp_syncookies = sysctl_number("net.ipv4.tcp_syncookies");
     facts->tcp_abort_on_overflow = sysctl_number("net.ipv4.tcp_abort_on_overflow");
+    facts->tcp_migrate_req = s->query->children ? sysctl_number("net.ipv4.tcp_migrate_req") : -1;
     counters_read(&facts->counters, &err);
+    struct connection_counters connections;
+    facts->children_known = s->query->children && counters_connections(&connections);
+    if (facts->children_known)
+        facts->children = connections.children;
     note(s, &err);
 }
 

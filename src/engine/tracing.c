@@ -23,19 +23,30 @@ static struct trace_account *add_account(struct trace_model *m, uint64_t netns)
     return &list[m->account_count++];
 }
 
+static void begin_witness(struct trace_witness *w, const struct counters *before, const struct counters *base,
+                          enum counter counter)
+{
+    *w = (struct trace_witness){.before = before->value[counter], .base = base->value[counter], .now = base->value[counter]};
+}
+
 /* In the namespace of the thread. What is dropped between the two readings is in doubt, so the later one counts. */
-static int seed_here(struct tracing *t, struct error *err)
+static int seed_here(struct tracing *t, const struct netns_facts *facts, struct error *err)
 {
     struct counters counters;
+    struct connection_counters connections;
     struct trace_account *account = add_account(&t->model, netns_inode(0));
     if (!account)
         return error_set(err, ENOMEM, "no memory for a network namespace");
     int status = tracer_seed(t->tracer, err);
     account->known = !status && !counters_read(&counters, NULL) && counters.known;
-    account->base = account->known ? counters.value[COUNTER_LISTEN_OVERFLOWS] : 0;
-    account->syn_queue_base = account->known ? counters.value[COUNTER_REQ_QFULL_DROP] : 0;
-    account->cookies_failed_base = account->known ? counters.value[COUNTER_SYNCOOKIES_FAILED] : 0;
-    account->deferred_base = account->known ? counters.value[COUNTER_DEFER_ACCEPT_DROP] : 0;
+    begin_witness(&account->overflows, &facts->counters, &counters, COUNTER_LISTEN_OVERFLOWS);
+    begin_witness(&account->syn_queue, &facts->counters, &counters, COUNTER_REQ_QFULL_DROP);
+    account->children_known = account->known && facts->children_known && counters_connections(&connections);
+    if (account->children_known)
+        account->children =
+            (struct trace_witness){.before = facts->children, .base = connections.children, .now = connections.children};
+    account->cookies_failed_base = counters.value[COUNTER_SYNCOOKIES_FAILED];
+    account->deferred_base = counters.value[COUNTER_DEFER_ACCEPT_DROP];
     return status;
 }
 
@@ -43,7 +54,7 @@ static int seed_here(struct tracing *t, struct error *err)
 static int seed_there(struct tracing *t, const struct netns_facts *facts, struct error *err)
 {
     if (netns_inode(0) == facts->inode)
-        return seed_here(t, err);
+        return seed_here(t, facts, err);
     SCOPED_FD there = netns_open_facts(facts, NULL);
     SCOPED_FD back = netns_open_own(err);
     if (back < 0)
@@ -52,7 +63,7 @@ static int seed_there(struct tracing *t, const struct netns_facts *facts, struct
         t->model.not_seeded++;
         return netns_enter(back, 0, err);
     }
-    int status = seed_here(t, err);
+    int status = seed_here(t, facts, err);
     int returned = netns_enter(back, 0, err);
     return status ? status : returned;
 }
@@ -73,7 +84,7 @@ static void announce(struct tracing *t)
     for (size_t i = 0; i < m->account_count && i < TRACE_BASES; i++) {
         const struct trace_account *account = &m->accounts[i];
         identity.bases[identity.base_count++] =
-            (struct trace_base){account->netns, account->known, account->base, account->syn_queue_base, 0, 0};
+            (struct trace_base){account->netns, account->known, account->overflows.base, account->syn_queue.base, 0, 0};
     }
     tracer_announce(t->tracer, &identity);
 }
@@ -82,6 +93,7 @@ int tracing_begin(struct tracing *t, const struct survey_query *query, bool even
 {
     struct survey survey = {0};
     t->survey.query = *query;
+    t->survey.query.children = true;
     int status = periodic_survey_take(&t->survey, &survey, err);
     struct tracer_query asked = {.events = events, .no_sources = t->no_sources};
     for (size_t i = 0; i < survey.namespace_count; i++)
@@ -222,15 +234,21 @@ static void take_accounts(struct trace_model *m, const struct survey *survey)
         struct trace_account *fresh =
             has_account(m, survey->namespaces[i].inode) ? NULL : add_account(m, survey->namespaces[i].inode);
         if (fresh)
-            fresh->known = true;
+            fresh->known = fresh->children_known = true;
     }
     for (size_t i = 0; i < m->account_count; i++) {
         struct trace_account *account = &m->accounts[i];
         const struct netns_facts *facts = netns_facts_find(survey->namespaces, survey->namespace_count, account->netns);
-        if (!facts || !facts->counters.known || !account->known)
+        bool other = facts && (account->gone || facts->overflows_after < account->overflows.now);
+        account->gone = !facts;
+        account->known = account->known && !other && (!facts || facts->counters.known);
+        if (!facts || !account->known)
             continue;
-        account->counted = facts->overflows_after - account->base;
-        account->syn_queue_counted = facts->counters.value[COUNTER_REQ_QFULL_DROP] - account->syn_queue_base;
+        account->migrates = facts->tcp_migrate_req > 0;
+        account->overflows.now = facts->overflows_after;
+        account->syn_queue.now = facts->counters.value[COUNTER_REQ_QFULL_DROP];
+        account->children_known = account->children_known && facts->children_known;
+        account->children.now = facts->children;
         account->cookies_failed = facts->counters.value[COUNTER_SYNCOOKIES_FAILED] - account->cookies_failed_base;
         account->deferred = facts->counters.value[COUNTER_DEFER_ACCEPT_DROP] - account->deferred_base;
     }
@@ -375,11 +393,10 @@ int tracing_join(struct tracing *t, const struct running_trace *running, const s
         struct trace_account *account = add_account(&t->model, base->netns);
         if (!account)
             return error_set(err, ENOMEM, "no memory for a network namespace");
-        account->base = base->overflows;
-        account->syn_queue_base = base->syn_queue;
+        account->overflows = (struct trace_witness){.base = base->overflows, .now = base->overflows, .gone = base->gone};
+        account->syn_queue =
+            (struct trace_witness){.base = base->syn_queue, .now = base->syn_queue, .gone = base->syn_queue_gone};
         account->known = base->known;
-        account->forgotten = base->gone;
-        account->syn_queue_forgotten = base->syn_queue_gone;
     }
     return 0;
 }

@@ -32,8 +32,9 @@ static void forget(struct trace_model *m, const struct traced *one)
     const struct trace_slot *slot = &one->slot;
     for (size_t i = 0; i < m->account_count; i++)
         if (m->accounts[i].netns == slot->netns) {
-            m->accounts[i].forgotten += slot->syn.count + slot->ack.count;
-            m->accounts[i].syn_queue_forgotten += slot->syn_queue.count;
+            m->accounts[i].overflows.gone += slot->syn.count + slot->ack.count;
+            m->accounts[i].syn_queue.gone += slot->syn_queue.count;
+            m->accounts[i].children.gone += slot->entered;
         }
     if (!one->selected)
         return;

@@ -18,13 +18,16 @@ struct interval judge_overflows(uint64_t discarded, const struct overflow_span *
     return overflows;
 }
 
+static bool is_least(const struct trace_digest *exact, enum trace_figure figure)
+{
+    return exact->worth[figure] == TRACE_EXACT || exact->worth[figure] == TRACE_AT_LEAST;
+}
+
 void judge_overflows_seen(struct interval *bounds, const struct trace_digest *exact, uint64_t seen)
 {
-    if (!exact->known || !bounds->known || seen <= bounds->min || exact->worth[TRACE_SYN] == TRACE_AT_MOST ||
-        exact->worth[TRACE_ACK] == TRACE_AT_MOST)
+    if (!exact->known || !bounds->known || seen <= bounds->min || !is_least(exact, TRACE_SYN) || !is_least(exact, TRACE_ACK))
         return;
-    bounds->min = seen;
-    bounds->max = bounds->max > seen ? bounds->max : seen; /* some came behind the look at its counter */
+    bounds->min = seen < bounds->max ? seen : bounds->max; /* some came behind the look at its counter */
 }
 
 struct interval judge_sum(struct interval a, struct interval b)

@@ -68,21 +68,27 @@ static void judge_drops(struct traced *one)
         one->drops_known && (int32_t)(all - (uint32_t)one->slot.drops_known) > 0 ? all - (uint32_t)one->slot.drops_known : 0;
 }
 
+static void look_again(struct trace_witness *w)
+{
+    w->seen_before = w->seen;
+    w->seen = w->gone;
+}
+
 static void judge_accounts(struct trace_model *m)
 {
-    for (size_t i = 0; i < m->account_count; i++)
-        m->accounts[i].seen = m->accounts[i].forgotten, m->accounts[i].syn_queue_seen = m->accounts[i].syn_queue_forgotten;
+    for (size_t i = 0; i < m->account_count; i++) {
+        look_again(&m->accounts[i].overflows);
+        look_again(&m->accounts[i].syn_queue);
+        look_again(&m->accounts[i].children);
+    }
     for (size_t i = 0; i < m->count; i++) {
-        struct trace_account *account = account_of(m, m->list[i].slot.netns);
+        const struct trace_slot *slot = &m->list[i].slot;
+        struct trace_account *account = account_of(m, slot->netns);
         if (!account)
             continue;
-        account->seen += m->list[i].slot.syn.count + m->list[i].slot.ack.count;
-        account->syn_queue_seen += m->list[i].slot.syn_queue.count;
-    }
-    for (size_t i = 0; i < m->account_count; i++) {
-        struct trace_account *account = &m->accounts[i];
-        account->missed = account->known ? since(account->counted, account->seen) : 0;
-        account->syn_queue_missed = account->known ? since(account->syn_queue_counted, account->syn_queue_seen) : 0;
+        account->overflows.seen += slot->syn.count + slot->ack.count;
+        account->syn_queue.seen += slot->syn_queue.count;
+        account->children.seen += slot->entered;
     }
 }
 
@@ -92,31 +98,87 @@ static void worse(struct traced *one, enum trace_figure figure)
         one->worth[figure] = TRACE_AT_LEAST;
 }
 
-/* A hook that sees all can still have missed some: for want of room, or of a listener in its list. Overflows are exact where the
-   namespace's own counter says so. */
+/* Others may be among them. */
+static void doubt(struct traced *one, enum trace_figure figure)
+{
+    if (one->worth[figure] == TRACE_EXACT)
+        one->worth[figure] = TRACE_AT_MOST;
+    else if (one->worth[figure] == TRACE_AT_LEAST)
+        one->worth[figure] = TRACE_UNKNOWN;
+}
+
+/* None was seen since the look before: so what was seen is as old as the counter, which is read before it. */
+static bool is_calm(const struct trace_witness *w)
+{
+    return w->seen == w->seen_before;
+}
+
+/* More were seen than there can have been. */
+static bool has_surplus(const struct trace_witness *w)
+{
+    return is_calm(w) && w->seen > since(w->now, w->before);
+}
+
+/* As many were seen as the kernel counts itself. */
+static bool is_whole(const struct trace_account *account)
+{
+    const struct trace_witness *w = account ? &account->children : NULL;
+    return w && account->known && account->children_known && w->before == w->base && is_calm(w) && w->seen == trace_risen(w);
+}
+
+/* All that came have gone, as far as was seen. */
+static bool is_at_rest(const struct trace_slot *s)
+{
+    return s->entered + s->at_start == s->accepted + s->accepted_seed + s->unseen + s->left_closed + s->left_other + s->unknown;
+}
+
+/* Overflows are exact where the namespace's own counter says so. */
+static void judge_overflow_worth(const struct trace_model *m, const struct trace_account *account, struct traced *one)
+{
+    bool no_room = m->full_missing || m->slots_missing, known = account && account->known;
+    if (!known || trace_unseen(&account->overflows))
+        worse(one, TRACE_SYN), worse(one, TRACE_ACK);
+    if (!known || trace_unseen(&account->syn_queue))
+        worse(one, TRACE_SYN_QUEUE);
+    if (no_room)
+        worse(one, TRACE_SYN), worse(one, TRACE_SYN_QUEUE);
+    if (known && has_surplus(&account->overflows))
+        doubt(one, TRACE_SYN), doubt(one, TRACE_ACK);
+    if (known && has_surplus(&account->syn_queue))
+        doubt(one, TRACE_SYN_QUEUE);
+}
+
+/* A program can have been left out anywhere on this host; that a child was missed the kernel's own count of them tells. */
+static void judge_queue_worth(const struct trace_model *m, const struct trace_account *account, struct traced *one)
+{
+    const struct trace_slot *slot = &one->slot;
+    bool migrates = account && account->migrates, whole = is_whole(account);
+    bool missed = (m->left_out[TRACE_ENTERED] && !whole) ||
+                  (account && account->known && account->children_known && trace_unseen(&account->children));
+    one->peak_bounded = !missed && !migrates && !slot->unknown;
+    /* Between an addition and the hook an accept() on another processor can have made the queue shorter again. What went to another
+       listener's queue is booked at this one still. */
+    if (slot->inside_peak > slot->peak || !one->peak_bounded)
+        worse(one, TRACE_LENGTH);
+    if (missed || migrates)
+        worse(one, TRACE_ENTERED), worse(one, TRACE_WAIT);
+    if (migrates || (m->left_out[TRACE_LEFT] && !(whole && is_at_rest(slot))))
+        worse(one, TRACE_LEFT);
+    if (slot->unknown || slot->unseen)
+        worse(one, TRACE_WAIT);
+    /* Subflows that join a connection are made by its listener, too, and never wait. */
+    if (one->now.kind == KIND_MPTCP && slot->unseen)
+        doubt(one, TRACE_ENTERED);
+}
+
+/* A hook that sees all can still have missed some: for want of room, or of a listener in its list. */
 static void judge_worth(const struct trace_model *m, struct traced *one)
 {
     const struct trace_account *account = account_of(m, one->slot.netns);
-    bool unproven = !account || !account->known || account->missed;
-    bool missed = unproven || m->full_missing || m->slots_missing;
     for (enum trace_figure f = 0; f < TRACE_FIGURE_COUNT; f++)
         one->worth[f] = m->hooks->of[f].name ? m->hooks->of[f].worth : TRACE_UNKNOWN;
-    if (missed)
-        worse(one, TRACE_SYN);
-    if (unproven)
-        worse(one, TRACE_ACK);
-    if (!account || !account->known || account->syn_queue_missed || m->slots_missing || m->full_missing)
-        worse(one, TRACE_SYN_QUEUE);
-    /* Between an addition and the hook an accept() on another processor can have made the queue shorter again. */
-    if (one->slot.inside_peak > one->slot.peak || one->slot.unknown)
-        worse(one, TRACE_LENGTH);
-    /* Overflows have their witness; but of what came and went there is none. */
-    if (m->left_out[TRACE_ENTERED])
-        worse(one, TRACE_LENGTH), worse(one, TRACE_ENTERED), worse(one, TRACE_WAIT);
-    if (m->left_out[TRACE_LEFT])
-        worse(one, TRACE_LEFT);
-    if (one->slot.unknown || one->slot.unseen)
-        worse(one, TRACE_WAIT);
+    judge_overflow_worth(m, account, one);
+    judge_queue_worth(m, account, one);
 }
 
 void judge_trace(struct trace_model *m)

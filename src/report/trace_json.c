@@ -51,7 +51,7 @@ static json_t *queue_json(const struct trace_model *m, const struct traced *one)
     const struct trace_slot *slot = &one->slot;
     bool known = one->worth[TRACE_LENGTH] != TRACE_UNKNOWN;
     /* Connections whose coming was not kept are not among those that bound it. */
-    bool bounded = !slot->unknown && slot->inside_peak >= slot->peak;
+    bool bounded = one->peak_bounded && slot->inside_peak >= slot->peak;
     return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "peak", json_known(known, slot->peak), "peak_at_most",
                      json_known(bounded, slot->inside_peak), "peak_at_us",
                      moment_json(m, known && slot->peak ? slot->peak_at : 0), "interval_peak",
@@ -168,12 +168,15 @@ static json_t *traced_json(const struct trace_model *m, const struct traced *one
 
 static json_t *account_json(const struct trace_account *a)
 {
-    return json_pack("{s:I, s:o, s:I, s:o, s:o, s:I, s:o, s:o, s:o}", "netns", (json_int_t)a->netns, "ListenOverflows",
-                     json_known(a->known, a->counted), "seen", (json_int_t)a->seen, "missed", json_known(a->known, a->missed),
-                     "TCPReqQFullDrop", json_known(a->known, a->syn_queue_counted), "syn_queue_seen",
-                     (json_int_t)a->syn_queue_seen, "syn_queue_missed", json_known(a->known, a->syn_queue_missed),
-                     "SyncookiesFailed", json_known(a->known, a->cookies_failed), "TCPDeferAcceptDrop",
-                     json_known(a->known, a->deferred));
+    const struct trace_witness *overflows = &a->overflows, *syn_queue = &a->syn_queue, *children = &a->children;
+    bool counted = a->known && a->children_known && children->before == children->base;
+    return json_pack("{s:I, s:o, s:I, s:o, s:o, s:I, s:o, s:o, s:o, s:o, s:I}", "netns", (json_int_t)a->netns, "ListenOverflows",
+                     json_known(a->known, trace_risen(overflows)), "seen", (json_int_t)overflows->seen, "missed",
+                     json_known(a->known, trace_unseen(overflows)), "TCPReqQFullDrop",
+                     json_known(a->known, trace_risen(syn_queue)), "syn_queue_seen", (json_int_t)syn_queue->seen,
+                     "syn_queue_missed", json_known(a->known, trace_unseen(syn_queue)), "SyncookiesFailed",
+                     json_known(a->known, a->cookies_failed), "TCPDeferAcceptDrop", json_known(a->known, a->deferred),
+                     "PassiveOpens", json_known(counted, trace_risen(children)), "entered", (json_int_t)children->seen);
 }
 
 static json_t *forgotten_json(const struct trace_forgotten *f)

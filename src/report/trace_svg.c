@@ -115,7 +115,7 @@ static void label_queue(const struct panel *p, double top, double bottom, double
         snprintf(label, sizeof label, drawn ? "holds %" PRIu64 : "would hold %" PRIu64, capacity);
     svg_text(p->out, LEFT - 8, drawn ? bottom - scale * (double)capacity + 4 : top + 12, "end", "t", label);
     const struct trace_slot *slot = &p->one->slot;
-    if (p->one->worth[TRACE_LENGTH] == TRACE_AT_LEAST && !slot->unknown && slot->inside_peak > slot->peak)
+    if (p->one->worth[TRACE_LENGTH] == TRACE_AT_LEAST && p->one->peak_bounded && slot->inside_peak > slot->peak)
         snprintf(label, sizeof label, "longest: %" PRIu64 " to %" PRIu64, slot->peak, slot->inside_peak);
     else if (known(p, TRACE_LENGTH))
         snprintf(label, sizeof label, "longest: %s%" PRIu64, bound_of(p, TRACE_LENGTH), slot->peak);

@@ -110,8 +110,10 @@ static void write_queue(const struct summary *s)
             fprintf(line, ", at %s", stamp);
         if (s->one->worth[TRACE_LENGTH] == TRACE_EXACT)
             fputs(" (exact)", line);
-        else if (!slot->unknown)
+        else if (s->one->peak_bounded)
             fprintf(line, " (as seen; for a moment it may have been %" PRIu64 ")", slot->inside_peak);
+        else
+            fputs(" (at least)", line);
         if (slot->entered)
             fputs("; its length as each came:", line);
         for (unsigned i = 0; i < TRACE_LENGTHS; i++)
@@ -148,7 +150,9 @@ static void write_waits(const struct summary *s)
                 nsec_text((nsec)slot->seed_max, span));
     if (slot->unseen)
         fprintf(line, "; %" PRIu64 " accepted%s, as was noticed when they were closed: their waits are not known", slot->unseen,
-                one->worth[TRACE_WAIT] == TRACE_UNKNOWN ? "" : " by a call that cannot be seen here (io_uring)");
+                one->worth[TRACE_WAIT] == TRACE_UNKNOWN ? ""
+                : one->now.kind == KIND_MPTCP ? " by a call that cannot be seen here (io_uring), or joined a connection (MPTCP)"
+                                              : " by a call that cannot be seen here (io_uring)");
     if (slot->unknown)
         fprintf(line, "; of %" PRIu64 " the coming was not kept, as too many waited", slot->unknown);
     fold_end(&fold);
@@ -312,30 +316,42 @@ static void write_note(const struct summary *s, const char *text)
     write_folded(s->out, text, s->columns, 2);
 }
 
+/* How much a counter rose, beside what was seen. */
+static void write_witness(const struct summary *s, const char *counter, const struct trace_witness *w)
+{
+    char text[400];
+    snprintf(text, sizeof text, "%s rose by %" PRIu64 " meanwhile; seen were %" PRIu64 "%s", counter, trace_risen(w), w->seen,
+             trace_unseen(w) ? ": some were missed, or belong to listeners that are not traced"
+             : w->seen == w->seen_before && w->seen + w->before > w->now ? ": that is more than there were"
+                                                                         : "");
+    if (trace_risen(w) || w->seen)
+        write_note(s, text);
+}
+
 static void write_accounts(const struct summary *s)
 {
     char text[400];
     for (size_t i = 0; i < s->m->account_count; i++) {
         const struct trace_account *a = &s->m->accounts[i];
-        if (!a->known ||
-            (!a->counted && !a->seen && !a->syn_queue_counted && !a->syn_queue_seen && !a->cookies_failed && !a->deferred))
+        if (!a->known)
             continue;
+        snprintf(text, sizeof text, "ListenOverflows of network namespace %" PRIu64, a->netns);
+        write_witness(s, text, &a->overflows);
+        snprintf(text, sizeof text, "TCPReqQFullDrop of network namespace %" PRIu64, a->netns);
+        write_witness(s, text, &a->syn_queue);
+        if (a->children_known && trace_unseen(&a->children)) {
+            snprintf(text, sizeof text, "PassiveOpens of network namespace %" PRIu64, a->netns);
+            write_witness(s, text, &a->children);
+        }
         snprintf(text, sizeof text,
-                 "ListenOverflows of network namespace %" PRIu64 " rose by %" PRIu64 " meanwhile; seen were %" PRIu64 "%s",
-                 a->netns, a->counted, a->seen,
-                 a->missed ? ": some were missed, or belong to listeners that are not traced" : "");
-        write_note(s, text);
-        snprintf(text, sizeof text, "TCPReqQFullDrop of it rose by %" PRIu64 "; seen were %" PRIu64 "%s", a->syn_queue_counted,
-                 a->syn_queue_seen, a->syn_queue_missed ? ": some were missed, or belong to listeners that are not traced" : "");
-        if (a->syn_queue_counted || a->syn_queue_seen)
-            write_note(s, text);
-        snprintf(text, sizeof text, "SyncookiesFailed of it rose by %" PRIu64 ": last ACKs that had no valid cookie",
-                 a->cookies_failed);
+                 "SyncookiesFailed of network namespace %" PRIu64 " rose by %" PRIu64 ": last ACKs that had no valid cookie",
+                 a->netns, a->cookies_failed);
         if (a->cookies_failed)
             write_note(s, text);
         snprintf(text, sizeof text,
-                 "TCPDeferAcceptDrop of it rose by %" PRIu64 ": ACKs without data, which TCP_DEFER_ACCEPT waits for",
-                 a->deferred);
+                 "TCPDeferAcceptDrop of network namespace %" PRIu64 " rose by %" PRIu64
+                 ": ACKs without data, which TCP_DEFER_ACCEPT waits for",
+                 a->netns, a->deferred);
         if (a->deferred)
             write_note(s, text);
     }
@@ -376,9 +392,9 @@ void write_trace_losses(FILE *out, const struct trace_model *m, int columns)
         {m->full_missing, "SYNs were not looked for at every full listener on their port, as there were too many"},
         {m->sources_lost, "addresses of dropped packets were forgotten again, as there were too many"},
         {m->events_lost, "events were lost"},
-        {m->left_out[TRACE_ENTERED] + m->left_out[TRACE_LEFT],
-         "times the kernel left out a program that sees connections come and go, as a packet had interrupted it: so many may be "
-         "missing"},
+        {m->left_out[TRACE_ENTERED] + m->left_out[TRACE_LEFT], "times the kernel left out a program that sees connections come "
+                                                               "and go, as a packet had interrupted it: what it may have "
+                                                               "missed is called at least"},
         {m->not_seeded, "network namespaces could not be entered: what listened there before is not traced"},
     };
     for (size_t i = 0; i < sizeof losses / sizeof *losses; i++)

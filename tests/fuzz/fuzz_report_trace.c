@@ -184,7 +184,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (enum trace_figure f = 0; f < TRACE_FIGURE_COUNT; f++)
         if (!draw_bool(&bytes))
             hooks.of[f] = (struct trace_hook){"tp_btf/any", (enum trace_worth)draw_below(&bytes, TRACE_WORTH_COUNT)};
-    struct trace_account account = {.netns = draw_byte(&bytes) % 3u, .known = draw_bool(&bytes), .counted = draw_count(&bytes)};
+    struct trace_account account = {.netns = draw_byte(&bytes) % 3u,
+                                    .known = draw_bool(&bytes),
+                                    .overflows = {.now = draw_count(&bytes)}};
     struct trace_model m = {.at = "2026-01-31T12:00:00.000Z", .began_at = "2026-01-31T12:00:00.000Z", .kernel = "6.18.0"};
     m.hooks = &hooks, m.list = list, m.accounts = &account, m.account_count = 1;
     m.elapsed = draw_span(&bytes), m.took = draw_span(&bytes), m.number = draw_count(&bytes);

@@ -160,7 +160,7 @@ END_TEST
 START_TEST(bounds_are_told)
 {
     begin(2);
-    account.counted = 100; /* more than was seen */
+    account.overflows.now = 100; /* more than was seen */
     hooks.of[TRACE_ACK].name = NULL;
     hooks.of[TRACE_WAIT].worth = TRACE_AT_MOST;
     list[0].slot.inside_peak = 11;
@@ -263,7 +263,7 @@ END_TEST
 START_TEST(a_picture_says_what_its_figures_are_worth)
 {
     begin(1);
-    account.counted = 100;
+    account.overflows.now = 100;
     list[0].slot.inside_peak = 12;
     hooks.of[TRACE_ACK].name = NULL;
     hooks.of[TRACE_WAIT].worth = TRACE_AT_LEAST;

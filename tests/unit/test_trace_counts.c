@@ -104,12 +104,12 @@ START_TEST(exact_is_what_cannot_have_missed_any)
 {
     begin();
     one.slot.peak = one.slot.inside_peak = 5;
-    one.slot.syn.count = account.counted = 3;
+    one.slot.syn.count = account.overflows.now = 3;
     judge_trace(&model);
     for (enum trace_figure f = 0; f < TRACE_FIGURE_COUNT; f++)
         ck_assert_int_eq(one.worth[f], TRACE_EXACT);
-    ck_assert_uint_eq(account.seen, 3);
-    ck_assert_uint_eq(account.missed, 0);
+    ck_assert_uint_eq(account.overflows.seen, 3);
+    ck_assert_uint_eq(trace_unseen(&account.overflows), 0);
 }
 END_TEST
 
@@ -119,10 +119,10 @@ START_TEST(what_may_have_missed_some_is_a_bound)
     one.slot.peak = 5;
     one.slot.inside_peak = 6; /* one may have been there for a moment */
     one.slot.syn.count = 3;
-    account.counted = 4;
+    account.overflows.now = 4;
     one.slot.unseen = 1;
     judge_trace(&model);
-    ck_assert_uint_eq(account.missed, 1);
+    ck_assert_uint_eq(trace_unseen(&account.overflows), 1);
     ck_assert_int_eq(one.worth[TRACE_LENGTH], TRACE_AT_LEAST);
     ck_assert_int_eq(one.worth[TRACE_SYN], TRACE_AT_LEAST);
     ck_assert_int_eq(one.worth[TRACE_ACK], TRACE_AT_LEAST);
@@ -134,10 +134,10 @@ START_TEST(syn_queues_have_their_own_witness)
 {
     begin();
     one.slot.syn_queue.count = 3;
-    account.syn_queue_counted = 4;
+    account.syn_queue.now = 4;
     judge_trace(&model);
-    ck_assert_uint_eq(account.missed, 0);
-    ck_assert_uint_eq(account.syn_queue_missed, 1);
+    ck_assert_uint_eq(trace_unseen(&account.overflows), 0);
+    ck_assert_uint_eq(trace_unseen(&account.syn_queue), 1);
     ck_assert_int_eq(one.worth[TRACE_SYN], TRACE_EXACT);
     ck_assert_int_eq(one.worth[TRACE_SYN_QUEUE], TRACE_AT_LEAST);
 }
@@ -161,14 +161,54 @@ START_TEST(other_drops_are_the_rest_of_the_listeners_own_counter)
 }
 END_TEST
 
+/* The kernel's own count of children, at rest, proves that none was missed; while they come it does not. */
+START_TEST(a_program_that_was_left_out_missed_none_if_the_kernel_counts_as_many)
+{
+    begin();
+    account.children_known = true;
+    account.children.now = 3;
+    one.slot.entered = 3, one.slot.accepted = 2, one.slot.left_other = 1, one.slot.peak = one.slot.inside_peak = 1;
+    model.left_out[TRACE_ENTERED] = model.left_out[TRACE_LEFT] = 5;
+    judge_trace(&model);
+    ck_assert_int_eq(one.worth[TRACE_ENTERED], TRACE_AT_LEAST); /* they came since the look before */
+    judge_trace(&model);
+    ck_assert_int_eq(one.worth[TRACE_ENTERED], TRACE_EXACT);
+    ck_assert_int_eq(one.worth[TRACE_LENGTH], TRACE_EXACT);
+    ck_assert_int_eq(one.worth[TRACE_LEFT], TRACE_EXACT);
+    one.slot.left_other = 0; /* it is in the queue still, as far as was seen */
+    judge_trace(&model);
+    ck_assert_int_eq(one.worth[TRACE_LEFT], TRACE_AT_LEAST);
+    account.children.now = 4;
+    judge_trace(&model);
+    ck_assert_int_eq(one.worth[TRACE_ENTERED], TRACE_AT_LEAST);
+    ck_assert_int_eq(one.worth[TRACE_WAIT], TRACE_AT_LEAST);
+}
+END_TEST
+
+/* More at rest than the kernel counts: other drops were taken for them. */
+START_TEST(more_than_the_kernel_counts_is_no_exact_figure)
+{
+    begin();
+    one.slot.syn.count = 4;
+    account.overflows.now = 3;
+    judge_trace(&model);
+    ck_assert_int_eq(one.worth[TRACE_SYN], TRACE_EXACT); /* one may have come behind the counter */
+    judge_trace(&model);
+    ck_assert_int_eq(one.worth[TRACE_SYN], TRACE_AT_MOST);
+    account.overflows.base = 0, account.overflows.before = 0, account.overflows.now = 4;
+    judge_trace(&model);
+    ck_assert_int_eq(one.worth[TRACE_SYN], TRACE_EXACT);
+}
+END_TEST
+
 START_TEST(what_was_forgotten_was_seen)
 {
     begin();
     one.slot.syn.count = 3;
-    account.counted = 10;
-    account.forgotten = 7;
+    account.overflows.now = 10;
+    account.overflows.gone = 7;
     judge_trace(&model);
-    ck_assert_uint_eq(account.seen, 10);
+    ck_assert_uint_eq(account.overflows.seen, 10);
     ck_assert_int_eq(one.worth[TRACE_SYN], TRACE_EXACT);
 }
 END_TEST
@@ -289,6 +329,8 @@ static Suite *make_suite(void)
                                   overflows_without_a_witness_are_a_bound,
                                   syn_queues_have_their_own_witness,
                                   other_drops_are_the_rest_of_the_listeners_own_counter,
+                                  a_program_that_was_left_out_missed_none_if_the_kernel_counts_as_many,
+                                  more_than_the_kernel_counts_is_no_exact_figure,
                                   what_was_forgotten_was_seen,
                                   without_a_hook_nothing_is_known,
                                   a_listener_is_found_by_its_cookie,

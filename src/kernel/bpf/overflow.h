@@ -211,10 +211,11 @@ int BPF_PROG(ack_dropped, struct sk_buff *skb, void *location, int reason, struc
     struct trace_slot *slot = slot_of(sk, &number);
     if (!slot)
         return 0;
-    if (!is_overflow(reason, sk))
+    /* Of any other packet, as the reset of a half-open client, it is accounted for: no SYN is to be taken for it. */
+    if (!is_overflow(reason, sk) || !read_peer(skb, &peer) || (peer.flags & (FLAG_SYN | FLAG_ACK | FLAG_RST)) != FLAG_ACK) {
+        take_drop(slot, sk->sk_drops.counter);
         return 0;
-    if (!read_peer(skb, &peer) || (peer.flags & (FLAG_SYN | FLAG_ACK | FLAG_RST)) != FLAG_ACK)
-        return 0;
+    }
     slot->drops = (uint32_t)sk->sk_drops.counter;
     overflowed(slot, number, &peer, TRACE_EVENT_ACK_OVERFLOW, is_of_cookie(reason) ? 1 : 2);
     return 0;
