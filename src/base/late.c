@@ -12,7 +12,7 @@ int late_load(const struct late_library *library, struct error *err)
         return 0;
     void *handle = dlopen(library->file, RTLD_NOW | RTLD_LOCAL);
     if (!handle)
-        return error_set(err, ELIBACC, "%.60s cannot be loaded: is it installed?", library->file);
+        return error_set(err, ELIBACC, "cannot load what this takes: %.200s", dlerror());
     for (size_t i = 0; i < library->count; i++) {
         library->places[i] = dlsym(handle, library->names[i]);
         if (library->places[i])

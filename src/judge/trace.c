@@ -142,10 +142,11 @@ static void judge_overflow_worth(const struct trace_model *m, const struct trace
         worse(one, TRACE_SYN_QUEUE);
     if (no_room)
         worse(one, TRACE_SYN), worse(one, TRACE_SYN_QUEUE);
+    /* Then something is wrong with the account, and nobody knows what: it could hide others that were missed. */
     if (known && has_surplus(&account->overflows))
-        doubt(one, TRACE_SYN), doubt(one, TRACE_ACK);
+        one->worth[TRACE_SYN] = one->worth[TRACE_ACK] = TRACE_UNKNOWN;
     if (known && has_surplus(&account->syn_queue))
-        doubt(one, TRACE_SYN_QUEUE);
+        one->worth[TRACE_SYN_QUEUE] = TRACE_UNKNOWN;
 }
 
 /* A program can have been left out anywhere on this host; that a child was missed the kernel's own count of them tells. */

@@ -53,12 +53,20 @@ const char *trace_why(int code)
     return code < 4000 ? strerror(code) : "libbpf cannot, or has no memory for it";
 }
 
+bool trace_is_starved(int code)
+{
+    return code == EMFILE || code == ENFILE || code == ENOMEM || code >= 4000;
+}
+
 int trace_refused(int code, struct error *err)
 {
+    if ((code == ESRCH || code == ENOENT) && !access("/sys/kernel/btf/vmlinux", R_OK))
+        return error_set(err, ENOMEM,
+                         "cannot read the types of this kernel (/sys/kernel/btf/vmlinux): is there memory for them?");
     if (code == ESRCH || code == ENOENT)
         return error_set(err, ESRCH, "this kernel tells no types of its own (no /sys/kernel/btf/vmlinux, CONFIG_DEBUG_INFO_BTF)");
     if (code != EPERM && code != EACCES)
-        return error_set(err, code, "the kernel refuses the programs: %s", trace_why(code));
+        return error_set(err, code, "cannot load the programs into the kernel: %s", trace_why(code));
     if (is_locked_down())
         return error_set(err, code, "this kernel is locked down (confidentiality mode): no program may read its memory");
     return error_set(err, code, "no right to load programs into the kernel: CAP_BPF and CAP_PERFMON are needed (or root)");
@@ -162,10 +170,10 @@ static int choose(const struct btf *btf, const bool *refused, bool use[TRACE_PRO
             *hook = (struct trace_hook){program->hook, program->worth};
         else if (!status)
             memset(use + i, 0, (behind - i) * sizeof *use); /* a better one is there already */
-        else if (trace_is_vital(program->figure) && (status == -EPERM || status == -EACCES))
+        else if (trace_is_starved(-status) || (trace_is_vital(program->figure) && (status == -EPERM || status == -EACCES)))
             return trace_refused(-status, err);
         else if (trace_is_vital(program->figure) && refused[i])
-            return error_set(err, -status, "this kernel refuses the program for %s: Linux 5.17 or later is needed",
+            return error_set(err, -status, "the program for %s is refused: it takes Linux 5.17 or later, descriptors and memory",
                              program->hook);
         else if (trace_is_vital(program->figure))
             return error_set(err, -status, "this kernel has no %s, without which nothing can be told", program->hook);

@@ -50,6 +50,8 @@ bool trace_is_vital(enum trace_figure figure);
 
 /* What it means that bpf(2) failed with this errno value. Returns its negative. */
 int trace_refused(int code, struct error *err);
+/* Whether it means that there was no memory or descriptor for it: that says nothing of the kernel. */
+bool trace_is_starved(int code);
 /* What an errno value of libbpf means, which has some of its own. */
 const char *trace_why(int code);
 

@@ -141,7 +141,7 @@ static int load_best(struct tracer *t, const struct tracer_query *query, bool us
             status = trace_choose(refused, use, &t->hooks, err);
         if (status || !(status = load(t, use, &why)))
             return status;
-        if (!find_refused(t, query, use, refused))
+        if (trace_is_starved(-status) || !find_refused(t, query, use, refused))
             return error_set(err, why.code, "%s", why.text);
         forget_object(t);
     }

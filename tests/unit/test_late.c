@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <string.h>
 
 #ifdef LATE_IS_LINKED
 START_TEST(all_are_linked)
@@ -36,7 +37,7 @@ START_TEST(what_is_missing_is_named)
     void *places[2] = {0};
     struct late_library library = {"libno-such.so.7", names, places, 2};
     ck_assert_int_eq(late_load(&library, &err), -ELIBACC);
-    ck_assert_str_eq(err.text, "libno-such.so.7 cannot be loaded: is it installed?");
+    ck_assert_msg(strstr(err.text, "cannot load what this takes: libno-such.so.7: "), "%s", err.text);
     err = (struct error){0};
     library.file = "libm.so.6";
     ck_assert_int_eq(late_load(&library, &err), -ELIBACC);

@@ -194,7 +194,7 @@ START_TEST(more_than_the_kernel_counts_is_no_exact_figure)
     judge_trace(&model);
     ck_assert_int_eq(one.worth[TRACE_SYN], TRACE_EXACT); /* one may have come behind the counter */
     judge_trace(&model);
-    ck_assert_int_eq(one.worth[TRACE_SYN], TRACE_AT_MOST);
+    ck_assert_int_eq(one.worth[TRACE_SYN], TRACE_UNKNOWN);
     account.overflows.base = 0, account.overflows.before = 0, account.overflows.now = 4;
     judge_trace(&model);
     ck_assert_int_eq(one.worth[TRACE_SYN], TRACE_EXACT);
