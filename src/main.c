@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <locale.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -24,7 +25,8 @@ static bool hold_standard_streams(void)
 
 int main(int argc, char **argv)
 {
-    setlocale(LC_CTYPE, ""); /* what the terminal can show; numbers are written the same everywhere */
+    signal(SIGXFSZ, SIG_IGN); /* write(2) fails then, and says why */
+    setlocale(LC_CTYPE, "");  /* what the terminal can show; numbers are written the same everywhere */
     if (!hold_standard_streams()) {
         say(NULL, "stdout is closed: there is nowhere to report to (use --quiet >/dev/null for the exit status alone)");
         return EXIT_CANNOT;
