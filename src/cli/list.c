@@ -71,6 +71,15 @@ static int report(const struct command *command, const struct settings *settings
     return status ? status : output_status(survey->outcome);
 }
 
+/* A trace may be of other network namespaces alone. */
+static bool knows_any(const struct survey *survey)
+{
+    for (size_t i = 0; i < survey->count; i++)
+        if (trace_find(survey->traced, &survey->listeners[i]))
+            return true;
+    return false;
+}
+
 static int list_run(const struct command *command, const struct settings *settings)
 {
     struct survey survey = {0};
@@ -83,6 +92,8 @@ static int list_run(const struct command *command, const struct settings *settin
     }
     bool failed = find_traces(command, settings, &exact, &err) ||
                   select_listeners(&survey, settings, settings->exact == EXACT_NEVER ? NULL : &exact, &err);
+    if (settings->exact == EXACT_AUTO && !knows_any(&survey))
+        survey.traced = NULL;
     int status = failed ? say_error(command, &err) : report(command, settings, &survey, &err);
     survey_release(&survey);
     exact_release(&exact);

@@ -164,7 +164,7 @@ int report_trace_prometheus(FILE *out, const struct trace_model *m)
         else if (m->list[i].selected)
             status = -ENOMEM;
     }
-    if (!status)
+    if (!status && all.count) /* without a series its head says nothing */
         write_all(out, &all);
     for (size_t i = 0; i < all.count; i++)
         free(all.list[i].labels);
