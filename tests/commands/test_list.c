@@ -512,10 +512,11 @@ START_TEST(output_is_whole_or_as_before)
     if (!python_begin(LISTENING "[tcp('127.0.0.1',6000+i) for i in range(300)]" AND_WAIT, &server))
         return;
     /* A reader that looks all the time finds the last line of the whole report in each file that it finds. */
-    char *seen = shell("umask 022; cd %s; (while [ ! -e stop ]; do cp m.prom copy 2>/dev/null && tail -n 1 copy; done | sort | "
-                       "uniq -c | wc -l >lines) & for i in $(seq 30); do %s list --exact never --prometheus --output m.prom || exit 1; done;"
-                       "touch stop; wait; xargs <lines; stat -c %%a m.prom; ls | grep -c 'm.prom.' || true",
-                       folder, BACKLOGCTL);
+    char *seen = shell(
+        "umask 022; cd %s; (while [ ! -e stop ]; do cp m.prom copy 2>/dev/null && tail -n 1 copy; done | sort | "
+        "uniq -c | wc -l >lines) & for i in $(seq 30); do %s list --exact never --prometheus --output m.prom || exit 1; done;"
+        "touch stop; wait; xargs <lines; stat -c %%a m.prom; ls | grep -c 'm.prom.' || true",
+        folder, BACKLOGCTL);
     ck_assert_str_eq(seen, "1\n644\n0");
     free(seen);
     char options[128];
