@@ -175,21 +175,20 @@ static void draw_bar(const struct panel *p, const struct trace_point *point, dou
 
 static void draw_drops(const struct panel *p, double top)
 {
-    uint64_t most = 0;
-    double bottom = top + DROPS_HEIGHT;
+    double most = 0, bottom = top + DROPS_HEIGHT;
     char label[STAGE_TEXT_SIZE];
     for (size_t i = 0; i < p->track->count; i++) {
-        uint64_t drops = p->track->points[i].span.syn + p->track->points[i].span.ack;
+        double drops = (double)p->track->points[i].span.syn + (double)p->track->points[i].span.ack;
         most = drops > most ? drops : most;
     }
     svg_line(p->out, LEFT, bottom, LEFT + ROOM, bottom, "l");
-    if (most) {
-        snprintf(label, sizeof label, "%" PRIu64, most);
+    if (most > 0) {
+        snprintf(label, sizeof label, "%.0f", most);
         svg_line(p->out, LEFT, top + 6, LEFT + ROOM, top + 6, "l");
         svg_text(p->out, LEFT - 8, top + 10, "end", "s", label);
     }
-    for (size_t i = 0; i < p->track->count && most; i++)
-        draw_bar(p, &p->track->points[i], bottom, (DROPS_HEIGHT - 6) / (double)most);
+    for (size_t i = 0; i < p->track->count && most > 0; i++)
+        draw_bar(p, &p->track->points[i], bottom, (DROPS_HEIGHT - 6) / most);
     svg_text(p->out, EDGE, bottom - 32, "start", "s", "dropped");
     svg_text(p->out, EDGE, bottom - 18, "start", "t", stage_text(p, TRACE_SYN, p->one->slot.syn.count, label));
     svg_text(p->out, EDGE, bottom - 4, "start", "t", stage_text(p, TRACE_ACK, p->one->slot.ack.count, label));
