@@ -54,9 +54,12 @@ static const char *bound_of(const struct panel *p, enum trace_figure figure)
 
 static uint64_t longest_queue(const struct panel *p)
 {
-    uint64_t longest = 1;
-    for (size_t i = 0; i < p->track->count; i++)
-        longest = p->track->points[i].span.peak > longest ? p->track->points[i].span.peak : longest;
+    uint64_t longest = p->one->slot.at_start > 1 ? p->one->slot.at_start : 1;
+    for (size_t i = 0; i < p->track->count; i++) {
+        const struct trace_point *point = &p->track->points[i];
+        longest = point->span.peak > longest ? point->span.peak : longest;
+        longest = point->queue > longest ? point->queue : longest;
+    }
     return longest;
 }
 
@@ -132,7 +135,7 @@ static void draw_queue(const struct panel *p, double top)
     for (size_t i = 0; i < p->track->count; i++)
         holds = p->track->points[i].capacity > holds ? p->track->points[i].capacity : holds;
     /* A capacity far beyond what was needed is told, not drawn: the line would lie flat. */
-    bool drawn = holds && capacity && holds <= 20 * longest;
+    bool drawn = holds && capacity && holds / 20 <= longest;
     uint64_t most = drawn && holds > longest ? holds : longest;
     double bottom = top + QUEUE_HEIGHT, scale = (QUEUE_HEIGHT - 10) / (double)most;
     svg_line(p->out, LEFT, bottom, LEFT + ROOM, bottom, "l");
