@@ -542,8 +542,9 @@ START_TEST(a_listener_that_pauses_goes_on)
     struct process process = observe("");
     clients[0] = client(0);
     accepted[0] = accept_one(listener);
-    ck_assert_int_eq(shutdown(listener, SHUT_RD), 0);
     nanosleep(&(struct timespec){.tv_nsec = 300 * NSEC_PER_MSEC}, NULL); /* for a look in between */
+    ck_assert_int_eq(shutdown(listener, SHUT_RD), 0);
+    nanosleep(&(struct timespec){.tv_nsec = 300 * NSEC_PER_MSEC}, NULL); /* likewise */
     ck_assert_int_eq(listen(listener, 8), 0);
     for (int i = 1; i < 4; i++)
         clients[i] = client(i);
