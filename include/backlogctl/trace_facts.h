@@ -126,6 +126,18 @@ static inline uint64_t trace_unseen(const struct trace_witness *w)
     return trace_risen(w) > w->seen ? trace_risen(w) - w->seen : 0;
 }
 
+/* None was seen since the look before: so what was seen is as old as the counter, which is read before it. */
+static inline bool trace_is_calm(const struct trace_witness *w)
+{
+    return w->seen == w->seen_before;
+}
+
+/* More were seen than there can have been. */
+static inline bool trace_has_surplus(const struct trace_witness *w)
+{
+    return trace_is_calm(w) && w->now >= w->before && w->seen > w->now - w->before;
+}
+
 /* The account of a network namespace. */
 struct trace_account {
     uint64_t netns;
@@ -173,6 +185,15 @@ struct trace_model {
     size_t namespaces_closed, not_seeded;  /* could not be entered; to find what was there already */
     char incomplete[160];                  /* as in struct survey */
 };
+
+/* NULL: there is none. */
+static inline struct trace_account *trace_account_of(const struct trace_model *m, uint64_t netns)
+{
+    for (size_t i = 0; i < m->account_count; i++)
+        if (m->accounts[i].netns == netns)
+            return &m->accounts[i];
+    return NULL;
+}
 
 /* What is told of a listener that is one thing among others. */
 struct trace_digest {

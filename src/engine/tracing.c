@@ -32,7 +32,7 @@ static void begin_witness(struct trace_witness *w, const struct counters *before
 /* In the namespace of the thread. What is dropped between the two readings is in doubt, so the later one counts. */
 static int seed_here(struct tracing *t, const struct netns_facts *facts, struct error *err)
 {
-    struct counters counters;
+    struct counters counters = {0};
     struct connection_counters connections;
     struct trace_account *account = add_account(&t->model, netns_inode(0));
     if (!account)
@@ -218,21 +218,13 @@ static void merge_survey(struct tracing *t, const struct survey *survey)
         }
 }
 
-static bool has_account(const struct trace_model *m, uint64_t netns)
-{
-    for (size_t i = 0; i < m->account_count; i++)
-        if (m->accounts[i].netns == netns)
-            return true;
-    return false;
-}
-
 /* Of a namespace that is new, or could not be entered before, all counts that it ever had: then those seen are fewer, and no figure of it is
    called exact. */
 static void take_accounts(struct trace_model *m, const struct survey *survey)
 {
     for (size_t i = 0; i < survey->namespace_count; i++) {
         struct trace_account *fresh =
-            has_account(m, survey->namespaces[i].inode) ? NULL : add_account(m, survey->namespaces[i].inode);
+            trace_account_of(m, survey->namespaces[i].inode) ? NULL : add_account(m, survey->namespaces[i].inode);
         if (fresh)
             fresh->known = fresh->children_known = true;
     }

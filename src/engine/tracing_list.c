@@ -30,12 +30,12 @@ void tracing_give_back(struct tracing *t)
 static void forget(struct trace_model *m, const struct traced *one)
 {
     const struct trace_slot *slot = &one->slot;
-    for (size_t i = 0; i < m->account_count; i++)
-        if (m->accounts[i].netns == slot->netns) {
-            m->accounts[i].overflows.gone += slot->syn.count + slot->ack.count;
-            m->accounts[i].syn_queue.gone += slot->syn_queue.count;
-            m->accounts[i].children.gone += slot->entered;
-        }
+    struct trace_account *account = trace_account_of(m, slot->netns);
+    if (account) {
+        account->overflows.gone += slot->syn.count + slot->ack.count;
+        account->syn_queue.gone += slot->syn_queue.count;
+        account->children.gone += slot->entered;
+    }
     if (!one->selected)
         return;
     m->forgotten.listeners++;

@@ -51,14 +51,6 @@ static struct trace_quantile longest(const struct trace_slot *now, const struct 
     return found;
 }
 
-static struct trace_account *account_of(const struct trace_model *m, uint64_t netns)
-{
-    for (size_t i = 0; i < m->account_count; i++)
-        if (m->accounts[i].netns == netns)
-            return &m->accounts[i];
-    return NULL;
-}
-
 /* The survey was taken before the counts: of what came in between the listener's counter, of 32 bits, knows nothing yet. */
 static void judge_drops(struct traced *one)
 {
@@ -83,7 +75,7 @@ static void judge_accounts(struct trace_model *m)
     }
     for (size_t i = 0; i < m->count; i++) {
         const struct trace_slot *slot = &m->list[i].slot;
-        struct trace_account *account = account_of(m, slot->netns);
+        struct trace_account *account = trace_account_of(m, slot->netns);
         if (!account)
             continue;
         account->overflows.seen += slot->syn.count + slot->ack.count;
@@ -107,23 +99,12 @@ static void doubt(struct traced *one, enum trace_figure figure)
         one->worth[figure] = TRACE_UNKNOWN;
 }
 
-/* None was seen since the look before: so what was seen is as old as the counter, which is read before it. */
-static bool is_calm(const struct trace_witness *w)
-{
-    return w->seen == w->seen_before;
-}
-
-/* More were seen than there can have been. */
-static bool has_surplus(const struct trace_witness *w)
-{
-    return is_calm(w) && w->seen > since(w->now, w->before);
-}
-
 /* As many were seen as the kernel counts itself. */
 static bool is_whole(const struct trace_account *account)
 {
     const struct trace_witness *w = account ? &account->children : NULL;
-    return w && account->known && account->children_known && w->before == w->base && is_calm(w) && w->seen == trace_risen(w);
+    return w && account->known && account->children_known && w->before == w->base && trace_is_calm(w) &&
+           w->seen == trace_risen(w);
 }
 
 /* All that came have gone, as far as was seen. */
@@ -143,9 +124,9 @@ static void judge_overflow_worth(const struct trace_model *m, const struct trace
     if (no_room)
         worse(one, TRACE_SYN), worse(one, TRACE_SYN_QUEUE);
     /* Then something is wrong with the account, and nobody knows what: it could hide others that were missed. */
-    if (known && has_surplus(&account->overflows))
+    if (known && trace_has_surplus(&account->overflows))
         one->worth[TRACE_SYN] = one->worth[TRACE_ACK] = TRACE_UNKNOWN;
-    if (known && has_surplus(&account->syn_queue))
+    if (known && trace_has_surplus(&account->syn_queue))
         one->worth[TRACE_SYN_QUEUE] = TRACE_UNKNOWN;
 }
 
@@ -175,7 +156,7 @@ static void judge_queue_worth(const struct trace_model *m, const struct trace_ac
 /* A hook that sees all can still have missed some: for want of room, or of a listener in its list. */
 static void judge_worth(const struct trace_model *m, struct traced *one)
 {
-    const struct trace_account *account = account_of(m, one->slot.netns);
+    const struct trace_account *account = trace_account_of(m, one->slot.netns);
     for (enum trace_figure f = 0; f < TRACE_FIGURE_COUNT; f++)
         one->worth[f] = m->hooks->of[f].name ? m->hooks->of[f].worth : TRACE_UNKNOWN;
     judge_overflow_worth(m, account, one);

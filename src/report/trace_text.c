@@ -321,9 +321,9 @@ static void write_witness(const struct summary *s, const char *counter, const st
 {
     char text[400];
     snprintf(text, sizeof text, "%s rose by %" PRIu64 " meanwhile; seen were %" PRIu64 "%s", counter, trace_risen(w), w->seen,
-             trace_unseen(w) ? ": some were missed, or belong to listeners that are not traced"
-             : w->seen == w->seen_before && w->seen + w->before > w->now ? ": that is more than there were"
-                                                                         : "");
+             trace_unseen(w)        ? ": some were missed, or belong to listeners that are not traced"
+             : trace_has_surplus(w) ? ": that is more than there were"
+                                    : "");
     if (trace_risen(w) || w->seen)
         write_note(s, text);
 }

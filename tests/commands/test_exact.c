@@ -44,30 +44,12 @@ static int server(bool shares)
     return fd;
 }
 
-static long queue_of(int fd)
+static long shortest_queue(void)
 {
     char *text = shell("ss -Htln 'sport = :%d' | awk '{print $2}' | sort -n | head -n 1", PORT);
     long length = strtol(text, NULL, 10);
     free(text);
-    (void)fd;
     return length;
-}
-
-static long overflows(void)
-{
-    char *text = shell("awk '/^TcpExt:/ {for (i = 1; i <= NF; i++) if (names[i] == \"ListenOverflows\") print $i; "
-                       "split($0, names)}' /proc/thread-self/net/netstat");
-    long value = strtol(text, NULL, 10);
-    free(text);
-    return value;
-}
-
-static bool are_full(const int *fds, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        if (queue_of(fds[i]) != BACKLOG + 1)
-            return false;
-    return true;
 }
 
 /* Fills the queues, waits some 60 ms, and is gone again: those outside are reset, those inside are accepted. */
@@ -76,7 +58,7 @@ static void burst(const int *fds, size_t count)
     struct sockaddr_in address = place();
     int clients[CLIENTS_MOST];
     size_t made = 0;
-    for (nsec end = clock_now() + PATIENCE; made < CLIENTS || (!are_full(fds, count) && clock_now() < end);) {
+    for (nsec end = clock_now() + PATIENCE; made < CLIENTS || (shortest_queue() != BACKLOG + 1 && clock_now() < end);) {
         if (made == CLIENTS_MOST) {
             usleep(1000);
             continue;
@@ -85,7 +67,7 @@ static void burst(const int *fds, size_t count)
         if (connect(clients[made++], (struct sockaddr *)&address, sizeof address))
             ck_assert_int_eq(errno, EINPROGRESS);
     }
-    ck_assert(are_full(fds, count));
+    ck_assert_int_eq(shortest_queue(), BACKLOG + 1);
     usleep(60000);
     for (size_t i = 0; i < made; i++)
         close(clients[i]);
@@ -195,9 +177,9 @@ START_TEST(watch_tells_what_passed_between_two_looks)
     json_t *one = report_listener(after, 0);
     ck_assert_int_eq(report_number(one, "peak"), BACKLOG + 1);
     ck_assert_str_eq(report_text(one, "trace.peak_bound"), "exact");
-    ck_assert_int_eq(report_number(one, "new_overflows.min"), overflows());
-    ck_assert_int_eq(report_number(one, "new_overflows.max"), overflows());
-    ck_assert_int_eq(report_number(one, "trace.syn_overflows") + report_number(one, "trace.ack_overflows"), overflows());
+    ck_assert_int_eq(report_number(one, "new_overflows.min"), listen_overflows());
+    ck_assert_int_eq(report_number(one, "new_overflows.max"), listen_overflows());
+    ck_assert_int_eq(report_number(one, "trace.syn_overflows") + report_number(one, "trace.ack_overflows"), listen_overflows());
     ck_assert_str_eq(report_text(one, "trace.syn_overflows_bound"), "exact");
     ck_assert_int_eq(report_number(one, "trace.waits"), BACKLOG + 1);
     ck_assert_double_ge(json_number_value(json_object_get(json_object_get(json_object_get(one, "trace"), "wait_p99_us"), "max")),
@@ -220,8 +202,8 @@ START_TEST(without_it_the_same_is_a_lower_bound)
     json_t *one = report_listener(after, 0);
     ck_assert(json_is_null(json_object_get(one, "trace")));
     ck_assert_int_le(report_number(one, "peak"), BACKLOG + 1);
-    ck_assert_int_le(report_number(one, "new_overflows.min"), overflows());
-    ck_assert_int_ge(report_number(one, "new_overflows.max"), overflows());
+    ck_assert_int_le(report_number(one, "new_overflows.min"), listen_overflows());
+    ck_assert_int_ge(report_number(one, "new_overflows.max"), listen_overflows());
     json_decref(at);
     json_decref(after);
     end(&watch, SIGTERM);
@@ -247,7 +229,7 @@ START_TEST(members_of_a_group_have_numbers)
         ck_assert_int_eq(report_number(one, "peak"), BACKLOG + 1);
         sum += report_number(one, "new_overflows.min");
     }
-    ck_assert_int_eq(sum, overflows());
+    ck_assert_int_eq(sum, listen_overflows());
     json_decref(at);
     json_decref(after);
     end(&watch, SIGTERM);
@@ -326,9 +308,9 @@ START_TEST(list_tells_what_a_running_trace_knows)
     ck_assert_int_eq(report_number(one, "trace.peak"), BACKLOG + 1);
     ck_assert_str_eq(report_text(one, "trace.peak_bound"), "exact");
     ck_assert_int_eq(report_number(one, "trace.waits"), BACKLOG + 1);
-    ck_assert_int_eq(report_number(one, "trace.syn_overflows") + report_number(one, "trace.ack_overflows"), overflows());
+    ck_assert_int_eq(report_number(one, "trace.syn_overflows") + report_number(one, "trace.ack_overflows"), listen_overflows());
     ck_assert_str_eq(report_text(one, "trace.ack_overflows_bound"), "exact");
-    ck_assert_int_eq(report_number(one, "overflows.min"), overflows()); /* no other can have dropped them */
+    ck_assert_int_eq(report_number(one, "overflows.min"), listen_overflows()); /* no other can have dropped them */
     ck_assert(report_has_remark(one, "dropped"));
     json_decref(report);
     for (size_t i = 0; i < 2; i++) {
@@ -359,7 +341,7 @@ START_TEST(one_that_is_gone_is_accounted_for)
     fd = server(false);
     json_decref(next_record(&trace));
     json_t *report = list(), *one = report_listener(report, 0);
-    ck_assert_int_gt(overflows(), 0);
+    ck_assert_int_gt(listen_overflows(), 0);
     ck_assert_int_eq(report_number(one, "trace.syn_overflows"), 0);
     ck_assert_str_eq(report_text(one, "trace.syn_overflows_bound"), "exact");
     json_decref(report);

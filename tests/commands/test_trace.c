@@ -92,15 +92,6 @@ static uint64_t cookie_of(int fd)
     return cookie;
 }
 
-static long overflows(void)
-{
-    char *text = shell("awk '/^TcpExt:/ {for (i = 1; i <= NF; i++) if (names[i] == \"ListenOverflows\") print $i; "
-                       "split($0, names)}' /proc/thread-self/net/netstat");
-    long value = strtol(text, NULL, 10);
-    free(text);
-    return value;
-}
-
 /* ---- The program ---- */
 
 static const char *const command[] = {BACKLOGCTL,          "trace",    "--json", "-i", "100ms", "--netns",
@@ -286,9 +277,9 @@ START_TEST(overflows_are_those_of_the_kernel)
     await("[ $(awk '/^TcpExt:/ {for (i = 1; i <= NF; i++) if (names[i] == \"ListenOverflows\") print $i; split($0, names)}' "
           "/proc/%d/net/netstat) -ge %d ]",
           (int)getpid(), 2 * CLIENTS_MAX);
-    long before = overflows();
+    long before = listen_overflows();
     json_t *summary = trace_end(&trace, NULL), *one = traced(summary, cookie_of(fd));
-    long after = overflows();
+    long after = listen_overflows();
     check_account(summary, overflows_seen(one), before, after);
     ck_assert_int_gt(report_number(one, "overflows.syn.count"), 0);
     ck_assert_int_gt(report_number(one, "overflows.ack.count"), 0);
@@ -318,9 +309,9 @@ START_TEST(each_member_of_a_group_has_its_own)
         client(false);
     for (size_t i = 0; i < MEMBERS; i++)
         await_queue(fds[i], 4);
-    long before = overflows();
+    long before = listen_overflows();
     json_t *summary = trace_end(&trace, NULL);
-    long after = overflows();
+    long after = listen_overflows();
     for (size_t i = 0; i < MEMBERS; i++) {
         json_t *one = traced(summary, cookie_of(fds[i]));
         ck_assert_int_eq(report_number(one, "queue.peak"), 4);

@@ -191,3 +191,12 @@ bool report_has_remark(const json_t *listener, const char *remark)
     json_array_foreach(json_object_get(listener, "remarks"), i, one) if (!strcmp(json_string_value(one), remark)) return true;
     return false;
 }
+
+long listen_overflows(void)
+{
+    char *text = shell("awk '/^TcpExt:/ {for (i = 1; i <= NF; i++) if (names[i] == \"ListenOverflows\") print $i; "
+                       "split($0, names)}' /proc/thread-self/net/netstat");
+    long value = strtol(text, NULL, 10);
+    free(text);
+    return value;
+}

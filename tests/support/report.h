@@ -20,6 +20,9 @@ const char *report_text(const json_t *report, const char *path);
 /* Runs a shell command line and returns its stdout without the last newline; fails the test when it fails. malloc'ed. */
 char *shell(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* ListenOverflows of the network namespace. */
+long listen_overflows(void);
+
 /* Waits until a shell command line succeeds; fails the test when it never does. */
 void await(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
