@@ -1,4 +1,4 @@
-/* Where netfilter's address translation carried a connection: asked of ctnetlink, the question by libnetfilter_conntrack. */
+/* Where netfilter's address translation carried a connection: asked of ctnetlink. */
 #include "backlogctl/conntrack.h"
 
 #include "backlogctl/netlink.h"
@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <libmnl/libmnl.h>
-#include <libnetfilter_conntrack/libnetfilter_conntrack.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
 #include <netinet/in.h>
@@ -24,8 +23,6 @@ int conntrack_open(struct netlink *nl, struct error *err)
 }
 
 /* ---- The answer ---- */
-
-/* Not by the library: where an attribute is not as long as it thinks, it ends the process (__abi_breakage). */
 
 static int read_address(const struct nlattr *attribute, void *context)
 {
@@ -74,29 +71,31 @@ static void read_reply(void *context, const struct nlmsghdr *message)
 
 /* ---- The question ---- */
 
-static void set_tuple(struct nf_conntrack *ct, const struct endpoint *from, const struct endpoint *to)
+static void put_tuple(struct nlmsghdr *request, const struct endpoint *from, const struct endpoint *to)
 {
     bool v4 = from->family == AF_INET;
-    nfct_set_attr_u8(ct, ATTR_L3PROTO, (uint8_t)from->family);
-    nfct_set_attr_u8(ct, ATTR_L4PROTO, IPPROTO_TCP);
-    nfct_set_attr(ct, v4 ? ATTR_ORIG_IPV4_SRC : ATTR_ORIG_IPV6_SRC, from->bytes);
-    nfct_set_attr(ct, v4 ? ATTR_ORIG_IPV4_DST : ATTR_ORIG_IPV6_DST, to->bytes);
-    nfct_set_attr_u16(ct, ATTR_ORIG_PORT_SRC, htons(from->port));
-    nfct_set_attr_u16(ct, ATTR_ORIG_PORT_DST, htons(to->port));
+    size_t size = v4 ? 4 : sizeof from->bytes;
+    struct nlattr *tuple = mnl_attr_nest_start(request, CTA_TUPLE_ORIG);
+    struct nlattr *part = mnl_attr_nest_start(request, CTA_TUPLE_IP);
+    mnl_attr_put(request, v4 ? CTA_IP_V4_SRC : CTA_IP_V6_SRC, size, from->bytes);
+    mnl_attr_put(request, v4 ? CTA_IP_V4_DST : CTA_IP_V6_DST, size, to->bytes);
+    mnl_attr_nest_end(request, part);
+    part = mnl_attr_nest_start(request, CTA_TUPLE_PROTO);
+    mnl_attr_put_u8(request, CTA_PROTO_NUM, IPPROTO_TCP);
+    mnl_attr_put_u16(request, CTA_PROTO_SRC_PORT, htons(from->port));
+    mnl_attr_put_u16(request, CTA_PROTO_DST_PORT, htons(to->port));
+    mnl_attr_nest_end(request, part);
+    mnl_attr_nest_end(request, tuple);
 }
 
 int conntrack_find(struct netlink *nl, const struct endpoint *from, const struct endpoint *to, struct endpoint *carried_to)
 {
     union netlink_request request;
-    struct nf_conntrack *ct = nfct_new();
     *carried_to = (struct endpoint){0};
-    if (!ct)
-        return -ENOMEM;
     struct nfgenmsg *body = netlink_request(&request, NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET, 0, sizeof *body);
     body->nfgen_family = (uint8_t)from->family;
     body->version = NFNETLINK_V0;
-    set_tuple(ct, from, to);
-    int status = nfct_nlmsg_build(&request.header, ct) < 0 ? -EINVAL : netlink_ask(nl, &request, read_reply, carried_to, NULL);
-    nfct_destroy(ct);
+    put_tuple(&request.header, from, to);
+    int status = netlink_ask(nl, &request, read_reply, carried_to, NULL);
     return status ? status : carried_to->family ? 0 : -EBADMSG;
 }

@@ -10,9 +10,9 @@
 int report_version_json(FILE *out, const char *kernel, bool filters_calls, const char *libbpf)
 {
     /* Most libraries tell no version when they run; those are that it was built with. */
-    json_t *libraries = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "libmnl", BUILT_WITH_MNL, "libnetfilter_conntrack",
-                                  BUILT_WITH_CONNTRACK, "libcap", BUILT_WITH_CAP, "libseccomp", BUILT_WITH_SECCOMP, "jansson",
-                                  BUILT_WITH_JANSSON, "libsmartcols", BUILT_WITH_SMARTCOLS, "ncursesw", BUILT_WITH_NCURSES);
+    json_t *libraries = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "libmnl", BUILT_WITH_MNL, "libcap", BUILT_WITH_CAP,
+                                  "libseccomp", BUILT_WITH_SECCOMP, "jansson", BUILT_WITH_JANSSON, "libsmartcols",
+                                  BUILT_WITH_SMARTCOLS, "ncursesw", BUILT_WITH_NCURSES);
     json_put(&libraries, "libbpf", libbpf ? json_string(libbpf) : json_null());
     json_t *object = json_pack("{s:s, s:s, s:s, s:s, s:o, s:{s:b, s:b}}", "schema", "backlogctl.version/1", "version",
                                BACKLOGCTL_VERSION, "kernel", kernel, "compiler", COMPILER, "libraries", libraries, "features",

@@ -9,7 +9,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 
 # Packages whose files the jobs use; what they depend on comes too.
 PACKAGES = """coreutils dash bash grep sed gawk mawk findutils util-linux bsdutils mount procps kmod iproute2 nftables netcat-openbsd telnet
-python3 python3-minimal libpython3-stdlib tmux mandoc redis-server nginx-light check libcap2 libseccomp2 libmnl0 libnetfilter-conntrack3 libjansson4 libbpf1
+python3 python3-minimal libpython3-stdlib tmux mandoc redis-server nginx-light check libcap2 libseccomp2 libmnl0 libjansson4 libbpf1
 libsmartcols1 libncursesw6 libtinfo6 ncurses-base ncurses-bin libc-bin libc6 base-files base-passwd netbase strace""".split()
 
 # Tests that need compilers, or programs too large for a guest's memory, or time without end where a processor is emulated.
