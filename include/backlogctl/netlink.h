@@ -34,7 +34,25 @@ void *netlink_request(union netlink_request *request, uint16_t type, uint16_t fl
 typedef void netlink_each(void *context, const struct nlmsghdr *message);
 int netlink_ask(struct netlink *nl, union netlink_request *request, netlink_each *each, void *context, struct error *err);
 
-/* The same for a question with NLM_F_DUMP: `each` gets every message, and NULL before a new try after an interruption: forget what
+/* Several questions with one answer each, put at once: half the time of as many netlink_ask. Zeroed is empty. */
+#define NETLINK_BATCH 32
+#define NETLINK_BATCH_BYTES 96 /* at most, of each question */
+struct netlink_batch {
+    size_t count, used;
+    char bytes[NETLINK_BATCH * NETLINK_BATCH_BYTES];
+};
+/* The batch must have room for one more. */
+void netlink_batch_add(struct netlink_batch *batch, const union netlink_request *request);
+
+/* Asks them all, and calls `each` with the answer to the question of that number (from 0), or with NULL and the -errno that the kernel
+   answered. 0, or -errno when they could not be asked. Where an answer was lost, or is longer than NETLINK_ANSWER_BYTES, `each` is not
+   called for it. */
+#define NETLINK_ANSWER_BYTES 1024
+typedef void netlink_each_answer(void *context, size_t number, const struct nlmsghdr *message, int status);
+int netlink_ask_batch(struct netlink *nl, struct netlink_batch *batch, netlink_each_answer *each, void *context,
+                      struct error *err);
+
+/* As netlink_ask for a question with NLM_F_DUMP: `each` gets every message, and NULL before a new try after an interruption: forget what
    came so far. -EINTR: every try was interrupted. */
 int netlink_dump(struct netlink *nl, union netlink_request *request, netlink_each *each, void *context, struct error *err);
 

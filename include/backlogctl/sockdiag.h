@@ -54,6 +54,16 @@ void sockdiag_close(struct sockdiag *sd);
 int sockdiag_exact(struct sockdiag *sd, const struct endpoint *local, const struct endpoint *remote, struct diag_socket *out,
                    struct error *err);
 
+/* The same for many connections, at half the time each. `ends` gives both ends of the one with this number, or false: it is not asked for;
+   `found` gets the answer, NULL where there is no such connection. 0, or -errno: then some were not asked. */
+struct sockdiag_many {
+    size_t count;
+    bool (*ends)(void *context, size_t number, struct endpoint *local, struct endpoint *remote);
+    void (*found)(void *context, size_t number, const struct diag_socket *socket);
+    void *context;
+};
+int sockdiag_exact_many(struct sockdiag *sd, const struct sockdiag_many *many, struct error *err);
+
 #define SOCKDIAG_STATE(s) (1u << (s))
 #define SOCKDIAG_LISTEN SOCKDIAG_STATE(STATE_LISTEN)
 /* Not all bits: newer kernels take 13 (TCP_BOUND_INACTIVE) for a reason to walk another table, of no use here. */

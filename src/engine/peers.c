@@ -1,22 +1,13 @@
-/* Asking the kernel for the server's side of each connection: one by one when they are few, by one dump when many. */
+/* Asking the kernel for the server's side of each connection. */
 #include "backlogctl/peers.h"
 
 #include "backlogctl/listener.h"
-#include "backlogctl/netns.h"
 
 #include "source_index.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* What asking costs, measured: one by one a lookup each; by dump what is delivered, and what is passed over on the way,
-   since the kernel walks the table of all namespaces, row by row. */
-#define LOOKUP_COST 4500 /* nanoseconds */
-#define DUMPED_COST 1700
-#define PASSED_COST 350
-#define ROW_COST 4
-#define FEW 16
 
 /* Also of a client without an answer: its request may be there, and the answers do not come through. */
 static bool worth_asking(const struct attempt *a)
@@ -102,82 +93,36 @@ static struct endpoint client_of(const struct target *target, const struct endpo
     return client;
 }
 
-static int look_one_by_one(struct sockdiag *sd, struct target *target, attempt_picks *wanted, nsec epoch, struct error *err)
-{
-    for (size_t i = 0; i < target->attempt_count; i++) {
-        struct attempt *a = &target->attempts[i];
-        if (!wanted(a))
-            continue;
-        struct diag_socket socket;
-        struct endpoint local, remote;
-        server_side(target, &a->source, &local, &remote);
-        int status = sockdiag_exact(sd, &local, &remote, &socket, err);
-        if (status && status != -ENOENT)
-            return status;
-        forget_peer(a);
-        if (!status)
-            note_peer(a, &socket, epoch);
-    }
-    return 0;
-}
+struct peers {
+    struct target *target;
+    attempt_picks *wanted;
+    nsec epoch;
+};
 
-/* ---- Many: an index of the attempts by their source, then one pass over the kernel's sockets ---- */
-
-static void forget_peers(struct target *target)
+static bool both_ends(void *context, size_t i, struct endpoint *local, struct endpoint *remote)
 {
-    for (size_t i = 0; i < target->attempt_count; i++)
-        if (worth_asking(&target->attempts[i]))
-            forget_peer(&target->attempts[i]);
-}
-
-static void each_child(void *context, const struct diag_socket *socket)
-{
-    struct source_index *index = context;
-    if (!socket) {
-        forget_peers(index->target);
-        return;
-    }
-    if (!same_source(&socket->local, &index->target->bound))
-        return;
-    struct endpoint client = client_of(index->target, &socket->remote);
-    struct attempt *a = source_index_find(index, &client);
-    if (a)
-        note_peer(a, socket, index->epoch);
-}
-
-/* An IPv6 listener's children are IPv6 sockets, whatever the client speaks; an IPv4 listener has none of those. */
-static bool needs_both_dumps(const struct target *target)
-{
-    return target->address.family == AF_INET && !(target->before.known && target->before.family == AF_INET);
-}
-
-static bool dump_is_cheaper(const struct target *target, uint64_t asked)
-{
-    if (asked < FEW) /* those cost less than to find out */
+    const struct peers *peers = context;
+    struct attempt *a = &peers->target->attempts[i];
+    if (!peers->wanted(a))
         return false;
-    uint64_t passes = needs_both_dumps(target) ? 2 : 1;
-    return asked * LOOKUP_COST > asked * DUMPED_COST + passes * (sockets_allocated() * PASSED_COST + socket_rows() * ROW_COST);
+    forget_peer(a);
+    server_side(peers->target, &a->source, local, remote);
+    return local->family == remote->family;
 }
 
-static int look_by_dump(struct sockdiag *sd, struct target *target, attempt_picks *wanted, nsec epoch, struct error *err)
+static void note_found(void *context, size_t i, const struct diag_socket *socket)
 {
-    struct source_index index;
-    int status = source_index_build(&index, target, wanted, err);
-    if (status)
-        return status;
-    index.epoch = epoch;
-    forget_peers(target);
-    struct sockdiag_query query = {.family = target->address.family,
-                                   .states = SOCKDIAG_CHILDREN,
-                                   .local_port = target->address.port,
-                                   .want_info = true};
-    status = sockdiag_dump(sd, &query, each_child, &index, err);
-    if (!status && needs_both_dumps(target)) {
-        query.family = AF_INET6;
-        status = sockdiag_dump(sd, &query, each_child, &index, err);
-    }
-    free(index.slots);
-    return status;
+    const struct peers *peers = context;
+    if (socket)
+        note_peer(&peers->target->attempts[i], socket, peers->epoch);
+}
+
+/* One by one: a dump of all walks the kernel's table, which is that of all network namespaces, for longer than a thousand such questions
+   take, and takes for each socket that it finds as long as one of them. */
+static int look_at_children(struct sockdiag *sd, struct target *target, attempt_picks *wanted, nsec epoch, struct error *err)
+{
+    struct peers peers = {target, wanted, epoch};
+    return sockdiag_exact_many(sd, &(struct sockdiag_many){target->attempt_count, both_ends, note_found, &peers}, err);
 }
 
 /* ---- Elsewhere: where a packet filter redirects connections, the server's side has our source as its peer, and another end than the
@@ -252,6 +197,13 @@ static bool is_connected(const struct attempt *a)
     return a->state == STATE_ESTABLISHED;
 }
 
+static void forget_peers(struct target *target)
+{
+    for (size_t i = 0; i < target->attempt_count; i++)
+        if (worth_asking(&target->attempts[i]))
+            forget_peer(&target->attempts[i]);
+}
+
 static void each_client(void *context, const struct unix_client *client)
 {
     struct source_index *index = context;
@@ -311,12 +263,9 @@ int peers_members(struct sockdiag *sd, struct target *target, struct error *err)
     return status;
 }
 
-static int look_at_children(struct sockdiag *sd, struct target *target, attempt_picks *wanted, nsec epoch, struct error *err)
+static int look_at_tcp(struct sockdiag *sd, struct target *target, attempt_picks *wanted, nsec epoch, struct error *err)
 {
-    size_t asked = count(target, wanted);
-    int status = !asked                           ? 0
-                 : dump_is_cheaper(target, asked) ? look_by_dump(sd, target, wanted, epoch, err)
-                                                  : look_one_by_one(sd, target, wanted, epoch, err);
+    int status = look_at_children(sd, target, wanted, epoch, err);
     return status ? status : look_elsewhere(sd, target, epoch, err);
 }
 
@@ -325,7 +274,7 @@ int peers_look(struct sockdiag *sd, struct target *target, bool unanswered, nsec
     if (!target->local)
         return 0;
     int status = has_handshake(target->transport.kind)
-                     ? look_at_children(sd, target, unanswered ? worth_asking : is_answered, epoch, err)
+                     ? look_at_tcp(sd, target, unanswered ? worth_asking : is_answered, epoch, err)
                      : look_at_clients(sd, target, epoch, err);
     peers_look_at_listener(sd, target);
     target->looked = !status;

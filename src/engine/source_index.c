@@ -17,7 +17,7 @@ static size_t source_hash(const struct endpoint *source)
     return (size_t)hash;
 }
 
-bool same_source(const struct endpoint *a, const struct endpoint *b)
+static bool same_source(const struct endpoint *a, const struct endpoint *b)
 {
     return a->port == b->port && a->family == b->family && !memcmp(a->bytes, b->bytes, sizeof a->bytes);
 }

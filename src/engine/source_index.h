@@ -14,8 +14,6 @@ struct source_index {
 
 typedef bool attempt_picks(const struct attempt *attempt);
 
-bool same_source(const struct endpoint *a, const struct endpoint *b);
-
 /* Indexes the attempts that `wanted` picks. 0 or -ENOMEM. The slots are the caller's to free. */
 int source_index_build(struct source_index *index, struct target *target, attempt_picks *wanted, struct error *err);
 

@@ -84,6 +84,14 @@ static void keep_answer(void *context, const struct nlmsghdr *message)
         ((struct diag_socket *)context)->state = STATE_NONE;
 }
 
+/* 0, -ENOENT, or what is wrong. */
+static int understand(int status, const struct diag_socket *answer, struct error *err)
+{
+    if (status && status != -ENOENT)
+        return error_set(err, -status, "sock_diag cannot look up a connection: %s", strerror(-status));
+    return !status && answer->state == STATE_NONE ? error_set(err, EBADMSG, "sock_diag's answer makes no sense") : status;
+}
+
 int diag_lookup(struct sockdiag *sd, const struct endpoint *local, const struct endpoint *remote, unsigned extensions,
                 struct diag_socket *out, struct error *err)
 {
@@ -91,10 +99,7 @@ int diag_lookup(struct sockdiag *sd, const struct endpoint *local, const struct 
     put_lookup(&request, local, remote, arrival_device(sd, local), extensions);
     /* What stays so was not answered. Only now, as the addresses may be those of an earlier answer. */
     *out = (struct diag_socket){0};
-    int status = netlink_ask(&sd->netlink, &request, keep_answer, out, err);
-    if (status && status != -ENOENT)
-        return error_set(err, -status, "sock_diag cannot look up a connection: %s", strerror(-status));
-    return !status && out->state == STATE_NONE ? error_set(err, EBADMSG, "sock_diag's answer makes no sense") : status;
+    return understand(netlink_ask(&sd->netlink, &request, keep_answer, out, err), out, err);
 }
 
 int sockdiag_exact(struct sockdiag *sd, const struct endpoint *local, const struct endpoint *remote, struct diag_socket *out,
@@ -104,6 +109,70 @@ int sockdiag_exact(struct sockdiag *sd, const struct endpoint *local, const stru
         return -ENOENT;
     int status = diag_lookup(sd, local, remote, EXTENSION(INET_DIAG_INFO), out, err);
     return !status && out->state == STATE_LISTEN ? -ENOENT : status;
+}
+
+/* ---- Many connections ---- */
+
+struct lookups {
+    const struct sockdiag_many *many;
+    size_t numbers[NETLINK_BATCH]; /* of the connections asked for */
+    bool told[NETLINK_BATCH];
+    int status;
+    struct error *err;
+};
+
+static void tell(struct lookups *lookups, size_t i, int status, const struct diag_socket *socket)
+{
+    lookups->told[i] = true;
+    if (status && status != -ENOENT)
+        lookups->status = status;
+    else
+        lookups->many->found(lookups->many->context, lookups->numbers[i],
+                             status || socket->state == STATE_LISTEN ? NULL : socket);
+}
+
+static void each_lookup(void *context, size_t i, const struct nlmsghdr *message, int status)
+{
+    struct lookups *lookups = context;
+    struct diag_socket socket = {0};
+    if (message)
+        keep_answer(&socket, message);
+    tell(lookups, i, understand(status, &socket, lookups->err), &socket);
+}
+
+/* One whose answer was lost is asked for by itself. */
+static int ask_lookups(struct sockdiag *sd, struct lookups *lookups, struct netlink_batch *batch)
+{
+    const struct sockdiag_many *many = lookups->many;
+    memset(lookups->told, 0, sizeof lookups->told);
+    int status = batch->count ? netlink_ask_batch(&sd->netlink, batch, each_lookup, lookups, lookups->err) : 0;
+    for (size_t i = 0; i < batch->count && !status && !lookups->status; i++) {
+        struct endpoint local, remote;
+        struct diag_socket socket;
+        if (!lookups->told[i] && many->ends(many->context, lookups->numbers[i], &local, &remote))
+            tell(lookups, i, sockdiag_exact(sd, &local, &remote, &socket, lookups->err), &socket);
+    }
+    batch->count = batch->used = 0;
+    return status ? status : lookups->status;
+}
+
+int sockdiag_exact_many(struct sockdiag *sd, const struct sockdiag_many *many, struct error *err)
+{
+    struct netlink_batch batch = {0};
+    struct lookups lookups = {.many = many, .err = err};
+    int status = 0;
+    for (size_t i = 0; i < many->count && !status; i++) {
+        struct endpoint local, remote;
+        union netlink_request request;
+        if (!many->ends(many->context, i, &local, &remote))
+            continue;
+        put_lookup(&request, &local, &remote, arrival_device(sd, &local), EXTENSION(INET_DIAG_INFO));
+        lookups.numbers[batch.count] = i;
+        netlink_batch_add(&batch, &request);
+        if (batch.count == NETLINK_BATCH)
+            status = ask_lookups(sd, &lookups, &batch);
+    }
+    return status ? status : ask_lookups(sd, &lookups, &batch);
 }
 
 int diag_listener_by_cookie(struct sockdiag *sd, const struct listener *listener, struct diag_socket *out)

@@ -66,6 +66,40 @@ static void check_listener(const struct listener *listener)
     MUST(listener->members >= 1);
 }
 
+/* More than one batch, and some of them not asked for. */
+#define MANY (NETLINK_BATCH + 3)
+
+struct many {
+    struct endpoint local, remote;
+    uint8_t found[MANY];
+};
+
+static bool ends_of(void *context, size_t i, struct endpoint *local, struct endpoint *remote)
+{
+    const struct many *many = context;
+    *local = many->local;
+    *remote = many->remote;
+    return i % 7;
+}
+
+static void note_found(void *context, size_t i, const struct diag_socket *socket)
+{
+    struct many *many = context;
+    MUST(i < MANY && i % 7);
+    many->found[i]++;
+    if (socket)
+        check(socket);
+}
+
+static int ask_many(struct sockdiag *sd, const struct endpoint *local, const struct endpoint *remote, struct error *err)
+{
+    struct many many = {*local, *remote, {0}};
+    int status = sockdiag_exact_many(sd, &(struct sockdiag_many){MANY, ends_of, note_found, &many}, err);
+    for (size_t i = 0; i < MANY && !status; i++)
+        MUST(many.found[i] >= (i % 7 ? 1 : 0));
+    return status;
+}
+
 static void ask(struct sockdiag *sd, uint8_t question, struct bytes *bytes, struct error *err)
 {
     struct endpoint local = draw_endpoint(bytes), remote = draw_endpoint(bytes);
@@ -81,6 +115,10 @@ static void ask(struct sockdiag *sd, uint8_t question, struct bytes *bytes, stru
         return;
     switch (question % 4) {
     case 0:
+        if (question & 32) {
+            status = ask_many(sd, &local, &remote, err);
+            break;
+        }
         status = sockdiag_exact(sd, &local, &remote, &socket, err);
         if (!status)
             check(&socket);

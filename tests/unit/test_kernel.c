@@ -391,6 +391,63 @@ START_TEST(stale_answers_are_left_aside)
 }
 END_TEST
 
+/* ---- Many at once ---- */
+
+#define MANY 100
+
+struct many {
+    struct endpoint local, remotes[MANY];
+    int asked[MANY], found[MANY], absent[MANY];
+};
+
+/* Each third is there no more, each fifth is not asked for. */
+static bool ends_of(void *context, size_t i, struct endpoint *local, struct endpoint *remote)
+{
+    struct many *many = context;
+    *local = many->local;
+    *remote = many->remotes[i];
+    if (i % 3 == 0)
+        remote->port = 1;
+    many->asked[i]++;
+    return i % 5;
+}
+
+static void note_found(void *context, size_t i, const struct diag_socket *socket)
+{
+    struct many *many = context;
+    many->found[i] += socket != NULL;
+    many->absent[i] += socket == NULL;
+    if (!socket)
+        return;
+    ck_assert_int_eq(socket->state, STATE_ESTABLISHED);
+    ck_assert_uint_eq(socket->remote.port, many->remotes[i].port);
+    ck_assert(socket->has_info);
+}
+
+/* With a receive buffer that has room for few answers the others are asked for again, one by one. */
+START_TEST(many_are_found_at_once)
+{
+    struct sockdiag sd = open_diag();
+    struct many many = {.local = at("127.0.0.1", 6001)};
+    struct error err = {0};
+    listen_at("127.0.0.1", 6001, MANY, 0);
+    for (size_t i = 0; i < MANY; i++)
+        connect_to(&many.local, &many.remotes[i]);
+    if (_i)
+        ck_assert_int_eq(setsockopt(netlink_fd(&sd.netlink), SOL_SOCKET, SO_RCVBUF, &(int){1}, sizeof(int)), 0);
+    ck_assert_msg(!sockdiag_exact_many(&sd, &(struct sockdiag_many){MANY, ends_of, note_found, &many}, &err), "%s", err.text);
+    for (size_t i = 0; i < MANY; i++) {
+        ck_assert_int_eq(many.found[i], i % 5 && i % 3);
+        ck_assert_int_eq(many.absent[i], i % 5 && i % 3 == 0);
+    }
+    int asked = 0;
+    for (size_t i = 0; i < MANY; i++)
+        asked += many.asked[i];
+    ck_assert(_i ? asked > MANY : asked == MANY);
+    sockdiag_close(&sd);
+}
+END_TEST
+
 START_TEST(closed_sockdiag_is_an_error)
 {
     struct sockdiag sd = {0};
@@ -614,6 +671,7 @@ static Suite *make_suite(void)
     Suite *suite = suite_create("kernel");
     suite_add(suite, "sockets", tests, COUNT(tests));
     TCase *rows = tcase_create("rows");
+    tcase_add_loop_test(rows, many_are_found_at_once, 0, 2);
     tcase_add_loop_test(rows, listener_is_the_one_that_a_syn_reaches, 0, COUNT(choices));
     tcase_add_loop_test(rows, exact_follows_a_connection_through_its_life, 0, COUNT(pairs));
     suite_add_tcase(suite, rows);

@@ -28,11 +28,13 @@ int __wrap_mnl_socket_get_fd(const struct mnl_socket *socket);
 unsigned __wrap_mnl_socket_get_portid(const struct mnl_socket *socket);
 ssize_t __wrap_mnl_socket_sendto(const struct mnl_socket *socket, const void *request, size_t size);
 ssize_t __wrap_recvfrom(int fd, void *buffer, size_t size, int flags, struct sockaddr *from, socklen_t *from_size);
+int __wrap_recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags, struct timespec *timeout);
 
 static struct {
     struct bytes answers;
     size_t asked;
-    uint32_t sequence;
+    uint32_t sequence;    /* of the question that is answered */
+    uint32_t first, last; /* of those that came together */
     int open;
 } kernel;
 
@@ -82,11 +84,19 @@ unsigned __wrap_mnl_socket_get_portid(const struct mnl_socket *socket)
 
 ssize_t __wrap_mnl_socket_sendto(const struct mnl_socket *socket, const void *request, size_t size)
 {
-    const struct nlmsghdr *header = request;
+    struct nlmsghdr header = {0};
     (void)socket;
-    MUST(kernel.open && size >= sizeof *header && header->nlmsg_len == size && header->nlmsg_flags & NLM_F_REQUEST);
-    kernel.asked++;
-    kernel.sequence = header->nlmsg_seq;
+    MUST(kernel.open && size);
+    for (size_t at = 0; at < size; at += NLMSG_ALIGN((size_t)header.nlmsg_len)) {
+        MUST(size - at >= sizeof header);
+        memcpy(&header, (const uint8_t *)request + at, sizeof header);
+        MUST(header.nlmsg_len >= sizeof header && header.nlmsg_len <= size - at && header.nlmsg_flags & NLM_F_REQUEST);
+        MUST(!at || header.nlmsg_seq == kernel.last + 1);
+        kernel.first = at ? kernel.first : header.nlmsg_seq;
+        kernel.last = header.nlmsg_seq;
+        kernel.asked++;
+    }
+    kernel.sequence = kernel.first;
     return (ssize_t)size;
 }
 
@@ -131,4 +141,22 @@ ssize_t __wrap_recvfrom(int fd, void *buffer, size_t size, int flags, struct soc
         address_to_us(buffer, got);
     ASAN_POISON_MEMORY_REGION((uint8_t *)buffer + got, size - got);
     return kind & ANSWER_TOO_LONG ? (ssize_t)size + 1 : (ssize_t)got;
+}
+
+/* One answer a question, in their order, until the fuzzer has none. */
+int __wrap_recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags, struct timespec *timeout)
+{
+    int got = 0;
+    MUST(!timeout);
+    for (; (unsigned)got < count; got++) {
+        struct msghdr *header = &messages[got].msg_hdr;
+        MUST(header->msg_iovlen == 1);
+        ssize_t size = __wrap_recvfrom(fd, header->msg_iov->iov_base, header->msg_iov->iov_len, flags, header->msg_name,
+                                       &header->msg_namelen);
+        if (size < 0)
+            break;
+        messages[got].msg_len = (unsigned)size < header->msg_iov->iov_len ? (unsigned)size : (unsigned)header->msg_iov->iov_len;
+        kernel.sequence += kernel.sequence < kernel.last;
+    }
+    return got ? got : -1;
 }
