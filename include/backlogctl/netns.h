@@ -93,13 +93,13 @@ struct connection_counters {
 };
 bool counters_connections(struct connection_counters *out);
 
-/* TCP sockets allocated on the whole machine, in all namespaces ("alloc" of /proc/net/sockstat); 0 when unknown. A dump
-   walks the table of them all. */
-uint64_t sockets_allocated(void);
-
-/* Rows of that table (tcp_ehash_entries, from Linux 6.1 on); where that is not told, what a machine of 32 GB has
-   (tcp_init makes one for each 128 kB of memory, and at most 512 * 1024). */
-uint64_t socket_rows(void);
+/* What TCP of this namespace sent and received, over IPv4 and IPv6, and whether anything came from elsewhere; false: unknown. */
+struct traffic {
+    uint64_t segments_in, segments_out; /* Tcp: InSegs (tcp_v4_rcv, behind all filters), OutSegs of /proc/thread-self/net/snmp */
+    uint64_t repeated;                  /* RetransSegs, which OutSegs has not */
+    uint64_t arrived;                   /* packets that came by other devices than lo (/proc/thread-self/net/dev) */
+};
+bool traffic_read(struct traffic *out);
 
 /* Whether a packet to `e` stays on this host: RTM_GETROUTE says RTN_LOCAL (rtnetlink(7)). -ENETUNREACH and the like
    when there is no route at all: then *local is false. */

@@ -24,25 +24,65 @@ static int read_all(const char *path, char *out, size_t size, struct error *err)
     return (size_t)got < size - 1 ? 0 : error_set(err, EOVERFLOW, "cannot read %s: it is too long", path);
 }
 
-static void note_counter(struct counters *out, const char *name, size_t length, uint64_t value)
+/* The lengths of their names, as there are many more that nobody asks for. */
+struct counter_lengths {
+    size_t of[COUNTER_COUNT];
+};
+
+static void note_counter(struct counters *out, const struct counter_lengths *lengths, const char *name, size_t length,
+                         uint64_t value)
 {
-    for (int c = 0; c < COUNTER_COUNT; c++) {
-        const char *known = counter_name((enum counter)c);
-        if (strlen(known) == length && !memcmp(known, name, length))
+    for (int c = 0; c < COUNTER_COUNT; c++)
+        if (lengths->of[c] == length && !memcmp(counter_name((enum counter)c), name, length))
             out->value[c] = value;
-    }
 }
 
-/* RFC 4022's names are in this order since there is /proc/net/snmp: ActiveOpens is the fifth. */
+/* The values of /proc/net/snmp that begin with ActiveOpens; NULL: unknown. RFC 4022's names are in this order since there is such a file. */
+static const char *connection_values(const char *text)
+{
+    const char *names = strstr(text, "\nTcp: RtoAlgorithm RtoMin RtoMax MaxConn ActiveOpens ");
+    const char *values = names ? strstr(names + 1, "\nTcp: ") : NULL;
+    for (int word = 0; values && word < 5; word++)
+        values = strchr(values + 1, ' ');
+    return values;
+}
+
 bool counters_connections(struct connection_counters *out)
 {
     char *text = malloc(NETSTAT_SIZE);
     unsigned long long connects, children, failed, reset;
-    const char *names = text && !read_all(SNMP, text, NETSTAT_SIZE, NULL) ? strstr(text, "\nTcp: Rto") : NULL;
-    const char *values = names ? strstr(names + 1, "\nTcp: ") : NULL;
-    bool known =
-        values && sscanf(values, " Tcp: %*s %*s %*s %*s %llu %llu %llu %llu", &connects, &children, &failed, &reset) == 4;
+    const char *values = text && !read_all(SNMP, text, NETSTAT_SIZE, NULL) ? connection_values(text) : NULL;
+    bool known = values && sscanf(values, "%llu %llu %llu %llu", &connects, &children, &failed, &reset) == 4;
     *out = known ? (struct connection_counters){connects, children, failed + reset} : (struct connection_counters){0};
+    free(text);
+    return known;
+}
+
+/* A line of /proc/net/dev is a device's name, a colon, and first the bytes and packets that it received; two lines of names come before. */
+static bool sum_arrived(const char *text, uint64_t *arrived)
+{
+    unsigned long long packets;
+    const char *line = strchr(text, '\n');
+    *arrived = 0;
+    while (line && (line = strchr(line + 1, '\n')) && line[1]) {
+        const char *name = line + 1 + strspn(line + 1, " "), *colon = strchr(name, ':');
+        if (!colon || sscanf(colon, ": %*u %llu", &packets) != 1)
+            return false;
+        if (strncmp(name, "lo:", 3))
+            *arrived += packets;
+    }
+    return line;
+}
+
+bool traffic_read(struct traffic *out)
+{
+    char *text = malloc(NETSTAT_SIZE);
+    unsigned long long in, sent, repeated;
+    const char *values = text && !read_all(SNMP, text, NETSTAT_SIZE, NULL) ? connection_values(text) : NULL;
+    bool known = values && sscanf(values, "%*u %*u %*u %*u %*u %llu %llu %llu", &in, &sent, &repeated) == 3;
+    if (known)
+        *out = (struct traffic){in, sent, repeated, 0};
+    known = known && !read_all(NETDEV, text, NETSTAT_SIZE, NULL) && sum_arrived(text, &out->arrived);
     free(text);
     return known;
 }
@@ -56,6 +96,9 @@ int64_t counters_connects(void)
 /* Two lines side by side: "TcpExt: NAME NAME ..." and "TcpExt: VALUE VALUE ...". */
 static bool read_pair(const char *names, const char *values, struct counters *out)
 {
+    struct counter_lengths lengths;
+    for (int c = 0; c < COUNTER_COUNT; c++)
+        lengths.of[c] = strlen(counter_name((enum counter)c));
     for (;;) {
         names += strspn(names, " ");
         values += strspn(values, " ");
@@ -66,7 +109,7 @@ static bool read_pair(const char *names, const char *values, struct counters *ou
         uint64_t value = strtoull(values, &end, 10);
         if (end == values)
             return false;
-        note_counter(out, names, length, value);
+        note_counter(out, &lengths, names, length, value);
         names += length;
         values = end;
     }
@@ -115,25 +158,6 @@ int counters_read(struct counters *out, struct error *err)
         read_loopback_drops(text, out);
     free(text);
     return status;
-}
-
-uint64_t sockets_allocated(void)
-{
-    char text[1024];
-    unsigned long long allocated = 0;
-    if (read_all("/proc/thread-self/net/sockstat", text, sizeof text, NULL))
-        return 0;
-    const char *tcp = strstr(text, "\nTCP:"), *alloc = tcp ? strstr(tcp, " alloc ") : NULL;
-    if (alloc)
-        sscanf(alloc, " alloc %llu", &allocated);
-    return allocated;
-}
-
-/* Negative: the table is that of the first namespace. */
-uint64_t socket_rows(void)
-{
-    int64_t rows = procfs_number("/proc/sys/net/ipv4/tcp_ehash_entries", "");
-    return rows == -1 ? 1 << 18 : (uint64_t)llabs(rows);
 }
 
 struct counters counters_change(const struct counters *before, const struct counters *after)

@@ -20,8 +20,8 @@
 #include <unistd.h>
 
 /* The first connection leads: the server gets this long to accept it before the rest comes, so that a server that is
-   quicker than the burst is not raced. One that is at work by then may lack a CPU, and gets longer. Each look comes when twice the
-   time has passed: one that sleeps in between costs ten times the time of its question. */
+   quicker than the burst is not raced. One that is at work by then may lack a CPU, and gets longer. Each pause is three times the one
+   before: to sleep costs ten times as much as to look. */
 #define LEAD_PATIENCE (2 * NSEC_PER_MSEC)
 #define LEAD_PATIENCE_AT_WORK (20 * NSEC_PER_MSEC)
 #define LEAD_PAUSE (50 * NSEC_PER_USEC)
@@ -87,7 +87,7 @@ static bool is_raced(const struct experiment *x)
 static bool wait_for_accept(struct experiment *x, nsec until)
 {
     nsec pause = LEAD_PAUSE;
-    for (nsec left; (left = until - clock_now()) > 0; pause = pause < LEAD_PAUSE_MOST ? 2 * pause : pause) {
+    for (nsec left; (left = until - clock_now()) > 0; pause = pause < LEAD_PAUSE_MOST ? 3 * pause : pause) {
         if (is_accepted(x, &x->current->attempts[0]))
             return true;
         nanosleep(&(struct timespec){.tv_nsec = pause < left ? pause : left}, NULL);
@@ -364,7 +364,8 @@ int experiment_go(struct experiment *x, struct error *err)
     if (x->diag.netlink.socket)
         x->listed_before = !listener_list_tcp(&x->diag, &x->listeners_before, NULL);
     counters_read(&x->counters_before, NULL);
-    x->connects_before = counters_connects();
+    x->connects_before = x->run.private_namespace ? counters_connects() : -1;
+    solitude_begin(&x->solitude);
     x->epoch = clock_now();
     clock_stamp_at(x->epoch, x->run.started_at);
     start_note(x->epoch, x->plan->probe.start_at, &x->run.start);

@@ -169,12 +169,14 @@ static void sum_others(struct experiment *x)
    begun than ours, and no other listener discarded anything, every packet that counts was of the run. */
 static void find_alone(struct experiment *x)
 {
+    if (!x->run.private_namespace || x->run.alone)
+        return;
     int64_t connects = counters_connects(), ours = 0;
     for (size_t t = 0; t < x->run.target_count; t++)
         for (size_t i = 0; i < x->run.targets[t].attempt_count; i++)
             ours += x->run.targets[t].attempts[i].opened != NSEC_NEVER && !x->run.targets[t].attempts[i].refused_here;
-    if (x->run.private_namespace && connects >= 0 && x->connects_before >= 0 && x->run.others_known && !x->run.others)
-        x->run.alone = x->run.alone || connects - x->connects_before <= ours;
+    if (connects >= 0 && x->connects_before >= 0 && x->run.others_known && !x->run.others)
+        x->run.alone = connects - x->connects_before <= ours;
 }
 
 /* ---- Why nobody accepts ---- */

@@ -11,6 +11,7 @@
 #include "backlogctl/wire.h"
 
 #include "ledger.h"
+#include "solitude.h"
 #include "start_time.h"
 
 /* What the burst is aimed at, and over what. */
@@ -33,6 +34,7 @@ struct experiment {
     struct sockdiag diag;
     struct counters counters_before;
     int64_t connects_before;
+    struct solitude solitude;              /* since then */
     struct listener_list listeners_before; /* all of the namespace that have a handshake, read before those counters */
     bool listed_before;
     nsec epoch;

@@ -42,6 +42,13 @@ struct told {
     nsec young;   /* who was opened later has had no time to be sent a SYN-ACK again */
 };
 
+/* Since the run began, and whether what we know of its connections still holds. */
+static bool was_nobody_else(const struct experiment *x, const struct target *target)
+{
+    return x->run.target_count == 1 && !target->reflected && has_handshake(target->transport.kind) &&
+           solitude_lasted(&x->solitude, target->attempts, target->attempt_count);
+}
+
 /* Its state as connect() left it may be old by now. */
 static enum flood_question ask_who_waits(const void *context, const struct attempt *a)
 {
@@ -89,7 +96,10 @@ static void look_at_both_ends(struct experiment *x, size_t t)
     bool seen = x->diag.netlink.socket && target->local;
     if (seen) {
         peers_look_at_listener(&x->diag, target);
-        flood_look(x->floods[t], ask_who_waits, NULL);
+        bool nobody_else = was_nobody_else(x, target);
+        told.alone = told.alone || nobody_else;
+        if (!nobody_else)
+            flood_look(x->floods[t], ask_who_waits, NULL);
         told.silence = silence_is_told(target, &told);
         seen = !peers_look(&x->diag, target, !told.silence, x->epoch, &err);
     }

@@ -23,7 +23,7 @@ struct ledger {
    asked. */
 void ledger_begin(struct ledger *ledger, struct sockdiag *diag, struct target *target, size_t count);
 
-/* Before attempt `next`, and after attempt `i` has gone without an answer: flood_settings' gate and silent. Some 4 us each, and only
+/* Before attempt `next`, and after attempt `i` has gone without an answer: flood_settings' gate and silent. Some 1.5 us each, and only
    where the queue may be full. */
 void ledger_before(struct ledger *ledger, size_t next);
 void ledger_silent(struct ledger *ledger, size_t i);

@@ -330,6 +330,22 @@ START_TEST(counters_count_an_overflow)
 }
 END_TEST
 
+/* A SYN each that a full queue drops; with an answer and an ACK where there is room: ours is all of the traffic, and that of a device that
+   is not lo is seen as such. */
+START_TEST(traffic_is_what_connections_stand_for)
+{
+    struct traffic before, after;
+    in_private_namespace();
+    ck_assert(traffic_read(&before));
+    overflow_by(2, 7);
+    ck_assert(traffic_read(&after));
+    ck_assert_uint_eq(after.segments_out - before.segments_out, 3 * 3 + 7);
+    ck_assert_uint_eq(after.segments_in - before.segments_in, 3 * 3 + 7);
+    ck_assert_uint_eq(after.repeated - before.repeated, 0);
+    ck_assert_uint_eq(after.arrived - before.arrived, 0);
+}
+END_TEST
+
 START_TEST(change_is_known_when_both_are)
 {
     for (int known = 0; known < 4; known++) {
@@ -406,9 +422,12 @@ END_TEST
 static Suite *make_suite(void)
 {
     const TTest *const tests[] = {
-        namespace_is_private_and_usable, namespace_needs_no_rights,     refusal_without_a_setting_says_so, keys_are_of_net_only,
-        sysctls_are_written_and_read,    sysctl_refusals_have_words,    keys_reach_names_with_a_dot,       named_sysctls,
-        counters_count_an_overflow,      change_is_known_when_both_are, routes_say_what_is_local,
+        namespace_is_private_and_usable,   namespace_needs_no_rights,
+        refusal_without_a_setting_says_so, keys_are_of_net_only,
+        sysctls_are_written_and_read,      sysctl_refusals_have_words,
+        keys_reach_names_with_a_dot,       named_sysctls,
+        counters_count_an_overflow,        change_is_known_when_both_are,
+        routes_say_what_is_local,          traffic_is_what_connections_stand_for,
     };
     Suite *suite = suite_create("netns");
     suite_add(suite, "namespace", tests, COUNT(tests));
