@@ -8,10 +8,10 @@
 #include "backlogctl/recorder.h"
 #include "backlogctl/server.h"
 #include "backlogctl/sockdiag.h"
+#include "backlogctl/solitude.h"
 #include "backlogctl/wire.h"
 
 #include "ledger.h"
-#include "solitude.h"
 #include "start_time.h"
 
 /* What the burst is aimed at, and over what. */

@@ -1,5 +1,5 @@
 /* What went to and fro in a namespace, against what its burst must have sent and got. */
-#include "solitude.h"
+#include "backlogctl/solitude.h"
 
 void solitude_begin(struct solitude *solitude)
 {

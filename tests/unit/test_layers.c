@@ -82,6 +82,7 @@ static const struct {
     {"judge.h", JUDGE},
     {"report.h", REPORT},
     {"experiment.h", STUDY},
+    {"solitude.h", STUDY},
     {"options.h", CLI},
     {"output.h", CLI},
     {"survey.h", MODEL},

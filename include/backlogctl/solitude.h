@@ -1,6 +1,6 @@
 /* Whether a burst is all that TCP of its namespace has to do. */
-#ifndef STUDY_SOLITUDE_H
-#define STUDY_SOLITUDE_H
+#ifndef BACKLOGCTL_SOLITUDE_H
+#define BACKLOGCTL_SOLITUDE_H
 
 #include "backlogctl/connection_facts.h"
 #include "backlogctl/netns.h"
