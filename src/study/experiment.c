@@ -20,12 +20,14 @@
 #include <unistd.h>
 
 /* The first connection leads: the server gets this long to accept it before the rest comes, so that a server that is
-   quicker than the burst is not raced. One that is at work by then may lack a CPU, and gets longer. Each pause is three times the one
-   before: to sleep costs ten times as much as to look. */
+   quicker than the burst is not raced. One that is at work meanwhile may lack a CPU, and gets longer; whether it is takes a walk through
+   all processes, so that is asked where the wait has lasted already. Each pause is three times the one before: to sleep costs ten times as
+   much as to look. */
 #define LEAD_PATIENCE (2 * NSEC_PER_MSEC)
+#define LEAD_PATIENCE_ALREADY (650 * NSEC_PER_USEC)
 #define LEAD_PATIENCE_AT_WORK (20 * NSEC_PER_MSEC)
 #define LEAD_PAUSE (50 * NSEC_PER_USEC)
-#define LEAD_PAUSE_MOST NSEC_PER_MSEC
+#define LEAD_PAUSE_MOST (2 * NSEC_PER_MSEC)
 
 /* In `run` an idle server accepts at once; this is how long we wait for its thread to get a CPU. */
 #define SERVER_PATIENCE NSEC_PER_SEC
@@ -84,10 +86,9 @@ static bool is_raced(const struct experiment *x)
            x->diag.netlink.socket;
 }
 
-static bool wait_for_accept(struct experiment *x, nsec until)
+static bool wait_for_accept(struct experiment *x, nsec until, nsec pause)
 {
-    nsec pause = LEAD_PAUSE;
-    for (nsec left; (left = until - clock_now()) > 0; pause = pause < LEAD_PAUSE_MOST ? 3 * pause : pause) {
+    for (nsec left; (left = until - clock_now()) > 0; pause = pause < LEAD_PAUSE_MOST / 3 ? 3 * pause : LEAD_PAUSE_MOST) {
         if (is_accepted(x, &x->current->attempts[0]))
             return true;
         nanosleep(&(struct timespec){.tv_nsec = pause < left ? pause : left}, NULL);
@@ -103,10 +104,12 @@ static void lead(void *context)
     if (first->state != STATE_ESTABLISHED || x->refused.code || !is_raced(x))
         return;
     nsec began = clock_now();
+    if (wait_for_accept(x, began + LEAD_PATIENCE_ALREADY, LEAD_PAUSE))
+        return;
     /* Which member of a group it has come to is not known. */
-    bool group = x->current->before.members > 1;
-    if (!wait_for_accept(x, began + LEAD_PATIENCE) && (group || holders_at_work(x->current->before.inode)))
-        wait_for_accept(x, began + LEAD_PATIENCE_AT_WORK);
+    bool at_work = x->current->before.members > 1 || holders_at_work(x->current->before.inode);
+    if (!wait_for_accept(x, began + LEAD_PATIENCE, LEAD_PAUSE_MOST) && at_work)
+        wait_for_accept(x, began + LEAD_PATIENCE_AT_WORK, LEAD_PAUSE_MOST);
 }
 
 /* What the server does not have: it ignores an RST, where a FIN would revive the connection. */
