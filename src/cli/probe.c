@@ -36,9 +36,10 @@ static int enter(struct settings *settings, char name[NETNS_TEXT_SIZE], struct e
 
 static bool is_here(const struct endpoint *address)
 {
-    bool local = false;
-    route_is_local(address, &local, NULL);
-    return local || endpoint_is_loopback(address);
+    bool local = endpoint_is_loopback(address);
+    if (!local)
+        route_is_local(address, &local, NULL);
+    return local;
 }
 
 static bool is_owned(const struct probe_settings *probe, const struct endpoint *address)

@@ -264,10 +264,10 @@ static void set_target(struct experiment *x, struct target *target, const struct
         struct endpoint far = wire_ends(address->family).far;
         memcpy(target->address.bytes, far.bytes, sizeof far.bytes);
     }
+    /* Loopback also where it has no route, as ::1 without IPv6. */
+    target->local = target->local || endpoint_is_loopback(address);
     if (!target->local)
         route_is_local(address, &target->local, NULL);
-    /* Also where it has no route, as ::1 without IPv6. */
-    target->local = target->local || endpoint_is_loopback(address);
 }
 
 /* A server can listen on an address that is not this host's (net.ipv4.ip_nonlocal_bind); what is sent there leaves. */
