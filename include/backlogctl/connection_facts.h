@@ -5,31 +5,34 @@
 #include "backlogctl/causes.h"
 #include "backlogctl/clock.h"
 #include "backlogctl/endpoint.h"
+#include "backlogctl/error.h"
 #include "backlogctl/listener_facts.h"
 #include "backlogctl/timeline.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /* One attempt of one connection at one address: the facts, then what the judge made of them. Times are spans since
-   the start of the run, NSEC_NEVER where it did not happen or nobody saw it. */
+   the start of the run, NSEC_NEVER where it did not happen or nobody saw it; their 60 bits hold 18 years. There may be a million. */
 struct attempt {
-    struct endpoint
-        source;           /* our end; family AF_UNSPEC before it is bound; without a handshake: the abstract name it was given */
-    nsec opened;          /* connect() was called */
-    nsec established;     /* the handshake was complete as the client sees it: the SYN-ACK's time where packets were captured,
+    nsec opened : 60;      /* connect() was called */
+    uint8_t state : 4;     /* enum tcp_state of the client's socket */
+    nsec established : 60; /* the handshake was complete as the client sees it: the SYN-ACK's time where packets were captured,
                                else an upper bound (when we learned of it), lowered to `accepted` */
-    nsec accepted;        /* accept() had returned it: exact in `run`, the first sighting in `probe` */
-    nsec failed;          /* the kernel reported an error */
-    uint32_t id;          /* number of the connection in the burst, from 1; the same in every address it tries */
-    int32_t age_ms;       /* how long it had waited in the accept queue at the last look; -1 unknown */
+    uint8_t peer : 4;      /* enum peer */
+    nsec accepted : 60;    /* accept() had returned it: exact in `run`, the first sighting in `probe` */
+    uint8_t evidence : 4;  /* enum evidence; written by the judge */
+    uint32_t id;           /* number of the connection in the burst, from 1; the same in every address it tries */
+    int32_t age_ms;        /* how long it had waited in the accept queue at the last look; -1 unknown */
+    uint8_t ipv4[4];       /* for attempt_source() */
+    uint16_t ipv4_port;
     int16_t error;        /* positive errno of connect() or SO_ERROR; 0 none */
     uint16_t segments_in; /* segments the client received (tcpi_segs_in), capped at 65535 */
-    uint8_t state;        /* enum tcp_state of the client's socket */
-    uint8_t peer;         /* enum peer */
     uint8_t syn_retransmits;
     uint8_t data_retransmits; /* of what we sent, while unacknowledged */
+    bool bound : 1;           /* it has a source */
     bool soft_error : 1;      /* `error` was reported while the kernel went on trying (ICMP) */
     bool sent : 1;            /* we sent bytes on it */
     bool acknowledged : 1;    /* ... and the server's kernel acknowledged them */
@@ -49,7 +52,6 @@ struct attempt {
     bool decides : 1; /* this attempt's verdict is the connection's (see judge.h) */
     uint8_t verdict;  /* enum verdict */
     uint8_t reason;   /* enum reason */
-    uint8_t evidence; /* enum evidence */
 };
 
 /* One address that the burst was aimed at. */
@@ -75,8 +77,10 @@ struct target {
     struct listener carrier; /* the listener at `served` or `carried_to`, as far as it is on this host */
     struct listener other_listener; /* where nobody listens at the address: one of its port, bound to another address or device */
     uint32_t other_places;          /* so many such places; 0: none, or not looked for */
-    struct attempt *attempts;       /* ascending id; owned by whoever made the run */
+    struct attempt *attempts;       /* ascending id; owned by whoever made the run, as the next two are */
     size_t attempt_count;
+    struct endpoint *sources; /* one an attempt, for attempt_source(); NULL: they are IPv4 addresses, which the attempts hold */
+    nsec *failed;             /* one an attempt: when the kernel reported its error; NULL: not kept, there is no timeline */
     struct listener *members; /* of a reuseport group, each by itself, `drops` during the run; owned as the attempts are */
     size_t member_count;      /* 0: no group */
     struct timeline timeline;
@@ -86,5 +90,23 @@ struct target {
     struct interval overflows;      /* of those, dropped on its full accept queue; not known with `discarded` */
     uint32_t causes[SYMPTOM_COUNT]; /* bits 1 << enum cause: what may have caused each symptom, if there is any */
 };
+
+/* Room for `count` attempts at target->address, all 0; with `failed` for a timeline. 0 or -ENOMEM. */
+int attempts_make(struct target *target, size_t count, bool timeline, struct error *err);
+void attempts_release(struct target *target);
+
+/* Our end of one of the target's attempts; family AF_UNSPEC before it is bound; without a handshake: the abstract name it was given. */
+static inline struct endpoint attempt_source(const struct target *target, const struct attempt *attempt)
+{
+    if (!attempt->bound)
+        return (struct endpoint){0};
+    if (target->sources)
+        return target->sources[attempt - target->attempts];
+    struct endpoint source = {.family = AF_INET, .port = attempt->ipv4_port};
+    memcpy(source.bytes, attempt->ipv4, sizeof attempt->ipv4);
+    return source;
+}
+
+void attempt_set_source(struct target *target, struct attempt *attempt, const struct endpoint *source);
 
 #endif

@@ -45,11 +45,11 @@ struct flood_settings {
 
 struct flood;
 
-/* Prepares a burst of arrivals.count attempts, whose ids are set and which outlive the flood. Opens no connection. The limit on
-   open files (RLIMIT_NOFILE, per descriptor table) is raised where that is allowed, else the burst is spread over threads
-   with a table each (unshare(2), CLONE_FILES). 0, or -errno when that many cannot be held: the text names the limit and
+/* Prepares a burst of the target's attempts, of which there are arrivals.count (attempts_make), with their ids; they outlive the flood.
+   Opens no connection. The limit on open files (RLIMIT_NOFILE, per descriptor table) is raised where that is allowed, else the burst is
+   spread over threads with a table each (unshare(2), CLONE_FILES). 0, or -errno when that many cannot be held: the text names the limit and
    what lifts it (-EADDRNOTAVAIL source ports, -ENOMEM memory, -EAGAIN threads). */
-int flood_open(struct flood **out, const struct flood_settings *settings, struct attempt *attempts, struct loop *loop,
+int flood_open(struct flood **out, const struct flood_settings *settings, struct target *target, struct loop *loop,
                struct error *err);
 
 /* Opens them all in the order of their ids (several `threads`: each its share, in order, at the same time); their times are

@@ -35,8 +35,12 @@ void judge_causes(struct run *run);
    some 2 % late). Fills in up to `room` and returns how many there are; *gives_up_s is that end. */
 size_t judge_syn_times(uint32_t retries, uint32_t linear, uint32_t *times_s, size_t room, uint32_t *gives_up_s);
 
-/* Spreads of `count` samples, which are sorted. Spans, so >= 0. */
-void judge_spread(nsec *samples, size_t count, struct spread *out);
+/* The i-th of the spans to spread, >= 0; NSEC_NEVER: there is none. The same whenever it is asked. */
+typedef nsec spread_span(const void *context, size_t i);
+void judge_spread(spread_span *span, const void *context, size_t count, struct spread *out);
+
+/* Fills in to_established and to_accepted, from connect() on, of all attempts of the run. */
+void judge_times(struct run *run);
 
 /* A client that waits for longer than this in a queue is a remark (not_accepting); a backlog below this is one (small). */
 #define NOT_ACCEPTING_MS 1000

@@ -18,8 +18,8 @@ enum whereabouts {
     WAY_UNKNOWN    /* the kernel may not be asked (CAP_NET_ADMIN), and it tracks connections */
 };
 
-/* For the attempt's source and the target's address; *to is where it is translated to, if it is. */
-enum whereabouts way_of(const struct target *target, const struct attempt *attempt, struct endpoint *to);
+/* For a client's source and the target's address; *to is where it is translated to, if it is. */
+enum whereabouts way_of(const struct target *target, const struct endpoint *source, struct endpoint *to);
 
 /* The same before anything is sent, for an address of this host that lo does not have: a SYN that is bound to lo passes netfilter's
    output and is discarded behind it (there is no route for it there, ip_route_output_key in net/ipv4/route.c), so it reaches neither

@@ -66,9 +66,9 @@ static int open_flood(struct filling *f, struct target *target, size_t count, st
 {
     *target = (struct target){.address = endpoint_reachable(&f->m->listener.local), .local = true};
     target->bound = target->address;
-    target->attempts = calloc(count, sizeof *target->attempts);
-    if (!target->attempts)
-        return error_set(err, ENOMEM, "no memory for %zu connections", count);
+    int status = attempts_make(target, count, false, err);
+    if (status)
+        return status;
     target->attempt_count = count;
     for (size_t i = 0; i < count; i++)
         target->attempts[i].id = (uint32_t)i + 1;
@@ -81,7 +81,7 @@ static int open_flood(struct filling *f, struct target *target, size_t count, st
                                       .gate = gate,
                                       .kept = netlink_fd(&f->diag.netlink),
                                       .context = f};
-    return flood_open(flood, &settings, target->attempts, f->loop, err);
+    return flood_open(flood, &settings, target, f->loop, err);
 }
 
 static int prepare(struct filling *f, struct error *err)
@@ -143,14 +143,14 @@ static nsec serves(struct filling *f, nsec released, nsec patience)
         filling_note(f, err.code ? err.text : "a fresh connection could not be followed");
     f->deferred = served == NSEC_NEVER && target.attempts && target.attempts[0].peer == PEER_SYN_RECV;
     flood_release(flood);
-    free(target.attempts);
+    attempts_release(&target);
     return served;
 }
 
 static void release(struct filling *f)
 {
     flood_release(f->flood);
-    free(f->target.attempts);
+    attempts_release(&f->target);
 }
 
 const struct filling_way filling_tcp = {prepare, fill, count, serves, release};

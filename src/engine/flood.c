@@ -97,7 +97,7 @@ static int prepare(struct flood *flood, struct error *err)
     return shard_init(&flood->shards[0], flood->loop, err);
 }
 
-int flood_open(struct flood **out, const struct flood_settings *settings, struct attempt *attempts, struct loop *loop,
+int flood_open(struct flood **out, const struct flood_settings *settings, struct target *target, struct loop *loop,
                struct error *err)
 {
     struct flood *flood = calloc(1, sizeof *flood);
@@ -105,7 +105,8 @@ int flood_open(struct flood **out, const struct flood_settings *settings, struct
         return error_set(err, ENOMEM, "no memory");
     flood->settings = *settings;
     flood->loop = loop;
-    flood->attempts = attempts;
+    flood->target = target;
+    flood->attempts = target->attempts;
     flood->count = settings->arrivals.count;
     flood->destination_size = transport_address(&settings->transport, &settings->destination, &flood->destination);
     int status = flood->destination_size ? shard_check_transport(flood, err)
@@ -119,7 +120,9 @@ int flood_open(struct flood **out, const struct flood_settings *settings, struct
     }
     for (size_t i = 0; i < flood->count; i++) {
         flood->fds[i] = -1;
-        attempts[i] = attempt_begun(attempts[i].id);
+        flood->attempts[i] = attempt_begun(flood->attempts[i].id);
+        if (target->failed)
+            target->failed[i] = NSEC_NEVER;
     }
     *out = flood;
     return 0;

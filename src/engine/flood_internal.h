@@ -48,7 +48,8 @@ struct flood {
     struct sources sources;
     struct loop *loop; /* of the caller */
     nsec epoch;
-    struct attempt *attempts;
+    struct target *target;
+    struct attempt *attempts; /* the target's */
     size_t count;
     int *fds; /* one an attempt, -1 when closed; a number in its shard's descriptor table */
     struct sockaddr_storage destination;
@@ -66,13 +67,8 @@ struct flood {
 /* One of which nothing is known yet. */
 static inline struct attempt attempt_begun(uint32_t id)
 {
-    return (struct attempt){.id = id,
-                            .opened = NSEC_NEVER,
-                            .established = NSEC_NEVER,
-                            .accepted = NSEC_NEVER,
-                            .failed = NSEC_NEVER,
-                            .age_ms = -1,
-                            .state = STATE_CLOSE};
+    return (struct attempt){
+        .id = id, .opened = NSEC_NEVER, .established = NSEC_NEVER, .accepted = NSEC_NEVER, .age_ms = -1, .state = STATE_CLOSE};
 }
 
 /* ---- What a connection's own socket tells of it (flood_socket.c) ---- */

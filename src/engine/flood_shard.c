@@ -87,13 +87,15 @@ static bool same_address(const struct endpoint *a, const struct endpoint *b)
     return a->family == b->family && !memcmp(a->bytes, b->bytes, sizeof a->bytes);
 }
 
-static int read_source(int fd, struct attempt *a)
+/* What the kernel chose. 0 or -errno. */
+static int read_source(struct flood *flood, size_t i, int fd)
 {
     struct sockaddr_storage address = {0};
     socklen_t size = sizeof address;
     if (getsockname(fd, (struct sockaddr *)&address, &size))
         return -errno;
-    a->source = endpoint_from_sockaddr(&address);
+    struct endpoint source = endpoint_from_sockaddr(&address);
+    attempt_set_source(flood->target, &flood->attempts[i], &source);
     return 0;
 }
 
@@ -120,7 +122,7 @@ static int open_autobound(struct flood *flood, size_t i)
         return fd;
     if (bind(fd, &(struct sockaddr){.sa_family = flood->settings.destination.family}, sizeof(sa_family_t)))
         return -errno;
-    int status = read_source(fd, &flood->attempts[i]);
+    int status = read_source(flood, i, fd);
     return status ? status : fd_steal(&fd);
 }
 
@@ -138,12 +140,12 @@ static int bind_source(int fd, struct endpoint *source)
 }
 
 /* 0 or -errno. */
-static int bind_attempt(int fd, struct endpoint *source, struct attempt *a)
+static int bind_attempt(struct flood *flood, size_t i, int fd, struct endpoint *source)
 {
     int status = bind_source(fd, source);
     if (status || !source->port)
-        return status ? status : read_source(fd, a);
-    a->source = *source;
+        return status ? status : read_source(flood, i, fd);
+    attempt_set_source(flood->target, &flood->attempts[i], source);
     return 0;
 }
 
@@ -153,16 +155,16 @@ static int bind_attempt(int fd, struct endpoint *source, struct attempt *a)
 static int open_with_port(struct flood *flood, size_t i, struct endpoint source)
 {
     const struct endpoint *destination = &flood->settings.destination;
-    struct attempt *a = &flood->attempts[i];
     SCOPED_FD held = -1;
     for (;;) {
         SCOPED_FD fd = open_socket(flood);
         if (fd < 0)
             return fd;
-        int status = bind_attempt(fd, &source, a);
+        int status = bind_attempt(flood, i, fd, &source);
         if (status)
             return status;
-        if (a->source.port != destination->port || !same_address(&a->source, destination))
+        struct endpoint bound = attempt_source(flood->target, &flood->attempts[i]);
+        if (bound.port != destination->port || !same_address(&bound, destination))
             return fd_steal(&fd);
         if (held >= 0)
             return -EADDRINUSE;
@@ -276,7 +278,7 @@ static void begin_attempt(struct shard *shard, size_t i, int fd)
         return;
     }
     if (!flood->sources.bind_port && !flood->sources.autobind)
-        read_source(fd, a);
+        read_source(flood, i, fd);
     look_at_state(flood, i);
     send_text(flood, i);
     watch_socket(shard, i);
@@ -292,7 +294,7 @@ void shard_set_free(struct shard *shard)
 {
     struct flood *flood = shard->flood;
     size_t i = shard->first;
-    struct endpoint source = flood->attempts[i].source;
+    struct endpoint source = attempt_source(flood->target, &flood->attempts[i]);
     bool discarded = flood->settings.confinement == CONFINED_TO_LOOPBACK;
     flood->settings.confinement = CONFINED_NOT;
     if (!discarded) {

@@ -12,14 +12,21 @@ nsec since_epoch(const struct flood *flood)
     return clock_now() - flood->epoch;
 }
 
+/* NULL: not kept. */
+static nsec *failed_of(struct flood *flood, const struct attempt *a)
+{
+    return flood->target->failed ? &flood->target->failed[a - flood->attempts] : NULL;
+}
+
 void note_error(struct flood *flood, struct attempt *a, int error, bool soft)
 {
     if (!error || (a->error && !a->soft_error))
         return;
     a->error = (int16_t)error;
     a->soft_error = soft;
-    if (a->failed == NSEC_NEVER)
-        a->failed = since_epoch(flood);
+    nsec *failed = failed_of(flood, a);
+    if (failed && *failed == NSEC_NEVER)
+        *failed = since_epoch(flood);
 }
 
 void note_established(struct flood *flood, struct attempt *a)
@@ -30,7 +37,9 @@ void note_established(struct flood *flood, struct attempt *a)
     if (a->soft_error) { /* it came through after all */
         a->error = 0;
         a->soft_error = false;
-        a->failed = NSEC_NEVER;
+        nsec *failed = failed_of(flood, a);
+        if (failed)
+            *failed = NSEC_NEVER;
     }
 }
 

@@ -33,7 +33,7 @@ static int make_lanes(struct target *target, struct error *err)
                                     .queued = NSEC_NEVER,
                                     .accepted = a->accepted,
                                     .closed = NSEC_NEVER,
-                                    .failed = a->failed};
+                                    .failed = target->failed ? target->failed[i] : NSEC_NEVER};
     }
     return 0;
 }

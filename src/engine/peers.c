@@ -75,11 +75,10 @@ static void note_peer(struct attempt *a, const struct diag_socket *socket, nsec 
 }
 
 /* The two ends of a connection as the server's side has them. */
-static void server_side(const struct target *target, const struct endpoint *source, struct endpoint *local,
-                        struct endpoint *remote)
+static void server_side(const struct target *target, const struct attempt *a, struct endpoint *local, struct endpoint *remote)
 {
     *local = target->bound;
-    *remote = *source;
+    *remote = attempt_source(target, a);
     if (target->reflected)
         memcpy(remote->bytes, target->address.bytes, sizeof remote->bytes);
 }
@@ -106,7 +105,7 @@ static bool both_ends(void *context, size_t i, struct endpoint *local, struct en
     if (!peers->wanted(a))
         return false;
     forget_peer(a);
-    server_side(peers->target, &a->source, local, remote);
+    server_side(peers->target, a, local, remote);
     return local->family == remote->family;
 }
 
@@ -130,7 +129,7 @@ static int look_at_children(struct sockdiag *sd, struct target *target, attempt_
 
 bool peers_is_untraced(const struct attempt *a)
 {
-    return worth_asking(a) && a->source.family && (a->peer == PEER_ABSENT || a->peer == PEER_UNKNOWN);
+    return worth_asking(a) && a->bound && (a->peer == PEER_ABSENT || a->peer == PEER_UNKNOWN);
 }
 
 static bool is_traceless(const struct attempt *a)
@@ -175,7 +174,7 @@ static int look_elsewhere(struct sockdiag *sd, struct target *target, nsec epoch
         return status;
     index.epoch = epoch;
     for (size_t i = 0; i < target->attempt_count; i++) {
-        uint16_t port = target->attempts[i].source.port;
+        uint16_t port = attempt_source(target, &target->attempts[i]).port;
         if (!peers_is_untraced(&target->attempts[i]))
             continue;
         query.remote_low = port < query.remote_low ? port : query.remote_low;

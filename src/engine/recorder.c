@@ -134,7 +134,7 @@ static int add_first_syns(struct recorder *r, const struct target *target, struc
     bool complete = true;
     for (size_t i = 0; i < target->attempt_count; i++) {
         const struct attempt *a = &target->attempts[i];
-        bool began = a->opened != NSEC_NEVER && a->source.family != AF_UNSPEC;
+        bool began = a->opened != NSEC_NEVER && a->bound;
         if (began)
             complete =
                 moments_add(out,

@@ -22,7 +22,7 @@ struct gathering {
 
 static bool has_source(const struct attempt *a)
 {
-    return a->source.family != AF_UNSPEC;
+    return a->bound;
 }
 
 static void note(struct gathering *g, const struct target *target, const struct attempt *a, enum moment_kind kind,

@@ -8,7 +8,7 @@
 struct source_index {
     struct target *target;
     uint32_t *slots; /* attempt number + 1; 0: free */
-    size_t mask;
+    size_t size;
     nsec epoch; /* the caller's: the start of the run */
 };
 

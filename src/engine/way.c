@@ -23,10 +23,10 @@ static void look_for_translation(struct target *target)
     target->translation = TRANSLATION_NONE;
     for (size_t i = 0; i < target->attempt_count && (!status || status == -ENOENT); i++) {
         struct attempt *a = &target->attempts[i];
-        struct endpoint to;
+        struct endpoint to, source = attempt_source(target, a);
         if (!peers_is_untraced(a))
             continue;
-        status = conntrack_find(&nl, &a->source, &target->address, &to);
+        status = conntrack_find(&nl, &source, &target->address, &to);
         a->translated = !status && !endpoint_equal(&to, &target->address);
         if (a->translated) {
             target->translation = TRANSLATION_FOUND;
@@ -123,7 +123,7 @@ static enum whereabouts whose_address(const struct endpoint *at)
     return whose.found ? WAY_NAMESPACE : WAY_AWAY;
 }
 
-enum whereabouts way_of(const struct target *target, const struct attempt *attempt, struct endpoint *to)
+enum whereabouts way_of(const struct target *target, const struct endpoint *source, struct endpoint *to)
 {
     struct netlink nl = {0};
     *to = target->address;
@@ -131,7 +131,7 @@ enum whereabouts way_of(const struct target *target, const struct attempt *attem
         return WAY_HERE;
     int status = conntrack_open(&nl, NULL);
     if (!status)
-        status = conntrack_find(&nl, &attempt->source, &target->address, to);
+        status = conntrack_find(&nl, source, &target->address, to);
     netlink_close(&nl);
     if (status && status != -ENOENT)
         return WAY_UNKNOWN;
@@ -158,10 +158,10 @@ static int send_scout(int fd, const struct endpoint *address, struct endpoint *s
 
 enum whereabouts way_scout(const struct target *target, struct endpoint *to)
 {
-    struct attempt scout = {0};
+    struct endpoint source;
     SCOPED_FD fd = target->address.family == AF_INET ? socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0) : -1;
     *to = target->address;
-    return fd < 0 || send_scout(fd, &target->address, &scout.source) ? WAY_UNKNOWN : way_of(target, &scout, to);
+    return fd < 0 || send_scout(fd, &target->address, &source) ? WAY_UNKNOWN : way_of(target, &source, to);
 }
 
 /* ---- The way back ---- */
@@ -170,10 +170,11 @@ static void look_for_route_back(struct target *target)
 {
     for (size_t i = 0; i < target->attempt_count; i++) {
         const struct attempt *a = &target->attempts[i];
-        if (a->state != STATE_SYN_SENT || !a->source.family)
+        if (a->state != STATE_SYN_SENT || !a->bound)
             continue;
-        if (route_back(&target->bound, &a->source))
-            target->unroutable = a->source;
+        struct endpoint source = attempt_source(target, a);
+        if (route_back(&target->bound, &source))
+            target->unroutable = source;
         return; /* one source stands for all: a burst's have the same kind of address */
     }
 }

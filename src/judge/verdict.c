@@ -118,8 +118,10 @@ static struct witness witness_of(const struct target *target, const struct count
 static bool has_no_route_back(const struct attempt *a, const struct witness *w)
 {
     const struct endpoint *unroutable = &w->target->unroutable;
-    return unroutable->family == a->source.family && unroutable->family &&
-           !memcmp(unroutable->bytes, a->source.bytes, sizeof a->source.bytes) && w->other_drops;
+    if (!unroutable->family || !w->other_drops)
+        return false;
+    struct endpoint source = attempt_source(w->target, a);
+    return unroutable->family == source.family && !memcmp(unroutable->bytes, source.bytes, sizeof source.bytes);
 }
 
 /* Why this client's SYN went unanswered: what was seen of itself goes before what the sums tell. */

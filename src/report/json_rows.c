@@ -19,9 +19,10 @@ static void emit_error(struct emitter *e, int code)
 /* The members that a connection and each of its attempts have in common. */
 static void emit_attempt(struct emitter *e, const struct run *run, const struct attempt *a, const struct target *target)
 {
+    struct endpoint source = attempt_source(target, a);
     EMIT(e, "\"source\":");
-    emit_json_endpoint(e, &a->source);
-    if (target) {
+    emit_json_endpoint(e, &source);
+    if (run->target_count > 1) {
         EMIT(e, ",\"address\":");
         emit_json_endpoint(e, &target->address);
     }
@@ -72,7 +73,6 @@ static void emit_attempts(struct emitter *e, const struct run *run, const struct
 
 void write_json_rows(FILE *out, const struct run *run)
 {
-    bool several = run->target_count > 1;
     struct emitter e;
     struct rows rows;
     struct row row;
@@ -85,8 +85,8 @@ void write_json_rows(FILE *out, const struct run *run)
         EMIT(&e, "\n{\"id\":");
         emit_number(&e, row.id);
         EMIT(&e, ",");
-        emit_attempt(&e, run, row.deciding, several ? row.target : NULL);
-        if (several)
+        emit_attempt(&e, run, row.deciding, row.target);
+        if (run->target_count > 1)
             emit_attempts(&e, run, &row);
         EMIT(&e, "}");
         if (e.used > sizeof e.text - ROW_MAX - 1)

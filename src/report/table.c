@@ -198,6 +198,7 @@ static void source_text(const struct endpoint *source, bool port_only, unsigned 
 static void cell_text(const struct layout *layout, const struct group *group, enum column column, char out[CELL_SIZE])
 {
     const struct attempt *a = group->sample;
+    struct endpoint source = attempt_source(group->target, a);
     bool short_ranges = layout->squeeze->upper_ends;
     char text[ENDPOINT_TEXT_SIZE];
     switch (column) {
@@ -210,7 +211,7 @@ static void cell_text(const struct layout *layout, const struct group *group, en
         escape_text(endpoint_address_text(&group->target->address, text), layout->escapes, out, CELL_SIZE);
         return;
     case COLUMN_SOURCE:
-        return source_text(&a->source, layout->squeeze->source == SOURCE_PORT, layout->escapes, out);
+        return source_text(&source, layout->squeeze->source == SOURCE_PORT, layout->escapes, out);
     case COLUMN_VERDICT:
         snprintf(out, CELL_SIZE, "%s", verdict_name((enum verdict)a->verdict));
         return;

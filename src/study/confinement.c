@@ -48,7 +48,8 @@ static bool was_dropped_here(struct experiment *x)
 static bool has_server_side(struct experiment *x, const struct attempt *first)
 {
     struct diag_socket socket;
-    return !sockdiag_exact(&x->diag, &x->current->address, &first->source, &socket, NULL) && socket.state != STATE_LISTEN;
+    struct endpoint source = attempt_source(x->current, first);
+    return !sockdiag_exact(&x->diag, &x->current->address, &source, &socket, NULL) && socket.state != STATE_LISTEN;
 }
 
 /* Without asking netfilter. What came back through lo came from here. */
@@ -64,7 +65,7 @@ void confinement_check(struct experiment *x, struct flood *flood)
     const struct target *target = x->current;
     const struct attempt *first = &target->attempts[0];
     char text[ENDPOINT_TEXT_SIZE];
-    struct endpoint to;
+    struct endpoint to, source = attempt_source(target, first);
     if (x->confinement == CONFINED_NOT || first->refused_here)
         return;
     if (is_here(x, first)) {
@@ -72,7 +73,7 @@ void confinement_check(struct experiment *x, struct flood *flood)
             flood_confine_first(flood);
         return;
     }
-    switch (way_of(target, first, &to)) {
+    switch (way_of(target, &source, &to)) {
     case WAY_HERE:
         return;
     case WAY_NAMESPACE:

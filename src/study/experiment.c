@@ -76,7 +76,8 @@ static bool is_accepted(struct experiment *x, const struct attempt *attempt)
     struct diag_socket socket;
     if (!has_handshake(x->current->transport.kind))
         return peers_look(&x->diag, x->current, true, x->epoch, NULL) || attempt->peer == PEER_ACCEPTED;
-    return sockdiag_exact(&x->diag, &x->current->address, &attempt->source, &socket, NULL) || socket.inode;
+    struct endpoint source = attempt_source(x->current, attempt);
+    return sockdiag_exact(&x->diag, &x->current->address, &source, &socket, NULL) || socket.inode;
 }
 
 static bool is_raced(const struct experiment *x)
@@ -172,7 +173,7 @@ static int prepare_burst(struct experiment *x, size_t t, struct error *err)
     };
     flood.arrivals.count = (uint32_t)target->attempt_count;
     x->current = target;
-    return flood_open(&x->floods[t], &flood, target->attempts, &x->loop, err);
+    return flood_open(&x->floods[t], &flood, target, &x->loop, err);
 }
 
 /* Nobody accepts: the queue is as long as it gets. */
@@ -221,9 +222,9 @@ static int choose_attempts(struct experiment *x, size_t t, struct error *err)
     struct target *target = &x->run.targets[t];
     const struct target *before = t ? &x->run.targets[t - 1] : NULL;
     size_t room = before ? before->attempt_count : x->plan->probe.arrivals.count;
-    target->attempts = calloc(room, sizeof *target->attempts);
-    if (!target->attempts)
-        return error_set(err, ENOMEM, "no memory for %zu connections", room);
+    int status = attempts_make(target, room, x->plan->timeline, err);
+    if (status)
+        return status;
     for (size_t i = 0; i < room; i++) {
         /* A client whose connection was reset had got through, too. */
         enum verdict verdict = before ? (enum verdict)before->attempts[i].verdict : VERDICT_COUNT;
@@ -397,7 +398,7 @@ void experiment_close(struct experiment *x)
     for (size_t t = 0; t < x->run.target_count; t++) {
         flood_release(x->floods[t]);
         timeline_release(&x->run.targets[t].timeline);
-        free(x->run.targets[t].attempts);
+        attempts_release(&x->run.targets[t]);
         free(x->run.targets[t].members);
     }
     free(x->listeners_before.list);

@@ -11,7 +11,6 @@
 #include "backlogctl/surveyor.h"
 #include "backlogctl/way.h"
 
-#include "spreads.h"
 #include "started.h"
 
 #include <errno.h>
@@ -238,8 +237,7 @@ void experiment_gather(struct experiment *x)
     }
     note_wire(x);
     finish_timeline(x);
-    if (spread_times(&x->run))
-        experiment_note(x, &(struct error){.text = "no memory for the spread of times"});
+    judge_times(&x->run);
     sum_others(x);
     find_alone(x);
     look_at_holders(x);

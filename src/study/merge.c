@@ -5,7 +5,6 @@
 #include "backlogctl/recorder.h"
 
 #include "machine.h"
-#include "spreads.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -128,6 +127,7 @@ static void describe(struct merge *m)
     run->targets[0] = (struct target){.address = merge_reference(m)->target,
                                       .bound = merge_reference(m)->target,
                                       .attempts = m->reports.attempts,
+                                      .sources = m->reports.sources,
                                       .attempt_count = m->reports.attempt_count};
     run->expectation_count = m->plan->expect.count;
     memcpy(run->expectations, m->plan->expect.list, sizeof run->expectations);
@@ -151,8 +151,7 @@ static int join(struct merge *m, struct error *err)
     }
     judge_run(&m->run);
     judge_causes(&m->run);
-    if (!status && spread_times(&m->run))
-        status = error_set(err, ENOMEM, "no memory for the spread of times");
+    judge_times(&m->run);
     add_totals(m);
     judge_expectations(&m->run);
     return status;

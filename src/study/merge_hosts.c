@@ -166,6 +166,7 @@ static void take_out(struct merge *m)
             continue;
         }
         memmove(&r->attempts[kept], &r->attempts[host->first], host->count * sizeof *r->attempts);
+        memmove(&r->sources[kept], &r->sources[host->first], host->count * sizeof *r->sources);
         host->first = kept;
         kept += host->count;
     }

@@ -160,7 +160,7 @@ static void align(const struct reports *r, struct merged_host *host)
     for (size_t i = host->first; i < host->first + host->count && !host->other_time; i++) {
         const struct attempt *a = &r->attempts[i];
         size_t count;
-        const struct watched *s = got_through(a) ? merge_find(r, &a->source, &count) : NULL;
+        const struct watched *s = got_through(a) ? merge_find(r, reports_source(r, a), &count) : NULL;
         if (s && count == 1)
             bound_clock(r, a, host, s, &host->shift);
     }
@@ -286,7 +286,7 @@ static void note_accept(const struct reports *r, struct attempt *a, const struct
 static bool join(struct joining *j, struct attempt *a)
 {
     size_t count, fitting = 0;
-    struct watched *s = merge_find(j->reports, &a->source, &count), *last = NULL;
+    struct watched *s = merge_find(j->reports, reports_source(j->reports, a), &count), *last = NULL;
     struct span_of_time begin = merge_on_observers_clock(j->host, a->opened == NSEC_NEVER ? 0 : a->opened);
     enum peer peer = PEER_UNKNOWN;
     bool known = false; /* under its own address: a FIN that comes when all is over tells that, too */
@@ -301,7 +301,7 @@ static bool join(struct joining *j, struct attempt *a)
         last = &s[i];
     }
     if (known)
-        j->direct[source_of(j->host, &a->source, &j->last)] = true;
+        j->direct[source_of(j->host, reports_source(j->reports, a), &j->last)] = true;
     if (!fitting)
         return false;
     for (size_t i = 0; i < count; i++)
@@ -334,7 +334,7 @@ static void join_attempts(struct joining *j)
 static bool was_there(const struct joining *j, const struct attempt *a)
 {
     size_t count;
-    const struct watched *s = merge_find(j->reports, &a->source, &count);
+    const struct watched *s = merge_find(j->reports, reports_source(j->reports, a), &count);
     for (size_t i = 0; i < count; i++)
         if (s[i].absent == NSEC_NEVER || wall_of(j->reports, &s[i], s[i].absent) < j->end.most)
             return true;
@@ -346,7 +346,8 @@ static void note_absent(struct joining *j)
 {
     for (size_t i = j->host->first; i < j->host->first + j->host->count; i++) {
         struct attempt *a = &j->reports->attempts[i];
-        if (a->peer == PEER_UNKNOWN && got_through(a) && !was_there(j, a) && j->direct[source_of(j->host, &a->source, &j->last)])
+        if (a->peer == PEER_UNKNOWN && got_through(a) && !was_there(j, a) &&
+            j->direct[source_of(j->host, reports_source(j->reports, a), &j->last)])
             a->peer = PEER_ABSENT;
     }
 }
@@ -389,11 +390,15 @@ static nsec longest_round_trip(const struct reports *r, const struct merged_host
     return longest == NSEC_NEVER ? INT64_MAX : longest;
 }
 
+/* Clocks further apart are not worth a figure, and what a host tells takes up to a year: an attempt holds the sum of both. */
+#define LONGEST_WAY (10 * 365 * 24 * INT64_C(3600) * NSEC_PER_SEC)
+
 static int join_host(struct merge *m, struct merged_host *host, struct error *err)
 {
+    nsec by = host->zero + host->shifted - m->zero;
     struct joining j = {.reports = &m->reports,
                         .host = host,
-                        .by = host->zero + host->shifted - m->zero,
+                        .by = by < LONGEST_WAY ? by : LONGEST_WAY,
                         .end = merge_on_observers_clock(host, host->elapsed),
                         .round_trip = longest_round_trip(&m->reports, host),
                         .whole = is_seen_whole(&m->reports, host),

@@ -189,8 +189,9 @@ static int draw_queue(struct merge *m, struct timeline *timeline)
 static nsec entered_at(const struct merge *m, const struct attempt *a)
 {
     size_t count;
-    const struct watched *s =
-        a->peer == PEER_QUEUED || a->peer == PEER_ACCEPTED ? merge_find(&m->reports, &a->source, &count) : NULL;
+    const struct watched *s = a->peer == PEER_QUEUED || a->peer == PEER_ACCEPTED
+                                  ? merge_find(&m->reports, reports_source(&m->reports, a), &count)
+                                  : NULL;
     return s && count == 1 && s->entered.most != NSEC_NEVER
                ? m->reports.merged.observers[s->observer].zero + s->entered.most - m->zero
                : NSEC_NEVER;
@@ -215,7 +216,7 @@ int merge_timeline(struct merge *m, struct error *err)
                                            .queued = entered_at(m, a),
                                            .accepted = a->accepted,
                                            .closed = NSEC_NEVER,
-                                           .failed = a->failed};
+                                           .failed = NSEC_NEVER};
     }
     return 0;
 }

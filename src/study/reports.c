@@ -201,6 +201,7 @@ void reports_release(struct reports *r)
     free(r->merged.absent);
     free(r->observations);
     free(r->attempts);
+    free(r->sources);
     free(r->sightings);
     free(r->locals);
     *r = (struct reports){0};

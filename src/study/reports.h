@@ -50,6 +50,8 @@ struct reports {
     struct observer_facts *observations; /* one an observer */
     struct attempt *attempts;            /* of all hosts, their times since their own host's start; their ids count from 1 */
     size_t attempt_count, attempt_room;
+    struct endpoint *sources; /* one an attempt */
+    size_t source_room;
     struct watched *sightings; /* of all observers */
     size_t sighting_count, sighting_room;
     struct endpoint *locals; /* where they came to */
@@ -60,6 +62,11 @@ struct reports {
 /* Reads the documents of one file, "-" for stdin, and adds what they tell. What cannot be used, be it the file or a document in it, is
    added as a host in trouble: only want of memory is an error (-ENOMEM). `file` has to outlive the reports. */
 int reports_read(struct reports *r, const char *file, struct error *err);
+
+static inline const struct endpoint *reports_source(const struct reports *r, const struct attempt *a)
+{
+    return &r->sources[a - r->attempts];
+}
 
 /* Frees everything; fine for one that is all 0. */
 void reports_release(struct reports *r);

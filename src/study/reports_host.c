@@ -57,6 +57,21 @@ static void guess_state(struct attempt *a, enum verdict verdict, enum reason rea
     a->sent = a->acknowledged = evidence == EVIDENCE_PROBE_BYTE && reason != REASON_UNACKNOWLEDGED;
 }
 
+/* It is not one of them until it is counted. NULL: no memory. */
+static struct attempt *next_attempt(struct reports *r, const struct endpoint *source, struct error *err)
+{
+    struct attempt *attempts = reports_room(r->attempts, r->attempt_count, &r->attempt_room, sizeof *attempts, err);
+    if (!attempts)
+        return NULL;
+    r->attempts = attempts;
+    struct endpoint *sources = reports_room(r->sources, r->attempt_count, &r->source_room, sizeof *sources, err);
+    if (!sources)
+        return NULL;
+    r->sources = sources;
+    sources[r->attempt_count] = *source;
+    return &attempts[r->attempt_count];
+}
+
 int host_read_row(struct reports *r, struct merged_host *host, const json_t *row, struct error *err)
 {
     if (json_object_get(row, "attempts"))
@@ -66,28 +81,24 @@ int host_read_row(struct reports *r, struct merged_host *host, const json_t *row
     unsigned reason = read_word(json_object_get(row, "reason"), reason_word, REASON_COUNT);
     if (verdict == VERDICT_COUNT || evidence == EVIDENCE_COUNT)
         return error_set(err, EBADMSG, "a connection has no verdict or no evidence that this version knows");
-    struct attempt *list = reports_room(r->attempts, r->attempt_count, &r->attempt_room, sizeof *list, err);
-    if (!list)
+    struct endpoint source = read_endpoint(json_object_get(row, "source"));
+    struct attempt *a = next_attempt(r, &source, err);
+    if (!a || note_source(host, &source, err))
         return -ENOMEM;
-    r->attempts = list;
-    struct attempt *a = &r->attempts[r->attempt_count];
     nsec age = read_span(json_object_get(row, "age_us"));
     *a = (struct attempt){.id = (uint32_t)(r->attempt_count + 1),
-                          .source = read_endpoint(json_object_get(row, "source")),
                           .opened = read_span(json_object_get(row, "opened_us")),
                           .established = read_span(json_object_get(row, "established_us")),
                           .accepted = read_span(json_object_get(row, "accepted_us")),
-                          .failed = NSEC_NEVER,
                           .age_ms = age == NSEC_NEVER ? -1 : (int32_t)(age / NSEC_PER_MSEC),
                           .syn_retransmits = (uint8_t)read_count(json_object_get(row, "syn_retransmits"), UINT8_MAX),
                           .error = (int16_t)read_errno(json_object_get(row, "error")),
                           .verdict = (uint8_t)verdict,
                           .reason = (uint8_t)(reason == REASON_COUNT ? REASON_NONE : reason),
                           .evidence = (uint8_t)evidence,
+                          .bound = source.family != AF_UNSPEC,
                           .told = true};
     guess_state(a, (enum verdict)verdict, (enum reason)reason, (enum evidence)evidence);
-    if (note_source(host, &a->source, err))
-        return -ENOMEM;
     r->attempt_count++;
     host->counts[verdict]++;
     return 0;

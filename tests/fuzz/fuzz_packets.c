@@ -61,7 +61,7 @@ static size_t make_packet(struct bytes *bytes, uint8_t out[PACKET_SIZE])
     bool v6 = target->address.family == AF_INET6;
     size_t header = v6 ? 40 : 20, size = header + 20 + options;
     const struct attempt *a = &target->attempts[i % (target->attempt_count ? target->attempt_count : 1)];
-    const struct endpoint client = target->attempt_count ? a->source : target->address;
+    const struct endpoint client = target->attempt_count ? attempt_source(target, a) : target->address;
     const struct endpoint *from = how & 1 ? &target->address : &client, *to = how & 1 ? &client : &target->address;
     memset(out, 0, PACKET_SIZE);
     out[0] = v6 ? 0x60 : 0x45;
@@ -115,23 +115,24 @@ static void parse_alone(struct bytes bytes)
 
 /* ---- A burst ---- */
 
-static void draw_attempt(struct bytes *bytes, struct attempt *a, const struct target *target, size_t i)
+static void draw_attempt(struct bytes *bytes, struct target *target, size_t i)
 {
+    struct attempt *a = &target->attempts[i];
+    struct endpoint source = target->address;
     uint8_t what = draw_byte(bytes);
     nsec opened = (nsec)draw_raw(bytes, 2);
     *a = (struct attempt){.id = (uint32_t)i + 1, .opened = opened, .age_ms = -1};
-    a->source = target->address;
-    a->source.bytes[3] = (uint8_t)i;
-    a->source.port = (uint16_t)(1000 + (what & 128 ? 0 : i));
+    source.bytes[3] = (uint8_t)i;
+    source.port = (uint16_t)(1000 + (what & 128 ? 0 : i));
     a->established = what & 1 ? opened + (nsec)draw_raw(bytes, 2) : NSEC_NEVER;
     a->accepted = what & 2 ? opened + (nsec)draw_raw(bytes, 3) : NSEC_NEVER;
-    a->failed = what & 4 ? opened + (nsec)draw_raw(bytes, 2) : NSEC_NEVER;
+    target->failed[i] = what & 4 ? opened + (nsec)draw_raw(bytes, 2) : NSEC_NEVER;
     a->was_queued = what & 8;
     a->was_half_open = what & 16;
     a->peer = (uint8_t)draw_below(bytes, PEER_COUNT);
     a->state = (uint8_t)draw_below(bytes, STATE_COUNT);
-    if (what & 32)
-        a->source.family = AF_UNSPEC;
+    if (!(what & 32))
+        attempt_set_source(target, a, &source);
     if (what & 64)
         a->opened = NSEC_NEVER;
 }
@@ -148,10 +149,9 @@ static void draw_target(struct bytes *bytes, struct target *target, size_t n)
     target->before.capacity = target->after.capacity = 1 + draw_byte(bytes);
     target->member_count = 0;
     target->attempt_count = draw_below(bytes, ATTEMPTS_MAX + 1);
-    target->attempts = calloc(target->attempt_count + 1, sizeof *target->attempts);
-    MUST(target->attempts);
+    MUST(!attempts_make(target, target->attempt_count + 1, true, &(struct error){0}));
     for (size_t i = 0; i < target->attempt_count; i++)
-        draw_attempt(bytes, &target->attempts[i], target, i);
+        draw_attempt(bytes, target, i);
 }
 
 /* What the reports rely on. */
@@ -223,7 +223,7 @@ static void record(struct bytes *bytes)
     free(text);
     for (size_t i = 0; i < run.target_count; i++) {
         timeline_release(&run.targets[i].timeline);
-        free(run.targets[i].attempts);
+        attempts_release(&run.targets[i]);
     }
     free(wire.last.memory);
     wire.last = (struct exact){0};

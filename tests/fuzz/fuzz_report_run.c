@@ -14,17 +14,17 @@
 #define SYNS_MAX 4
 #define POINTS_MAX 24
 
-static struct attempt draw_attempt(struct bytes *bytes, const struct target *target, uint32_t id)
+static void draw_attempt(struct bytes *bytes, struct target *target, struct attempt *out, uint32_t id)
 {
     uint8_t what = draw_byte(bytes), more = draw_byte(bytes);
-    struct attempt a = {.id = id, .opened = NSEC_NEVER, .established = NSEC_NEVER, .accepted = NSEC_NEVER, .failed = NSEC_NEVER};
+    struct attempt a = {.id = id, .opened = NSEC_NEVER, .established = NSEC_NEVER, .accepted = NSEC_NEVER};
     a.age_ms = what & 1 ? (int32_t)(draw_number(bytes) & INT32_MAX) : -1;
-    if (what & 2)
-        a.source = draw_place(bytes, target->transport.kind);
+    struct endpoint source = what & 2 ? draw_place(bytes, target->transport.kind) : (struct endpoint){0};
     a.opened = draw_moment(bytes);
     a.established = draw_moment(bytes);
     a.accepted = draw_moment(bytes);
-    a.failed = what & 4 ? draw_moment(bytes) : NSEC_NEVER;
+    if (what & 4)
+        draw_moment(bytes); /* of nothing any more: the corpus is read as it was written */
     a.error = what & 8 ? (int16_t)(draw_raw(bytes, 2) & INT16_MAX) : 0;
     a.segments_in = (uint16_t)draw_raw(bytes, 2);
     a.state = (uint8_t)draw_below(bytes, STATE_COUNT);
@@ -34,7 +34,8 @@ static struct attempt draw_attempt(struct bytes *bytes, const struct target *tar
     a.soft_error = what & 16, a.sent = what & 32, a.acknowledged = what & 64, a.replied = what & 128;
     a.was_half_open = more & 1, a.was_queued = more & 2, a.refused_here = more & 4, a.elsewhere = more & 8;
     a.translated = more & 16, a.answered = more & 32, a.drop_full = more & 64, a.drop_open = more & 128;
-    return a;
+    *out = a;
+    attempt_set_source(target, out, &source);
 }
 
 /* As recorder.h promises it. */
@@ -96,14 +97,20 @@ static void draw_target(struct bytes *bytes, struct run *run, struct target *tar
     target->translation = (uint8_t)draw_below(bytes, TRANSLATION_FOUND + 1);
     target->attempt_count = first <= run->connection_count ? run->connection_count + 1 - first : 0;
     target->attempts = calloc(target->attempt_count + 1, sizeof *target->attempts);
+    target->sources = calloc(target->attempt_count + 1, sizeof *target->sources); /* of any family */
     target->member_count = more & 32 ? 2 + draw_below(bytes, 3) : 0;
     target->members = calloc(target->member_count + 1, sizeof *target->members);
-    MUST(target->attempts && target->members);
+    MUST(target->attempts && target->sources && target->members);
     for (size_t i = 0; i < target->attempt_count; i++)
-        target->attempts[i] = draw_attempt(bytes, target, first + (uint32_t)i);
+        draw_attempt(bytes, target, &target->attempts[i], first + (uint32_t)i);
     for (size_t i = 0; i < target->member_count; i++)
         target->members[i] = draw_listener(bytes);
     draw_timeline(bytes, target);
+}
+
+static nsec sample_at(const void *samples, size_t i)
+{
+    return ((const nsec *)samples)[i];
 }
 
 static void draw_spread(struct bytes *bytes, struct spread *spread)
@@ -112,7 +119,7 @@ static void draw_spread(struct bytes *bytes, struct spread *spread)
     size_t count = draw_below(bytes, ATTEMPTS_MAX);
     for (size_t i = 0; i < count; i++)
         samples[i] = at += (nsec)draw_raw(bytes, draw_byte(bytes) & 7);
-    judge_spread(samples, count, spread);
+    judge_spread(sample_at, samples, count, spread);
 }
 
 static void draw_server(struct bytes *bytes, struct run *run)
@@ -227,7 +234,7 @@ static void draw_run(struct bytes *bytes, struct run *run)
 static void release(struct run *run)
 {
     for (size_t t = 0; t < TARGETS_MAX; t++) {
-        free(run->targets[t].attempts);
+        attempts_release(&run->targets[t]);
         free(run->targets[t].members);
         free(run->targets[t].timeline.lanes);
         free(run->targets[t].timeline.syns);

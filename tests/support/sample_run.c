@@ -82,14 +82,14 @@ struct attempt *sample_attempt(size_t t, uint32_t id, enum verdict verdict, enum
     struct target *target = &sample.targets[t];
     struct attempt *a = &target->attempts[target->attempt_count++];
     *a = (struct attempt){.id = id,
-                          .source = sample_ipv4((uint16_t)(40000 + id % 20000)),
                           .established = NSEC_NEVER,
                           .accepted = NSEC_NEVER,
-                          .failed = NSEC_NEVER,
                           .age_ms = -1,
                           .verdict = (uint8_t)verdict,
                           .reason = (uint8_t)reason,
                           .evidence = (uint8_t)evidence};
+    struct endpoint source = sample_ipv4((uint16_t)(40000 + id % 20000));
+    attempt_set_source(target, a, &source);
     return a;
 }
 

@@ -297,8 +297,10 @@ static void write_run(FILE *out, const struct hostile *h)
     sample.host = h->names.message;
     sample.targets[0].transport = (struct transport){.kind = KIND_UNIX_STREAM, .path = h->names.path};
     sample.targets[0].after = h->list[0];
-    sample_attempts[0][0].source = (struct endpoint){.family = AF_UNIX};
-    memcpy(sample_attempts[0][0].source.bytes, h->names.device, sizeof sample_attempts[0][0].source.bytes - 1);
+    static struct endpoint sources[SAMPLE_MANY];
+    sources[0] = (struct endpoint){.family = AF_UNIX};
+    memcpy(sources[0].bytes, h->names.device, sizeof sources[0].bytes - 1);
+    sample.targets[0].sources = sources;
     strcpy(sample.incomplete, h->names.message);
     report_text_begin(out, &sample, &plain_style);
     report_text_end(out, &sample, &plain_style);

@@ -191,9 +191,9 @@ static const struct judged cases[] = {
     {"shared: not the SYN queue", IN(.shared = true, .discarded = 1, .listen_drops = 1), WAITING(.drop_open = true),
      IS(TIMED_OUT, NONE, DEADLINE)},
     {"no route back", IN(.shared = true, .discarded = 1, .listen_drops = 1, .unroutable = true),
-     WAITING(.drop_open = true, .source.family = AF_INET), IS(TIMED_OUT, NO_ROUTE_BACK, DEADLINE)},
+     WAITING(.drop_open = true, .bound = true), IS(TIMED_OUT, NO_ROUTE_BACK, DEADLINE)},
     {"no route back, but overflows", IN(.shared = true, .discarded = 1, .overflows = 1, .listen_drops = 1, .unroutable = true),
-     WAITING(.drop_full = true, .source.family = AF_INET), IS(TIMED_OUT, QUEUE_FULL, DEADLINE)},
+     WAITING(.drop_full = true, .bound = true), IS(TIMED_OUT, QUEUE_FULL, DEADLINE)},
     {"shared: lost", IN(.shared = true, .discarded = 1, .overflows = 1, .cookies = 1), CLIENT(.peer = PEER_ABSENT),
      IS(LOST, NONE, PEER_SOCKET)},
     {"shared: lost, or translated", IN(.shared = true, .maybe_nat = true, .discarded = 1, .overflows = 1, .cookies = 1),
@@ -246,9 +246,9 @@ static struct attempt completed(struct attempt a, uint32_t id)
     a.id = id;
     a.established = connected ? 1000 : NSEC_NEVER;
     a.accepted = a.accepted ? a.accepted : NSEC_NEVER;
-    a.failed = a.error ? 2000 : NSEC_NEVER;
     a.decides = true;
-    a.verdict = a.reason = a.evidence = 0xff;
+    a.verdict = a.reason = 0xff;
+    a.evidence = 0xf;
     return a;
 }
 

@@ -31,14 +31,13 @@ static const struct {
 START_TEST(accepts_agree_with_the_last_look)
 {
     struct attempt attempt = {.id = 1,
-                              .source = {.family = AF_INET, .port = 40000, .bytes = {127, 0, 0, 1}},
                               .established = rows[_i].established,
                               .accepted = rows[_i].sighted,
-                              .failed = NSEC_NEVER,
                               .age_ms = -1,
                               .state = STATE_ESTABLISHED,
                               .peer = (uint8_t)rows[_i].peer};
-    struct server_accept client = {.peer = attempt.source, .at = EPOCH + rows[_i].at};
+    struct server_accept client = {.peer = {.family = AF_INET, .port = 40000, .bytes = {127, 0, 0, 1}},
+                                   .at = EPOCH + rows[_i].at};
     static struct run run;
     struct error err = {0};
     run.target_count = run.connection_count = 1;
@@ -50,6 +49,7 @@ START_TEST(accepts_agree_with_the_last_look)
                                      .attempts = &attempt,
                                      .attempt_count = 1};
     run.targets[0].bound = run.targets[0].address;
+    attempt_set_source(&run.targets[0], &attempt, &client.peer);
     ck_assert_int_eq(peers_note_accepts(&run.targets[0], &client, 1, EPOCH, END, &err), 0);
     judge_run(&run);
     ck_assert_msg(attempt.established == rows[_i].established_then, "%s: established %ld", rows[_i].name,

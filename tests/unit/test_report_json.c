@@ -81,7 +81,7 @@ END_TEST
 START_TEST(json_of_each_row)
 {
     sample_full_queue(6);
-    sample_attempts[0][5].source.family = AF_UNSPEC;
+    sample_attempts[0][5].bound = false;
     sample_attempts[0][5].error = EADDRNOTAVAIL;
     json_t *root = json_of();
     json_t *rows = member(root, "connections");

@@ -35,8 +35,13 @@ static size_t bucket(nsec sample)
     return i;
 }
 
+static nsec sample_at(const void *samples, size_t i)
+{
+    return ((const nsec *)samples)[i];
+}
+
 /* Spreads the samples, and checks the outcome against a sorted copy. */
-static void check_spread(const char *name, nsec *samples, size_t count)
+static void check_spread(const char *name, const nsec *samples, size_t count)
 {
     nsec *sorted = malloc(count * sizeof *sorted);
     uint64_t buckets[SPREAD_BUCKETS] = {0};
@@ -45,7 +50,7 @@ static void check_spread(const char *name, nsec *samples, size_t count)
     memcpy(sorted, samples, count * sizeof *sorted);
     qsort(sorted, count, sizeof *sorted, compare);
     memset(&spread, 0xa5, sizeof spread);
-    judge_spread(samples, count, &spread);
+    judge_spread(sample_at, samples, count, &spread);
     ck_assert_msg(spread.samples == count, "%s: %lu samples", name, (unsigned long)spread.samples);
     ck_assert_msg(spread.min == sorted[0] && spread.max == sorted[count - 1], "%s: ends of %zu", name, count);
     ck_assert_msg(spread.p50 == quantile(sorted, count, 50), "%s: p50 of %zu is %ld", name, count, (long)spread.p50);
@@ -55,8 +60,6 @@ static void check_spread(const char *name, nsec *samples, size_t count)
         buckets[bucket(sorted[i])]++;
     for (size_t b = 0; b < SPREAD_BUCKETS; b++)
         ck_assert_msg(spread.buckets[b] == buckets[b], "%s: bucket %zu of %zu", name, b, count);
-    qsort(samples, count, sizeof *samples, compare);
-    ck_assert_msg(!memcmp(samples, sorted, count * sizeof *sorted), "%s: a sample was lost", name);
     free(sorted);
 }
 
@@ -80,10 +83,8 @@ static const struct {
 
 START_TEST(a_few_samples)
 {
-    nsec samples[5];
     struct spread spread;
-    memcpy(samples, few[_i].samples, sizeof samples);
-    judge_spread(samples, few[_i].count, &spread);
+    judge_spread(sample_at, few[_i].samples, few[_i].count, &spread);
     ck_assert_uint_eq(spread.samples, few[_i].count);
     ck_assert_int_eq(spread.min, few[_i].min);
     ck_assert_int_eq(spread.p50, few[_i].p50);
@@ -119,7 +120,7 @@ START_TEST(bucket_boundaries)
 {
     nsec sample = boundaries[_i].sample;
     struct spread spread;
-    judge_spread(&sample, 1, &spread);
+    judge_spread(sample_at, &sample, 1, &spread);
     for (size_t b = 0; b < SPREAD_BUCKETS; b++)
         ck_assert_uint_eq(spread.buckets[b], b == boundaries[_i].bucket);
 }
@@ -130,7 +131,7 @@ START_TEST(no_samples_are_all_zero)
     static const struct spread zero;
     struct spread spread;
     memset(&spread, 0xa5, sizeof spread);
-    judge_spread(NULL, 0, &spread);
+    judge_spread(sample_at, NULL, 0, &spread);
     ck_assert(!memcmp(&spread, &zero, sizeof zero));
 }
 END_TEST
