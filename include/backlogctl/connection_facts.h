@@ -63,6 +63,7 @@ struct target {
     bool reflected;         /* the path swaps the two addresses of each packet: the server's side has them the other way round */
     bool sole;              /* no server but the run's own can have its connections: nobody else is in that network namespace */
     bool looked;            /* the server's side was asked for through sock_diag, completely */
+    bool grown;             /* ... by the length of the queue: it has grown by all who are connected, and nobody else was there */
     struct listener before; /* when the burst began */
     struct listener after;  /* at the last look; keeps the last known figures if the listener has gone */
     uint64_t late_drops;    /* of what `after` says it discarded, so many may have come after the run */

@@ -12,9 +12,14 @@ void peers_look_at_listener(struct sockdiag *sd, struct target *target);
 
 /* Fills in peer, age_ms, was_half_open, was_queued and the first sighting of `accepted` (as a span since `epoch`) of every
    attempt whose client is connected, sets target->looked when all could be asked for, and looks at the listener. `unanswered`: ask
-   for those without an answer too, of which a request may be there. Few connections are looked up one by one, many by one dump filtered
-   on the port; those of a kind without a handshake by one dump. 0 or -errno. */
+   for those without an answer too, of which a request may be there. Connections are looked up one by one, 1 us each; those of a kind without
+   a handshake by one dump. 0 or -errno. */
 int peers_look(struct sockdiag *sd, struct target *target, bool unanswered, nsec epoch, struct error *err);
+
+/* The same without asking, of a large burst beside which nobody else was there, if the listener's queue has grown by all who are connected:
+   they are what is in it, and nobody has accepted. False: it has not, or they are few. To be called after peers_look_at_listener, where no
+   SYN went unanswered that was not dropped. */
+bool peers_fill_the_queue(struct target *target, nsec epoch);
 
 /* Its client is still there, and the last look did not find the server's side. */
 bool peers_is_untraced(const struct attempt *a);

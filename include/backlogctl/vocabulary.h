@@ -48,13 +48,14 @@ static inline const struct verdict_traits *verdict_traits(enum verdict v)
 }
 
 /* What a verdict rests on. */
-#define EVIDENCES(X)                                                                                      \
-    X(EVIDENCE_NONE, "none")                                                                              \
-    X(EVIDENCE_PEER_SOCKET, "peer_socket")   /* sock_diag of the server's side of this very connection */ \
-    X(EVIDENCE_REPLY, "reply")               /* the application sent bytes */                             \
-    X(EVIDENCE_PROBE_BYTE, "probe_byte")     /* what became of bytes that we sent */                      \
-    X(EVIDENCE_TCP_INFO, "tcp_info")         /* the client socket's own TCP_INFO */                       \
-    X(EVIDENCE_SOCKET_ERROR, "socket_error") /* an errno of the client socket */                          \
+#define EVIDENCES(X)                                                                                                  \
+    X(EVIDENCE_NONE, "none")                                                                                          \
+    X(EVIDENCE_PEER_SOCKET, "peer_socket")   /* sock_diag of the server's side of this very connection */             \
+    X(EVIDENCE_QUEUE_LENGTH, "queue_length") /* the queue grew by all who are connected, and nobody else was there */ \
+    X(EVIDENCE_REPLY, "reply")               /* the application sent bytes */                                         \
+    X(EVIDENCE_PROBE_BYTE, "probe_byte")     /* what became of bytes that we sent */                                  \
+    X(EVIDENCE_TCP_INFO, "tcp_info")         /* the client socket's own TCP_INFO */                                   \
+    X(EVIDENCE_SOCKET_ERROR, "socket_error") /* an errno of the client socket */                                      \
     X(EVIDENCE_DEADLINE, "deadline")         /* the patience ended and nothing had come */
 enum evidence { EVIDENCES(MODEL_ENUM) EVIDENCE_COUNT };
 

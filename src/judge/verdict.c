@@ -229,7 +229,7 @@ static void judge_connected_client(struct attempt *a, const struct witness *w)
         return decide(a, VERDICT_CONNECTED, REASON_NONE, EVIDENCE_TCP_INFO);
     switch (peer) {
     case PEER_QUEUED:
-        return decide(a, VERDICT_QUEUED, REASON_NONE, EVIDENCE_PEER_SOCKET);
+        return decide(a, VERDICT_QUEUED, REASON_NONE, w->target->grown ? EVIDENCE_QUEUE_LENGTH : EVIDENCE_PEER_SOCKET);
     case PEER_SYN_RECV:
         /* Nobody is left to make a connection of the request. */
         if (a->elsewhere && !w->target->carrier.known)

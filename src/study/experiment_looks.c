@@ -101,7 +101,8 @@ static void look_at_both_ends(struct experiment *x, size_t t)
         if (!nobody_else)
             flood_look(x->floods[t], ask_who_waits, NULL);
         told.silence = silence_is_told(target, &told);
-        seen = !peers_look(&x->diag, target, !told.silence, x->epoch, &err);
+        seen = (nobody_else && told.silence && peers_fill_the_queue(target, x->epoch)) ||
+               !peers_look(&x->diag, target, !told.silence, x->epoch, &err);
     }
     if (err.code)
         experiment_note(x, &err);

@@ -15,7 +15,7 @@ struct world {
     bool shared;     /* others send and listen in the namespace, too */
     bool maybe_nat;  /* and it is not known whether connections are translated */
     bool full, gone; /* the listener's queue; the listener, at the end */
-    bool undropped, unroutable;
+    bool undropped, unroutable, grown;
     uint64_t discarded; /* of the listener */
     uint64_t overflows, listen_drops, cookies, loopback_dropped, no_room, challenges;
     size_t silent_others;    /* more clients whose first SYN nobody answered */
@@ -51,6 +51,7 @@ static const struct judged cases[] = {
     {"closed by a remote server", IN(.remote = true), .facts = {.state = STATE_CLOSE_WAIT}, IS(CONNECTED, NONE, TCP_INFO)},
     {"a close beats a stale queued", .facts = {.state = STATE_CLOSE_WAIT, .peer = PEER_QUEUED}, IS(CONNECTED, NONE, TCP_INFO)},
     {"queued", CLIENT(.peer = PEER_QUEUED), IS(QUEUED, NONE, PEER_SOCKET)},
+    {"queued, by the length of the queue", IN(.grown = true), CLIENT(.peer = PEER_QUEUED), IS(QUEUED, NONE, QUEUE_LENGTH)},
     {"queued, our byte acknowledged", CLIENT(.peer = PEER_QUEUED, .sent = true, .acknowledged = true),
      IS(QUEUED, NONE, PEER_SOCKET)},
     {"queued, half closed", .facts = {.state = STATE_FIN_WAIT1, .peer = PEER_QUEUED}, IS(QUEUED, NONE, PEER_SOCKET)},
@@ -267,6 +268,7 @@ static void make_world(struct run *run, struct attempt *attempts, const struct j
     *target = (struct target){.local = !world->remote, .looked = true, .attempts = attempts, .attempt_count = count};
     target->translation = world->maybe_nat ? TRANSLATION_UNKNOWN : TRANSLATION_NONE;
     target->undropped = world->undropped;
+    target->grown = world->grown;
     target->listener_gone = world->gone || world->replaced;
     target->unroutable.family = world->unroutable ? AF_INET : AF_UNSPEC;
     if (!world->remote && !world->no_listener) {
