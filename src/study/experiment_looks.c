@@ -45,8 +45,9 @@ struct told {
 /* Since the run began, and whether what we know of its connections still holds. */
 static bool was_nobody_else(const struct experiment *x, const struct target *target)
 {
+    struct solitude solitude = x->solitude;
     return x->run.target_count == 1 && !target->reflected && has_handshake(target->transport.kind) &&
-           solitude_lasted(&x->solitude, target->attempts, target->attempt_count);
+           solitude_lasted(&solitude, target->attempts, target->attempt_count);
 }
 
 /* Its state as connect() left it may be old by now. */
