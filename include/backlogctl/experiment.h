@@ -55,6 +55,8 @@ struct experiment_hooks {
     void (*left_out)(void *context, const char *text);
     /* How it stands, each 100 ms while it waits. `elapsed` since the burst began. */
     void (*progress)(void *context, const struct run *run, nsec elapsed);
+    /* All connections of the first burst are begun. */
+    void (*burst_out)(void *context);
     void *context;
 };
 

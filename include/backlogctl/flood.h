@@ -34,6 +34,8 @@ struct flood_settings {
     bool (*gate)(void *context, size_t opened);
     /* Called as `gate` is, after each connection that has no answer when connect() returns, with its place among the attempts. NULL: none. */
     void (*silent)(void *context, size_t i);
+    /* Called when a connection that is followed on the caller's loop has failed, from that loop. NULL: none. */
+    void (*failed)(void *context);
     void *context;
     /* The one descriptor of the caller that `gate` and `silent` may use: where a burst takes more descriptors than the process may have,
        they are called on threads with tables of their own, in which any other number is nothing, or a connection. 0 or -1: none. */

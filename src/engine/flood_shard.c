@@ -65,6 +65,14 @@ static void receive(struct flood *flood, size_t i)
         note_error(flood, a, errno, false);
 }
 
+static void tell_failure(const struct shard *shard, size_t i)
+{
+    const struct flood *flood = shard->flood;
+    const struct attempt *a = &flood->attempts[i];
+    if (flood->settings.failed && a->error && !a->soft_error && shard->loop == flood->loop)
+        flood->settings.failed(flood->settings.context);
+}
+
 static void shard_ready(struct loop_source *source, uint32_t ready)
 {
     (void)ready;
@@ -77,6 +85,7 @@ static void shard_ready(struct loop_source *source, uint32_t ready)
         send_text(shard->flood, i);
         if (events[e].events & EPOLLIN)
             receive(shard->flood, i);
+        tell_failure(shard, i);
     }
 }
 

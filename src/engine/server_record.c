@@ -2,7 +2,10 @@
 #include "server_record.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <time.h>
 
 #define FIRST_ROOM 256
@@ -33,6 +36,8 @@ static void wake(struct server *server)
 {
     server_lock(server);
     pthread_cond_broadcast(&server->accepting.reached);
+    if (server->accepting.stopped)
+        eventfd_write(server->told.fd, 1);
     server_unlock(server);
 }
 
@@ -95,6 +100,31 @@ uint64_t server_wait_accepted(struct server *server, uint64_t count, nsec deadli
     atomic_store(&server->accepting.wanted, NOBODY_WAITS);
     server_unlock(server);
     return atomic_load(&server->accepting.accepted);
+}
+
+static void reached(struct loop_source *told, uint32_t events)
+{
+    (void)events;
+    struct server *server = (struct server *)((char *)told - offsetof(struct server, told));
+    eventfd_t count;
+    eventfd_read(told->fd, &count);
+    loop_stop(server->accepting.stopped);
+}
+
+int server_stop_loop(struct server *server, struct loop *loop, uint64_t count, struct error *err)
+{
+    struct accepting *accepting = &server->accepting;
+    if (!accepting->stopped) {
+        server->told.ready = reached;
+        int status = loop_add(loop, &server->told, EPOLLIN, err);
+        if (status)
+            return status;
+    }
+    server_lock(server);
+    accepting->stopped = loop;
+    server_unlock(server);
+    atomic_store(&accepting->wanted, count);
+    return 0;
 }
 
 const struct server_accept *server_accepts(const struct server *server, size_t *count)

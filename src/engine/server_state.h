@@ -69,7 +69,8 @@ struct accepting {
     struct server_accept *record;
     size_t record_count, record_room;
     pthread_cond_t reached;      /* `accepted` has come to `wanted`, or nothing more will be accepted */
-    atomic_uint_fast64_t wanted; /* what server_wait_accepted waits for; NOBODY_WAITS */
+    atomic_uint_fast64_t wanted; /* what is waited for; NOBODY_WAITS */
+    struct loop *stopped;        /* by then, too: the one of server_stop_loop; under the lock */
     /* Under the lock; the accepter writes: */
     struct holder *accepter;
     bool starved; /* no descriptor or memory for the next client */

@@ -70,6 +70,12 @@ static void after_silent(void *context, size_t i)
     ledger_silent(&x->ledger, i);
 }
 
+static void after_failure(void *context)
+{
+    struct experiment *x = context;
+    loop_stop(&x->loop);
+}
+
 /* Or nobody knows. */
 static bool is_accepted(struct experiment *x, const struct attempt *attempt)
 {
@@ -167,6 +173,7 @@ static int prepare_burst(struct experiment *x, size_t t, struct error *err)
         .reset = ends_with_reset,
         .gate = before_next,
         .silent = after_silent,
+        .failed = after_failure,
         .lead = lead,
         .kept = netlink_fd(&x->diag.netlink),
         .confinement = x->confinement,
@@ -201,6 +208,8 @@ static void burst(struct experiment *x, size_t t)
     size_t opened = flood_burst(x->floods[t], x->epoch);
     x->current->attempt_count = opened;
     ledger_end(&x->ledger);
+    if (!t && x->hooks && x->hooks->burst_out)
+        x->hooks->burst_out(x->hooks->context);
     if (x->refused.code)
         return;
     if (!t) {
@@ -365,10 +374,10 @@ int experiment_go(struct experiment *x, struct error *err)
         return status;
     if (x->plan->probe.start_at && x->run.target_count)
         look_before(x, &x->run.targets[0]); /* what came while it was waited for is no part of the run */
-    if (x->diag.netlink.socket)
+    if (x->diag.netlink.socket && !x->run.alone)
         x->listed_before = !listener_list_tcp(&x->diag, &x->listeners_before, NULL);
     counters_read(&x->counters_before, NULL);
-    x->connects_before = x->run.private_namespace ? counters_connects() : -1;
+    x->connects_before = x->run.private_namespace && !x->run.alone ? counters_connects() : -1;
     solitude_begin(&x->solitude);
     x->epoch = clock_now();
     clock_stamp_at(x->epoch, x->run.started_at);

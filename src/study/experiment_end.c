@@ -152,6 +152,9 @@ static void sum_others(struct experiment *x)
 {
     struct listener_list now = {0}, *before = &x->listeners_before;
     x->run.others = 0;
+    x->run.others_known = x->run.alone; /* there is nobody else */
+    if (x->run.alone)
+        return;
     x->run.others_known = x->diag.netlink.socket && x->listed_before && !listener_list_tcp(&x->diag, &now, NULL);
     for (size_t i = 0; i < now.count; i++) {
         const struct listener *l = &now.list[i], *old = find_listener(before, l->cookie);

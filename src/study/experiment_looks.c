@@ -23,6 +23,12 @@
    the time late. */
 #define LATE_PART 16
 
+/* ... and with nobody beside the run nothing is lost between two looks this far apart: the server keeps a half-open connection for seven
+   seconds, where it sends its SYN-ACK twice again at least, else for one (reqsk_timer_handler in the kernel). */
+#define HALF_OPEN_LIFE (3 * NSEC_PER_SEC)
+#define HALF_OPEN_LIFE_LEAST (500 * NSEC_PER_MSEC)
+#define REPEATS_OF_LIFE 2
+
 /* A SYN-ACK is repeated after a second for the first time (RFC 6298). */
 #define FIRST_REPEAT (900 * NSEC_PER_MSEC)
 
@@ -210,10 +216,66 @@ static nsec longest_pause(const struct experiment *x, nsec followed)
     return late > LONGEST_PAUSE ? late : LONGEST_PAUSE;
 }
 
+/* ---- Our own server, with nobody beside the run and nobody who watches it ---- */
+
+/* What the server does not tell is to be seen at the end. */
+static bool is_told(const struct experiment *x, const struct target *target)
+{
+    return x->run.alone && x->lab.server && !x->lab.wire && !x->recorder && !(x->hooks && x->hooks->progress) &&
+           flood_pace(x->floods[target - x->run.targets]).threads == 1;
+}
+
+/* Each that is not accepted must have failed before all are final. */
+static uint64_t accepts_to_come(const struct experiment *x, const struct target *target)
+{
+    uint64_t left = x->accepted_before + target->attempt_count;
+    for (size_t i = 0; i < target->attempt_count; i++)
+        left -= target->attempts[i].error && !target->attempts[i].soft_error;
+    return left;
+}
+
+/* Since *known were connected more are, and not all were accepted or wait in the queue: of such only the server's side tells. */
+static bool any_beyond_queue(struct experiment *x, size_t t, uint64_t *known)
+{
+    uint64_t connected = flood_established(x->floods[t]), accepted = server_accepted(x->lab.server) - x->accepted_before;
+    bool more = connected > *known;
+    *known = connected;
+    if (more)
+        peers_look_at_listener(&x->diag, &x->run.targets[t]);
+    return more && connected > accepted + x->run.targets[t].after.queue;
+}
+
+static nsec half_open_life(const struct experiment *x)
+{
+    bool usual = !x->plan->server.defer_accept && sysctl_number("net.ipv4.tcp_synack_retries") >= REPEATS_OF_LIFE;
+    return usual ? HALF_OPEN_LIFE : HALF_OPEN_LIFE_LEAST;
+}
+
+/* Until all may be final. */
+static void await_accepts(struct experiment *x, const struct target *target, nsec deadline)
+{
+    size_t t = (size_t)(target - x->run.targets);
+    uint64_t known = 0;
+    nsec pause = half_open_life(x);
+    flood_resume(x->floods[t]);
+    for (nsec now; !x->loop.signal && (now = clock_now()) < deadline;) {
+        uint64_t left = accepts_to_come(x, target);
+        nsec next = now + pause;
+        if (server_stop_loop(x->lab.server, &x->loop, left, NULL) || server_accepted(x->lab.server) >= left)
+            return;
+        if (loop_run(&x->loop, next < deadline ? next : deadline, NULL))
+            return;
+        if (clock_now() >= next && any_beyond_queue(x, t, &known))
+            experiment_look(x);
+    }
+}
+
 void experiment_follow(struct experiment *x, const struct target *target)
 {
     nsec start = clock_now(), deadline = start + x->plan->probe.timeout;
     nsec pause = FIRST_PAUSE;
+    if (is_told(x, target))
+        await_accepts(x, target, deadline);
     for (;;) {
         nsec began = clock_now();
         experiment_look(x);

@@ -36,13 +36,14 @@ static void tell_progress(void *context, size_t done, nsec elapsed)
 }
 
 /* A schedule suffers when others run beside it, a socket file has room for one server, and so has the host's own network. Small
-   runs with patience wait most of the time; *unasked: as struct trials has it. */
-static unsigned suitable_jobs(const struct sweeping *s, unsigned *unasked)
+   runs with patience wait most of the time. The burst of a small one is out within some milliseconds, and says least of the machine when
+   no other is on its way: half of the processors are for the servers. */
+static void choose_jobs(const struct sweeping *s, struct trials *trials)
 {
     const struct sweep *sweep = s->sweep;
     size_t inner = sweep->axis_count > 1 ? sweep->axes[1].count : 1;
     uint32_t largest = 1;
-    bool alone = false, small = true;
+    bool alone = false, small = true, patient = true;
     for (size_t cell = 0; cell < sweep->cells; cell++) {
         struct experiment_plan plan = {0};
         if (cell >= inner && cell % inner) /* NOLINT(clang-analyzer-core.DivideZero): an axis has one value at least */
@@ -51,14 +52,19 @@ static unsigned suitable_jobs(const struct sweeping *s, unsigned *unasked)
         bool file = plan.transport.path && *plan.transport.path != '@';
         alone = alone || plan.probe.arrivals.burst || plan.probe.arrivals.rate || plan.server.stall || file || plan.host_net ||
                 plan.start.words; /* which may have files of its own */
-        small = small && plan.probe.timeout && plan.probe.arrivals.count <= SMALL_RUN;
+        patient = patient && plan.probe.timeout;
+        small = small && plan.probe.arrivals.count <= SMALL_RUN;
         largest = plan.probe.arrivals.count > largest ? plan.probe.arrivals.count : largest;
     }
     unsigned fit = CONNECTIONS_AT_ONCE / largest;
-    *unasked = s->plan->jobs ? s->plan->jobs : alone ? 1 : trials_jobs(small ? 4 : 1);
-    if (s->plan->jobs || alone || fit < *unasked)
-        return *unasked;
-    return fit < TRIALS_JOBS_MAX ? fit : TRIALS_JOBS_MAX;
+    unsigned unasked = s->plan->jobs ? s->plan->jobs : alone ? 1 : trials_jobs(small && patient ? 4 : 1);
+    unsigned half = (trials_jobs(1) + 1) / 2;
+    trials->unasked = trials->jobs = trials->bursts = unasked;
+    if (s->plan->jobs || alone)
+        return;
+    trials->bursts = small ? half : unasked;
+    if (fit > unasked)
+        trials->jobs = fit < TRIALS_JOBS_MAX ? fit : TRIALS_JOBS_MAX;
 }
 
 static void note_server(const struct sweeping *s)
@@ -88,7 +94,7 @@ int series_sweep(struct sweep *sweep, const struct sweep_plan *plan, const struc
                             .plan = make_plan,
                             .progress = progress ? tell_progress : NULL,
                             .context = &s};
-    trials.jobs = suitable_jobs(&s, &trials.unasked);
+    choose_jobs(&s, &trials);
     note_server(&s);
     int status = trials_run(&trials, &sweep->signal, err);
     sweep->jobs = plan->jobs ? plan->jobs : sweep->jobs;

@@ -14,6 +14,7 @@ struct trials {
     size_t count;
     unsigned jobs;     /* at most so many at the same time, 1..TRIALS_JOBS_MAX */
     unsigned unasked;  /* so many of them without a look at the processors */
+    unsigned bursts;   /* at most so many bursts go out at the same time, 1.. */
     unsigned *most;    /* gets how many went at the same time; NULL: not told */
     struct trial *out; /* `count` of them, zeroed */
     /* Makes the plan of the i-th, which is zeroed; asked in its process. */
