@@ -267,7 +267,7 @@ static const struct option_spec sweep[] = {
      READS(u32, sweep.jobs),
      .min = 1,
      .max = TRIALS_JOBS_MAX,
-     .help = "at most N runs side by side (default: as many as leave the processors idle half of the time; one in all with a "
+     .help = "at most N runs side by side (default: as many as together want no more than the processors have; one in all with a "
              "schedule, a socket file or --host-net)"},
     {.name = "csv",
      READS(flag, sweep.csv),

@@ -23,7 +23,9 @@
 /* After a check that dropped, the answer is raised and checked anew, so often. */
 #define ROUNDS 8
 
-/* So many runs at a time at most, and no more than keep the processors busy TRIALS_BUSY_PART of the time. */
+/* So many runs at a time at most, and no more than keep the processors busy one part in so many of the time: a server's thread must find
+   one when it wants to accept. */
+#define BUSY_PART 2
 #define SIDE_BY_SIDE 8
 
 /* Patience beyond the time that the queue should take to empty. */
@@ -167,8 +169,7 @@ static int run_looks(struct search *search, size_t *pass, struct error *err)
     search->jobs = 1;
     choose(search, (uint32_t)search->s->predicted.count, pass);
     int status = run_more(search, SIZING_LOOK, 1, pass, err);
-    nsec used = cpu_of_runs() - cpu,
-         fit = (nsec)trials_jobs(1) * (clock_now() - began) / (TRIALS_BUSY_PART * (used > 0 ? used : 1));
+    nsec used = cpu_of_runs() - cpu, fit = (nsec)trials_jobs(1) * (clock_now() - began) / (BUSY_PART * (used > 0 ? used : 1));
     search->jobs = fit < 1 ? 1 : fit > SIDE_BY_SIDE ? SIDE_BY_SIDE : (unsigned)fit;
     if (!status && !search->s->signal)
         status = run_more(search, SIZING_LOOK, LOOKS - 1, pass, err);

@@ -85,11 +85,12 @@ nsec trials_cpu(const struct rusage *usage)
            (nsec)(usage->ru_utime.tv_usec + usage->ru_stime.tv_usec) * NSEC_PER_USEC;
 }
 
-/* A run that uses a second more of the processors, or stands in line for one, keeps them from others for its part of the time. */
+/* Who uses a second of a processor, or stands in line for one that long, keeps a further run from its turn for its part of the time: all
+   together want no more than the processors have. */
 static void note_want(struct worker *w, nsec used, nsec queued)
 {
     nsec more = (used > w->used ? used - w->used : 0) + (queued > w->queued ? queued - w->queued : 0);
-    w->pool->free_from += TRIALS_BUSY_PART * more / trials_jobs(1);
+    w->pool->free_from += more / trials_jobs(1);
     w->used = used > w->used ? used : w->used;
     w->queued = queued > w->queued ? queued : w->queued;
 }

@@ -6,9 +6,6 @@
 
 #include <sys/resource.h>
 
-/* Runs keep the processors busy one part in so many of the time: a server's thread must find one when it wants to accept. */
-#define TRIALS_BUSY_PART 2
-
 /* What to run, and what is told of it. */
 struct trials {
     size_t count;

@@ -52,6 +52,10 @@ static const struct option_row {
     {{"help", "probe"}, 0, "--i-own-this-target ADDR", NULL},
     {{"probe", "-h"}, 0, "\n--help has all options", NULL},
     {{"run", "-t", "0"}, 0, "10 connections: 10 connected\n", NULL},
+    /* Over before the patience: when all are accepted, when all have failed, and when each is one or the other. */
+    {{"run", "-t", "1h", "-d", "20ms"}, 0, "10 connections: 10 connected\n", NULL},
+    {{"run", "-t", "1h", "-b", "3", "-n", "4", "-a", "0", "--duration", "100ms"}, 0, "4 connections: 4 reset\n", NULL},
+    {{"run", "-t", "1h", "-b", "3", "-n", "4", "-a", "1", "--duration", "100ms"}, 0, "1 connected, 3 reset\n", NULL},
     {{"run", "-b", "2", "-a", "1", "-t", "0"}, 0, "1 connected, 3 queued, 6 timed_out", NULL},
     {{"run", "-b", "0", "-a", "0", "-t", "0"}, 0, "1 queued, 9 timed_out", NULL},
     {{"run", "-b", "-1", "-a", "0", "-n", "4k", "-t", "0", "--sysctl", "net.core.somaxconn=100"},

@@ -988,6 +988,45 @@ START_TEST(waiting_ends_when_nothing_more_can_come)
 }
 END_TEST
 
+/* Clients come meanwhile, and one more than it waits for. */
+START_TEST(a_loop_stops_by_the_accept_waited_for)
+{
+    enum { CLIENTS = 3 };
+    in_private_namespace();
+    struct loop loop;
+    ck_assert_int_eq(loop_init(&loop, false, NULL), 0);
+    struct server *server = start_local(&plain);
+    ck_assert_int_eq(server_stop_loop(server, &loop, 1, NULL), 0);
+    ck_assert_int_eq(server_stop_loop(server, &loop, CLIENTS, NULL), 0);
+    int fds[CLIENTS + 1];
+    for (int i = 0; i <= CLIENTS; i++)
+        fds[i] = client_of(server);
+    ck_assert_int_eq(loop_run(&loop, NSEC_NEVER, NULL), 0);
+    ck_assert_uint_ge(server_accepted(server), CLIENTS);
+    ck_assert_uint_eq(server_wait_accepted(server, CLIENTS + 1, clock_now() + PATIENCE), CLIENTS + 1);
+    for (int i = 0; i <= CLIENTS; i++)
+        close(fds[i]);
+    loop_release(&loop);
+    server_release(server);
+}
+END_TEST
+
+START_TEST(a_loop_stops_when_nothing_more_can_come)
+{
+    in_private_namespace();
+    struct loop loop;
+    struct server_settings settings = plain;
+    settings.duration = 100 * MSEC;
+    ck_assert_int_eq(loop_init(&loop, false, NULL), 0);
+    struct server *server = start_local(&settings);
+    ck_assert_int_eq(server_stop_loop(server, &loop, 1, NULL), 0);
+    ck_assert_int_eq(loop_run(&loop, NSEC_NEVER, NULL), 0);
+    ck_assert_uint_eq(server_accepted(server), 0);
+    loop_release(&loop);
+    server_release(server);
+}
+END_TEST
+
 START_TEST(stopping_keeps_the_listeners_open)
 {
     in_private_namespace();
@@ -1029,6 +1068,7 @@ static Suite *make_suite(void)
     const TTest *const events[] = {events_tell_of_the_queue_and_its_drops, a_flush_tells_what_no_event_told,
                                    events_tell_of_every_client, without_descriptors_it_waits_and_goes_on};
     const TTest *const thread[] = {waiting_ends_with_the_accept_waited_for, waiting_ends_when_nothing_more_can_come,
+                                   a_loop_stops_by_the_accept_waited_for, a_loop_stops_when_nothing_more_can_come,
                                    stopping_keeps_the_listeners_open};
     suite_add(suite, "conversation", conversation, COUNT(conversation));
     suite_add(suite, "binding", binding, COUNT(binding));
