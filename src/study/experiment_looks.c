@@ -221,7 +221,8 @@ static nsec longest_pause(const struct experiment *x, nsec followed)
 /* What the server does not tell is to be seen at the end. */
 static bool is_told(const struct experiment *x, const struct target *target)
 {
-    return x->run.alone && x->lab.server && !x->lab.wire && !x->recorder && !(x->hooks && x->hooks->progress) &&
+    bool watched = x->hooks && x->hooks->progress;
+    return x->run.alone && x->lab.server && !x->lab.wire && !x->recorder && !watched && x->diag.netlink.socket &&
            flood_pace(x->floods[target - x->run.targets]).threads == 1;
 }
 
@@ -251,22 +252,23 @@ static nsec half_open_life(const struct experiment *x)
     return usual ? HALF_OPEN_LIFE : HALF_OPEN_LIFE_LEAST;
 }
 
-/* Until all may be final. */
+/* Until all may be final. On one thread the sockets are followed since the burst. */
 static void await_accepts(struct experiment *x, const struct target *target, nsec deadline)
 {
     size_t t = (size_t)(target - x->run.targets);
     uint64_t known = 0;
-    nsec pause = half_open_life(x);
-    flood_resume(x->floods[t]);
-    for (nsec now; !x->loop.signal && (now = clock_now()) < deadline;) {
+    nsec pause = half_open_life(x), now = clock_now(), look = now + pause;
+    for (; !x->loop.signal && now < deadline; now = clock_now()) {
         uint64_t left = accepts_to_come(x, target);
-        nsec next = now + pause;
         if (server_stop_loop(x->lab.server, &x->loop, left, NULL) || server_accepted(x->lab.server) >= left)
             return;
-        if (loop_run(&x->loop, next < deadline ? next : deadline, NULL))
+        if (loop_run(&x->loop, look < deadline ? look : deadline, NULL))
             return;
-        if (clock_now() >= next && any_beyond_queue(x, t, &known))
+        if (clock_now() < look)
+            continue;
+        if (any_beyond_queue(x, t, &known))
             experiment_look(x);
+        look = clock_now() + pause;
     }
 }
 
