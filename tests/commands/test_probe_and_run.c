@@ -56,6 +56,12 @@ static const struct option_row {
     {{"run", "-t", "1h", "-d", "20ms"}, 0, "10 connections: 10 connected\n", NULL},
     {{"run", "-t", "1h", "-b", "3", "-n", "4", "-a", "0", "--duration", "100ms"}, 0, "4 connections: 4 reset\n", NULL},
     {{"run", "-t", "1h", "-b", "3", "-n", "4", "-a", "1", "--duration", "100ms"}, 0, "1 connected, 3 reset\n", NULL},
+    /* Half-open ones would be gone after a second. */
+    {{"run", "-t", "700ms", "-b", "2", "-a", "0", "--sysctl", "net.ipv4.tcp_synack_retries=0"}, 0, "3 queued, 7 timed_out", NULL},
+    {{"run", "-t", "1700ms", "-b", "2", "-n", "20", "-d", "100ms", "--sysctl", "net.ipv4.tcp_synack_retries=0"},
+     0,
+     "20 connections: ",
+     NULL},
     {{"run", "-b", "2", "-a", "1", "-t", "0"}, 0, "1 connected, 3 queued, 6 timed_out", NULL},
     {{"run", "-b", "0", "-a", "0", "-t", "0"}, 0, "1 queued, 9 timed_out", NULL},
     {{"run", "-b", "-1", "-a", "0", "-n", "4k", "-t", "0", "--sysctl", "net.core.somaxconn=100"},
