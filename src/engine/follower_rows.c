@@ -435,7 +435,8 @@ static size_t home_of_ends(const struct observed *row, size_t room)
    seems to expire. */
 static void take_over(struct observed *row, struct observed *request)
 {
-    if (row->entered_max < request->half_min || row->entered_max == MOMENT_NONE || request->before)
+    bool later = row->entered_min != MOMENT_NONE && row->entered_min > request->closed_min; /* of the same port, used again */
+    if (later || row->entered_max < request->half_min || row->entered_max == MOMENT_NONE || request->before)
         return;
     row->half_min = request->half_min;
     row->half_max = request->half_max;
