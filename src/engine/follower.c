@@ -134,6 +134,8 @@ static int look(struct follower *f, struct error *err)
     uint32_t before = f->look++;
     struct look_span *span = &f->spans[f->look % LOOK_SPANS];
     *span = (struct look_span){.begin = clock_now()};
+    if (!before)
+        f->first.begin = span->begin; /* what ends while it goes on is told by that from what ended before */
     f->o->looks++;
     f->seen_from = f->o->row_count;
     int status = list_children(f, err);
