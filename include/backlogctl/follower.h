@@ -37,6 +37,11 @@ struct rival {
     uint32_t interface;
 };
 
+struct rivals {
+    struct rival *all;
+    size_t count, room;
+};
+
 /* A look, as points on CLOCK_MONOTONIC. */
 struct look_span {
     nsec begin, end;
@@ -54,11 +59,9 @@ struct follower {
     struct port_range ports[FOLLOWER_PORTS_MAX];
     size_t port_count;
     struct row_table table;
-    struct rival *rivals;
-    size_t rival_count, rival_room;
-    uint64_t rivals_known;              /* the highest of their cookies at the last look: the kernel counts them up */
-    struct look_span spans[LOOK_SPANS]; /* of the last whole looks; the look n at n modulo that */
-    uint32_t look;                      /* number of the one that goes on, or was the last; the first is 1 */
+    struct rivals rivals, rivals_before; /* at this look, and at the one before */
+    struct look_span spans[LOOK_SPANS];  /* of the last whole looks; the look n at n modulo that */
+    uint32_t look;                       /* number of the one that goes on, or was the last; the first is 1 */
     struct look_span first;
     size_t seen_from;                 /* the rows that it found begin there */
     nsec grain;                       /* of the kernel's own clock, which tcp_info is counted by */

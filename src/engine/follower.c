@@ -221,6 +221,9 @@ static uint64_t count_nameless(const struct follower *f)
 static int first_looks(struct follower *f, struct error *err)
 {
     uint64_t nameless = 1;
+    int rivals = listeners_look(f, err);
+    if (rivals)
+        return rivals;
     for (int i = 0; i < FIRST_LOOKS && nameless; i++) {
         int status = look(f, err);
         if (status)
@@ -368,6 +371,7 @@ void follower_release(struct follower *f)
     destroyed_close(&f->ends);
     sockdiag_close(&f->diag);
     free(f->table.slots);
-    free(f->rivals);
+    free(f->rivals.all);
+    free(f->rivals_before.all);
     *f = (struct follower){0};
 }

@@ -18,32 +18,46 @@ static int fit(const struct diag_socket *child, const struct endpoint *local, ui
 static int fit_of_rivals(const struct follower *f, const struct diag_socket *child)
 {
     int best = 0;
-    for (size_t i = 0; i < f->rival_count; i++) {
-        int one = fit(child, &f->rivals[i].local, f->rivals[i].family, f->rivals[i].interface);
+    for (size_t i = 0; i < f->rivals.count; i++) {
+        const struct rival *rival = &f->rivals.all[i];
+        int one = fit(child, &rival->local, rival->family, rival->interface);
         best = one > best ? one : best;
     }
     return best;
 }
 
-int listener_of_child(struct follower *f, const struct diag_socket *child, bool may_be_gone)
+/* Of two that fit alike, one that has gone is the worse. */
+static int best_of_own(const struct follower *f, const struct diag_socket *child, bool may_be_gone, int *how_well)
 {
-    int found = -1, best = 0;
+    int found = -1;
+    *how_well = 0;
     for (size_t i = 0; i < f->o->listener_count; i++) {
         const struct observed_listener *l = &f->o->listeners[i];
         int one = l->gone && !may_be_gone ? 0 : 2 * fit(child, &l->facts.local, l->facts.family, l->facts.interface) - l->gone;
-        if (one > best) {
-            best = one;
+        if (one > *how_well) {
+            *how_well = one;
             found = (int)i;
         }
     }
-    int other = best ? 2 * fit_of_rivals(f, child) : 0;
-    return other > best ? -1 : found;
+    return found;
 }
 
-int listener_of_seen(struct follower *f, const struct diag_socket *child)
+int listener_of_child(struct follower *f, const struct diag_socket *child, bool may_be_gone)
 {
-    int found = listener_of_child(f, child, false);
-    return found >= 0 || fit_of_rivals(f, child) ? found : listener_of_child(f, child, true);
+    int best, found = best_of_own(f, child, may_be_gone, &best);
+    int other = found >= 0 ? 2 * fit_of_rivals(f, child) : 0;
+    return other > best || (other && f->o->listeners[found].gone) ? -1 : found;
+}
+
+int listener_of_seen(struct follower *f, const struct diag_socket *child, bool *foreign)
+{
+    int best, found = listener_of_child(f, child, false);
+    *foreign = false;
+    if (found >= 0)
+        return found;
+    found = best_of_own(f, child, true, &best);
+    *foreign = found >= 0 && fit_of_rivals(f, child);
+    return found;
 }
 
 bool is_same_place(const struct listener *a, const struct listener *b)
@@ -117,43 +131,89 @@ struct listing {
 
 static void keep_rival(struct listing *listing, const struct diag_socket *socket)
 {
-    struct follower *f = listing->f;
-    if (f->rival_count == f->rival_room) {
-        size_t room = f->rival_room ? 2 * f->rival_room : 16;
-        struct rival *rivals = realloc(f->rivals, room * sizeof *rivals);
-        listing->out_of_memory |= !rivals;
-        if (!rivals)
+    struct rivals *rivals = &listing->f->rivals;
+    if (rivals->count == rivals->room) {
+        size_t room = rivals->room ? 2 * rivals->room : 16;
+        struct rival *all = realloc(rivals->all, room * sizeof *all);
+        listing->out_of_memory |= !all;
+        if (!all)
             return;
-        f->rivals = rivals;
-        f->rival_room = room;
+        rivals->all = all;
+        rivals->room = room;
     }
-    f->rivals[f->rival_count++] = (struct rival){socket->cookie, socket->local, socket->family, socket->interface};
+    rivals->all[rivals->count++] = (struct rival){socket->cookie, socket->local, socket->family, socket->interface};
 }
 
-/* Whether connections to the one's place can be the other's: always, or those of the moment when it came. */
-static bool can_be_taken(const struct listener *l, const struct rival *rival, bool is_new)
+/* Whether there are addresses whose connections either could have. */
+static bool overlaps(const struct listener *l, const struct rival *rival)
 {
     if (l->family != rival->family || l->local.port != rival->local.port)
         return false;
-    if (endpoint_equal(&l->local, &rival->local) && l->interface == rival->interface)
-        return true;
-    bool any = endpoint_is_any(&l->local) || endpoint_is_any(&rival->local);
-    return is_new && (any || endpoint_equal(&l->local, &rival->local));
+    return endpoint_is_any(&l->local) || endpoint_is_any(&rival->local) || endpoint_equal(&l->local, &rival->local);
+}
+
+bool has_rival(const struct follower *f, const struct observed *row)
+{
+    const struct listener *l = &f->o->listeners[row->listener].facts;
+    const struct endpoint *local = &f->o->locals[row->local];
+    for (size_t i = 0; i < f->rivals.count; i++) {
+        const struct rival *rival = &f->rivals.all[i];
+        if (overlaps(l, rival) && (endpoint_is_any(&rival->local) || endpoint_equal(&rival->local, local)))
+            return true;
+    }
+    return false;
+}
+
+/* The kernel lists them in about the same order each time. */
+static bool is_among(const struct rivals *rivals, uint64_t cookie, size_t guess)
+{
+    for (size_t i = 0; i < rivals->count; i++)
+        if (rivals->all[(guess + i) % rivals->count].cookie == cookie)
+            return true;
+    return false;
+}
+
+/* Whose a connection is tells its address, unless they are at the same. But of the moment when one of them came or went the other can
+   have it, too. */
+static bool are_mixed(const struct observed_listener *l, const struct rivals *some, const struct rivals *others)
+{
+    for (size_t i = 0; i < some->count; i++) {
+        const struct rival *rival = &some->all[i];
+        if (!overlaps(&l->facts, rival))
+            continue;
+        if (l->gone || l->back_at || !is_among(others, rival->cookie, i))
+            return true;
+        if (endpoint_equal(&l->facts.local, &rival->local) && l->facts.interface == rival->interface)
+            return true;
+    }
+    return false;
 }
 
 static void note_rivals(struct follower *f)
 {
-    uint64_t known = f->rivals_known;
-    for (size_t r = 0; r < f->rival_count; r++) {
-        const struct rival *rival = &f->rivals[r];
-        bool is_new = f->look > 1 && rival->cookie > known;
-        for (size_t i = 0; i < f->o->listener_count; i++)
-            if (can_be_taken(&f->o->listeners[i].facts, rival, is_new))
-                observation_note(f->o,
-                                 "another listener is on the same port, as of a SO_REUSEPORT group or begun meanwhile, and which "
-                                 "of the connections are its own cannot be told in each case");
-        f->rivals_known = rival->cookie > f->rivals_known ? rival->cookie : f->rivals_known;
+    for (size_t i = 0; i < f->o->listener_count; i++) {
+        const struct observed_listener *l = &f->o->listeners[i];
+        if (are_mixed(l, &f->rivals, f->look ? &f->rivals_before : &f->rivals) ||
+            (f->look && are_mixed(l, &f->rivals_before, &f->rivals)))
+            observation_note(f->o,
+                             "another listener is on the same port, as of a SO_REUSEPORT group, or begun or ended meanwhile, and "
+                             "which of the connections are its own cannot be told in each case");
     }
+}
+
+void note_bound(struct follower *f, const struct diag_socket *socket)
+{
+    const struct rival bound = {socket->cookie, socket->local, socket->family, socket->interface};
+    bool suspect = false;
+    for (size_t i = 0; i < f->o->listener_count; i++) {
+        if (f->o->listeners[i].facts.cookie == bound.cookie)
+            return;
+        suspect |= overlaps(&f->o->listeners[i].facts, &bound);
+    }
+    if (suspect && !is_among(&f->rivals, bound.cookie, 0) && !is_among(&f->rivals_before, bound.cookie, 0))
+        observation_note(f->o,
+                         "another socket that was bound to the port ended between two looks: if it was a listener, which of the "
+                         "connections are its own cannot be told");
 }
 
 static void keep_sample(struct follower *f, size_t listener, bool always)
@@ -202,7 +262,7 @@ static void each_listener(void *context, const struct diag_socket *socket)
     struct listing *listing = context;
     struct observation *o = listing->f->o;
     if (!socket) {
-        listing->f->rival_count = 0;
+        listing->f->rivals.count = 0;
         return;
     }
     for (size_t i = 0; i < o->listener_count; i++)
@@ -228,10 +288,18 @@ static void change(struct follower *f, struct observed_listener *l)
     f->changed = f->now;
 }
 
+static void exchange_rivals(struct follower *f)
+{
+    struct rivals last = f->rivals;
+    f->rivals = f->rivals_before;
+    f->rivals_before = last;
+}
+
 int listeners_look(struct follower *f, struct error *err)
 {
     struct listing listing = {.f = f};
-    f->rival_count = 0;
+    exchange_rivals(f);
+    f->rivals.count = 0;
     for (size_t i = 0; i < f->o->listener_count; i++)
         f->o->listeners[i].seen = false;
     const struct sockdiag_query query = {
@@ -245,7 +313,9 @@ int listeners_look(struct follower *f, struct error *err)
         if (l->seen)
             keep_sample(f, i, false);
     }
-    if (!status)
+    if (status)
+        exchange_rivals(f);
+    else
         note_rivals(f);
     if (listing.out_of_memory)
         observation_note(f->o, "memory ran out");

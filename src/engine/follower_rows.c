@@ -260,9 +260,13 @@ void rows_see(struct follower *f, const struct diag_socket *child)
             see_row(f, row, what, last_sight(row));
         return;
     }
-    int listener = listener_of_seen(f, child);
+    bool foreign = false;
+    int listener = listener_of_seen(f, child, &foreign);
     struct observed *row = listener < 0 ? NULL : add(f, child, listener, true);
     if (!row)
+        return;
+    row->before = foreign;
+    if (foreign)
         return;
     row->state = OBSERVED_STATE_COUNT; /* none yet */
     see_row(f, row, what, not_before(f, f->look - 1));
@@ -286,12 +290,14 @@ static uint64_t unborn_at(const struct follower *f, const struct diag_socket *so
 static void end_unseen(struct follower *f, const struct diag_socket *socket)
 {
     bool before = f->now - socket->last_data_sent_ms * NSEC_PER_MSEC + f->grain < f->first.begin;
+    if (f->look && !socket->remote.port && endpoint_is_any(&socket->remote))
+        note_bound(f, socket);
     int listener = f->look && !before ? listener_of_child(f, socket, true) : -1;
     if (listener < 0)
         return;
     f->changed = f->now;
     if (!socket->remote.port) {
-        f->peerless += !endpoint_is_any(&socket->remote); /* else it is a listener, or something that was only bound */
+        f->peerless += !endpoint_is_any(&socket->remote);
         return;
     }
     struct observed *row = add(f, socket, listener, false);
@@ -377,15 +383,22 @@ static void miss(struct follower *f, struct observed *row)
     }
 }
 
-/* Nobody waits at a listener that has gone, nor comes in: its successor's did, at the moment of the change. */
+/* One of a listener that has gone. It came in after the list of the look that found it gone, and before it went; or while it was back for
+   less than a look; or it waits for the kernel, which is about to end all in the queue. But where another listener takes what comes now,
+   it is that one's. */
 static void outlive(struct follower *f, struct observed *row)
 {
     const struct observed_listener *l = &f->o->listeners[row->listener];
+    if (!has_rival(f, row)) {
+        f->unsettled += row->state == OBSERVED_QUEUED;
+        return;
+    }
     uint64_t first = row->half_max < row->entered_max ? row->half_max : row->entered_max;
     if (first < moment(f, l->gone_look, 0)) /* a request, which is still one if the listener comes back */
         return;
     row->before = l->gone_at < f->spans[f->look % LOOK_SPANS].begin;
     f->unsettled += !row->before;
+    f->found -= row->before && row->entered_max != MOMENT_NONE && row->entered_min != MOMENT_NONE;
 }
 
 void rows_miss(struct follower *f)

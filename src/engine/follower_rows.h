@@ -24,8 +24,15 @@ void rows_settle(struct follower *f);
    first of a group. -1: another one's, or one that is `gone` and must not be. */
 int listener_of_child(struct follower *f, const struct diag_socket *child, bool may_be_gone);
 
-/* The same for one in a list: of one that was gone at the last look only where nobody else is known to listen, for it may be back. */
-int listener_of_seen(struct follower *f, const struct diag_socket *child);
+/* The same for one in a list: of one that was gone at the last look only where nobody else is known to listen, for it may be back.
+   `foreign`: it is another one's, and could be taken for the returned one's when that other has gone. */
+int listener_of_seen(struct follower *f, const struct diag_socket *child, bool *foreign);
+
+/* Whether another listener takes connections to where this row's came to. */
+bool has_rival(const struct follower *f, const struct observed *row);
+
+/* A socket that was bound to an address, and had no peer, has ended: if it was a listener that no look saw, that is said. */
+void note_bound(struct follower *f, const struct diag_socket *socket);
 
 /* Whether two listeners are at the same place. */
 bool is_same_place(const struct listener *a, const struct listener *b);
@@ -39,7 +46,8 @@ struct observed_listener *place_of(const struct follower *f, size_t listener);
 /* Whether all that are observed at the place of this one have gone. */
 bool place_is_gone(const struct follower *f, size_t listener);
 
-/* All listeners of the ports anew: queue, drops, who has gone, and who else is there. 0 or -errno. */
+/* All listeners of the ports anew: queue, drops, who has gone, and who else is there; once before the first look, which has to know the
+   latter. 0 or -errno. */
 int listeners_look(struct follower *f, struct error *err);
 
 /* Their last samples. */

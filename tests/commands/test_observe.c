@@ -30,9 +30,9 @@ static struct sockaddr_in place(const char *address, int port)
     return name;
 }
 
-static int listener_at(int family, int backlog, bool share)
+static int listener_on(const char *address, int family, int backlog, bool share)
 {
-    struct sockaddr_in ipv4 = place("127.0.0.1", PORT);
+    struct sockaddr_in ipv4 = place(address, PORT);
     struct sockaddr_in6 ipv6 = {.sin6_family = AF_INET6, .sin6_port = htons(PORT)};
     int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1;
     ck_assert_int_ge(fd, 0);
@@ -42,6 +42,11 @@ static int listener_at(int family, int backlog, bool share)
     ck_assert_int_eq(status, 0);
     ck_assert_int_eq(listen(fd, backlog), 0);
     return fd;
+}
+
+static int listener_at(int family, int backlog, bool share)
+{
+    return listener_on("127.0.0.1", family, backlog, share);
 }
 
 /* From one of many addresses, so that no port is used again. */
@@ -193,6 +198,26 @@ static void pause_for_looks(void)
     nanosleep(&(struct timespec){.tv_nsec = 100 * NSEC_PER_MSEC}, NULL);
 }
 
+/* ---- Clocks ---- */
+
+static double wall(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (double)now.tv_sec * 1e6 + (double)now.tv_nsec / 1e3;
+}
+
+static double began_at(const json_t *report)
+{
+    struct tm utc = {0};
+    const char *rest = strptime(report_text(report, "started_at"), "%Y-%m-%dT%H:%M:%S", &utc);
+    ck_assert_ptr_nonnull(rest);
+    return (double)timegm(&utc) * 1e6 + strtod(rest, NULL) * 1e6;
+}
+
+/* For the clock's being slewed, and the rounding of doubles. */
+#define TOLERANCE 20000.0
+
 /* ---- What becomes of a connection ---- */
 
 START_TEST(each_state_is_as_the_server_has_it)
@@ -269,6 +294,46 @@ START_TEST(a_request_that_expires_is_over)
 }
 END_TEST
 
+/* From the same port as one that its client reset long before: neither is the other. */
+START_TEST(a_request_that_was_reset_is_no_later_connection)
+{
+    in_private_namespace();
+    int listener = listener_at(AF_INET, 8, false), seconds = 60, one = 1, fds[2];
+    struct sockaddr_in here = place("127.0.0.9", 7777), there = place("127.0.0.1", PORT);
+    double again = 0;
+    ck_assert_int_eq(setsockopt(listener, IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds, sizeof seconds), 0);
+    struct process process = observe("--every 1ms");
+    for (int i = 0; i < 2; i++) {
+        again = wall();
+        fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        ck_assert_int_eq(setsockopt(fds[i], SOL_SOCKET, SO_REUSEADDR, &one, sizeof one), 0);
+        ck_assert_int_eq(bind(fds[i], (struct sockaddr *)&here, sizeof here), 0);
+        ck_assert_int_eq(connect(fds[i], (struct sockaddr *)&there, sizeof there), 0);
+        if (i)
+            break;
+        pause_for_looks();
+        end_with_reset(fds[0]);
+        pause_for_looks();
+    }
+    ck_assert_int_eq(write(fds[1], "x", 1), 1);
+    json_t *report = interrupted(&process), *row;
+    size_t i, queued = 0;
+    json_array_foreach(connections(report), i, row)
+    {
+        const json_t *half_open = json_object_get(row, "half_open_us");
+        if (strcmp(report_text(row, "state"), "queued"))
+            continue;
+        queued++;
+        ck_assert_msg(!json_is_object(half_open) ||
+                          began_at(report) + (double)report_number(half_open, "max") >= again - TOLERANCE,
+                      "it has the times of the one before");
+    }
+    ck_assert_uint_eq(queued, 1);
+    json_decref(report);
+    close(fds[1]), close(listener);
+}
+END_TEST
+
 START_TEST(what_was_there_before_is_told_from_what_came)
 {
     char old[PEER_SIZE], waits[PEER_SIZE], later[PEER_SIZE];
@@ -295,26 +360,6 @@ START_TEST(what_was_there_before_is_told_from_what_came)
     close(listener);
 }
 END_TEST
-
-/* ---- Clocks ---- */
-
-static double wall(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (double)now.tv_sec * 1e6 + (double)now.tv_nsec / 1e3;
-}
-
-static double began_at(const json_t *report)
-{
-    struct tm utc = {0};
-    const char *rest = strptime(report_text(report, "started_at"), "%Y-%m-%dT%H:%M:%S", &utc);
-    ck_assert_ptr_nonnull(rest);
-    return (double)timegm(&utc) * 1e6 + strtod(rest, NULL) * 1e6;
-}
-
-/* For the clock's being slewed, and the rounding of doubles. */
-#define TOLERANCE 20000.0
 
 /* ---- Many ---- */
 
@@ -542,9 +587,8 @@ START_TEST(a_listener_that_pauses_goes_on)
     struct process process = observe("");
     clients[0] = client(0);
     accepted[0] = accept_one(listener);
-    nanosleep(&(struct timespec){.tv_nsec = 300 * NSEC_PER_MSEC}, NULL); /* for a look in between */
     ck_assert_int_eq(shutdown(listener, SHUT_RD), 0);
-    nanosleep(&(struct timespec){.tv_nsec = 300 * NSEC_PER_MSEC}, NULL); /* likewise */
+    nanosleep(&(struct timespec){.tv_nsec = 300 * NSEC_PER_MSEC}, NULL); /* for a look in between */
     ck_assert_int_eq(listen(listener, 8), 0);
     for (int i = 1; i < 4; i++)
         clients[i] = client(i);
@@ -673,6 +717,55 @@ START_TEST(another_listener_makes_it_incomplete)
 }
 END_TEST
 
+/* Between two looks it takes over, or is there and gone again. */
+START_TEST(a_listener_that_came_or_went_makes_it_incomplete)
+{
+    in_private_namespace();
+    int listener = listener_at(AF_INET, 8, true), any = listener_on("0.0.0.0", AF_INET, 8, true);
+    struct process process = observe("--host 127.0.0.1 --every 10s");
+    close(listener);
+    int one = client(1), accepted = accept_one(any);
+    json_t *report = interrupted(&process);
+    lacks(report, "another listener is on the same port");
+    json_decref(report);
+    close(one), close(accepted);
+    process = observe("--host 0.0.0.0 --every 10s");
+    close(listener_at(AF_INET, 8, true));
+    report = interrupted(&process);
+    lacks(report, "if it was a listener");
+    json_decref(report);
+    close(any);
+}
+END_TEST
+
+/* It is at an address of its own, and the kernel prefers it there: what it has is its own, also when it has gone. */
+START_TEST(connections_of_another_listener_are_not_taken_over)
+{
+    in_private_namespace();
+    int any = listener_on("0.0.0.0", AF_INET, 8, true), other = listener_at(AF_INET, 8, true);
+    int before = client(1), later = 0;
+    struct process process = observe("--host 0.0.0.0 --every 1ms");
+    if (_i) {
+        later = client(2);
+        int first = accept_one(other), second = accept_one(other);
+        pause_for_looks();
+        close(other);
+        pause_for_looks();
+        close(first), close(second), close(later);
+    }
+    json_t *report = interrupted(&process);
+    ck_assert_uint_eq(json_array_size(connections(report)), 0);
+    if (_i)
+        lacks(report, "another listener is on the same port");
+    else
+        ck_assert_msg(is_complete(report), "%s", json_string_value(json_object_get(report, "incomplete")));
+    json_decref(report);
+    if (!_i)
+        close(other);
+    close(before), close(any);
+}
+END_TEST
+
 /* ---- Addresses ---- */
 
 START_TEST(a_client_is_named_by_its_own_family)
@@ -795,12 +888,12 @@ END_TEST
 static Suite *make_suite(void)
 {
     const TTest *const states[] = {each_state_is_as_the_server_has_it, a_request_is_half_open, a_request_that_expires_is_over,
-                                   what_was_there_before_is_told_from_what_came};
+                                   a_request_that_was_reset_is_no_later_connection, what_was_there_before_is_told_from_what_came};
     const TTest *const many[] = {none_is_missed_at_thousands_a_second, the_last_ones_are_not_missed,
                                  nobody_has_reset_where_nothing_was, a_port_that_is_used_again_is_another_connection};
-    const TTest *const limits[] = {a_queue_dies_with_its_listener, a_listener_that_pauses_goes_on,
+    const TTest *const limits[] = {a_queue_dies_with_its_listener,           a_listener_that_pauses_goes_on,
                                    a_server_that_resets_makes_it_incomplete, clients_that_reset_make_it_incomplete,
-                                   another_listener_makes_it_incomplete};
+                                   another_listener_makes_it_incomplete,     a_listener_that_came_or_went_makes_it_incomplete};
     const TTest *const rest[] = {a_client_is_named_by_its_own_family, times_hold_what_happened, it_begins_and_ends_at_a_time,
                                  the_text_tells_the_totals, a_socket_without_addresses_is_refused};
     Suite *suite = suite_create("observe");
@@ -810,6 +903,9 @@ static Suite *make_suite(void)
     TCase *queued = tcase_create("queued");
     tcase_add_loop_test(queued, clients_that_reset_are_queued_until_they_are_accepted, 0, 2);
     suite_add_tcase(suite, queued);
+    TCase *others = tcase_create("others");
+    tcase_add_loop_test(others, connections_of_another_listener_are_not_taken_over, 0, 2);
+    suite_add_tcase(suite, others);
     suite_add(suite, "rest", rest, COUNT(rest));
     return suite;
 }

@@ -54,6 +54,7 @@ static void end_look(struct follower *f)
 static void change_listener(struct follower *f, struct observed_listener *l, uint8_t how)
 {
     l->facts.queue = how / 4;
+    f->rivals.count = how >> 7;
     l->gone = how % 4 == 3;
     if (l->gone)
         l->gone_at = f->now;
@@ -140,7 +141,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct bytes bytes = {data, size};
     struct observation o = {.listener_count = 2, .listeners = calloc(2, sizeof *o.listeners)};
-    struct follower f = {.o = &o, .now = NSEC_PER_SEC, .grain = 5 * NSEC_PER_MSEC, .epoch = NSEC_PER_SEC};
+    struct rival rival = {.local = {.family = AF_INET, .port = PORT, .bytes = {127, 0, 0, 1}}, .family = AF_INET};
+    struct follower f = {.o = &o, .rivals.all = &rival, .now = NSEC_PER_SEC, .grain = 5 * NSEC_PER_MSEC, .epoch = NSEC_PER_SEC};
     MUST(o.listeners);
     o.listeners[0].facts = (struct listener){.family = AF_INET, .local = {.family = AF_INET, .port = PORT}};
     o.listeners[1].facts = (struct listener){.family = AF_INET6, .local = {.family = AF_INET6, .port = PORT}};
