@@ -4,8 +4,6 @@
 #include "backlogctl/escape.h"
 #include "backlogctl/report.h"
 
-#include <string.h>
-
 void emit_begin(struct emitter *e, FILE *out)
 {
     e->out = out;
@@ -18,26 +16,26 @@ void emit_flush(struct emitter *e)
     e->used = 0;
 }
 
-void emit_bytes(struct emitter *e, const char *bytes, size_t length)
-{
-    memcpy(e->text + e->used, bytes, length);
-    e->used += length;
-}
-
 void emit_text(struct emitter *e, const char *text)
 {
     emit_bytes(e, text, strlen(text));
 }
 
+/* As many bytes are copied whatever there are digits, which a call of memcpy(3) would take longer for. */
 void emit_number(struct emitter *e, uint64_t value)
 {
-    char digits[20];
-    size_t at = sizeof digits;
-    do {
+    enum { DIGITS = 20 };
+    char digits[2 * DIGITS] = {0};
+    size_t at = DIGITS;
+    for (; value > UINT32_MAX; value /= 10)
         digits[--at] = (char)('0' + value % 10);
-        value /= 10;
-    } while (value);
-    emit_bytes(e, digits + at, sizeof digits - at);
+    uint32_t small = (uint32_t)value; /* which is quicker divided */
+    do {
+        digits[--at] = (char)('0' + small % 10);
+        small /= 10;
+    } while (small);
+    memcpy(e->text + e->used, digits + at, DIGITS);
+    e->used += DIGITS - at;
 }
 
 /* Sources are many and mostly IPv4, where digits are quicker written than inet_ntop asked. */
@@ -74,6 +72,13 @@ static void emit_json_unit(struct emitter *e, unsigned unit)
     emit_bytes(e, escape, sizeof escape);
 }
 
+void emit_json_name(struct emitter *e, const char *name)
+{
+    EMIT(e, "\"");
+    emit_text(e, name);
+    EMIT(e, "\"");
+}
+
 static bool is_plain(const char *word)
 {
     while (*word >= ' ' && *word <= '~' && *word != '"' && *word != '\\')
@@ -86,9 +91,7 @@ void emit_json_word(struct emitter *e, const char *word)
 {
     char safe[REPORT_PLACE_SIZE];
     if (is_plain(word)) {
-        EMIT(e, "\"");
-        emit_text(e, word);
-        EMIT(e, "\"");
+        emit_json_name(e, word);
         return;
     }
     escape_text(word, 0, safe, sizeof safe);

@@ -11,7 +11,7 @@ static void emit_error(struct emitter *e, int code)
 {
     char text[ERRNO_TEXT_SIZE];
     if (code)
-        emit_json_word(e, errno_text(code, text));
+        emit_json_name(e, errno_text(code, text));
     else
         EMIT(e, "null");
 }
@@ -23,34 +23,34 @@ static void emit_attempt(struct emitter *e, const struct run *run, const struct 
     EMIT(e, "\"source\":");
     emit_json_endpoint(e, &source);
     if (run->target_count > 1) {
-        EMIT(e, ",\"address\":");
+        EMIT_MEMBER(e, "address");
         emit_json_endpoint(e, &target->address);
     }
-    EMIT(e, ",\"verdict\":");
-    emit_json_word(e, verdict_name((enum verdict)a->verdict));
-    EMIT(e, ",\"reason\":");
+    EMIT_MEMBER(e, "verdict");
+    emit_json_name(e, verdict_name((enum verdict)a->verdict));
+    EMIT_MEMBER(e, "reason");
     if (a->reason == REASON_NONE)
         EMIT(e, "null");
     else
-        emit_json_word(e, reason_name((enum reason)a->reason));
-    EMIT(e, ",\"evidence\":");
-    emit_json_word(e, evidence_name((enum evidence)a->evidence));
-    EMIT(e, ",\"opened_us\":");
+        emit_json_name(e, reason_name((enum reason)a->reason));
+    EMIT_MEMBER(e, "evidence");
+    emit_json_name(e, evidence_name((enum evidence)a->evidence));
+    EMIT_MEMBER(e, "opened_us");
     emit_json_span(e, a->opened);
-    EMIT(e, ",\"established_us\":");
+    EMIT_MEMBER(e, "established_us");
     emit_json_span(e, a->established);
-    EMIT(e, ",\"accepted_us\":");
+    EMIT_MEMBER(e, "accepted_us");
     emit_json_span(e, a->accepted);
-    EMIT(e, ",\"accepted_by\":");
+    EMIT_MEMBER(e, "accepted_by");
     if (a->accepted == NSEC_NEVER)
         EMIT(e, "null");
     else
-        emit_json_word(e, run->has_server ? "accept" : a->accepted_in_packet ? "packet" : "look");
-    EMIT(e, ",\"age_us\":");
+        emit_json_name(e, run->has_server ? "accept" : a->accepted_in_packet ? "packet" : "look");
+    EMIT_MEMBER(e, "age_us");
     emit_json_span(e, a->age_ms < 0 ? NSEC_NEVER : a->age_ms * NSEC_PER_MSEC);
-    EMIT(e, ",\"syn_retransmits\":");
+    EMIT_MEMBER(e, "syn_retransmits");
     emit_number(e, a->syn_retransmits);
-    EMIT(e, ",\"error\":");
+    EMIT_MEMBER(e, "error");
     emit_error(e, a->error);
 }
 

@@ -4,14 +4,6 @@
 
 #define PIECE_MAX 4096
 
-static void emit_member(struct emitter *e, const char *name, nsec at)
-{
-    EMIT(e, ",");
-    emit_json_word(e, name);
-    EMIT(e, ":");
-    emit_json_span(e, at);
-}
-
 static void emit_lane(struct emitter *e, const struct target *target, size_t i)
 {
     const struct timeline *t = &target->timeline;
@@ -27,11 +19,16 @@ static void emit_lane(struct emitter *e, const struct target *target, size_t i)
             emit_flush(e);
     }
     EMIT(e, "]");
-    emit_member(e, "established_us", lane->established);
-    emit_member(e, "queued_us", lane->queued);
-    emit_member(e, "accepted_us", lane->accepted);
-    emit_member(e, "closed_us", lane->closed);
-    emit_member(e, "failed_us", lane->failed);
+    EMIT_MEMBER(e, "established_us");
+    emit_json_span(e, lane->established);
+    EMIT_MEMBER(e, "queued_us");
+    emit_json_span(e, lane->queued);
+    EMIT_MEMBER(e, "accepted_us");
+    emit_json_span(e, lane->accepted);
+    EMIT_MEMBER(e, "closed_us");
+    emit_json_span(e, lane->closed);
+    EMIT_MEMBER(e, "failed_us");
+    emit_json_span(e, lane->failed);
     EMIT(e, "}");
 }
 
@@ -39,9 +36,9 @@ static void emit_point(struct emitter *e, const struct queue_point *point)
 {
     EMIT(e, "{\"at_us\":");
     emit_json_span(e, point->at);
-    EMIT(e, ",\"queue\":");
+    EMIT_MEMBER(e, "queue");
     emit_number(e, point->queue);
-    EMIT(e, ",\"discarded\":");
+    EMIT_MEMBER(e, "discarded");
     emit_number(e, point->discarded);
     EMIT(e, "}");
 }
@@ -51,14 +48,14 @@ static void emit_drops(struct emitter *e, const struct target *target)
 {
     struct drop_parts parts = drop_parts(target);
     bool over = parts.known && parts.placed > parts.counted;
-    EMIT(e, ",\"counted_drops\":");
+    EMIT_MEMBER(e, "counted_drops");
     if (parts.known)
         emit_number(e, parts.counted);
     else
         EMIT(e, "null");
-    EMIT(e, ",\"placed_drops\":");
+    EMIT_MEMBER(e, "placed_drops");
     emit_number(e, parts.placed);
-    EMIT(e, ",\"unplaced_drops\":");
+    EMIT_MEMBER(e, "unplaced_drops");
     emit_text(e, over ? "-" : "");
     emit_number(e, !parts.known ? 0 : over ? parts.placed - parts.counted : parts.counted - parts.placed);
 }
@@ -71,11 +68,12 @@ static void emit_timeline(struct emitter *e, const struct target *target)
         emit_json_word(e, target->transport.path);
     else
         emit_json_endpoint(e, &target->address);
-    EMIT(e, ",\"source\":");
-    emit_json_word(e, timeline_source_name(t->source));
-    emit_member(e, "end_us", t->end);
+    EMIT_MEMBER(e, "source");
+    emit_json_name(e, timeline_source_name(t->source));
+    EMIT_MEMBER(e, "end_us");
+    emit_json_span(e, t->end);
     emit_drops(e, target);
-    EMIT(e, ",\"missed_packets\":");
+    EMIT_MEMBER(e, "missed_packets");
     emit_number(e, t->missed);
     EMIT(e, ",\"connections\":[");
     for (size_t i = 0; i < target->attempt_count; i++) {
