@@ -65,9 +65,9 @@ uint64_t server_accepted(const struct server *server);
    point in time; NSEC_NEVER: no bound). Returns how many it has accepted. Only for a started server, and from one thread. */
 uint64_t server_wait_accepted(struct server *server, uint64_t count, nsec deadline);
 
-/* From now on `loop` is stopped each time that the server accepts a client and has accepted `count` by then, also before this was
-   called if it is asked again, and when it will accept no more; asked again, `count` changes. Not together with server_wait_accepted;
-   the loop outlives what the server does. Only for a started server, and from one thread. 0 or -errno. */
+/* From now on `loop` is stopped each time that the server accepts a client and has accepted `count` by then, and when it will accept no
+   more; at once where either was so before it is asked for the first time. Asked again, `count` changes. Not together with
+   server_wait_accepted; the loop outlives what the server does. Only for a started server, and from one thread. 0 or -errno. */
 int server_stop_loop(struct server *server, struct loop *loop, uint64_t count, struct error *err);
 
 /* When each client was accepted, in order, on CLOCK_MONOTONIC. For a started server, after server_stop; valid until server_release. */

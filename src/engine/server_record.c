@@ -120,10 +120,12 @@ int server_stop_loop(struct server *server, struct loop *loop, uint64_t count, s
         if (status)
             return status;
     }
+    atomic_store(&accepting->wanted, count);
     server_lock(server);
+    if (!accepting->stopped && (atomic_load(&accepting->finished) || atomic_load(&accepting->accepted) >= count))
+        eventfd_write(server->told.fd, 1);
     accepting->stopped = loop;
     server_unlock(server);
-    atomic_store(&accepting->wanted, count);
     return 0;
 }
 
