@@ -162,9 +162,9 @@ static int begin(struct worker *w, size_t i, struct error *err)
 {
     int ends[2];
     pid_t parent = getpid();
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends))
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends))
         return error_errno(err, "cannot begin a run: socketpair");
-    fcntl(ends[0], F_SETFL, O_NONBLOCK); /* the child may wait for us */
+    fcntl(ends[1], F_SETFL, 0); /* the child may wait for us */
     w->pid = fork();
     if (w->pid < 0) {
         int status = error_errno(err, "cannot begin a run: fork");
@@ -279,8 +279,8 @@ static void give_turns(struct pool *pool)
         read_want(w, &w->used, &w->queued);
         w->turn = clock_now();
         w->step = TRIAL_BURSTING;
-        if (write(w->channel.fd, "", 1) != 1) /* it has ended: its channel tells */
-            return;
+        if (write(w->channel.fd, "", 1) != 1) /* it has ended, or would wait for ever: its channel tells */
+            kill(w->pid, SIGKILL);
         unsigned performing = count(pool, TRIAL_BURSTING, TRIAL_FOLLOWING);
         pool->busiest = performing > pool->busiest ? performing : pool->busiest;
     }
