@@ -354,8 +354,8 @@ void follower_end(struct follower *f)
     if (f->peerless)
         observation_note(
             f->o,
-            "%llu connections that no look saw ended so that the kernel does not tell their clients' ports: the server "
-            "reset them (SO_LINGER), or closed its listener",
+            "%llu connections that no look saw, unless as a request that seems to have expired, ended so that the kernel "
+            "does not tell their clients' ports: the server reset them (SO_LINGER), or closed its listener",
             (unsigned long long)f->peerless);
     rows_settle(f);
     listeners_end(f);

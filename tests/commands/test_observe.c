@@ -560,16 +560,20 @@ START_TEST(a_queue_dies_with_its_listener)
         clients[i] = client(i);
     close(listener);
     json_t *report = interrupted(&process), *row;
-    size_t i, count = json_array_size(connections(report));
+    size_t i;
+    long cut = 0;
     ck_assert(json_is_true(json_object_get(report_listener(report, 0), "gone")));
     json_array_foreach(connections(report), i, row)
     {
+        ck_assert(!is_known(row, "accepted_us"));
+        if (!strcmp(report_text(row, "state"), "expired")) /* a look saw its request alone, which had another cookie */
+            continue;
         ck_assert_str_eq(report_text(row, "state"), "closed");
         ck_assert_str_eq(report_text(row, "evidence"), "cut");
-        ck_assert(!is_known(row, "accepted_us"));
+        cut++;
     }
-    ck_assert_int_eq(report_number(report, "unaccepted"), (long)count);
-    if (count < 4) /* no look saw the others */
+    ck_assert_int_eq(report_number(report, "unaccepted"), cut);
+    if (cut < 4) /* no look saw the others */
         lacks(report, "does not tell their clients' ports");
     json_decref(report);
     for (i = 0; i < 4; i++)
