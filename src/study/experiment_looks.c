@@ -94,6 +94,15 @@ static bool silence_is_told(const struct target *target, const struct told *told
     return true;
 }
 
+/* Between the two parts of a look a client may have been connected, whose server's side nobody has asked for. */
+static bool any_just_connected(const struct target *target)
+{
+    for (size_t i = 0; i < target->attempt_count; i++)
+        if (target->attempts[i].state == STATE_ESTABLISHED && target->attempts[i].peer == PEER_UNKNOWN)
+            return true;
+    return false;
+}
+
 /* The server's side before those that it may tell of: they are not asked again, which would double what a look costs. */
 static void look_at_both_ends(struct experiment *x, size_t t)
 {
@@ -115,6 +124,8 @@ static void look_at_both_ends(struct experiment *x, size_t t)
         experiment_note(x, &err);
     told.silence = told.silence && judge_silence_is_dropped(target);
     flood_look(x->floods[t], seen ? ask_what_is_open : NULL, &told);
+    if (seen && any_just_connected(target))
+        peers_look(&x->diag, target, false, x->epoch, NULL);
 }
 
 static void look_at_target(struct experiment *x, size_t t)

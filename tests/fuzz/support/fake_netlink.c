@@ -155,6 +155,8 @@ int __wrap_recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags,
                                        &header->msg_namelen);
         if (size < 0)
             break;
+        if ((size_t)size > header->msg_iov->iov_len) /* what is cut fills its place */
+            ASAN_UNPOISON_MEMORY_REGION(header->msg_iov->iov_base, header->msg_iov->iov_len);
         messages[got].msg_len = (unsigned)size < header->msg_iov->iov_len ? (unsigned)size : (unsigned)header->msg_iov->iov_len;
         kernel.sequence += kernel.sequence < kernel.last;
     }
