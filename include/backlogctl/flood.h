@@ -67,9 +67,6 @@ void flood_stop(struct flood *flood);
    source. */
 void flood_set_free(struct flood *flood);
 
-/* For `lead` alone: those after the first are not confined. */
-void flood_confine_first(struct flood *flood);
-
 /* How the last burst went out. */
 struct pace flood_pace(const struct flood *flood);
 

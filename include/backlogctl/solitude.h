@@ -12,9 +12,9 @@ struct solitude {
 
 void solitude_begin(struct solitude *solitude);
 
-/* Whether TCP of this namespace has sent and received, since solitude_begin or the last of these, just what these attempts stand for as we
-   know them: a SYN each, and a SYN-ACK and an ACK where one is connected. Then no packet was anybody else's, none was lost to a filter, and
-   none came that we do not know of. Some 15 us. False also where that cannot be told, as with data or resets among them. */
-bool solitude_lasted(struct solitude *solitude, const struct attempt *attempts, size_t count);
+/* Whether TCP of this namespace has sent and received, since solitude_begin, just what these attempts stand for as we know them: a SYN each,
+   and a SYN-ACK and an ACK where one is connected. Then no packet was anybody else's, none was lost to a filter, and none came that we do
+   not know of. Some 15 us. False also where that cannot be told, as with data or resets among them. */
+bool solitude_lasted(const struct solitude *solitude, const struct attempt *attempts, size_t count);
 
 #endif

@@ -198,11 +198,6 @@ void flood_set_free(struct flood *flood)
     crew_wait(flood);
 }
 
-void flood_confine_first(struct flood *flood)
-{
-    flood->settings.confinement = CONFINED_NOT;
-}
-
 /* One after the other, unless they were asked for at the same time. */
 static void burst_by_crew(struct flood *flood)
 {

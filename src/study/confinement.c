@@ -66,13 +66,8 @@ void confinement_check(struct experiment *x, struct flood *flood)
     const struct attempt *first = &target->attempts[0];
     char text[ENDPOINT_TEXT_SIZE];
     struct endpoint to, source = attempt_source(target, first);
-    if (x->confinement == CONFINED_NOT || first->refused_here)
+    if (x->confinement == CONFINED_NOT || first->refused_here || is_here(x, first))
         return;
-    if (is_here(x, first)) {
-        if (!conntrack_count()) /* where the first is not tracked, none is translated */
-            flood_confine_first(flood);
-        return;
-    }
     switch (way_of(target, &source, &to)) {
     case WAY_HERE:
         return;

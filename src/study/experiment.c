@@ -142,6 +142,7 @@ static void look_before(struct experiment *x, struct target *target)
     free(target->members);
     target->members = NULL;
     target->member_count = 0;
+    solitude_begin(&x->solitude); /* first, so that no packet in between has changed the listener */
     if (x->diag.netlink.socket && target->local)
         listener_find(&x->diag, &target->bound, &target->transport, &target->before, NULL);
     if (target->before.members > 1)
@@ -378,7 +379,6 @@ int experiment_go(struct experiment *x, struct error *err)
         x->listed_before = !listener_list_tcp(&x->diag, &x->listeners_before, NULL);
     counters_read(&x->counters_before, NULL);
     x->connects_before = x->run.private_namespace && !x->run.alone ? counters_connects() : -1;
-    solitude_begin(&x->solitude);
     x->epoch = clock_now();
     clock_stamp_at(x->epoch, x->run.started_at);
     start_note(x->epoch, x->plan->probe.start_at, &x->run.start);

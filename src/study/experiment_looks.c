@@ -48,12 +48,11 @@ struct told {
     nsec young;   /* who was opened later has had no time to be sent a SYN-ACK again */
 };
 
-/* Since the run began, and whether what we know of its connections still holds. */
+/* Since before the listener was looked at for the first time, and whether what we know of the connections still holds. */
 static bool was_nobody_else(const struct experiment *x, const struct target *target)
 {
-    struct solitude solitude = x->solitude;
     return x->run.target_count == 1 && !target->reflected && has_handshake(target->transport.kind) &&
-           solitude_lasted(&solitude, target->attempts, target->attempt_count);
+           solitude_lasted(&x->solitude, target->attempts, target->attempt_count);
 }
 
 /* Its state as connect() left it may be old by now. */

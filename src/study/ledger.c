@@ -10,12 +10,6 @@
 /* A reading this old encloses the traffic of others: what they lose could stand for what a filter took of ours. */
 #define TIGHT (50 * NSEC_PER_USEC)
 
-/* After so many attempts it is asked for the first time whether anybody else is there, and again after so many more. While nobody is, so
-   many SYNs share two readings; once somebody was, none do any longer. */
-#define CHECK_FIRST 64
-#define CHECK_AGAIN 256
-#define CALM_BLOCK 16
-
 static bool read_now(struct ledger *ledger)
 {
     if (listener_look(ledger->diag, &ledger->target->before, &ledger->queue, &ledger->discarded, NULL)) {
@@ -46,18 +40,8 @@ void ledger_begin(struct ledger *ledger, struct sockdiag *diag, struct target *t
         !has_handshake(target->transport.kind))
         return;
     ledger->target = target;
-    solitude_begin(&ledger->solitude);
     if (read_now(ledger))
         begin_block(ledger, 0);
-}
-
-static void check_for_others(struct ledger *ledger, size_t end)
-{
-    if (ledger->disturbed || end - ledger->checked < (ledger->calm ? CHECK_AGAIN : CHECK_FIRST))
-        return;
-    ledger->calm = solitude_lasted(&ledger->solitude, ledger->target->attempts + ledger->checked, end - ledger->checked);
-    ledger->disturbed = !ledger->calm;
-    ledger->checked = end;
 }
 
 /* What the silent SYNs of a block have in common. A block of one that is enclosed by two readings is the usual case; where the queue
@@ -79,13 +63,12 @@ static void close_block(struct ledger *ledger, size_t end)
         a->drop_full = by_full && a->state == STATE_SYN_SENT;
         a->drop_open = by_open && a->state == STATE_SYN_SENT;
     }
-    check_for_others(ledger, end);
     begin_block(ledger, end);
 }
 
 void ledger_before(struct ledger *ledger, size_t next)
 {
-    if (!ledger->target || ledger->calm || next < ledger->due || clock_now() - ledger->read_at < TIGHT)
+    if (!ledger->target || next < ledger->due || clock_now() - ledger->read_at < TIGHT)
         return;
     if (ledger->silent)
         close_block(ledger, next);
@@ -97,7 +80,7 @@ void ledger_silent(struct ledger *ledger, size_t i)
 {
     if (!ledger->target)
         return;
-    if (++ledger->silent >= (ledger->calm ? CALM_BLOCK : ledger->block))
+    if (++ledger->silent >= ledger->block)
         close_block(ledger, i + 1);
 }
 

@@ -1,20 +1,16 @@
 /* A ledger of a burst against its listener's drop counter: which SYNs went unanswered while the counter rose, and was the queue full
    then? On a path without a delay the kernel handles a SYN within connect(2), so a reading before and one behind it enclose just that
-   SYN, where the sums of a whole run would enclose everybody's. Others can still come between, so one SYN without a rise refutes all. Where nobody else is there, more SYNs share two readings. */
+   SYN, where the sums of a whole run would enclose everybody's. Others can still come between, so one SYN without a rise refutes all. */
 #ifndef STUDY_LEDGER_H
 #define STUDY_LEDGER_H
 
 #include "backlogctl/connection_facts.h"
 #include "backlogctl/sockdiag.h"
-#include "backlogctl/solitude.h"
 
 struct ledger {
     struct sockdiag *diag;
     struct target *target; /* NULL: nothing is read */
     size_t block;          /* unanswered SYNs between two readings; 1: each by itself */
-    bool calm, disturbed;  /* nobody else has been there so far; somebody was */
-    struct solitude solitude;
-    size_t checked; /* ... for the attempts before this one */
     /* The last reading: */
     nsec read_at;
     uint64_t queue, discarded;

@@ -14,18 +14,17 @@ static uint64_t segments_of(const struct attempt *a)
     return a->state == STATE_SYN_SENT ? 1 : a->state == STATE_ESTABLISHED ? 3 : 0;
 }
 
-bool solitude_lasted(struct solitude *solitude, const struct attempt *attempts, size_t count)
+bool solitude_lasted(const struct solitude *solitude, const struct attempt *attempts, size_t count)
 {
-    const struct solitude before = *solitude;
-    const struct traffic *then = &before.since, *now = &solitude->since;
+    const struct traffic *before = &solitude->since;
+    struct traffic now;
     uint64_t ours = 0;
-    bool known = before.known;
     for (size_t i = 0; i < count; i++) {
         uint64_t segments = segments_of(&attempts[i]);
-        known = known && segments;
+        if (!segments)
+            return false;
         ours += segments;
     }
-    solitude_begin(solitude);
-    return known && solitude->known && now->segments_out - then->segments_out == ours &&
-           now->segments_in - then->segments_in == ours && now->repeated == then->repeated && now->arrived == then->arrived;
+    return solitude->known && traffic_read(&now) && now.segments_out - before->segments_out == ours &&
+           now.segments_in - before->segments_in == ours && now.repeated == before->repeated && now.arrived == before->arrived;
 }
