@@ -35,6 +35,11 @@ int owner_name(pid_t pid, char out[OWNER_NAME_SIZE]);
    the server, of a service and the systemd that keeps its socket, the service. Leaves them empty when no visible process holds it. */
 void owner_find(struct listener *listener);
 
+/* Its parts: nobody holds it; and one more does. Copies who holds it. */
+void owner_forget(struct listener *listener);
+void owner_note(struct listener *listener, pid_t pid);
+void owner_copy(const struct listener *from, struct listener *to);
+
 /* The same, with our own process only if nobody else holds it: we may hold thousands of other sockets. */
 void owner_find_other(struct listener *listener);
 

@@ -265,7 +265,8 @@ struct holder_state holder_look(pid_t pid)
 }
 
 struct workers {
-    bool seen, at_work;
+    struct listener *listener;
+    bool at_work;
 };
 
 static int note_worker(void *context, pid_t pid, pid_t tid)
@@ -280,16 +281,17 @@ static void note_workers(void *context, uint32_t inode, pid_t pid, bool register
 {
     struct workers *workers = context;
     (void)inode, (void)registered;
-    workers->seen = true;
+    owner_note(workers->listener, pid);
     if (!workers->at_work)
         proc_threads(pid, note_worker, workers);
 }
 
-bool holders_at_work(uint32_t inode)
+bool holders_at_work(struct listener *listener)
 {
-    struct workers workers = {0};
-    owners_each(inode, note_workers, &workers);
-    return workers.at_work || !workers.seen;
+    struct workers workers = {.listener = listener};
+    owner_forget(listener);
+    owners_each(listener->inode, note_workers, &workers);
+    return workers.at_work || !listener->processes;
 }
 
 static uint32_t less(uint32_t a, uint32_t b)

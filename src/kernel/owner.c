@@ -206,10 +206,15 @@ int owner_read(pid_t pid, struct socket_holder *out)
     return status;
 }
 
-static void note_owner(void *context, uint32_t inode, pid_t pid, bool registered)
+void owner_forget(struct listener *listener)
 {
-    struct listener *listener = context;
-    (void)inode, (void)registered;
+    listener->pid = 0;
+    listener->processes = 0;
+    listener->process[0] = '\0';
+}
+
+void owner_note(struct listener *listener, pid_t pid)
+{
     if (!listener->processes++ || socket_holder_is_keeper(listener->process)) {
         char name[OWNER_NAME_SIZE];
         owner_name(pid, name);
@@ -220,11 +225,22 @@ static void note_owner(void *context, uint32_t inode, pid_t pid, bool registered
     }
 }
 
+void owner_copy(const struct listener *from, struct listener *to)
+{
+    to->pid = from->pid;
+    to->processes = from->processes;
+    memcpy(to->process, from->process, sizeof to->process);
+}
+
+static void note_owner(void *context, uint32_t inode, pid_t pid, bool registered)
+{
+    (void)inode, (void)registered;
+    owner_note(context, pid);
+}
+
 static void find_owner(struct listener *listener, pid_t but)
 {
-    listener->pid = 0;
-    listener->processes = 0;
-    listener->process[0] = '\0';
+    owner_forget(listener);
     struct walk walk = {
         .inodes = &listener->inode, .count = 1, .but = but, .once = true, .each = note_owner, .context = listener};
     if (listener->inode)

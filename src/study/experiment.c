@@ -114,7 +114,7 @@ static void lead(void *context)
     if (wait_for_accept(x, began + LEAD_PATIENCE_ALREADY, LEAD_PAUSE))
         return;
     /* Which member of a group it has come to is not known. */
-    bool at_work = x->current->before.members > 1 || holders_at_work(x->current->before.inode);
+    bool at_work = x->current->before.members > 1 || holders_at_work(&x->current->before);
     if (!wait_for_accept(x, began + LEAD_PATIENCE, LEAD_PAUSE_MOST) && at_work)
         wait_for_accept(x, began + LEAD_PATIENCE_AT_WORK, LEAD_PAUSE_MOST);
 }

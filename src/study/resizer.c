@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 static void resize_one(const struct resize_plan *plan, struct resized *one)
 {
@@ -41,9 +40,7 @@ static void look_again(struct resizing *r, const struct resize_plan *plan)
                 if (r->list[i].changed && survey.listeners[j].cookie == r->list[i].before.cookie) {
                     struct resized *one = &r->list[i];
                     one->after = survey.listeners[j];
-                    one->after.pid = one->before.pid;
-                    one->after.processes = one->before.processes;
-                    memcpy(one->after.process, one->before.process, sizeof one->after.process);
+                    owner_copy(&one->before, &one->after);
                 }
     survey_release(&survey);
 }
