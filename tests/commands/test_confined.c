@@ -65,6 +65,28 @@ START_TEST(what_is_translated_away_is_not_sent)
 }
 END_TEST
 
+/* A rule may spare the first connection: what netfilter did with that says nothing of the next ones. */
+START_TEST(a_rule_that_spares_the_first_carries_none_away)
+{
+    make_network();
+    set_sysctl("net.ipv4.conf.all.route_localnet", "1");
+    set_up("nft add chain ip t raw '{ type filter hook output priority -300; }' && "
+           "nft add rule ip t raw ip saddr 127.0.0.1 tcp dport 60003 notrack && "
+           "nft add rule ip t raw tcp sport 60003 ip daddr 127.0.0.1 notrack && "
+           "nft add rule ip t out tcp dport 60003 dnat to " AWAY ":80");
+    struct process server =
+        serve_start((const char *[]){"--port", "60003", "--backlog", "100", "--accept-count", "0", NULL}, NULL);
+    json_t *report =
+        report_of(PROBE("--json", "--port", "60003", "--source", "127.0.0.1,127.0.0.2", "--count", "40", "--timeout", "0"), NULL,
+                  0);
+    ck_assert_int_eq(report_count(report, "queued"), 20);
+    ck_assert_int_eq(report_count(report, "timed_out"), 20);
+    json_decref(report);
+    free(serve_stop(&server));
+    ck_assert_int_eq(packets_sent_away(), 0);
+}
+END_TEST
+
 /* With the word for it they go: so the counter of the other tests can count. */
 START_TEST(what_is_allowed_is_sent)
 {
@@ -133,6 +155,7 @@ static Suite *make_suite(void)
     tcase_add_loop_test(plain, who_cannot_know_is_asked, 0, COUNT(hosts));
     tcase_add_loop_test(plain, a_full_queue_is_told_all_the_same, 0, COUNT(hosts));
     tcase_add_test(plain, what_is_allowed_is_sent);
+    tcase_add_test(plain, a_rule_that_spares_the_first_carries_none_away);
     tcase_add_test(plain, a_server_at_a_strange_address_is_not_aimed_at);
     tcase_add_test(plain, who_owns_the_target_has_no_bounds);
     suite_add_tcase(suite, plain);
