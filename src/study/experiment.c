@@ -29,6 +29,9 @@
 #define LEAD_PAUSE (50 * NSEC_PER_USEC)
 #define LEAD_PAUSE_MOST (2 * NSEC_PER_MSEC)
 
+/* In a smaller burst whether it was alone takes longer to find out than what need not be asked then. */
+#define SOLITUDE_SAVES 64
+
 /* In `run` an idle server accepts at once; this is how long we wait for its thread to get a CPU. */
 #define SERVER_PATIENCE NSEC_PER_SEC
 
@@ -142,7 +145,9 @@ static void look_before(struct experiment *x, struct target *target)
     free(target->members);
     target->members = NULL;
     target->member_count = 0;
-    solitude_begin(&x->solitude); /* first, so that no packet in between has changed the listener */
+    x->solitude = (struct solitude){0};
+    if (x->plan->probe.arrivals.count >= SOLITUDE_SAVES)
+        solitude_begin(&x->solitude); /* first, so that no packet in between has changed the listener */
     if (x->diag.netlink.socket && target->local)
         listener_find(&x->diag, &target->bound, &target->transport, &target->before, NULL);
     if (target->before.members > 1)

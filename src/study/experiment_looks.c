@@ -51,7 +51,7 @@ struct told {
 /* Since before the listener was looked at for the first time, and whether what we know of the connections still holds. */
 static bool was_nobody_else(const struct experiment *x, const struct target *target)
 {
-    return x->run.target_count == 1 && !target->reflected && has_handshake(target->transport.kind) &&
+    return x->solitude.known && x->run.target_count == 1 && !target->reflected && has_handshake(target->transport.kind) &&
            solitude_lasted(&x->solitude, target->attempts, target->attempt_count);
 }
 
