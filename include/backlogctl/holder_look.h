@@ -9,8 +9,8 @@
    The system calls take the right to trace it (ptrace(2), PTRACE_MODE_ATTACH), the descriptors that to see it. */
 struct holder_state holder_look(pid_t pid);
 
-/* Finds the listener's processes, as owner_find does, and whether a thread of any of them runs, waits for a CPU or for a disk, so that it may
-   be about to accept. True too when nobody can be seen who holds it. */
+/* Finds the listener's processes but our own, and whether a thread of any of them runs, waits for a CPU or for a disk, so that it may be
+   about to accept. True too when nobody can be seen who holds it. */
 bool holders_at_work(struct listener *listener);
 
 /* What holds at both looks. */

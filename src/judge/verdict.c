@@ -11,6 +11,7 @@ struct witness {
     enum reason unanswered; /* why a SYN went unanswered, as far as the counters tell of all of them */
     bool lost_possible;     /* cookies were sent and packets dropped, enough for every client without a trace */
     bool other_drops;       /* listeners of the namespace dropped SYNs, and not because a queue was full */
+    bool overflows_suffice; /* ListenOverflows has all that were dropped while the queue was full */
     bool syn_queue_drops;   /* full SYN queues alone account for what was dropped beside overflows, and for all that we miss */
     bool repeats_seen;      /* enough SYN-ACKs came to connected clients to be all that they received */
 };
@@ -95,6 +96,15 @@ static bool repeats_account_for(const struct target *target, const struct counte
     return extra && counters->known && counters->value[COUNTER_SYN_CHALLENGE] >= extra;
 }
 
+/* What a socket filter of the listener takes, it discards as well, whatever its queue. */
+static uint64_t dropped_when_full(const struct target *target)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < target->attempt_count; i++)
+        sum += target->attempts[i].drop_full && target->attempts[i].state == STATE_SYN_SENT;
+    return sum;
+}
+
 static struct witness witness_of(const struct target *target, const struct counters *counters, bool alone)
 {
     struct witness w = {.target = target};
@@ -107,6 +117,7 @@ static struct witness witness_of(const struct target *target, const struct count
                       counters->value[COUNTER_LISTEN_OVERFLOWS] >= (alone ? 0 : traceless) &&
                       (alone || target->seen_direct || target->translation != TRANSLATION_UNKNOWN);
     w.repeats_seen = repeats_account_for(target, counters);
+    w.overflows_suffice = !counters->known || counters->value[COUNTER_LISTEN_OVERFLOWS] >= dropped_when_full(target);
     uint64_t overflows = counters->value[COUNTER_LISTEN_OVERFLOWS], drops = counters->value[COUNTER_LISTEN_DROPS];
     uint64_t no_room = counters->value[COUNTER_REQ_QFULL_DROP];
     w.other_drops = counters->known && drops > overflows + no_room;
@@ -134,7 +145,7 @@ static enum reason reason_of_silence(const struct attempt *a, const struct witne
         return REASON_TRANSLATED;
     if (has_no_route_back(a, w))
         return REASON_NO_ROUTE_BACK;
-    if (a->drop_full && !target->undropped)
+    if (a->drop_full && !target->undropped && w->overflows_suffice)
         return REASON_QUEUE_FULL;
     if (a->drop_open && !target->undropped && w->syn_queue_drops)
         return REASON_SYN_QUEUE_FULL;

@@ -281,6 +281,8 @@ static void note_workers(void *context, uint32_t inode, pid_t pid, bool register
 {
     struct workers *workers = context;
     (void)inode, (void)registered;
+    if (pid == getpid())
+        return;
     owner_note(workers->listener, pid);
     if (!workers->at_work)
         proc_threads(pid, note_worker, workers);

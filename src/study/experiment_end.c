@@ -34,16 +34,20 @@ static void name_extremes(struct target *target)
     owner_find_other(emptiest);
 }
 
-/* Found out in a run of this length already, while the first accept was waited for, it need not be found out again. */
+/* Found out in a run of this length already, while the first accept was waited for, it need not be found out again, unless that process has
+   let go of it since. */
 #define OWNERS_LAST (100 * NSEC_PER_MSEC)
 
 static void name_owner(const struct experiment *x, struct target *target)
 {
     const struct listener *before = &target->before;
-    if (before->processes && before->inode == target->after.inode && x->run.elapsed < OWNERS_LAST)
+    if (before->processes && before->inode == target->after.inode && x->run.elapsed < OWNERS_LAST &&
+        owner_holds(before->pid, before->inode)) {
         owner_copy(before, &target->after);
-    else
+        owner_name(before->pid, target->after.process);
+    } else {
         owner_find_other(&target->after);
+    }
     name_extremes(target);
 }
 

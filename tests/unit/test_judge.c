@@ -170,8 +170,10 @@ static const struct judged cases[] = {
     /* Silence in a namespace that others use: sums prove nothing but an exact balance. */
     {"shared: its SYN at a full queue", IN(.shared = true, .discarded = 9, .overflows = 9, .listen_drops = 9),
      WAITING(.drop_full = true), IS(TIMED_OUT, QUEUE_FULL, DEADLINE)},
-    {"shared: its SYN at a full queue, which has gone since", IN(.shared = true, .gone = true), WAITING(.drop_full = true),
-     IS(TIMED_OUT, QUEUE_FULL, DEADLINE)},
+    {"shared: its SYN at a full queue, which has gone since", IN(.shared = true, .gone = true, .overflows = 1, .listen_drops = 1),
+     WAITING(.drop_full = true), IS(TIMED_OUT, QUEUE_FULL, DEADLINE)},
+    {"shared: its SYN at a full queue, and no overflow: a socket filter", IN(.shared = true, .discarded = 9, .full = true),
+     WAITING(.drop_full = true), IS(TIMED_OUT, NONE, DEADLINE)},
     {"shared: another one was not dropped",
      IN(.shared = true, .discarded = 9, .overflows = 9, .listen_drops = 9, .undropped = true), WAITING(.drop_full = true),
      IS(TIMED_OUT, NONE, DEADLINE)},
