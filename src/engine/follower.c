@@ -217,10 +217,12 @@ static uint64_t count_nameless(const struct follower *f)
     return known && now.resets < f->nameless ? now.resets : f->nameless;
 }
 
-/* The first look, and others if the queues seem to hold what it did not show: some may just have come in. */
+/* The first look, and others if the queues seem to hold what it did not show: some may just have come in. Those have rows since; the others
+   may have been accepted meanwhile. */
 static int first_looks(struct follower *f, struct error *err)
 {
-    uint64_t nameless = 1;
+    uint64_t nameless = 1, first = 0;
+    size_t rows = 0;
     int rivals = listeners_look(f, err);
     if (rivals)
         return rivals;
@@ -230,9 +232,13 @@ static int first_looks(struct follower *f, struct error *err)
             return status;
         uint64_t now = count_nameless(f);
         nameless = i && nameless < now ? nameless : now;
-        if (!i)
+        if (!i) {
+            first = now, rows = f->o->row_count;
             f->first = f->spans[f->look % LOOK_SPANS], f->o->first_look = f->first.end - f->epoch;
+        }
     }
+    uint64_t came = f->o->row_count - rows, unexplained = first > came ? first - came : 0;
+    nameless = nameless > unexplained ? nameless : unexplained;
     if (nameless)
         observation_note(f->o, "up to %llu in the queue may have been reset by their clients before the first look",
                          (unsigned long long)nameless);
