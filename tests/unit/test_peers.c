@@ -1,4 +1,4 @@
-/* What an accept of our own server says of a connection whose last look is over. */
+/* What an accept of our own server says of a connection whose last look is over, and what the length of a queue says of many. */
 #include "suite.h"
 
 #include "backlogctl/judge.h"
@@ -59,11 +59,53 @@ START_TEST(accepts_agree_with_the_last_look)
 }
 END_TEST
 
+/* ---- By the length of the queue ---- */
+
+static const struct {
+    const char *name;
+    size_t connected, silent;
+    uint64_t before, after;
+    uint32_t members;
+    bool gone, filled;
+} queues[] = {
+    {"all are in it", 256, 0, 0, 256, 1, false, true},
+    {"beside those that were there, and some without an answer", 300, 40, 7, 307, 1, false, true},
+    {"one was accepted", 300, 0, 7, 306, 1, false, false},
+    {"one is another's", 300, 0, 7, 308, 1, false, false},
+    {"it is shorter than it was", 300, 0, 500, 0, 1, false, false},
+    {"they are few", 255, 0, 0, 255, 1, false, false},
+    {"of a group", 300, 0, 0, 300, 2, false, false},
+    {"the listener has gone", 300, 0, 0, 300, 1, true, false},
+};
+
+START_TEST(the_queue_tells_who_is_in_it)
+{
+    static struct attempt attempts[512];
+    size_t count = queues[_i].connected + queues[_i].silent;
+    for (size_t i = 0; i < count; i++)
+        attempts[i] = (struct attempt){.established = NSEC_NEVER, .accepted = NSEC_NEVER, .state = STATE_SYN_SENT};
+    for (size_t i = 0; i < queues[_i].connected; i++)
+        attempts[i].established = 10 * US, attempts[i].state = STATE_ESTABLISHED;
+    struct target target = {
+        .before = {.known = true, .queue = queues[_i].before, .members = queues[_i].members},
+        .after = {.known = true, .queue = queues[_i].after, .members = queues[_i].members},
+        .listener_gone = queues[_i].gone,
+        .attempts = attempts,
+        .attempt_count = count,
+    };
+    ck_assert_msg(peers_fill_the_queue(&target, clock_now() - END) == queues[_i].filled, "%s", queues[_i].name);
+    ck_assert_msg(target.grown == queues[_i].filled && target.looked == queues[_i].filled, "%s", queues[_i].name);
+    for (size_t i = 0; i < count; i++)
+        ck_assert_int_eq(attempts[i].peer, queues[_i].filled && i < queues[_i].connected ? PEER_QUEUED : PEER_UNKNOWN);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *suite = suite_create("peers");
     TCase *tcase = tcase_create("accepts");
     tcase_add_loop_test(tcase, accepts_agree_with_the_last_look, 0, COUNT(rows));
+    tcase_add_loop_test(tcase, the_queue_tells_who_is_in_it, 0, COUNT(queues));
     suite_add_tcase(suite, tcase);
     return suite;
 }
